@@ -1,0 +1,5 @@
+"""python -m agbot."""
+
+from agbot.cli import main
+
+main()

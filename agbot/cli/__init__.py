@@ -1,0 +1,84 @@
+"""The command line. Only click and constants are imported here; each command's module loads when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from agbot import __version__
+
+COMMANDS = {
+    "run": "Run the bot: demo without configuration, paper with one, or a recording with --replay.",
+    "tui": "Watch the running bot in this terminal.",
+    "monitor": "Serve the web page and collect metrics (agbot run starts one by itself).",
+    "killswitch": "Close or open the gate for orders; 'on' also cancels everything and proves it.",
+    "status": "Say in one line what the bot is doing.",
+    "stop": "Stop the bot in order: cancel all, drain, exit.",
+    "logs": "Show the bot's log; -f follows.",
+    "check": "Check configuration and policies without starting anything.",
+    "replay": "Run a journal through the same core; --verify compares every decision.",
+    "import": "Convert recordings to agbot's history format.",
+    "buy": "Buy through the running bot's risk gate.",
+    "sell": "Sell through the running bot's risk gate.",
+    "cancel": "Cancel one order, or all.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when used, so that --help stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order of a first-time reader."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return the command, None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"agbot.cli.{cmd_name.replace('import', 'import_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List commands from the table above, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 ok, 1 error, 2 configuration, 3 not running, 4 not found, 5 timeout.",
+)
+@click.version_option(__version__, prog_name="agbot")
+def cli() -> None:
+    """agbot: a trading system for prediction markets.
+
+    \b
+    agbot run                    a demo: simulated markets, paper orders, page at http://127.0.0.1:8080
+    agbot run --replay FILE      trade a recorded order book
+    agbot tui                    watch it in a second terminal
+    agbot killswitch on --reason TEXT
+    """
+
+
+def main() -> None:
+    """Run the command line and turn our errors into a message and their exit code."""
+    if not __debug__:
+        sys.exit("agbot refuses python -O: its assertions guard money")
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as e:
+        e.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit("aborted")
+    except Exception as e:
+        from agbot.errors import AgbotError  # noqa: PLC0415
+
+        if not isinstance(e, AgbotError):
+            raise
+        click.echo(f"agbot: {e}", err=True)
+        sys.exit(e.exit_code)

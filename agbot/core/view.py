@@ -1,0 +1,127 @@
+"""What a strategy sees, and what it may wish. Integers of 10⁻⁶, with `Decimal` as lazy properties where people look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from agbot.model.ids import ClientOrderId, StrategyId, TokenId
+from agbot.model.market import Market, Outcome
+from agbot.model.order import OrderState, OrderType, Side, TimeInForce
+
+
+class BookView(Protocol):
+    """One token's book, read-only. Prices 10⁻⁶ usd; 0 is "no bid", 1 000 000 "no ask"."""
+
+    @property
+    def tick(self) -> int: ...
+    @property
+    def best_bid(self) -> int: ...
+    @property
+    def best_ask(self) -> int: ...
+    @property
+    def best_bid_size(self) -> int: ...
+    @property
+    def best_ask_size(self) -> int: ...
+    @property
+    def empty(self) -> bool: ...
+    @property
+    def locked(self) -> bool: ...
+    @property
+    def crossed(self) -> bool: ...
+    def size_at(self, side: int, price: int) -> int:
+        """Return the visible size of a level, 0 when there is none. `side` is events.BID or events.ASK."""
+        ...
+
+    def microprice(self) -> float | None:
+        """Return the size-weighted mid in 10⁻⁶ usd, None unless both sides are there."""
+        ...
+
+    def imbalance(self, levels: int = 1) -> float | None:
+        """Return (bid − ask)/(bid + ask) sizes over the best levels, None on an empty book."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class OwnOrder:
+    """One live order of the asking strategy."""
+
+    client_order_id: ClientOrderId
+    token: TokenId
+    side: Side
+    price: int
+    remaining: int
+    state: OrderState
+
+
+@attrs.frozen(kw_only=True)
+class View:
+    """Everything a decision may depend on, for one market at one instant.
+
+    Args:
+        books: the books of YES and NO by outcome.
+        yes_size: shares of YES held (confirmed and provisional); `no_size` likewise.
+        orders: the asking strategy's live orders in this market, oldest first.
+        cash: 10⁻⁶ usd not yet reserved by resting buys.
+        trusted: False while the feed is down or no snapshot has come: quote nothing.
+    """
+
+    now_ns: int
+    market: Market
+    books: dict[Outcome, BookView]
+    yes_size: int
+    no_size: int
+    orders: Sequence[OwnOrder]
+    cash: int
+    trusted: bool
+
+    @property
+    def net_size(self) -> int:
+        """Return YES minus NO shares: the inventory that moves with the price."""
+        return self.yes_size - self.no_size
+
+    @property
+    def book(self) -> BookView:
+        """Return the YES book."""
+        return self.books[Outcome.YES]
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """A wish for an order. `budget` (10⁻⁶ usd) is for MARKET BUY only; `why` is one line for a person."""
+
+    token: TokenId
+    side: Side
+    price: int
+    size: int
+    why: str
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    expire_ns: int = 0
+    budget: int = 0
+    replaces: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Cancel:
+    """A wish to take an order back."""
+
+    client_order_id: ClientOrderId
+    why: str
+
+
+Intent: TypeAlias = Place | Cancel
+
+
+class Strategy(Protocol):
+    """The whole contract: look, then wish. Pure: no clock, no dice, no I/O; state lives in attributes."""
+
+    @property
+    def id(self) -> StrategyId: ...
+
+    def decide(self, view: View) -> Sequence[Intent]:
+        """Return what this strategy wants now, given the facts; called once per touched market and batch."""
+        ...

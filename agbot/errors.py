@@ -1,0 +1,194 @@
+"""The one exception tree: one class per *next action of the caller*.
+
+Business outcomes (a denied intent, a refused order inside the core) are values or events. An exception that
+reaches a person carries an ``id``; `docs/errors.md` has a section for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class AgbotError(Exception):
+    """Base of every error agbot raises on purpose.
+
+    Args:
+        reason: what is wrong, in one sentence.
+        id: the section of `docs/errors.md`, such as ``"AGB-101"``.
+        remedy: what to type or change.
+    """
+
+    exit_code = 1
+
+    def __init__(self, reason: str, *, id: str, remedy: str = "") -> None:  # noqa: A002
+        super().__init__(reason)
+        self.reason = reason
+        self.id = id
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        tail = f" → {self.remedy}" if self.remedy else ""
+        return f"[{self.id}] {self.where()}{self.reason}{tail}"
+
+    def where(self) -> str:
+        """Return the prefix that locates the fault, empty when there is no place."""
+        return ""
+
+
+class LocatedError(AgbotError):
+    """A fault in something a person wrote or recorded: names file, line and key."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        id: str,  # noqa: A002
+        path: str | Path = "",
+        line: int | None = None,
+        key: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(reason, id=id, remedy=remedy)
+        self.path = str(path)
+        self.line = line
+        self.key = key
+
+    def where(self) -> str:
+        """Return ``file:line: key: ``, leaving out what is unknown."""
+        place = self.path + (f":{self.line}" if self.line is not None else "")
+        return "".join(f"{part}: " for part in (place, self.key) if part)
+
+
+class ConfigError(LocatedError):
+    """Configuration, policy or command line is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class RecordingError(LocatedError):
+    """A recording cannot be read as what it claims to be."""
+
+
+class NotRunningError(AgbotError):
+    """No bot answers; start one."""
+
+    exit_code = 3
+
+
+class NotFoundError(AgbotError):
+    """The thing that was named does not exist."""
+
+    exit_code = 4
+
+
+class TimedOutError(AgbotError):
+    """No answer within the deadline; the outcome is unknown."""
+
+    exit_code = 5
+
+
+class StoreError(AgbotError):
+    """The journal cannot be written or read: stop trading."""
+
+
+class ReplayMismatchError(AgbotError):
+    """A journal, run through the same core, decided differently."""
+
+
+class RiskRejected(AgbotError):  # noqa: N818 - the field's name
+    """Our own risk said no; the order was never sent."""
+
+    def __init__(self, violated_policies: Sequence[str]) -> None:
+        self.violated_policies = tuple(violated_policies)
+        super().__init__(
+            f"denied by {', '.join(self.violated_policies)}",
+            id="AGB-301",
+            remedy="lower the size or change the policy file",
+        )
+
+
+class KillSwitchActiveError(AgbotError):
+    """The kill switch is on; nothing is sent until an operator takes it off."""
+
+    def __init__(self, reason: str) -> None:
+        self.kill_reason = reason
+        super().__init__(
+            f"the kill switch is on ({reason})", id="AGB-302", remedy="agbot killswitch off --by NAME --reason TEXT"
+        )
+
+
+class ExecutionError(AgbotError):
+    """Base of what a venue can do to an order; subclasses say what the caller does next."""
+
+    error_id = "AGB-400"
+
+    def __init__(self, reason: str, *, venue: str = "", remedy: str = "") -> None:
+        super().__init__(reason, id=self.error_id, remedy=remedy)
+        self.venue = venue
+
+    def where(self) -> str:
+        """Return the venue as prefix."""
+        return f"{self.venue}: " if self.venue else ""
+
+
+class VenueUnavailable(ExecutionError):  # noqa: N818
+    """Nothing was accepted; retry by schedule."""
+
+    error_id = "AGB-401"
+
+
+class VenueThrottled(ExecutionError):  # noqa: N818
+    """Wait `retry_after_s` seconds, then retry."""
+
+    error_id = "AGB-402"
+
+    def __init__(self, reason: str, *, retry_after_s: float, venue: str = "") -> None:
+        super().__init__(reason, venue=venue)
+        self.retry_after_s = retry_after_s
+
+
+class VenueRefused(ExecutionError):  # noqa: N818
+    """The venue said no for good; becomes a rejected order."""
+
+    error_id = "AGB-403"
+
+    def __init__(self, reason: str, *, code: str = "", venue: str = "", remedy: str = "") -> None:
+        super().__init__(reason, venue=venue, remedy=remedy)
+        self.code = code
+
+
+class VenueAuthFailed(ExecutionError):  # noqa: N818
+    """Credentials are wrong or revoked: stop, a person must act."""
+
+    error_id = "AGB-404"
+
+
+class VenueAmbiguous(ExecutionError):  # noqa: N818
+    """Sent, no answer: the order is UNKNOWN until evidence says otherwise."""
+
+    error_id = "AGB-405"
+
+
+class VenueDuplicate(ExecutionError):  # noqa: N818
+    """The venue already has these exact bytes: the earlier copy landed."""
+
+    error_id = "AGB-406"
+
+
+class VenueNotFound(ExecutionError):  # noqa: N818
+    """The venue does not know this order."""
+
+    error_id = "AGB-407"
+
+
+class VenueProtocolError(ExecutionError):
+    """The venue broke its wire contract: drop the link, resync."""
+
+    error_id = "AGB-408"
+
+
+class UnsupportedOrder(ExecutionError):  # noqa: N818
+    """This venue cannot express the order; refused before the risk gate."""
+
+    error_id = "AGB-409"

@@ -1,0 +1,1 @@
+"""Nouns: markets, orders, what happened (events) and what is asked (commands)."""

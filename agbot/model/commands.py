@@ -1,0 +1,54 @@
+"""Everything the core may *ask*. The gateway carries it out; its outcome comes back as an event."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId, VenueId
+from agbot.model.order import OrderType, Side, TimeInForce
+
+
+class _Wish(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
+    pass
+
+
+class PlaceOrder(_Wish):
+    """Send this order. `price` and `size` in 10⁻⁶.
+
+    `budget` (10⁻⁶ usd, MARKET BUY only, else 0) is the most to spend; `size` is then the shares expected.
+    `why` is the one line that explains the order to a person.
+    """
+
+    client_order_id: ClientOrderId
+    venue: VenueId
+    market: MarketId
+    token: TokenId
+    side: Side
+    order_type: OrderType
+    price: int
+    size: int
+    time_in_force: TimeInForce
+    post_only: bool
+    expire_ns: int
+    budget: int
+    strategy: StrategyId
+    why: str
+    replaces: str = ""
+
+
+class CancelOrder(_Wish):
+    """Take this order off the book."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class CancelAll(_Wish):
+    """Take every order of ours off the book."""
+
+    reason: str
+
+
+Command: TypeAlias = PlaceOrder | CancelOrder | CancelAll

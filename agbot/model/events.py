@@ -1,0 +1,211 @@
+"""Everything that can *happen*. Immutable, journaled as is, the only input of the core.
+
+Prices and sizes are integers of 10⁻⁶, `ts_ns` is the source's time in UTC nanoseconds. Structs are `array_like`: the
+journal holds their field values in the order written here, so fields are only ever appended.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from agbot.model.ids import ClientOrderId, MarketId, TokenId, TradeId, VenueOrderId
+from agbot.model.market import Market
+from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
+
+BID: Final = 0
+ASK: Final = 1
+
+Level: TypeAlias = tuple[int, int]
+"""(price, size)"""
+Change: TypeAlias = tuple[int, int, int]
+"""(BID or ASK, price, new absolute size; 0 removes the level)"""
+
+
+class _Fact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
+    pass
+
+
+class MarketListed(_Fact):
+    """A market is known from here on; repeated when its terms change."""
+
+    market: Market
+    ts_ns: int
+
+
+class BookSnapshot(_Fact):
+    """The whole book of one token; replaces what was there. Levels in any order."""
+
+    token: TokenId
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    ts_ns: int
+
+
+class BookDelta(_Fact):
+    """Absolute level changes of one token, applied in order."""
+
+    token: TokenId
+    changes: tuple[Change, ...]
+    ts_ns: int
+
+
+class TradePrint(_Fact):
+    """Somebody traded. `side` is the taker's side of this token."""
+
+    token: TokenId
+    side: Side
+    price: int
+    size: int
+    ts_ns: int
+
+
+class TickSizeChanged(_Fact):
+    """The venue changed a token's tick."""
+
+    token: TokenId
+    tick: int
+    ts_ns: int
+
+
+class MarketResolved(_Fact):
+    """A market ended; `winner` pays 1 usd per share."""
+
+    market: MarketId
+    winner: TokenId
+    ts_ns: int
+
+
+class LinkUp(_Fact):
+    """A feed delivers again."""
+
+    feed: str
+    ts_ns: int
+
+
+class LinkDown(_Fact):
+    """A feed was lost; its books are not to be trusted."""
+
+    feed: str
+    reason: str
+    ts_ns: int
+
+
+class OrderAccepted(_Fact):
+    """The venue has the order."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    ts_ns: int
+
+
+class OrderRejected(_Fact):
+    """The venue said no; nothing rests."""
+
+    client_order_id: ClientOrderId
+    reason: str
+    ts_ns: int
+
+
+class OrderFilled(_Fact):
+    """One execution of ours. `fee` in 10⁻⁶ usd; `match` is normal, mint or merge; `final` says no more will come."""
+
+    client_order_id: ClientOrderId
+    trade_id: TradeId
+    price: int
+    size: int
+    fee: int
+    liquidity: Liquidity
+    ts_ns: int
+    match: str = "normal"
+    settlement: Settlement = Settlement.CONFIRMED
+    final: bool = False
+
+
+class OrderCancelled(_Fact):
+    """The rest of the order no longer rests."""
+
+    client_order_id: ClientOrderId
+    reason: str
+    ts_ns: int
+
+
+class OrderExpired(_Fact):
+    """A GTD order reached its time."""
+
+    client_order_id: ClientOrderId
+    ts_ns: int
+
+
+class CancelRejected(_Fact):
+    """The venue would not cancel; the order is what it was."""
+
+    client_order_id: ClientOrderId
+    reason: str
+    ts_ns: int
+
+
+class OrderUnknown(_Fact):
+    """Sent and not heard of: neither success nor failure."""
+
+    client_order_id: ClientOrderId
+    reason: str
+    ts_ns: int
+
+
+class Timer(_Fact):
+    """Time passed; strategies and rules get a look although no market moved."""
+
+    name: str
+    ts_ns: int
+
+
+class OperatorOrder(_Fact):
+    """A person or another program asks for an order; it passes the same gate as a strategy's."""
+
+    request_id: str
+    market: MarketId
+    token: TokenId
+    side: Side
+    order_type: OrderType
+    price: int
+    size: int
+    time_in_force: TimeInForce
+    post_only: bool
+    expire_ns: int
+    ts_ns: int
+
+
+class OperatorCancel(_Fact):
+    """A person asks to cancel one order, or all with an empty id."""
+
+    client_order_id: str
+    reason: str
+    ts_ns: int
+
+
+class KillSwitchSet(_Fact):
+    """The latch changed. While `on`, nothing but cancels leaves."""
+
+    on: bool
+    reason: str
+    by: str
+    ts_ns: int
+
+
+class HaltRequested(_Fact):
+    """Orderly stop: cancel everything, place nothing more."""
+
+    reason: str
+    ts_ns: int
+
+
+MarketData: TypeAlias = (
+    MarketListed | BookSnapshot | BookDelta | TradePrint | TickSizeChanged | MarketResolved | LinkUp | LinkDown
+)
+OrderEvidence: TypeAlias = (
+    OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
+)
+Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | HaltRequested
+Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator

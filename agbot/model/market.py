@@ -1,0 +1,73 @@
+"""What can be traded: a market (condition) with its two outcome tokens."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from agbot.model.ids import MarketId, TokenId, VenueId
+from agbot.units import SCALE, TICKS, complement
+
+
+class Outcome(enum.StrEnum):
+    """One of the two tokens of a binary market."""
+
+    YES = "YES"
+    NO = "NO"
+
+    @property
+    def other(self) -> Outcome:
+        """Return the opposite outcome."""
+        return Outcome.NO if self is Outcome.YES else Outcome.YES
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """A binary market. Prices and sizes are integers of 10⁻⁶; see `agbot.units`.
+
+    The taker fee of C shares at price p is ``C · fee_rate · (p(1−p))^fee_exponent``; makers pay none.
+    """
+
+    id: MarketId
+    yes: TokenId
+    no: TokenId
+    tick: int = 10_000
+    min_size: int = 5 * SCALE
+    fee_rate: int = 0
+    fee_exponent: int = 1
+    slug: str = ""
+    question: str = ""
+    venue: VenueId = VenueId("paper")
+    event_id: str = ""
+    neg_risk: bool = False
+    price_scale: int = SCALE
+    size_scale: int = SCALE
+
+    def __post_init__(self) -> None:
+        if self.yes == self.no:
+            raise ValueError(f"market {self.id}: both outcomes have token {self.yes}")
+        if self.tick not in TICKS:
+            raise ValueError(f"market {self.id}: tick {self.tick} is not one of {TICKS}")
+        if self.min_size < 0 or self.fee_rate < 0 or self.fee_exponent < 0:
+            raise ValueError(f"market {self.id}: min_size, fee_rate and fee_exponent are not negative")
+
+    @property
+    def name(self) -> str:
+        """Return what a person calls it."""
+        return self.slug or self.id
+
+    def token(self, outcome: Outcome) -> TokenId:
+        """Return the token of `outcome`."""
+        return self.yes if outcome is Outcome.YES else self.no
+
+    def outcome(self, token: TokenId) -> Outcome:
+        """Return which outcome `token` is; KeyError when it is neither."""
+        if token == self.yes:
+            return Outcome.YES
+        if token == self.no:
+            return Outcome.NO
+        raise KeyError(token)
+
+    def yes_price(self, token: TokenId, price: int) -> int:
+        """Return `price` of `token` seen from YES: NO at q is YES at 1 − q."""
+        return price if token == self.yes else complement(price)

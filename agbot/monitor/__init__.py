@@ -1,0 +1,1 @@
+"""The monitor process: collects metrics, serves page, sockets and health."""

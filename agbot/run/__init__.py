@@ -1,0 +1,1 @@
+"""The trio shells: the nursery tree and its tasks."""

@@ -1,0 +1,1 @@
+"""Journal and history; embedded by default."""

@@ -1,0 +1,1 @@
+"""Strategies: pure objects that see a `View` of one market and answer with intents."""

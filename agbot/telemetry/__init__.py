@@ -1,0 +1,1 @@
+"""Metrics and events: the protocol, the registry that collects, the client that pushes."""

@@ -1,0 +1,1 @@
+"""Shipped doubles: builders, pure-Python twins, the venue conformance suite."""

@@ -1,0 +1,1 @@
+"""The Textual terminal dashboard, a client of the monitor's dashboard socket."""

@@ -1,0 +1,102 @@
+"""The only rounding code: exact integers inside, `Decimal` where a person types or reads.
+
+Prices are integers in 10⁻⁶ usd, sizes in 10⁻⁶ shares, money in 10⁻⁶ usd, time in integer nanoseconds (UTC epoch).
+
+Who gets the remainder of 10⁻⁶ usd: ``notional`` rounds down for the side that trades the YES token; the NO side pays
+``size - notional``, so a minted or merged pair always costs exactly one usd per share and nothing is created or lost.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+SCALE: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
+
+# Every tick Polymarket has used, coarse to fine, in 10⁻⁶ usd.
+TICKS: Final = (100_000, 10_000, 5_000, 2_500, 1_000, 100)
+
+_INT64_MAX = 2**63 - 1
+
+
+def to_units(value: Decimal | str | int) -> int:
+    """Return `value` (usd or shares) as an exact integer of 10⁻⁶.
+
+    Raises:
+        ValueError: not a number, not finite, more than six decimals, or beyond 64 bits. Floats are refused: they lose cents.
+    """
+    if isinstance(value, float):
+        raise ValueError(f"{value!r} is a float; floats lose cents, quote it as a string")
+    try:
+        scaled = Decimal(value) * SCALE
+    except (InvalidOperation, TypeError) as e:
+        raise ValueError(f"{value!r} is not a number") from e
+    if not scaled.is_finite():
+        raise ValueError(f"{value!r} is not finite")
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"{value!r} has more than six decimals")
+    if abs(scaled) > _INT64_MAX:
+        raise ValueError(f"{value!r} is too large")
+    return int(scaled)
+
+
+def to_decimal(units: int) -> Decimal:
+    """Return integer 10⁻⁶ units as the exact `Decimal`, without trailing zeros."""
+    whole, part = divmod(abs(units), SCALE)
+    sign = "-" if units < 0 else ""
+    return Decimal(f"{sign}{whole}.{part:06d}".rstrip("0").rstrip("."))
+
+
+def to_text(units: int) -> str:
+    """Return integer 10⁻⁶ units as plain decimal text, such as ``"0.52"``."""
+    return f"{to_decimal(units):f}"
+
+
+def usd_text(units: int) -> str:
+    """Return money in 10⁻⁶ usd as text with exactly two decimals, rounded half to even."""
+    return f"{to_decimal(units).quantize(Decimal('0.01')):f}"
+
+
+def notional(price: int, size: int) -> int:
+    """Return price × size in 10⁻⁶ usd, rounded down."""
+    return price * size // SCALE
+
+
+def complement(price: int) -> int:
+    """Return the price of the other outcome: YES at p is NO at 1 − p."""
+    return SCALE - price
+
+
+def on_tick(price: int, tick: int) -> bool:
+    """Return whether `price` is a multiple of `tick` inside [tick, 1 − tick]."""
+    return tick <= price <= SCALE - tick and price % tick == 0
+
+
+def tick_down(price: int, tick: int) -> int:
+    """Return the highest multiple of `tick` not above `price`."""
+    return price // tick * tick
+
+
+def tick_up(price: int, tick: int) -> int:
+    """Return the lowest multiple of `tick` not below `price`."""
+    return -(-price // tick) * tick
+
+
+def finest_tick(tick: int, prices: tuple[int, ...]) -> int | None:
+    """Return the coarsest known tick not above `tick` that divides every price, None when none does."""
+    for candidate in TICKS:
+        if candidate <= tick and all(price % candidate == 0 for price in prices):
+            return candidate
+    return None
+
+
+def ms(ns: int) -> int:
+    """Return nanoseconds as whole milliseconds."""
+    return ns // NS_PER_MS
+
+
+def from_ms(value: int) -> int:
+    """Return milliseconds as nanoseconds."""
+    return value * NS_PER_MS

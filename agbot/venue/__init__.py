@@ -1,0 +1,1 @@
+"""Venues behind two ports; one package per venue."""
