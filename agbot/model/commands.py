@@ -14,7 +14,7 @@ class _Wish(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
     pass
 
 
-class PlaceOrder(_Wish):
+class PlaceOrder(_Wish, frozen=True):
     """Send this order. `price` and `size` in 10⁻⁶.
 
     `budget` (10⁻⁶ usd, MARKET BUY only, else 0) is the most to spend; `size` is then the shares expected.
@@ -38,14 +38,14 @@ class PlaceOrder(_Wish):
     replaces: str = ""
 
 
-class CancelOrder(_Wish):
+class CancelOrder(_Wish, frozen=True):
     """Take this order off the book."""
 
     client_order_id: ClientOrderId
     reason: str
 
 
-class CancelAll(_Wish):
+class CancelAll(_Wish, frozen=True):
     """Take every order of ours off the book."""
 
     reason: str

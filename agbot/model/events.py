@@ -27,14 +27,14 @@ class _Fact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
     pass
 
 
-class MarketListed(_Fact):
+class MarketListed(_Fact, frozen=True):
     """A market is known from here on; repeated when its terms change."""
 
     market: Market
     ts_ns: int
 
 
-class BookSnapshot(_Fact):
+class BookSnapshot(_Fact, frozen=True):
     """The whole book of one token; replaces what was there. Levels in any order."""
 
     token: TokenId
@@ -43,7 +43,7 @@ class BookSnapshot(_Fact):
     ts_ns: int
 
 
-class BookDelta(_Fact):
+class BookDelta(_Fact, frozen=True):
     """Absolute level changes of one token, applied in order."""
 
     token: TokenId
@@ -51,7 +51,7 @@ class BookDelta(_Fact):
     ts_ns: int
 
 
-class TradePrint(_Fact):
+class TradePrint(_Fact, frozen=True):
     """Somebody traded. `side` is the taker's side of this token."""
 
     token: TokenId
@@ -61,7 +61,7 @@ class TradePrint(_Fact):
     ts_ns: int
 
 
-class TickSizeChanged(_Fact):
+class TickSizeChanged(_Fact, frozen=True):
     """The venue changed a token's tick."""
 
     token: TokenId
@@ -69,7 +69,7 @@ class TickSizeChanged(_Fact):
     ts_ns: int
 
 
-class MarketResolved(_Fact):
+class MarketResolved(_Fact, frozen=True):
     """A market ended; `winner` pays 1 usd per share."""
 
     market: MarketId
@@ -77,14 +77,14 @@ class MarketResolved(_Fact):
     ts_ns: int
 
 
-class LinkUp(_Fact):
+class LinkUp(_Fact, frozen=True):
     """A feed delivers again."""
 
     feed: str
     ts_ns: int
 
 
-class LinkDown(_Fact):
+class LinkDown(_Fact, frozen=True):
     """A feed was lost; its books are not to be trusted."""
 
     feed: str
@@ -92,7 +92,7 @@ class LinkDown(_Fact):
     ts_ns: int
 
 
-class OrderAccepted(_Fact):
+class OrderAccepted(_Fact, frozen=True):
     """The venue has the order."""
 
     client_order_id: ClientOrderId
@@ -100,7 +100,7 @@ class OrderAccepted(_Fact):
     ts_ns: int
 
 
-class OrderRejected(_Fact):
+class OrderRejected(_Fact, frozen=True):
     """The venue said no; nothing rests."""
 
     client_order_id: ClientOrderId
@@ -108,7 +108,7 @@ class OrderRejected(_Fact):
     ts_ns: int
 
 
-class OrderFilled(_Fact):
+class OrderFilled(_Fact, frozen=True):
     """One execution of ours. `fee` in 10⁻⁶ usd; `match` is normal, mint or merge; `final` says no more will come."""
 
     client_order_id: ClientOrderId
@@ -123,7 +123,7 @@ class OrderFilled(_Fact):
     final: bool = False
 
 
-class OrderCancelled(_Fact):
+class OrderCancelled(_Fact, frozen=True):
     """The rest of the order no longer rests."""
 
     client_order_id: ClientOrderId
@@ -131,14 +131,14 @@ class OrderCancelled(_Fact):
     ts_ns: int
 
 
-class OrderExpired(_Fact):
+class OrderExpired(_Fact, frozen=True):
     """A GTD order reached its time."""
 
     client_order_id: ClientOrderId
     ts_ns: int
 
 
-class CancelRejected(_Fact):
+class CancelRejected(_Fact, frozen=True):
     """The venue would not cancel; the order is what it was."""
 
     client_order_id: ClientOrderId
@@ -146,7 +146,7 @@ class CancelRejected(_Fact):
     ts_ns: int
 
 
-class OrderUnknown(_Fact):
+class OrderUnknown(_Fact, frozen=True):
     """Sent and not heard of: neither success nor failure."""
 
     client_order_id: ClientOrderId
@@ -154,14 +154,14 @@ class OrderUnknown(_Fact):
     ts_ns: int
 
 
-class Timer(_Fact):
+class Timer(_Fact, frozen=True):
     """Time passed; strategies and rules get a look although no market moved."""
 
     name: str
     ts_ns: int
 
 
-class OperatorOrder(_Fact):
+class OperatorOrder(_Fact, frozen=True):
     """A person or another program asks for an order; it passes the same gate as a strategy's."""
 
     request_id: str
@@ -177,7 +177,7 @@ class OperatorOrder(_Fact):
     ts_ns: int
 
 
-class OperatorCancel(_Fact):
+class OperatorCancel(_Fact, frozen=True):
     """A person asks to cancel one order, or all with an empty id."""
 
     client_order_id: str
@@ -185,7 +185,7 @@ class OperatorCancel(_Fact):
     ts_ns: int
 
 
-class KillSwitchSet(_Fact):
+class KillSwitchSet(_Fact, frozen=True):
     """The latch changed. While `on`, nothing but cancels leaves."""
 
     on: bool
@@ -194,7 +194,7 @@ class KillSwitchSet(_Fact):
     ts_ns: int
 
 
-class HaltRequested(_Fact):
+class HaltRequested(_Fact, frozen=True):
     """Orderly stop: cancel everything, place nothing more."""
 
     reason: str
