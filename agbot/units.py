@@ -25,7 +25,7 @@ def to_units(value: Decimal | str | int) -> int:
     """Return `value` (usd or shares) as an exact integer of 10⁻⁶.
 
     Raises:
-        ValueError: not a number, not finite, more than six decimals, or beyond 64 bits. Floats are refused: they lose cents.
+        ValueError: not a number, not finite, more than six decimals, beyond 64 bits, or a float (they lose cents).
     """
     if isinstance(value, float):
         raise ValueError(f"{value!r} is a float; floats lose cents, quote it as a string")

@@ -125,7 +125,7 @@ class Order:
     expire_ns: int = 0
     id: str = attrs.field()
 
-    @id.default
+    @id.default  # noqa: A003
     def _id(self) -> str:
         return self.client_order_id
 

@@ -35,7 +35,7 @@ class VenueAdapter(Protocol):
         ...
 
     async def cancel_order(self, order_id: str) -> CancelAck:
-        """Take the order off the book. VenueNotFound when the venue never saw it; a finished order's state otherwise."""
+        """Take the order off the book. VenueNotFound when the venue never saw it, else the state it found."""
         ...
 
     async def replace_order(self, order_id: str, *, price: Decimal, size: Decimal) -> OrderAck:
