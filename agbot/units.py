@@ -64,6 +64,11 @@ def notional(price: int, size: int) -> int:
     return price * size // SCALE
 
 
+def token_value(price: int, size: int, *, yes: bool) -> int:
+    """Return what `size` shares of a token cost at `price`, in 10⁻⁶ usd, by the remainder rule above."""
+    return notional(price, size) if yes else size - notional(SCALE - price, size)
+
+
 def complement(price: int) -> int:
     """Return the price of the other outcome: YES at p is NO at 1 − p."""
     return SCALE - price

@@ -1,0 +1,81 @@
+"""The event loop in virtual time: recording, paper venue and core on one clock; no trio, no wall clock.
+
+A batch is everything of one instant: the market's messages, then what the venue says to us. Commands reach the venue
+after the order latency; its answers come back on the same clock. Same inputes, same steps, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from agbot.core.step import Step
+from agbot.matching.paper import PaperMatcher
+from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
+from agbot.model.events import Event, HaltRequested, MarketData
+
+DRAIN_STEPS_MAX: Final = 100_000
+
+Stepper = Callable[[int, list[Event]], Step]
+
+
+class VirtualLoop:
+    """Runs groups of market data against a paper venue.
+
+    Args:
+        step: journals and steps the core; orders in the returned step are durable.
+        matcher: the paper venue; its latencies are virtual.
+        groups: (timestamp ns, messages of that instant), in time order.
+    """
+
+    def __init__(
+        self, step: Stepper, matcher: PaperMatcher, groups: Iterable[tuple[int, Sequence[MarketData]]]
+    ) -> None:
+        self._step = step
+        self._matcher = matcher
+        self._groups = groups
+        self.now_ns = 0
+
+    def run(self) -> Iterator[tuple[int, list[Event], Step]]:
+        """Yield (virtual now, batch, step) until the recording ends."""
+        for ts_ns, events in self._groups:
+            yield from self._until(ts_ns)
+            yield self._instant(max(ts_ns, self.now_ns), events)
+
+    def inject(self, event: Event) -> tuple[int, list[Event], Step]:
+        """Step with one event of an operator, now."""
+        return self._carry(self.now_ns, [event])
+
+    def finish(self, reason: str) -> Iterator[tuple[int, list[Event], Step]]:
+        """Halt the core and yield the steps until the venue has nothing more to say."""
+        yield self.inject(HaltRequested(reason, self.now_ns))
+        yield from self._until(None)
+
+    def _until(self, ts_ns: int | None) -> Iterator[tuple[int, list[Event], Step]]:
+        for _ in range(DRAIN_STEPS_MAX):
+            due = self._matcher.next_due()
+            if due is None or (ts_ns is not None and due >= ts_ns):
+                return
+            yield self._instant(max(due, self.now_ns), ())
+        raise AssertionError(f"the venue spoke {DRAIN_STEPS_MAX} times between two messages: a loop")
+
+    def _instant(self, now_ns: int, market: Sequence[MarketData]) -> tuple[int, list[Event], Step]:
+        self.now_ns = now_ns
+        for event in market:
+            self._matcher.on_market(now_ns, event)
+        return self._carry(now_ns, [*market, *self._matcher.advance(now_ns)])
+
+    def _carry(self, now_ns: int, batch: list[Event]) -> tuple[int, list[Event], Step]:
+        step = self._step(now_ns, batch)
+        for command in step.output.commands:
+            self._submit(now_ns, command)
+        return now_ns, batch, step
+
+    def _submit(self, now_ns: int, command: Command) -> None:
+        match command:
+            case PlaceOrder():
+                self._matcher.submit(now_ns, command)
+            case CancelOrder():
+                self._matcher.cancel(now_ns, command)
+            case CancelAll():
+                self._matcher.cancel_all(now_ns)

@@ -1,0 +1,113 @@
+"""The one way an intent becomes an order: what the venue demands, what the state forbids, what the policies allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agbot.core.risk import Gate
+from agbot.core.rules import Exposure
+from agbot.core.view import Place
+from agbot.model.ids import MarketId
+from agbot.model.market import Market, Outcome
+from agbot.model.order import OrderState, Side
+from agbot.units import notional, on_tick
+
+if TYPE_CHECKING:
+    from agbot.core.engine import Engine
+
+# Names a person meets in decisions, beside the policies of the file.
+KILL_SWITCH: Final = "KillSwitch"
+HALTED: Final = "Halted"
+UNKNOWN_MARKET: Final = "UnknownMarket"
+UNTRUSTED_BOOK: Final = "UntrustedBook"
+UNKNOWN_ORDER: Final = "UnknownOrder"
+IN_FLIGHT: Final = "InFlightLimit"
+VENUE_TERMS: Final = "VenueTerms"
+BUYING_POWER: Final = "BuyingPower"
+SHARES_HELD: Final = "SharesHeld"
+
+
+class Admission:
+    """Checks every order before it exists; resting and in-flight orders count as if they will fill."""
+
+    def __init__(self, engine: Engine, gate: Gate) -> None:
+        self._engine = engine
+        self.gate = gate
+
+    def violations(self, market_id: MarketId, place: Place) -> tuple[str, ...]:
+        """Return the names of everything that forbids `place`, empty when it may be sent."""
+        engine = self._engine
+        if self.gate.kill_reason:
+            return (KILL_SWITCH,)
+        if engine.halted:
+            return (HALTED,)
+        market = engine.markets.get(market_id)
+        if market is None or place.token not in (market.yes, market.no):
+            return (UNKNOWN_MARKET,)
+        return (*self._state(market), *self._terms(market, place), *self.gate.check(self.exposure(market, place)))
+
+    def cash_free(self) -> int:
+        """Return cash not spoken for by resting or in-flight buys (10⁻⁶ usd)."""
+        return self._engine.portfolio.cash - self._resting_usd()
+
+    def exposure(self, market: Market, place: Place) -> Exposure:
+        """Return the position as it is and as it could become if everything live fills."""
+        engine = self._engine
+        net = engine.portfolio.net(market)
+        delta = _yes_sign(market, place) * place.size
+        live = [_yes_sign(market, r.command) * r.remaining for r in engine.oms.live(market.id)]
+        return Exposure(
+            market_id=market.id,
+            net_position=net,
+            long_worst=net + sum(size for size in (*live, delta) if size > 0),
+            short_worst=net + sum(size for size in (*live, delta) if size < 0),
+            delta=delta,
+            inventory_usd=engine.portfolio.inventory_usd(),
+            resting_notional_usd=self._resting_usd(),
+            order_notional_usd=_notional(place) if place.side is Side.BUY else 0,
+            cash_free=self.cash_free(),
+        )
+
+    def _resting_usd(self) -> int:
+        return sum(record.reserved_usd for record in self._engine.oms.all_live())
+
+    def _state(self, market: Market) -> tuple[str, ...]:
+        oms = self._engine.oms
+        found = []
+        if any(record.state is OrderState.UNKNOWN for record in oms.live(market.id)):
+            found.append(UNKNOWN_ORDER)
+        if oms.in_flight >= self._engine.settings.in_flight_max:
+            found.append(IN_FLIGHT)
+        return tuple(found)
+
+    def _terms(self, market: Market, place: Place) -> tuple[str, ...]:
+        engine = self._engine
+        book = engine.books[place.token]
+        found = []
+        if not book.trusted:
+            found.append(UNTRUSTED_BOOK)
+        if not on_tick(place.price, book.tick) or place.size <= 0:
+            found.append(VENUE_TERMS)
+        elif not place.time_in_force.immediate and place.size < market.min_size:
+            found.append(VENUE_TERMS)
+        if place.side is Side.BUY and _notional(place) > self.cash_free():
+            found.append(BUYING_POWER)
+        if place.side is Side.SELL and place.size > self._sellable(market, place):
+            found.append(SHARES_HELD)
+        return tuple(found)
+
+    def _sellable(self, market: Market, place: Place) -> int:
+        engine = self._engine
+        held = engine.portfolio.position(market, market.outcome(place.token)).size
+        resting = (r for r in engine.oms.live(market.id) if r.command.token == place.token)
+        return held - sum(r.remaining for r in resting if r.command.side is Side.SELL)
+
+
+def _yes_sign(market: Market, place: Place | object) -> int:
+    """Return +1 when a fill makes YES − NO grow, −1 when it shrinks."""
+    side, token = place.side, place.token  # type: ignore[union-attr, attr-defined]
+    return int(side.sign if market.outcome(token) is Outcome.YES else -side.sign)
+
+
+def _notional(place: Place) -> int:
+    return place.budget or notional(place.price, place.size)

@@ -1,0 +1,412 @@
+"""The core: `Engine.step(now, batch) -> Step`, a pure function of its history.
+
+Facts first, all of them, in the order they came; then one decision per touched market. Stages are fixed:
+books → orders → portfolio → marks → strategies → gate → new orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from agbot.core.admission import Admission
+from agbot.core.book import OrderBook
+from agbot.core.oms import IllegalTransition, Oms, OrderRecord
+from agbot.core.portfolio import CarriedPosition, Portfolio
+from agbot.core.risk import Gate
+from agbot.core.step import Decision, Output, Step
+from agbot.core.view import Cancel, Intent, OwnOrder, Place, Strategy, View
+from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
+from agbot.model.events import (
+    BookDelta,
+    BookSnapshot,
+    CancelRejected,
+    Event,
+    HaltRequested,
+    KillSwitchSet,
+    LinkDown,
+    LinkUp,
+    MarketListed,
+    MarketResolved,
+    OperatorCancel,
+    OperatorOrder,
+    OrderAccepted,
+    OrderCancelled,
+    OrderEvidence,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    TickSizeChanged,
+    Timer,
+    TradePrint,
+)
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
+from agbot.model.market import Market, Outcome
+from agbot.model.order import OrderType, Side
+
+OPERATOR: Final = StrategyId("operator")
+
+
+@attrs.frozen(kw_only=True)
+class EngineSettings:
+    """What a run is made of besides its events.
+
+    Args:
+        run_id: prefix of every client order id.
+        capital: 10⁻⁶ usd at the start.
+        carried: positions of an earlier run, taken over when their market is listed.
+        in_flight_max: orders sent and not yet acknowledged; more intents are denied, cancels never are.
+    """
+
+    run_id: str
+    capital: int
+    in_flight_max: int = 32
+    carried: tuple[CarriedPosition, ...] = ()
+
+
+class Engine:
+    """Sole owner of trading state. Give it facts, carry out what it asks."""
+
+    def __init__(self, settings: EngineSettings, gate: Gate, strategies: Sequence[Strategy]) -> None:
+        self.settings = settings
+        self.markets: dict[MarketId, Market] = {}
+        self.books: dict[TokenId, OrderBook] = {}
+        self.oms = Oms()
+        self.portfolio = Portfolio(settings.capital)
+        self.gate = gate
+        self.admission = Admission(self, gate)
+        self.strategies = tuple(strategies)
+        self.halted = ""
+        self.denials_repeated = 0
+        self._market_of: dict[TokenId, Market] = {}
+        self._orders_opened = 0
+        self._last_denial: dict[tuple[StrategyId, TokenId, Side], tuple[int, int, tuple[str, ...]]] = {}
+        self._out = _Collected()
+        self._apply: Mapping[type, Callable[[int, Any], None]] = self._dispatch()
+
+    @property
+    def kill_switch(self) -> str:
+        """Return why nothing may be placed, empty while orders may."""
+        return self.gate.kill_reason
+
+    def step(self, now_ns: int, batch: Sequence[Event]) -> Step:
+        """Fold in `batch`, decide, and return what to do. `now_ns` never goes back."""
+        out = self._out = _Collected()
+        for event in batch:
+            self._apply[type(event)](now_ns, event)
+        for market_id in out.touched:
+            self._mark(self.markets[market_id])
+        if not (self.halted or self.kill_switch):
+            for market_id in tuple(out.touched):
+                self._decide(now_ns, self.markets[market_id])
+        return out.step(now_ns)
+
+    def _dispatch(self) -> Mapping[type, Callable[[int, Any], None]]:
+        evidence = (
+            OrderAccepted, OrderRejected, OrderFilled, OrderCancelled, OrderExpired, CancelRejected, OrderUnknown,
+        )  # fmt: skip
+        return {
+            MarketListed: self._listed,
+            BookSnapshot: self._snapshot,
+            BookDelta: self._delta,
+            TickSizeChanged: self._tick,
+            TradePrint: self._print,
+            MarketResolved: self._resolved,
+            LinkUp: self._link,
+            LinkDown: self._link,
+            Timer: self._timer,
+            OperatorOrder: self._operator_order,
+            OperatorCancel: self._operator_cancel,
+            KillSwitchSet: self._latch,
+            HaltRequested: self._halt,
+            **dict.fromkeys(evidence, self._evidence),
+        }
+
+    # -- facts: the world ------------------------------------------------------------------------------------------
+
+    def _listed(self, _now_ns: int, event: MarketListed) -> None:
+        market = event.market
+        if market.id not in self.markets:
+            self.portfolio.take_over(market, self.settings.carried)
+        self.markets[market.id] = market
+        for token in (market.yes, market.no):
+            self._market_of[token] = market
+            if token not in self.books:
+                self.books[token] = OrderBook(market.tick)
+
+    def _snapshot(self, _now_ns: int, event: BookSnapshot) -> None:
+        if book := self._book(event.token):
+            self._check(book.snapshot(event.bids, event.asks, event.ts_ns), event.token)
+
+    def _delta(self, _now_ns: int, event: BookDelta) -> None:
+        if book := self._book(event.token):
+            self._check(book.delta(event.changes, event.ts_ns), event.token)
+
+    def _tick(self, _now_ns: int, event: TickSizeChanged) -> None:
+        if book := self._book(event.token):
+            self._check(book.retick(event.tick), event.token)
+
+    def _print(self, _now_ns: int, event: TradePrint) -> None:
+        self._book(event.token)
+
+    def _resolved(self, now_ns: int, event: MarketResolved) -> None:
+        market = self.markets.get(event.market)
+        if market is None or event.winner not in (market.yes, market.no):
+            self._out.anomalies.append(f"MarketResolved for {event.market} with winner {event.winner}: not ours")
+            return
+        self._cancel_live(now_ns, market.id, "market resolved")
+        self.portfolio.settle(market, market.outcome(event.winner))
+        for token in (market.yes, market.no):
+            self.books[token].distrust()
+
+    def _link(self, _now_ns: int, event: LinkUp | LinkDown) -> None:
+        if isinstance(event, LinkDown):
+            for book in self.books.values():
+                book.distrust()
+            self._touch_all()
+
+    def _timer(self, _now_ns: int, _event: Timer) -> None:
+        self._touch_all()
+
+    # -- facts: our orders -----------------------------------------------------------------------------------------
+
+    def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
+        try:
+            record = self.oms.apply(now_ns, event)
+        except IllegalTransition as e:
+            self._out.anomalies.append(str(e))
+            return
+        if record is None:
+            return
+        self._out.changed[record.command.client_order_id] = record
+        self._touch(record.command.market)
+        if isinstance(event, OrderFilled):
+            command = record.command
+            market = self.markets[command.market]
+            self.portfolio.fill(
+                market, command.token, command.side, event.price, event.size, event.fee, command.strategy
+            )
+            self._out.fills.append((record, event))
+
+    # -- facts: the operator ---------------------------------------------------------------------------------------
+
+    def _operator_order(self, now_ns: int, event: OperatorOrder) -> None:
+        is_budget = event.order_type is OrderType.MARKET and event.side is Side.BUY
+        place = Place(
+            token=event.token,
+            side=event.side,
+            price=event.price,
+            size=self._shares_for(event) if is_budget else event.size,
+            why="operator's order",
+            order_type=event.order_type,
+            time_in_force=event.time_in_force,
+            post_only=event.post_only,
+            expire_ns=event.expire_ns,
+            budget=event.size if is_budget else 0,
+        )
+        self._admit(now_ns, event.market, OPERATOR, place, request_id=event.request_id)
+
+    def _shares_for(self, event: OperatorOrder) -> int:
+        book = self.books.get(event.token)
+        best = book.best_ask if book and not book.empty else event.price
+        return event.size * 1_000_000 // max(1, min(best, event.price))
+
+    def _operator_cancel(self, now_ns: int, event: OperatorCancel) -> None:
+        if event.client_order_id:
+            self._cancel(now_ns, ClientOrderId(event.client_order_id), event.reason)
+        else:
+            self._cancel_everything(now_ns, event.reason)
+
+    def _latch(self, now_ns: int, event: KillSwitchSet) -> None:
+        if not event.on:
+            self.gate.release()
+        else:
+            self.gate.kill(event.reason)
+            self._cancel_everything(now_ns, f"kill switch: {event.reason}")
+
+    def _halt(self, now_ns: int, event: HaltRequested) -> None:
+        self.halted = event.reason or "halt"
+        self._cancel_everything(now_ns, f"halt: {self.halted}")
+
+    # -- marks and decisions ---------------------------------------------------------------------------------------
+
+    def _mark(self, market: Market) -> None:
+        yes, no = self.books[market.yes], self.books[market.no]
+        holding = self.portfolio.holding(market)
+        if holding.tokens[Outcome.YES].size == 0 == holding.tokens[Outcome.NO].size:
+            self.portfolio.mark(market, 0)
+        elif yes.trusted or no.trusted:
+            self.portfolio.mark(market, _liquidation(holding.tokens, yes, no))
+        self.portfolio.mark_strategies(market)
+
+    def _decide(self, now_ns: int, market: Market) -> None:
+        for strategy in self.strategies:
+            for intent in strategy.decide(self.view(now_ns, market, strategy.id)):
+                self._carry(now_ns, market, strategy.id, intent)
+
+    def view(self, now_ns: int, market: Market, strategy: StrategyId) -> View:
+        """Return what `strategy` sees of `market` now."""
+        yes, no = self.books[market.yes], self.books[market.no]
+        position = self.portfolio.holding(market)
+        return View(
+            now_ns=now_ns,
+            market=market,
+            books={Outcome.YES: yes, Outcome.NO: no},
+            yes_size=position.size(Outcome.YES),
+            no_size=position.size(Outcome.NO),
+            orders=[_own(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
+            cash=self.admission.cash_free(),
+            trusted=yes.trusted,
+        )
+
+    def _carry(self, now_ns: int, market: Market, strategy: StrategyId, intent: Intent) -> None:
+        if isinstance(intent, Cancel):
+            self._cancel(now_ns, intent.client_order_id, intent.why)
+        else:
+            self._admit(now_ns, market.id, strategy, intent)
+
+    def _admit(self, now_ns: int, market: MarketId, strategy: StrategyId, place: Place, *, request_id: str = "") -> None:
+        violated = self.admission.violations(market, place)
+        if violated and not request_id and self._repeats(strategy, place, violated):
+            return
+        self._orders_opened += 1
+        order_id = ClientOrderId(f"{self.settings.run_id}-{self._orders_opened}")
+        self._out.decisions.append(_decision(market, strategy, place, violated, order_id, request_id))
+        command = _command(self.markets.get(market), market, strategy, place, order_id)
+        record = self.oms.open(now_ns, command, denied=", ".join(violated))
+        self._out.changed[order_id] = record
+        if not violated:
+            self._out.commands.append(command)
+
+    def _repeats(self, strategy: StrategyId, place: Place, violated: tuple[str, ...]) -> bool:
+        """Return whether this very wish was denied just before: counted, not recorded a thousand times."""
+        key, now = (strategy, place.token, place.side), (place.price, place.size, violated)
+        repeated = self._last_denial.get(key) == now
+        self._last_denial[key] = now
+        self.denials_repeated += repeated
+        return repeated
+
+    def _cancel(self, now_ns: int, order_id: ClientOrderId, reason: str) -> None:
+        record = self.oms.cancelling(now_ns, order_id)
+        if record is not None:
+            self._out.changed[order_id] = record
+            self._out.commands.append(CancelOrder(order_id, reason))
+
+    def _cancel_live(self, now_ns: int, market: MarketId, reason: str) -> None:
+        for record in self.oms.live(market):
+            self._cancel(now_ns, record.command.client_order_id, reason)
+
+    def _cancel_everything(self, now_ns: int, reason: str) -> None:
+        for record in self.oms.all_live():
+            if self.oms.cancelling(now_ns, record.command.client_order_id):
+                self._out.changed[record.command.client_order_id] = record
+        self._out.commands.append(CancelAll(reason))
+
+    # -- small change ----------------------------------------------------------------------------------------------
+
+    def _book(self, token: TokenId) -> OrderBook | None:
+        market = self._market_of.get(token)
+        if market is None:
+            self._out.anomalies.append(f"market data for unknown token {token}")
+            return None
+        self._touch(market.id)
+        return self.books[token]
+
+    def _check(self, applied: bool, token: TokenId) -> None:
+        if not applied:
+            self._out.anomalies.append(f"impossible book message for token {token}; its book waits for a snapshot")
+
+    def _touch(self, market: MarketId) -> None:
+        self._out.touched[market] = None
+
+    def _touch_all(self) -> None:
+        self._out.touched.update(dict.fromkeys(self.markets))
+
+
+class _Collected:
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched")
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.decisions: list[Decision] = []
+        self.anomalies: list[str] = []
+        self.touched: dict[MarketId, None] = {}
+        self.changed: dict[ClientOrderId, OrderRecord] = {}
+        self.fills: list[tuple[OrderRecord, OrderFilled]] = []
+
+    def step(self, now_ns: int) -> Step:
+        output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
+        return Step(now_ns, output, tuple(self.touched), tuple(self.changed.values()), tuple(self.fills))
+
+
+def _own(record: OrderRecord) -> OwnOrder:
+    command = record.command
+    return OwnOrder(
+        client_order_id=command.client_order_id,
+        token=command.token,
+        side=command.side,
+        price=command.price,
+        remaining=record.remaining,
+        state=record.state,
+    )
+
+
+def _decision(
+    market: MarketId, strategy: StrategyId, place: Place, violated: tuple[str, ...], order_id: str, request_id: str
+) -> Decision:
+    return Decision(
+        market=market,
+        token=place.token,
+        side=place.side,
+        order_type=place.order_type,
+        price=place.price,
+        size=place.size,
+        strategy=strategy,
+        allowed=not violated,
+        violated=violated,
+        why=place.why,
+        client_order_id=order_id,
+        request_id=request_id,
+    )
+
+
+def _command(
+    market: Market | None, market_id: MarketId, strategy: StrategyId, place: Place, order_id: ClientOrderId
+) -> PlaceOrder:
+    return PlaceOrder(
+        client_order_id=order_id,
+        venue=market.venue if market else "",  # type: ignore[arg-type]
+        market=market_id,
+        token=place.token,
+        side=place.side,
+        order_type=place.order_type,
+        price=place.price,
+        size=place.size,
+        time_in_force=place.time_in_force,
+        post_only=place.post_only,
+        expire_ns=place.expire_ns,
+        budget=place.budget,
+        strategy=strategy,
+        why=place.why,
+        replaces=place.replaces,
+    )
+
+
+def _liquidation(tokens: Mapping[Outcome, Any], yes: OrderBook, no: OrderBook) -> int:
+    """Return what the holding brings now: pairs merge into 1 usd, the rest sells into the bids, shorts buy back."""
+    held_yes, held_no = tokens[Outcome.YES].size, tokens[Outcome.NO].size
+    pairs = max(0, min(held_yes, held_no))
+    return pairs + _exit(yes, held_yes - pairs) + _exit(no, held_no - pairs)
+
+
+def _exit(book: OrderBook, size: int) -> int:
+    if size >= 0:
+        return book.proceeds(size)[0]
+    cost, bought = book.price_to_buy(-size)
+    return -(cost + (-size - bought))
+
+
+__all__ = ["OPERATOR", "Engine", "EngineSettings"]

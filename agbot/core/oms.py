@@ -1,0 +1,254 @@
+"""Order lifecycle as data.
+
+Theory of operation: `NEXT` maps (state, evidence) to the next state and is the only place that decides legality. A
+pair that is not in the table raises `IllegalTransition` and changes nothing. Two results depend on how much is filled
+and are marked LIVE: such an order is OPEN or PARTIALLY_FILLED by its filled size.
+
+* Facts arrive in any order: a fill may overtake the acknowledgement, an acknowledgement may arrive after the end. A
+  late acknowledgement never revives a finished order; a late fill adjusts quantities only.
+* Fills are keyed by (trade id, own order): a repeated one is ignored, never summed.
+* Silence is UNKNOWN. Only evidence leads out of it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from agbot.model.commands import PlaceOrder
+from agbot.model.events import (
+    CancelRejected,
+    OrderAccepted,
+    OrderCancelled,
+    OrderEvidence,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+)
+from agbot.model.ids import ClientOrderId, MarketId
+from agbot.model.order import OrderState, Side
+from agbot.units import notional
+
+ORDERS_KEPT_MAX: Final = 100_000
+
+
+class Evidence(enum.StrEnum):
+    """What can be known about an order, whichever source said it."""
+
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    PART_FILL = "PART_FILL"
+    FULL_FILL = "FULL_FILL"
+    CANCEL_SENT = "CANCEL_SENT"
+    CANCEL_REFUSED = "CANCEL_REFUSED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    SILENCE = "SILENCE"
+
+
+class _Live(enum.Enum):
+    LIVE = "OPEN or PARTIALLY_FILLED"
+
+
+LIVE: Final = _Live.LIVE
+_S, _E = OrderState, Evidence
+
+_WORKING: Final[dict[Evidence, OrderState | _Live]] = {
+    _E.ACCEPTED: LIVE,
+    _E.PART_FILL: _S.PARTIALLY_FILLED,
+    _E.FULL_FILL: _S.FILLED,
+    _E.CANCEL_SENT: _S.PENDING_CANCEL,
+    _E.CANCEL_REFUSED: LIVE,
+    _E.CANCELLED: _S.CANCELLED,
+    _E.EXPIRED: _S.EXPIRED,
+    _E.SILENCE: _S.UNKNOWN,
+}
+
+
+def _ended(state: OrderState) -> dict[Evidence, OrderState | _Live]:
+    same = (_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE, _E.PART_FILL, _E.CANCELLED)
+    return {**dict.fromkeys(same, state), _E.FULL_FILL: _S.FILLED}
+
+
+NEXT: Final[dict[OrderState, dict[Evidence, OrderState | _Live]]] = {
+    _S.PENDING_NEW: {**_WORKING, _E.REJECTED: _S.REJECTED},
+    _S.OPEN: _WORKING,
+    _S.PARTIALLY_FILLED: _WORKING,
+    _S.PENDING_CANCEL: {
+        **_WORKING,
+        _E.ACCEPTED: _S.PENDING_CANCEL,
+        _E.PART_FILL: _S.PENDING_CANCEL,
+        _E.REJECTED: _S.REJECTED,
+    },
+    _S.UNKNOWN: {
+        **_WORKING,
+        _E.REJECTED: _S.REJECTED,
+        _E.CANCEL_SENT: _S.UNKNOWN,
+        _E.CANCEL_REFUSED: _S.UNKNOWN,
+    },
+    _S.FILLED: dict.fromkeys((_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE), _S.FILLED),
+    _S.CANCELLED: _ended(_S.CANCELLED),
+    _S.EXPIRED: _ended(_S.EXPIRED),
+    _S.REJECTED: dict.fromkeys((_E.REJECTED, _E.CANCEL_REFUSED, _E.SILENCE), _S.REJECTED),
+    _S.DENIED: {},
+}
+
+
+class IllegalTransition(Exception):  # noqa: N818 - it is a word of the table, not of the user
+    """This evidence cannot be true of an order in that state; nothing was changed."""
+
+
+@attrs.define(kw_only=True)
+class OrderRecord:
+    """One order of ours and what is known of it. Quantities in 10⁻⁶; `spent` is the filled notional."""
+
+    command: PlaceOrder
+    state: OrderState
+    opened_ns: int
+    venue_order_id: str = ""
+    filled: int = 0
+    spent: int = 0
+    fees: int = 0
+    reason: str = ""
+    changed_ns: int = 0
+    trades: dict[str, OrderFilled] = attrs.Factory(dict)
+
+    @property
+    def remaining(self) -> int:
+        """Return shares that may still fill; 0 once the order has ended."""
+        return 0 if self.state.terminal else max(0, self.command.size - self.filled)
+
+    @property
+    def signed_remaining(self) -> int:
+        """Return `remaining` as change of this token's holding."""
+        return self.command.side.sign * self.remaining
+
+    @property
+    def reserved_usd(self) -> int:
+        """Return the cash that may still leave for it: buys only, at the limit price."""
+        command = self.command
+        if command.side is Side.SELL or self.state.terminal:
+            return 0
+        return max(0, command.budget - self.spent) if command.budget else notional(command.price, self.remaining)
+
+
+class Oms:
+    """Every order of ours by client order id; the live ones also by market."""
+
+    def __init__(self) -> None:
+        self._orders: dict[ClientOrderId, OrderRecord] = {}
+        self._live: dict[MarketId, dict[ClientOrderId, OrderRecord]] = {}
+        self.in_flight = 0
+
+    def open(self, now_ns: int, command: PlaceOrder, *, denied: str = "") -> OrderRecord:
+        """Record a new order as PENDING_NEW, or as DENIED with the reason."""
+        assert command.client_order_id not in self._orders, command.client_order_id
+        state = OrderState.DENIED if denied else OrderState.PENDING_NEW
+        record = OrderRecord(command=command, state=state, opened_ns=now_ns, reason=denied, changed_ns=now_ns)
+        self._orders[command.client_order_id] = record
+        if not denied:
+            self._live.setdefault(command.market, {})[command.client_order_id] = record
+            self.in_flight += 1
+        self._forget_oldest()
+        return record
+
+    def apply(self, now_ns: int, event: OrderEvidence) -> OrderRecord | None:
+        """Fold one fact in; returns the record when it changed, None for a repeated fact.
+
+        Raises:
+            IllegalTransition: the order is not ours, or the fact contradicts what is known.
+        """
+        record = self._orders.get(event.client_order_id)
+        if record is None:
+            raise IllegalTransition(f"{type(event).__name__} for {event.client_order_id!r}, which is not an order of ours")
+        match event:
+            case OrderFilled():
+                return self._fill(now_ns, record, event)
+            case OrderAccepted():
+                changed = self._move(now_ns, record, Evidence.ACCEPTED)
+                record.venue_order_id = event.venue_order_id
+                return changed
+            case _:
+                return self._move(now_ns, record, _EVIDENCE[type(event)], reason=getattr(event, "reason", ""))
+
+    def cancelling(self, now_ns: int, client_order_id: ClientOrderId) -> OrderRecord | None:
+        """Note that a cancel leaves now; None when there is nothing to cancel or one is under way."""
+        record = self._orders.get(client_order_id)
+        if record is None or record.state.terminal or record.state is OrderState.PENDING_CANCEL:
+            return None
+        self._move(now_ns, record, Evidence.CANCEL_SENT)
+        return record
+
+    def get(self, client_order_id: str) -> OrderRecord | None:
+        """Return one order, None when it is not ours or long forgotten."""
+        return self._orders.get(ClientOrderId(client_order_id))
+
+    def live(self, market: MarketId) -> Iterator[OrderRecord]:
+        """Yield the orders of `market` that may still fill, oldest first."""
+        return iter(tuple(self._live.get(market, {}).values()))
+
+    def all_live(self) -> Iterator[OrderRecord]:
+        """Yield every order that may still fill."""
+        for market in tuple(self._live):
+            yield from self.live(market)
+
+    def all(self) -> Iterator[OrderRecord]:
+        """Yield every order kept, oldest first."""
+        return iter(self._orders.values())
+
+    def _fill(self, now_ns: int, record: OrderRecord, fill: OrderFilled) -> OrderRecord | None:
+        if fill.trade_id in record.trades:
+            return None
+        total = record.filled + fill.size
+        if not record.command.budget and total > record.command.size:
+            raise IllegalTransition(
+                f"{fill.client_order_id} filled {total} of {record.command.size}: more than was ordered"
+            )
+        full = fill.final or (not record.command.budget and total == record.command.size)
+        self._legal(record, Evidence.FULL_FILL if full else Evidence.PART_FILL)
+        record.trades[fill.trade_id] = fill
+        record.filled = total
+        record.spent += notional(fill.price, fill.size)
+        record.fees += fill.fee
+        self._move(now_ns, record, Evidence.FULL_FILL if full else Evidence.PART_FILL)
+        return record
+
+    def _legal(self, record: OrderRecord, evidence: Evidence) -> OrderState:
+        after = NEXT[record.state].get(evidence)
+        if after is None:
+            raise IllegalTransition(f"{evidence} for {record.command.client_order_id} in state {record.state}")
+        if isinstance(after, _Live):
+            return OrderState.PARTIALLY_FILLED if record.filled else OrderState.OPEN
+        return after
+
+    def _move(self, now_ns: int, record: OrderRecord, evidence: Evidence, *, reason: str = "") -> OrderRecord | None:
+        after = self._legal(record, evidence)
+        if after is record.state and evidence not in (Evidence.PART_FILL, Evidence.FULL_FILL):
+            return None
+        self.in_flight += (after in _IN_FLIGHT) - (record.state in _IN_FLIGHT)
+        record.state = after
+        record.changed_ns = now_ns
+        record.reason = reason or record.reason
+        if after.terminal:
+            self._live.get(record.command.market, {}).pop(record.command.client_order_id, None)
+        return record
+
+    def _forget_oldest(self) -> None:
+        if len(self._orders) > ORDERS_KEPT_MAX:
+            ended = next((key for key, record in self._orders.items() if record.state.terminal), None)
+            if ended is not None:
+                del self._orders[ended]
+
+
+_IN_FLIGHT = frozenset({OrderState.PENDING_NEW, OrderState.PENDING_CANCEL})
+_EVIDENCE: Final[dict[type, Evidence]] = {
+    OrderRejected: Evidence.REJECTED,
+    OrderCancelled: Evidence.CANCELLED,
+    OrderExpired: Evidence.EXPIRED,
+    CancelRejected: Evidence.CANCEL_REFUSED,
+    OrderUnknown: Evidence.SILENCE,
+}

@@ -1,0 +1,253 @@
+"""Positions with average cost, realised and unrealised PnL; exact integers of 10⁻⁶.
+
+A position keeps its cost as one number; a closing fill takes the proportional share of it (rounded down, the remainder
+stays with what is left, and all of it leaves with the last share), so cash + cost − realised is conserved exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import attrs
+import msgspec
+
+from agbot.model.ids import MarketId, StrategyId, TokenId
+from agbot.model.market import Market, Outcome
+from agbot.model.order import Side
+from agbot.units import SCALE, notional, to_decimal, to_units, token_value
+
+
+@attrs.define
+class Position:
+    """A signed holding of one token. `cost` is what it took to open it (negative for a short)."""
+
+    size: int = 0
+    cost: int = 0
+    realised: int = 0
+    fees: int = 0
+
+    @property
+    def average_price(self) -> int:
+        """Return the average entry price in 10⁻⁶ usd, rounded half up; 0 when flat."""
+        return (2 * abs(self.cost) * SCALE + abs(self.size)) // (2 * abs(self.size)) if self.size else 0
+
+    def apply(self, side: Side, size: int, value: int, fee: int = 0) -> int:
+        """Fold in a trade of `size` shares worth `value` usd; returns the PnL it realised, fees included."""
+        delta = side.sign * size
+        realised = -fee
+        if self.size * delta < 0:
+            closing = min(abs(self.size), size)
+            closed_value = value * closing // size
+            realised += self._close(closing, closed_value)
+            opening, opening_value = size - closing, value - closed_value
+        else:
+            opening, opening_value = size, value
+        self.size += side.sign * opening
+        self.cost += side.sign * opening_value
+        self.realised += realised
+        self.fees += fee
+        return realised
+
+    def _close(self, closing: int, value: int) -> int:
+        held, sign = abs(self.size), 1 if self.size > 0 else -1
+        released = sign * (abs(self.cost) * closing // held if closing < held else abs(self.cost))
+        self.size -= sign * closing
+        self.cost -= released
+        return sign * value - released
+
+
+class CarriedPosition(msgspec.Struct, frozen=True, array_like=True):
+    """A position taken over from an earlier run: shares and what they cost, by strategy."""
+
+    market: MarketId
+    outcome: Outcome
+    size: int
+    cost: int
+    strategy: StrategyId
+
+
+@attrs.define
+class _Holding:
+    market: Market
+    tokens: dict[Outcome, Position] = attrs.field(factory=lambda: {o: Position() for o in Outcome})
+    liquidation: int = 0
+    marked: bool = False
+
+    def size(self, outcome: Outcome) -> int:
+        return self.tokens[outcome].size
+
+    @property
+    def net(self) -> int:
+        return self.size(Outcome.YES) - self.size(Outcome.NO)
+
+    @property
+    def cost(self) -> int:
+        return sum(p.cost for p in self.tokens.values())
+
+    @property
+    def realised(self) -> int:
+        return sum(p.realised for p in self.tokens.values())
+
+    @property
+    def value(self) -> int:
+        return self.liquidation if self.marked else self.cost
+
+
+class Portfolio:
+    """Cash and positions of the account, and the same split by strategy.
+
+    Args:
+        cash: 10⁻⁶ usd at the start.
+    """
+
+    def __init__(self, cash: int) -> None:
+        self.cash = cash
+        self.initial_cash = cash
+        self.fees = 0
+        self._taken_over = 0
+        self._holdings: dict[MarketId, _Holding] = {}
+        self._by_strategy: dict[tuple[StrategyId, MarketId], _Holding] = {}
+
+    def fill(
+        self, market: Market, token: TokenId, side: Side, price: int, size: int, fee: int, strategy: StrategyId
+    ) -> int:
+        """Fold in one execution; returns the PnL it realised, fees included (10⁻⁶ usd)."""
+        outcome = market.outcome(token)
+        value = token_value(price, size, yes=outcome is Outcome.YES)
+        self.cash -= side.sign * value + fee
+        self.fees += fee
+        share = self._by_strategy.setdefault((strategy, market.id), _Holding(market))
+        share.tokens[outcome].apply(side, size, value, fee)
+        return self.holding(market).tokens[outcome].apply(side, size, value, fee)
+
+    def take_over(self, market: Market, carried: Iterable[CarriedPosition]) -> None:
+        """Add positions of an earlier run in `market`; their cash is in the constructor's."""
+        for c in carried:
+            if c.market == market.id:
+                share = self._by_strategy.setdefault((c.strategy, market.id), _Holding(market))
+                for holding in (self.holding(market), share):
+                    holding.tokens[c.outcome].size += c.size
+                    holding.tokens[c.outcome].cost += c.cost
+                self._taken_over += c.cost
+
+    def carried(self) -> list[CarriedPosition]:
+        """Return what is held, by strategy, for the next run."""
+        return [
+            CarriedPosition(market, outcome, position.size, position.cost, strategy)
+            for (strategy, market), share in self._by_strategy.items()
+            for outcome, position in share.tokens.items()
+            if position.size
+        ]
+
+    def settle(self, market: Market, winner: Outcome) -> None:
+        """Pay 1 usd per winning share, nothing for the others, and close both positions."""
+        holding = self.holding(market)
+        for outcome, position in holding.tokens.items():
+            if position.size:
+                self.cash += position.size if outcome is winner else 0
+        shares = [holding, *(h for (_, m), h in self._by_strategy.items() if m == market.id)]
+        for share in shares:
+            for outcome, position in share.tokens.items():
+                _redeem(position, pays=outcome is winner)
+            share.liquidation = 0
+
+    def holding(self, market: Market) -> _Holding:
+        """Return (creating) the account's holding in `market`."""
+        return self._holdings.setdefault(market.id, _Holding(market))
+
+    def mark(self, market: Market, liquidation: int) -> None:
+        """Set what the holding in `market` would bring if it were sold now."""
+        holding = self.holding(market)
+        holding.liquidation, holding.marked = liquidation, True
+
+    def mark_strategies(self, market: Market) -> None:
+        """Share the account's mark among strategies by shares held; equal prices, so shares of value add up."""
+        account = self.holding(market)
+        for (_, market_id), share in self._by_strategy.items():
+            if market_id == market.id:
+                share.liquidation = _share_of(account, share)
+                share.marked = account.marked
+
+    def position(self, market: Market, outcome: Outcome) -> Position:
+        """Return the account's position in one token."""
+        return self.holding(market).tokens[outcome]
+
+    def net(self, market: Market) -> int:
+        """Return YES minus NO shares."""
+        return self.holding(market).net
+
+    def inventory_usd(self) -> int:
+        """Return the value of everything held, marked at liquidation (cost until first marked)."""
+        return sum(abs(h.value) for h in self._holdings.values())
+
+    def equity(self) -> int:
+        """Return cash plus the value of everything held."""
+        return self.cash + sum(h.value for h in self._holdings.values())
+
+    def initial_equity(self) -> int:
+        """Return what the run began with: cash, and positions taken over at their cost."""
+        return self.initial_cash + self._taken_over
+
+    def realised(self) -> int:
+        """Return realised PnL, fees included."""
+        return sum(h.realised for h in self._holdings.values())
+
+    def strategy_pnl(self) -> dict[tuple[StrategyId, MarketId], int]:
+        """Return realised plus unrealised PnL by strategy and market."""
+        return {key: h.realised + h.value - h.cost for key, h in self._by_strategy.items()}
+
+    def holdings(self) -> list[tuple[Market, _Holding]]:
+        """Return every market ever held."""
+        return [(h.market, h) for h in self._holdings.values()]
+
+
+def _redeem(position: Position, *, pays: bool) -> None:
+    if position.size:
+        position.apply(Side.SELL if position.size > 0 else Side.BUY, abs(position.size), abs(position.size) * pays)
+
+
+def _share_of(account: _Holding, share: _Holding) -> int:
+    whole = sum(abs(p.size) for p in account.tokens.values())
+    part = sum(abs(p.size) for p in share.tokens.values())
+    return account.value * part // whole if whole else 0
+
+
+class PositionSimulator:
+    """A signed position per market, for tests and notebooks: a thin face over the portfolio's arithmetic.
+
+    Sizes are signed (positive buys, negative sells), prices usd per share; both `Decimal` (or decimal text).
+    """
+
+    def __init__(self) -> None:
+        self._positions: dict[str, Position] = {}
+        self._last_price: dict[str, int] = {}
+
+    def update_position(self, market_id: str, size: Decimal | str | int, price: Decimal | str | int) -> Decimal:
+        """Trade `size` at `price`; returns the new position. ValueError for a zero size or a price outside [0, 1]."""
+        size_units, price_units = to_units(size), to_units(price)
+        if size_units == 0 or not 0 <= price_units <= SCALE:
+            raise ValueError(f"size {size} must not be 0 and price {price} must be within [0, 1]")
+        side = Side.BUY if size_units > 0 else Side.SELL
+        position = self._positions.setdefault(market_id, Position())
+        position.apply(side, abs(size_units), notional(price_units, abs(size_units)))
+        self._last_price[market_id] = price_units
+        return to_decimal(position.size)
+
+    def get_position(self, market_id: str) -> Decimal:
+        """Return the signed position, 0 for a market never traded."""
+        return to_decimal(self._positions.get(market_id, Position()).size)
+
+    def get_realised_usd(self, market_id: str) -> Decimal:
+        """Return the PnL realised in `market_id`."""
+        return to_decimal(self._positions.get(market_id, Position()).realised)
+
+    def get_inventory_value_usd(self) -> Decimal:
+        """Return Σ |position| × last traded price."""
+        held = self._positions.items()
+        return to_decimal(sum(notional(self._last_price[market], abs(p.size)) for market, p in held))
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._positions.clear()
+        self._last_price.clear()

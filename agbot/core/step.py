@@ -1,0 +1,51 @@
+"""What one step of the core gives back: commands to carry out, decisions taken, and what changed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agbot.core.oms import OrderRecord
+from agbot.model.commands import Command
+from agbot.model.events import OrderFilled
+from agbot.model.ids import MarketId, StrategyId, TokenId
+from agbot.model.order import OrderType, Side
+
+
+class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Risk's answer to one intent. `violated` is empty when allowed; `request_id` is set for an operator's order."""
+
+    market: MarketId
+    token: TokenId
+    side: Side
+    order_type: OrderType
+    price: int
+    size: int
+    strategy: StrategyId
+    allowed: bool
+    violated: tuple[str, ...]
+    why: str
+    client_order_id: str
+    request_id: str = ""
+
+
+class Output(msgspec.Struct, frozen=True, array_like=True):
+    """The part of a step that is journaled, hashed and compared on replay."""
+
+    commands: tuple[Command, ...]
+    decisions: tuple[Decision, ...]
+    anomalies: tuple[str, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Return whether there is nothing to journal."""
+        return not (self.commands or self.decisions or self.anomalies)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step: the journaled output plus references for publishing (live objects, read at once or not at all)."""
+
+    now_ns: int
+    output: Output
+    touched: tuple[MarketId, ...]
+    changed: tuple[OrderRecord, ...]
+    fills: tuple[tuple[OrderRecord, OrderFilled], ...]

@@ -1,0 +1,154 @@
+"""The nursery tree. Lexical nesting of `async with` is both supervision and shutdown order: read from the inside out."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import attrs
+import trio
+
+from agbot.core.backoff import Backoff
+from agbot.core.engine import Engine
+from agbot.core.step import Step
+from agbot.errors import VenueUnavailable
+from agbot.log import get_logger
+from agbot.model.events import Event, HaltRequested, LinkDown, LinkUp, MarketData
+from agbot.run.inbox import Inbox
+from agbot.run.supervise import background, flat_on_exit, supervise
+from agbot.venue.ports import Feed, VenueAdapter
+
+BACKSTOP_S: Final = 5.0
+DRAIN_S: Final = 3.0
+
+Service = Callable[..., Awaitable[Any]]
+
+log = get_logger(__name__)
+
+
+class Stop:
+    """Why and when the bot ends. The first request is polite; a second one skips the drain, never the backstop."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._asked = trio.Event()
+        self._hurry = trio.CancelScope()
+
+    def ask(self, reason: str) -> None:
+        """Request the end, or hurry it when it was requested before."""
+        if self._asked.is_set():
+            self._hurry.cancel()
+        else:
+            self.reason = reason
+            self._asked.set()
+
+    async def wait(self) -> None:
+        """Return when the end was requested."""
+        await self._asked.wait()
+
+    async def drain(self, flat: trio.Event) -> bool:
+        """Wait until nothing of ours is live, at most `DRAIN_S` seconds; returns whether that was seen."""
+        with self._hurry:
+            with trio.move_on_after(DRAIN_S):
+                await flat.wait()
+        return flat.is_set()
+
+
+class Flat:
+    """Observer of the engine: set once it has halted and no order of ours is live."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.event = trio.Event()
+
+    def observe(self, _batch: list[Event], _step: Step) -> None:
+        """Look after each step."""
+        if self._engine.halted and next(self._engine.oms.all_live(), None) is None:
+            self.event.set()
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """What the tree is made of; built by `agbot.run.session`, or by a test with doubles."""
+
+    store: Service
+    telemetry: Sequence[Service]
+    engine: Service
+    venue_link: Service
+    venue: VenueAdapter
+    gateway: Service
+    control: Service
+    clock: Callable[[], Awaitable[None]]
+    feeds: Sequence[Feed]
+    on_market: Callable[[Sequence[MarketData]], None]
+    inbox: Inbox
+    stop: Stop
+    flat: Flat
+    now_ns: Callable[[], int]
+    duration_s: float = float("inf")
+
+
+async def bot(parts: Parts) -> str:
+    """Run until asked to stop, or until something breaks; returns the reason of an orderly stop."""
+    async with AsyncExitStack() as beside:
+        await beside.enter_async_context(background(parts.store))
+        await beside.enter_async_context(background(_signals(parts.stop)))
+        for service in parts.telemetry:
+            await beside.enter_async_context(background(service))
+        async with (
+            background(parts.engine),
+            background(parts.venue_link),
+            flat_on_exit(parts.venue, grace_s=BACKSTOP_S),
+            background(parts.gateway),
+        ):
+            await _trade(parts)
+            await _halt(parts)
+    return parts.stop.reason
+
+
+async def _trade(parts: Parts) -> None:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(parts.control)
+        nursery.start_soon(parts.clock)
+        for feed in parts.feeds:
+            nursery.start_soon(_supervised, feed, parts)
+        with trio.move_on_after(parts.duration_s) as scope:
+            await parts.stop.wait()
+        if scope.cancelled_caught:
+            parts.stop.ask(f"--duration {parts.duration_s:g} s is over")
+        nursery.cancel_scope.cancel()
+
+
+async def _halt(parts: Parts) -> None:
+    log.info("bot.halting", reason=parts.stop.reason)
+    parts.inbox.send_urgent(HaltRequested(parts.stop.reason, parts.now_ns()))
+    if not await parts.stop.drain(parts.flat.event):
+        log.critical("bot.not_flat", remedy="the backstop cancels again now", drain_s=DRAIN_S)
+
+
+async def _supervised(feed: Feed, parts: Parts) -> None:
+    def lost(reason: str) -> None:
+        log.warning("feed.lost", feed=feed.name, reason=reason)
+        parts.inbox.send_urgent(LinkDown(feed.name, reason, parts.now_ns()))
+
+    await supervise(lambda: _pump(feed, parts), lost=VenueUnavailable, backoff=Backoff(), on_loss=lost)
+    parts.stop.ask(f"feed {feed.name} ended")
+
+
+async def _pump(feed: Feed, parts: Parts) -> None:
+    parts.inbox.send_urgent(LinkUp(feed.name, parts.now_ns()))
+    async for batch in feed.batches():
+        parts.on_market(batch)
+        await parts.inbox.send(batch)
+
+
+def _signals(stop: Stop) -> Service:
+    async def run(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+            task_status.started()
+            async for number in received:
+                stop.ask(signal.Signals(number).name)
+
+    return run

@@ -1,0 +1,204 @@
+"""What an operator can ask the running bot: status, stop, kill switch, orders. Bound to the control socket."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import attrs
+import trio
+
+from agbot.core.engine import Engine
+from agbot.errors import ConfigError, ExecutionError, NotFoundError
+from agbot.latch import Latch
+from agbot.log import get_logger
+from agbot.model.events import KillSwitchSet, OperatorCancel
+from agbot.model.ids import ClientOrderId
+from agbot.model.market import Market, Outcome
+from agbot.model.order import Order, OrderAck, OrderType, Side, TimeInForce
+from agbot.run.control import Handler
+from agbot.run.execution import LocalExecution
+from agbot.run.inbox import Inbox
+from agbot.run.publish import order_fields
+from agbot.units import usd_text
+from agbot.venue.ports import VenueAdapter
+
+VERIFY_S: Final = 3.0
+
+log = get_logger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class RunFacts:
+    """What does not change while a run lasts; part of every status."""
+
+    run_id: str
+    mode: str
+    page: str
+    started_ns: int
+    journal: str
+
+
+class Operator:
+    """Handlers of the control socket.
+
+    Args:
+        ask_stop: requests an orderly end, with a reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        facts: RunFacts,
+        engine: Engine,
+        inbox: Inbox,
+        venue: VenueAdapter,
+        execution: LocalExecution,
+        latch: Latch,
+        ask_stop: Callable[[str], None],
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._facts = facts
+        self._engine = engine
+        self._inbox = inbox
+        self._venue = venue
+        self._execution = execution
+        self._latch = latch
+        self._ask_stop = ask_stop
+        self._now_ns = now_ns
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the requests by name."""
+        return {
+            "status": self._status,
+            "stop": self._stop,
+            "killswitch": self._killswitch,
+            "order": self._order,
+            "cancel": self._cancel,
+        }
+
+    async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        engine, portfolio = self._engine, self._engine.portfolio
+        live = list(engine.oms.all_live())
+        return {
+            **attrs.asdict(self._facts),
+            "pid": os.getpid(),
+            "uptime_s": round((self._now_ns() - self._facts.started_ns) / 1e9, 1),
+            "kill_switch": {"on": bool(engine.kill_switch), "reason": engine.kill_switch},
+            "halted": engine.halted,
+            "markets": [m.name for m in engine.markets.values()],
+            "open_orders": [order_fields(engine, record) for record in live],
+            "unknown_orders": sum(r.state == "UNKNOWN" for r in live),
+            "cash_usd": usd_text(portfolio.cash),
+            "equity_usd": usd_text(portfolio.equity()),
+            "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
+            "fees_usd": usd_text(portfolio.fees),
+        }
+
+    async def _stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._ask_stop(str(request.get("reason") or "agbot stop"))
+        return {"stopping": True, "pid": os.getpid()}
+
+    async def _killswitch(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        reason, by = str(request.get("reason") or "").strip(), str(request.get("by") or "").strip()
+        if not reason or not by:
+            raise ConfigError("the kill switch wants a reason and a name", id="AGB-507", remedy="--by NAME --reason TEXT")
+        if not request.get("on"):
+            self._latch.open(by, reason, self._now_ns())
+            self._inbox.send_urgent(KillSwitchSet(False, reason, by, self._now_ns()))
+            return {"on": False, "by": by}
+        return await self._kill(reason, by)
+
+    async def _kill(self, reason: str, by: str) -> dict[str, Any]:
+        began = time.perf_counter()
+        if not self._latch.gate().on:
+            self._latch.close(reason, by, self._now_ns())
+        closed_ms = (time.perf_counter() - began) * 1000
+        before = await self._open_orders()
+        self._inbox.send_urgent(KillSwitchSet(True, reason, by, self._now_ns()))
+        left = await self._cancel_until_none()
+        log.critical("killswitch.on", reason=reason, by=by, cancelled=before, left=left)
+        return {
+            "on": True,
+            "gate_closed_ms": round(closed_ms, 3),
+            "orders_cancelled": None if before is None or left is None else max(0, before - left),
+            "orders_left": left,
+            "verified": left == 0,
+            "total_ms": round((time.perf_counter() - began) * 1000, 1),
+        }
+
+    async def _cancel_until_none(self) -> int | None:
+        """Cancel all and look again until the venue shows no open order; None when it could not be asked."""
+        left: int | None = None
+        with trio.move_on_after(VERIFY_S, shield=True):
+            while left != 0:
+                try:
+                    await self._venue.cancel_all()
+                except ExecutionError as e:
+                    log.error("cancel_all.failed", error=str(e))
+                left = await self._open_orders()
+                await trio.sleep(0 if left == 0 else 0.05)
+        return left
+
+    async def _open_orders(self) -> int | None:
+        with trio.move_on_after(VERIFY_S):
+            try:
+                return len(await self._venue.get_open_orders())
+            except ExecutionError as e:
+                log.error("open_orders.unread", error=str(e))
+        return None
+
+    async def _order(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        order = order_from(request, self._engine.markets.values(), ClientOrderId(f"op-{self._now_ns()}"))
+        ack: OrderAck = await self._execution.submit_order(order)
+        return {"order_id": ack.order_id, "status": str(ack.status), "filled": f"{ack.filled:f}"}
+
+    async def _cancel(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        order_id = str(request.get("order_id") or "")
+        if order_id:
+            ack = await self._execution.cancel_order(order_id)
+            return {"order_id": ack.order_id, "status": str(ack.status)}
+        count = len(list(self._engine.oms.all_live()))
+        self._inbox.send_urgent(OperatorCancel("", "operator: cancel all", self._now_ns()))
+        return {"cancelling": count}
+
+
+def order_from(request: Mapping[str, Any], markets: Any, order_id: ClientOrderId) -> Order:
+    """Return the order a request describes.
+
+    Raises:
+        NotFoundError: AGB-508, no such market. ConfigError: AGB-509, a field is missing or impossible.
+    """
+    market = _market(str(request.get("market", "")), markets)
+    try:
+        outcome = Outcome(str(request.get("outcome", "YES")).upper())
+        return Order(
+            client_order_id=order_id,
+            venue=market.venue,
+            market=market.id,
+            token=market.token(outcome),
+            side=Side(str(request.get("side", "")).upper()),
+            order_type=OrderType(str(request.get("type", "LIMIT")).upper()),
+            price=Decimal(str(request["price"])),
+            size=Decimal(str(request["size"])),
+            time_in_force=TimeInForce(str(request.get("tif", "GTC")).upper()),
+            post_only=bool(request.get("post_only", False)),
+            expire_ns=int(request.get("expire_ns", 0)),
+        )
+    except KeyError as e:
+        raise ConfigError(f"the order lacks {e}", id="AGB-509", remedy="agbot buy --help") from e
+    except (ValueError, InvalidOperation) as e:
+        raise ConfigError(f"impossible order: {e}", id="AGB-509", remedy="agbot buy --help") from e
+
+
+def _market(name: str, markets: Any) -> Market:
+    known: list[Market] = list(markets)
+    for market in known:
+        if name in (market.id, market.slug):
+            return market
+    raise NotFoundError(
+        f"no market {name!r}", id="AGB-508", remedy=f"known are {', '.join(m.name for m in known) or 'none yet'}"
+    )

@@ -1,0 +1,220 @@
+"""Steps as metrics and events. Reads the core right after a step; never waits, never changes anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agbot.core.engine import Engine
+from agbot.core.oms import OrderRecord
+from agbot.core.step import Decision, Step
+from agbot.model.commands import PlaceOrder
+from agbot.model.events import (
+    BookDelta,
+    BookSnapshot,
+    Event,
+    KillSwitchSet,
+    LinkDown,
+    LinkUp,
+    MarketListed,
+    OrderFilled,
+    TickSizeChanged,
+    TradePrint,
+)
+from agbot.model.ids import MarketId
+from agbot.model.market import Market, Outcome
+from agbot.telemetry.registry import Registry
+from agbot.units import NS_PER_MS, SCALE, to_text, usd_text
+
+TOPIC = "clob_market"
+_TYPES = {
+    BookSnapshot: "book",
+    BookDelta: "price_change",
+    TradePrint: "last_trade_price",
+    TickSizeChanged: "tick_size_change",
+}
+
+
+class Publisher:
+    """Observer of the engine: metrics for charts, events for people.
+
+    Args:
+        lag: whether event times and `now` share a clock, so that lag means something.
+    """
+
+    def __init__(self, engine: Engine, registry: Registry) -> None:
+        self._engine = engine
+        self._registry = registry
+        self._messages = 0
+        self._second_began = 0
+        self._held: dict[tuple[MarketId, Outcome], int] = {}
+
+    def observe(self, batch: list[Event], step: Step) -> None:
+        """Publish one step."""
+        self._feed(batch, step.now_ns)
+        for decision in step.output.decisions:
+            self._decision(decision)
+        for record in step.changed:
+            self._order(record)
+        for record, fill in step.fills:
+            self._fill(record, fill)
+        for command in step.output.commands:
+            if isinstance(command, PlaceOrder):
+                self._registry.counter("exec.orders_placed", venue=command.venue, side=command.side).add(1)
+        for anomaly in step.output.anomalies:
+            self._registry.event("log", level="warning", event="core.anomaly", reason=anomaly)
+        for market_id in step.touched:
+            self._book(self._engine.markets[market_id])
+        if step.fills:
+            self._positions(step)
+
+    def second(self, now_ns: int) -> None:
+        """Publish what is measured once a second."""
+        elapsed = max(1, now_ns - self._second_began) if self._second_began else 1_000_000_000
+        self._second_began = now_ns
+        gauge, portfolio = self._registry.gauge, self._engine.portfolio
+        gauge("polymarket.rtds.msgs_per_second").set(self._messages * 1e9 / elapsed)
+        self._messages = 0
+        gauge("polymarket.inventory.value_usd").set(portfolio.inventory_usd() / SCALE)
+        gauge("agbot.cash_usd").set(portfolio.cash / SCALE)
+        gauge("agbot.equity_usd").set(portfolio.equity() / SCALE)
+        gauge("polymarket.risk.kill_switch").set(1 if self._engine.kill_switch else 0)
+        for (strategy, market), pnl in portfolio.strategy_pnl().items():
+            gauge("strategy.pnl_usd", strategy_id=strategy, market=market).set(pnl / SCALE)
+
+    def latency(self, venue: str, market: str, ms: float) -> None:
+        """Publish the time from sending an order to its acknowledgement."""
+        self._registry.histogram("exec.latency_ms", venue=venue, market=market).observe(ms)
+
+    def _feed(self, batch: list[Event], now_ns: int) -> None:
+        newest = 0
+        for event in batch:
+            name = _TYPES.get(type(event))
+            if name is not None:
+                self._messages += 1
+                newest = max(newest, event.ts_ns)
+                self._registry.counter("polymarket.rtds.messages_received", topic=TOPIC, message_type=name).add(1)
+            elif isinstance(event, MarketListed):
+                self._listed(event.market)
+            elif isinstance(event, LinkUp | LinkDown):
+                up = isinstance(event, LinkUp)
+                self._registry.gauge("polymarket.rtds.connection_status", feed=event.feed).set(1 if up else 0)
+            elif isinstance(event, KillSwitchSet):
+                self._registry.event("kill_switch", on=event.on, reason=event.reason, by=event.by)
+        if newest:
+            self._lag((now_ns - newest) / NS_PER_MS)
+
+    def _lag(self, lag_ms: float) -> None:
+        self._registry.gauge("polymarket.rtds.lag_ms", topic=TOPIC).set(lag_ms)
+        self._registry.gauge("polymarket.rtds.clock_skew", topic=TOPIC).set(1 if lag_ms < 0 else 0)
+
+    def _listed(self, market: Market) -> None:
+        self._registry.event("market", **market_fields(market))
+
+    def _decision(self, decision: Decision) -> None:
+        self._registry.counter(
+            "strategy.signals_generated", strategy_id=decision.strategy, signal_type=str(decision.side)
+        ).add(1)
+        for policy in decision.violated or ("all",):
+            self._registry.gauge("polymarket.risk.decision", policy=policy, market_id=decision.market).set(
+                1 if decision.allowed else 0
+            )
+        market = self._engine.markets.get(decision.market)
+        self._registry.event(
+            "decision",
+            market_id=decision.market,
+            allowed=decision.allowed,
+            violated=list(decision.violated),
+            outcome=_outcome(market, decision.token),
+            side=str(decision.side),
+            price=to_text(decision.price),
+            size=to_text(decision.size),
+            why=decision.why,
+        )
+
+    def _order(self, record: OrderRecord) -> None:
+        self._registry.event("order", **order_fields(self._engine, record))
+
+    def _fill(self, record: OrderRecord, fill: OrderFilled) -> None:
+        command = record.command
+        self._registry.event(
+            "fill",
+            client_order_id=command.client_order_id,
+            trade_id=fill.trade_id,
+            market_id=command.market,
+            outcome=_outcome(self._engine.markets.get(command.market), command.token),
+            side=str(command.side),
+            price=to_text(fill.price),
+            size=to_text(fill.size),
+            fee_usd=to_text(fill.fee),
+            liquidity=str(fill.liquidity),
+            match=fill.match,
+        )
+
+    def _book(self, market: Market) -> None:
+        book = self._engine.books[market.yes]
+        gauge = self._registry.gauge
+        gauge("polymarket.book.best_bid", market_id=market.id).set(book.best_bid / SCALE)
+        gauge("polymarket.book.best_ask", market_id=market.id).set(book.best_ask / SCALE)
+
+    def _positions(self, step: Step) -> None:
+        markets = {record.command.market for record, _ in step.fills}
+        for market_id in sorted(markets):
+            market = self._engine.markets[market_id]
+            for outcome in Outcome:
+                self._position(market, outcome)
+
+    def _position(self, market: Market, outcome: Outcome) -> None:
+        position = self._engine.portfolio.position(market, outcome)
+        key = (market.id, outcome)
+        before, self._held[key] = self._held.get(key, 0), position.size
+        if before == position.size:
+            return
+        self._registry.gauge("polymarket.position.size", market_id=market.id, side=str(outcome)).set(
+            position.size / SCALE
+        )
+        if before == 0 or position.size == 0:
+            self._registry.event(
+                "position_opened" if before == 0 else "position_closed",
+                market_id=market.id,
+                outcome=str(outcome),
+                size=to_text(position.size),
+                average_price=to_text(position.average_price),
+                realised_usd=usd_text(position.realised),
+            )
+
+
+def market_fields(market: Market) -> dict[str, Any]:
+    """Return a market as the protocol's `market` event."""
+    return {
+        "market_id": market.id,
+        "slug": market.slug,
+        "question": market.question,
+        "tick": to_text(market.tick),
+        "min_size": to_text(market.min_size),
+        "neg_risk": market.neg_risk,
+        "event_id": market.event_id,
+    }
+
+
+def order_fields(engine: Engine, record: OrderRecord) -> dict[str, Any]:
+    """Return an order as the protocol's `order` event."""
+    command = record.command
+    return {
+        "client_order_id": command.client_order_id,
+        "strategy_id": command.strategy,
+        "market_id": command.market,
+        "outcome": _outcome(engine.markets.get(command.market), command.token),
+        "side": str(command.side),
+        "price": to_text(command.price),
+        "size": to_text(command.size),
+        "filled": to_text(record.filled),
+        "state": str(record.state),
+        "reason": record.reason,
+        "why": command.why,
+    }
+
+
+def _outcome(market: Market | None, token: str) -> str:
+    if market is None:
+        return "?"
+    return "YES" if token == market.yes else "NO"

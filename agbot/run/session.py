@@ -1,0 +1,206 @@
+"""Builds a run from settings: state directory, journal, core, venue, feed, and the parts of the nursery tree."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+
+from agbot import __version__
+from agbot.config import Settings
+from agbot.control import socket_path
+from agbot.errors import ConfigError
+from agbot.latch import LATCH_NAME, Latch
+from agbot.log import get_logger
+from agbot.model.commands import Command
+from agbot.model.events import MarketData, MarketListed
+from agbot.model.market import Market
+from agbot.run.bot import Flat, Parts, Service, Stop
+from agbot.run.clock import Clock
+from agbot.run.control import ControlServer
+from agbot.run.engine import COMMANDS_MAX, EngineTask, Recorder
+from agbot.run.execution import LocalExecution
+from agbot.run.gateway import Gateway
+from agbot.run.inbox import Inbox
+from agbot.run.operator import Operator, RunFacts
+from agbot.run.publish import Publisher
+from agbot.run.store import JournalShell
+from agbot.run.tally import Tally
+from agbot.store.carry import Carry, carry_latest
+from agbot.store.journal import Journal
+from agbot.store.rebuild import engine_of, header_of
+from agbot.telemetry.registry import Registry
+from agbot.units import ms, usd_text
+from agbot.venue.paper import PaperVenue
+from agbot.venue.ports import Feed
+
+RUNS: Final = "runs"
+
+log = get_logger(__name__)
+
+
+def now_ns() -> int:
+    """Return the wall clock; the only one in the trading process."""
+    return time.time_ns()
+
+
+@attrs.frozen(kw_only=True)
+class RunPlan:
+    """What a run is, decided before anything starts."""
+
+    mode: str
+    settings: Settings
+    state_dir: Path
+    markets: Sequence[Market]
+    feed: Feed
+    page: str = ""
+    duration_s: float = float("inf")
+    telemetry: Callable[[Registry, dict[str, Any]], Sequence[Service]] = lambda *_: ()
+
+
+def prepare_state_dir(path: Path) -> Path:
+    """Create (0700) and return the state directory; ConfigError AGB-122 when that cannot be."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / RUNS).mkdir(mode=0o700, exist_ok=True)
+    except OSError as e:
+        raise ConfigError(
+            f"cannot create the state directory: {e.strerror}",
+            id="AGB-122",
+            path=path,
+            remedy="choose another with --state-dir",
+        ) from e
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError("the state directory is not writable", id="AGB-122", path=path, remedy="use --state-dir")
+    return path
+
+
+def run_id_at(started_ns: int, mode: str) -> str:
+    """Return a run's name; names sort by time."""
+    seconds, rest = divmod(started_ns, 10**9)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}{rest // 10**6:03d}-{mode.lower()}"
+
+
+class Session:
+    """One run in real time: everything built and wired, nothing started."""
+
+    def __init__(self, plan: RunPlan) -> None:
+        self.plan = plan
+        settings = plan.settings
+        started = now_ns()
+        self.run_id = run_id_at(started, plan.mode)
+        self.latch = Latch(plan.state_dir / LATCH_NAME)
+        self.carry = _carried(plan)
+        capital = self.carry.cash if self.carry else settings.capital_usd
+        positions = self.carry.positions if self.carry else ()
+        header = header_of(
+            settings,
+            run_id=self.run_id,
+            mode=plan.mode,
+            started_ns=started,
+            source=plan.feed.name,
+            capital=capital,
+            carried=positions,
+        )
+        self.engine = engine_of(header)
+        self.journal = Journal(plan.state_dir / RUNS / f"{self.run_id}.agj")
+        self.recorder = Recorder(self.engine, self.journal, header)
+        self.registry = Registry(now_ms=lambda: ms(now_ns()), metrics_max=settings.monitor.buffer_size)
+        self.publisher = Publisher(self.engine, self.registry)
+        self.tally = Tally(self.engine)
+        self.stop = Stop()
+        self.flat = Flat(self.engine)
+        self.inbox = Inbox()
+        self.venue = _paper_venue(plan, capital, positions)
+        self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
+        self._started_ns = started
+
+    def parts(self) -> Parts:
+        """Return the nursery tree's parts."""
+        shell = JournalShell(self.journal)
+        send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
+        observers = [o.observe for o in (self.publisher, self.tally, self.flat, self.execution)]
+        engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
+        gateway = Gateway(
+            self.venue,
+            self.inbox,
+            receive,
+            durable=shell.durable,
+            closed=self.closed,
+            now_ns=now_ns,
+            latency=self.publisher.latency,
+        )
+        clock = Clock(self.inbox, self.closed, now_ns, lambda: self.publisher.second(now_ns()))
+        clock.look()
+        self.inbox.send_urgent(*(MarketListed(m, now_ns()) for m in self.plan.markets))
+        return Parts(
+            store=shell.run,
+            telemetry=self.plan.telemetry(self.registry, self.run_event()),
+            engine=engine.run,
+            venue_link=self.venue.run,
+            venue=self.venue,
+            gateway=gateway.run,
+            control=ControlServer(socket_path(self.plan.state_dir), self.operator().handlers()).run,
+            clock=clock.run,
+            feeds=[self.plan.feed],
+            on_market=self.venue.on_market,
+            inbox=self.inbox,
+            stop=self.stop,
+            flat=self.flat,
+            now_ns=now_ns,
+            duration_s=self.plan.duration_s,
+        )
+
+    def closed(self) -> str:
+        """Return why nothing may leave, empty when orders may."""
+        state = self.latch.gate()
+        return (state.reason or "on") if state.on else ""
+
+    def operator(self) -> Operator:
+        """Return the control socket's handlers."""
+        return Operator(
+            facts=RunFacts(
+                run_id=self.run_id,
+                mode=self.plan.mode,
+                page=self.plan.page,
+                started_ns=self._started_ns,
+                journal=str(self.journal.path),
+            ),
+            engine=self.engine,
+            inbox=self.inbox,
+            venue=self.venue,
+            execution=self.execution,
+            latch=self.latch,
+            ask_stop=self.stop.ask,
+            now_ns=now_ns,
+        )
+
+    def run_event(self) -> dict[str, Any]:
+        """Return the protocol's `run` event."""
+        return {
+            "run_id": self.run_id,
+            "mode": self.plan.mode,
+            "version": __version__,
+            "protocol": 1,
+            "pid": os.getpid(),
+            "capital_usd": usd_text(self.engine.portfolio.initial_cash),
+            "started_ms": ms(self._started_ns),
+        }
+
+
+def _carried(plan: RunPlan) -> Carry | None:
+    carry = carry_latest(plan.state_dir / RUNS)
+    if carry is not None:
+        log.info(
+            "run.carried", from_run=carry.from_run, cash_usd=usd_text(carry.cash), positions=len(carry.positions)
+        )
+    return carry
+
+
+def _paper_venue(plan: RunPlan, cash: int, carried: Sequence[CarriedPosition]) -> PaperVenue:
+    raise NotImplementedError

@@ -1,0 +1,86 @@
+"""The four shapes every task of the tree has: in the background, supervised, flat on exit, and flattened errors."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import trio
+
+from agbot.core.backoff import Backoff
+from agbot.errors import ExecutionError
+from agbot.log import get_logger
+
+HEALTHY_AFTER_S = 30.0
+
+log = get_logger(__name__)
+
+
+class Flattable(Protocol):
+    """The one verb `flat_on_exit` needs."""
+
+    async def cancel_all(self) -> object:
+        """Take every order of ours off the book."""
+        ...
+
+
+@asynccontextmanager
+async def background(run: Callable[..., Awaitable[Any]]) -> AsyncIterator[Any]:
+    """Run a service beside the body: ready before the body begins, cancelled when it ends."""
+    async with trio.open_nursery() as nursery:
+        started = await nursery.start(run)
+        yield started
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def flat_on_exit(venue: Flattable, *, grace_s: float) -> AsyncIterator[None]:
+    """Leave no order resting, however the body ends; needs neither engine nor core."""
+    try:
+        yield
+    finally:
+        with trio.move_on_after(grace_s, shield=True) as scope:
+            try:
+                await venue.cancel_all()
+            except* ExecutionError as group:
+                log.critical("cancel_all.failed", errors=[str(e) for e in leaves(group)])
+        if scope.cancelled_caught:
+            log.critical("cancel_all.unconfirmed", grace_s=grace_s)
+
+
+async def supervise(
+    run: Callable[[], Awaitable[None]],
+    *,
+    lost: type[Exception],
+    backoff: Backoff,
+    on_loss: Callable[[str], None],
+    random_unit: Callable[[], float] = random.random,
+) -> None:
+    """Run again after a `lost` error, by the backoff schedule; every other error is let out and stops the bot.
+
+    Returns when `run` returns. The attempt counter starts anew after `HEALTHY_AFTER_S` seconds without a loss.
+    """
+    attempt = 0
+    while True:
+        began = trio.current_time()
+        failures: list[BaseException] = []
+        try:
+            await run()
+        except* lost as group:
+            failures = list(leaves(group))
+        if not failures:
+            return
+        attempt = 0 if trio.current_time() - began >= HEALTHY_AFTER_S else attempt + 1
+        on_loss("; ".join(str(e) for e in failures))
+        await trio.sleep(backoff.delay_s(attempt, random_unit()))
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the plain errors inside (nested) exception groups."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error

@@ -1,0 +1,108 @@
+"""Counts for the closing summary, and its table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from agbot.core.engine import Engine
+from agbot.core.step import Step
+from agbot.model.commands import CancelAll, CancelOrder, PlaceOrder
+from agbot.model.events import BookDelta, BookSnapshot, Event, OrderRejected, TradePrint
+from agbot.units import to_text, usd_text
+
+
+class Tally:
+    """Observer of the engine that counts what people ask about afterwards."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.events: Counter[type] = Counter()
+        self.commands: Counter[type] = Counter()
+        self.denials: Counter[str] = Counter()
+        self.fills = 0
+        self.filled_size = 0
+
+    def observe(self, batch: list[Event], step: Step) -> None:
+        """Count one step."""
+        self.events.update(map(type, batch))
+        self.commands.update(map(type, step.output.commands))
+        for decision in step.output.decisions:
+            self.denials.update(decision.violated)
+        self.fills += len(step.fills)
+        self.filled_size += sum(fill.size for _, fill in step.fills)
+
+    def result(self) -> dict[str, Any]:
+        """Return the summary as plain values; money as decimal text."""
+        engine, portfolio = self._engine, self._engine.portfolio
+        books = engine.books.values()
+        return {
+            "books_applied": self.events[BookSnapshot],
+            "price_changes_applied": self.events[BookDelta],
+            "trade_prints": self.events[TradePrint],
+            "locked_states": sum(b.locked_states for b in books),
+            "crossed_states": sum(b.crossed_states for b in books),
+            "synthetic_tick_changes": sum(b.synthetic_ticks for b in books),
+            "impossible_messages": sum(b.faults for b in books),
+            "orders_placed": self.commands[PlaceOrder],
+            "orders_rejected": self.events[OrderRejected],
+            "cancels": self.commands[CancelOrder] + self.commands[CancelAll],
+            "fills": self.fills,
+            "filled_shares": to_text(self.filled_size),
+            "denials": sum(self.denials.values()),
+            "denials_by_policy": dict(sorted(self.denials.items())),
+            "denials_repeated": engine.denials_repeated,
+            "fees_usd": usd_text(portfolio.fees),
+            "realised_usd": usd_text(portfolio.realised()),
+            "cash_usd": usd_text(portfolio.cash),
+            "inventory_usd": usd_text(portfolio.inventory_usd()),
+            "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
+            "open_orders": sum(1 for _ in engine.oms.all_live()),
+        }
+
+
+def by_token(engine: Engine) -> list[dict[str, Any]]:
+    """Return what each token's book went through."""
+    rows = []
+    for market in engine.markets.values():
+        for token in (market.yes, market.no):
+            book = engine.books[token]
+            rows.append(
+                {
+                    "market": market.name,
+                    "outcome": str(market.outcome(token)),
+                    "snapshots": book.snapshots,
+                    "changes": book.deltas,
+                    "locked": book.locked_states,
+                    "crossed": book.crossed_states,
+                    "synthetic_ticks": book.synthetic_ticks,
+                    "tick": to_text(book.tick),
+                    "position": to_text(engine.portfolio.position(market, market.outcome(token)).size),
+                }
+            )
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return rows as an aligned text table that can be pasted."""
+    if not rows:
+        return ""
+    columns = list(rows[0])
+    text = [[str(row[c]) for c in columns] for row in rows]
+    widths = [max(len(c), *(len(line[i]) for line in text)) for i, c in enumerate(columns)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in [columns, ["-" * w for w in widths], *text]
+    )
+
+
+def pairs(result: dict[str, Any]) -> str:
+    """Return a summary as aligned ``name  value`` lines."""
+    width = max(map(len, result))
+    return "\n".join(f"{name.replace('_', ' ').ljust(width)}  {_cell(value)}" for name, value in result.items())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+    return str(value)

@@ -1,0 +1,222 @@
+"""The append-only journal of one run: what came in, what was decided, in SQLite.
+
+Theory of operation: `append` only queues (it is called between two facts and must not wait); `commit` writes all that
+is queued in one transaction and fsyncs. One thread at a time may call `commit`. A record is durable when its sequence
+number is at most `durable_seq`. Each record carries a checksum: a torn or corrupt one is set aside and counted when
+reading, and the records before it stand.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import attrs
+import msgspec
+
+from agbot.core.portfolio import CarriedPosition
+from agbot.errors import NotFoundError, StoreError
+
+SCHEMA: Final = 1
+BACKLOG_MAX: Final = 50_000
+DISK_FREE_MIN: Final = 32 * 1024 * 1024
+
+RUN, BATCH, STEP, END = "run", "batch", "step", "end"
+
+_CREATE = """
+create table if not exists meta (key text primary key, value text not null) without rowid;
+create table if not exists record (
+    seq integer primary key, kind text not null, now_ns integer not null, body blob not null, crc integer not null);
+"""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was made of; enough to build the same core again. `strategies` are (name, parameters as JSON)."""
+
+    run_id: str
+    mode: str
+    version: str
+    capital: int
+    seed: int
+    policies: str
+    strategies: tuple[tuple[str, str], ...]
+    started_ns: int
+    in_flight_max: int = 32
+    carried: tuple[CarriedPosition, ...] = ()
+    source: str = ""
+
+
+@attrs.frozen
+class Record:
+    """One row: `seq` counts from 1 without gaps, `now_ns` is the core's time."""
+
+    seq: int
+    kind: str
+    now_ns: int
+    body: bytes
+
+
+def _crc(seq: int, kind: str, now_ns: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(f"{seq}|{kind}|{now_ns}".encode()))
+
+
+class Journal:
+    """Writer of one run's journal file (mode 0600).
+
+    Args:
+        path: a file that does not exist yet; its directory does.
+        durable: fsync at every commit. Off only for throw-away runs.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path
+        self.seq = 0
+        self.durable_seq = 0
+        self._queued: list[tuple[int, str, int, bytes, int]] = []
+        self._swap = threading.Lock()
+        os.close(_create(path))
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute(f"pragma synchronous={'full' if durable else 'off'}")
+            self._db.executescript(_CREATE)
+            self._db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
+        except sqlite3.Error as e:
+            raise _failed(path, e) from e
+
+    @property
+    def backlog(self) -> int:
+        """Return how many records wait for a commit."""
+        return len(self._queued)
+
+    def append(self, kind: str, now_ns: int, body: bytes) -> int:
+        """Queue one record and return its sequence number. StoreError when the backlog is over its bound."""
+        if len(self._queued) >= BACKLOG_MAX:
+            raise StoreError(
+                f"journal {self.path} is {BACKLOG_MAX} records behind the disk",
+                id="AGB-602",
+                remedy="free or replace the disk, then start again: nothing was traded on unwritten records",
+            )
+        self.seq += 1
+        with self._swap:
+            self._queued.append((self.seq, kind, now_ns, body, _crc(self.seq, kind, now_ns, body)))
+        return self.seq
+
+    def commit(self) -> int:
+        """Write what is queued in one transaction; returns the newest durable sequence number."""
+        with self._swap:
+            rows, self._queued = self._queued, []
+        if not rows:
+            return self.durable_seq
+        try:
+            self._db.execute("begin immediate")
+            self._db.executemany("insert into record values (?, ?, ?, ?, ?)", rows)
+            self._db.execute("commit")
+        except sqlite3.Error as e:
+            with self._swap:
+                self._queued[:0] = rows
+            raise _failed(self.path, e) from e
+        self.durable_seq = rows[-1][0]
+        return self.durable_seq
+
+    def close(self) -> None:
+        """Commit what is left and close the file."""
+        try:
+            self.commit()
+        finally:
+            self._db.close()
+
+
+class JournalReader:
+    """Reads a journal, also one that is being written or was cut off.
+
+    Attributes:
+        set_aside: (sequence number, reason) of records that could not be believed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise NotFoundError(f"no journal at {path}", id="AGB-604", remedy="agbot replay --list shows the runs")
+        self.path = path
+        self.set_aside: list[tuple[int, str]] = []
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            found = self._db.execute("select value from meta where key = 'schema'").fetchone()
+        except sqlite3.Error as e:
+            raise StoreError(
+                f"{path} is not a journal ({e})", id="AGB-603", remedy="name a file that agbot run wrote"
+            ) from e
+        if found is None or found[0] != str(SCHEMA):
+            version = found[0] if found else "none"
+            raise StoreError(
+                f"{path} has schema {version}, this agbot reads {SCHEMA}",
+                id="AGB-605",
+                remedy="use the agbot version that wrote it",
+            )
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records in order, up to the first gap; corrupt ones end the believable prefix."""
+        expected = 1
+        rows = self._db.execute("select seq, kind, now_ns, body, crc from record order by seq")
+        while True:
+            try:
+                row = rows.fetchone()
+            except sqlite3.DatabaseError as e:
+                self.set_aside.append((expected, f"unreadable page: {e}"))
+                return
+            if row is None:
+                return
+            seq, kind, now_ns, body, crc = row
+            reason = _wrong(expected, seq, kind, now_ns, body, crc)
+            if reason:
+                self.set_aside.append((seq, reason))
+                return
+            expected += 1
+            yield Record(seq, kind, now_ns, body)
+
+    def header(self) -> Header:
+        """Return what the run was made of; StoreError when the first record is not a header."""
+        first = next(self.records(), None)
+        if first is None or first.kind != RUN:
+            raise StoreError(
+                f"{self.path} does not begin with a run header",
+                id="AGB-606",
+                remedy="the run was killed before its first commit: nothing was sent, delete the file",
+            )
+        return msgspec.msgpack.decode(first.body, type=Header)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _wrong(expected: int, seq: object, kind: object, now_ns: object, body: object, crc: object) -> str:
+    if not (isinstance(seq, int) and isinstance(kind, str) and isinstance(now_ns, int) and isinstance(body, bytes)):
+        return "a column has the wrong type"
+    if seq != expected:
+        return f"a gap: expected record {expected}"
+    return "" if _crc(seq, kind, now_ns, body) == crc else "checksum mismatch"
+
+
+def _create(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except OSError as e:
+        raise StoreError(
+            f"cannot create the journal {path}: {e.strerror}",
+            id="AGB-601",
+            remedy="choose another --state-dir or make this one writable",
+        ) from e
+
+
+def _failed(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"journal {path}: {error}",
+        id="AGB-602",
+        remedy="free disk space or choose another --state-dir; open orders were cancelled",
+    )
