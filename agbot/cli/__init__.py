@@ -25,6 +25,13 @@ COMMANDS = {
     "cancel": "Cancel one order, or all.",
 }
 
+_ELSEWHERE = {
+    "import": ("import_", "command"),
+    "buy": ("orders", "buy"),
+    "sell": ("orders", "sell"),
+    "cancel": ("orders", "cancel"),
+}
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when used, so that --help stays fast."""
@@ -37,8 +44,8 @@ class LazyGroup(click.Group):
         """Import and return the command, None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"agbot.cli.{cmd_name.replace('import', 'import_')}")
-        command: click.Command = module.command
+        module, attribute = _ELSEWHERE.get(cmd_name, (cmd_name, "command"))
+        command: click.Command = getattr(importlib.import_module(f"agbot.cli.{module}"), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

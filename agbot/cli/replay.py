@@ -1,0 +1,92 @@
+"""agbot replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agbot.cli.common import bot_options, state_path
+from agbot.errors import NotFoundError, ReplayMismatchError
+
+if TYPE_CHECKING:
+    from agbot.store.verify import Verdict
+
+
+@click.command(name="replay")
+@click.argument("run", required=False)
+@bot_options
+@click.option("--verify", "verify_", is_flag=True, help="Compare every decision; exit 1 at the first difference.")
+@click.option("--list", "list_", is_flag=True, help="List the profile's runs.")
+@click.option("--json", "as_json", is_flag=True)
+def command(
+    run: str | None, profile: str, state_dir: Path | None, verify_: bool, list_: bool, as_json: bool
+) -> None:
+    """Run a journal through the same core.
+
+    RUN is a journal file, a run id, or nothing for the newest run of the profile.
+    """
+    runs = sorted((state_path(profile, state_dir) / "runs").glob("*.agj"))
+    if list_:
+        click.echo(json.dumps([r.stem for r in runs]) if as_json else "\n".join(r.stem for r in runs) or "no runs yet")
+        return
+    from agbot.store.verify import verify  # noqa: PLC0415
+
+    path = _find(run, runs)
+    verdict = verify(path)
+    click.echo(json.dumps(_plain(verdict, path)) if as_json else _text(verdict, path))
+    if verify_ and not verdict.agrees:
+        at = verdict.divergence.seq if verdict.divergence else verdict.records
+        raise ReplayMismatchError(
+            f"record {at} of {path} decided differently",
+            id="AGB-608",
+            remedy="the code or a policy changed since; run the version that wrote it, or report this",
+        )
+
+
+def _find(run: str | None, runs: list[Path]) -> Path:
+    if run is None and runs:
+        return runs[-1]
+    if run is not None and Path(run).is_file():
+        return Path(run)
+    for path in runs:
+        if path.stem == run:
+            return path
+    raise NotFoundError(f"no run {run or ''}", id="AGB-604", remedy="agbot replay --list, or name a journal file")
+
+
+def _plain(verdict: Verdict, path: Path) -> dict[str, object]:
+    return {
+        "journal": str(path),
+        "run_id": verdict.header.run_id,
+        "mode": verdict.header.mode,
+        "agrees": verdict.agrees,
+        "records": verdict.records,
+        "batches": verdict.batches,
+        "steps": verdict.steps,
+        "digest": verdict.digest,
+        "complete": verdict.complete,
+        "set_aside": [list(s) for s in verdict.set_aside],
+        "diverges_at": verdict.divergence.seq if verdict.divergence else None,
+    }
+
+
+def _text(verdict: Verdict, path: Path) -> str:
+    from agbot.store.verify import sides  # noqa: PLC0415
+
+    lines = [
+        f"{path}",
+        f"run {verdict.header.run_id} ({verdict.header.mode}, agbot {verdict.header.version})",
+        f"{verdict.records} records, {verdict.batches} batches, {verdict.steps} steps with decisions",
+        f"decision digest {verdict.digest}",
+        "ended in order" if verdict.complete else "cut off: the believable prefix was replayed",
+    ]
+    lines += [f"set aside from record {seq} on: {reason}" for seq, reason in verdict.set_aside]
+    if verdict.divergence:
+        lines.append(f"DIFFERS at record {verdict.divergence.seq} (now {verdict.divergence.now_ns} ns):")
+        lines += sides(verdict.divergence)
+    else:
+        lines.append("agrees: every decision is the same" if verdict.agrees else "DIFFERS: closing digest")
+    return "\n".join(lines)

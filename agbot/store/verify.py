@@ -1,0 +1,135 @@
+"""Run a journal through the same core and compare every decision, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import msgspec
+
+from agbot.core.engine import Engine
+from agbot.core.step import Output
+from agbot.store.codec import GENESIS, chain, decode_batch, decode_output, encode_output
+from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, Record
+from agbot.store.rebuild import engine_of
+
+
+@attrs.frozen(kw_only=True)
+class Divergence:
+    """The first place where journal and core disagree. Either side may be None: no output there."""
+
+    seq: int
+    now_ns: int
+    journaled: Output | None
+    computed: Output | None
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What a verification found. `complete` tells whether the run ended in order (False after a crash)."""
+
+    header: Header
+    records: int
+    batches: int
+    steps: int
+    digest: str
+    complete: bool
+    ended_digest: str
+    divergence: Divergence | None
+    set_aside: tuple[tuple[int, str], ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether every decision was the same, and the closing digest too when there is one."""
+        return self.divergence is None and self.ended_digest in ("", self.digest)
+
+
+def verify(path: Path) -> Verdict:
+    """Replay the believable prefix of a journal.
+
+    Raises:
+        StoreError: it is not a journal, or of another schema. ConfigError: its strategy is unknown to this version.
+    """
+    reader = JournalReader(path)
+    try:
+        return _Verifier(reader).run()
+    finally:
+        reader.close()
+
+
+class _Verifier:
+    def __init__(self, reader: JournalReader) -> None:
+        self._reader = reader
+        self._header = reader.header()
+        self._engine: Engine = engine_of(self._header)
+        self._digest = GENESIS
+        self._counts = {"records": 0, BATCH: 0, STEP: 0}
+        self._ended = ""
+        self._complete = False
+
+    def run(self) -> Verdict:
+        expected: tuple[Record, Output] | None = None
+        for record in self._reader.records():
+            self._count(record)
+            if divergence := self._compare(expected, record):
+                return self._verdict(divergence)
+            expected = self._step(record) if record.kind == BATCH else None
+            if record.kind == END:
+                self._complete = True
+                self._ended = msgspec.msgpack.decode(record.body)["digest"]
+        # The last batch of a crashed run may have lost its output record: nothing of it was sent.
+        return self._verdict(None)
+
+    def _count(self, record: Record) -> None:
+        self._counts["records"] += 1
+        if record.kind in self._counts:
+            self._counts[record.kind] += 1
+
+    def _step(self, record: Record) -> tuple[Record, Output] | None:
+        output = self._engine.step(record.now_ns, decode_batch(record.body)).output
+        return None if output.empty else (record, output)
+
+    def _compare(self, expected: tuple[Record, Output] | None, record: Record) -> Divergence | None:
+        computed = expected[1] if expected else None
+        journaled = record.body if record.kind == STEP else None
+        if (encode_output(computed) if computed else None) == journaled:
+            if journaled is not None:
+                self._digest = chain(self._digest, record.now_ns, journaled)
+            return None
+        at = expected[0] if expected and journaled is None else record
+        return Divergence(
+            seq=at.seq,
+            now_ns=at.now_ns,
+            journaled=decode_output(journaled) if journaled is not None else None,
+            computed=computed,
+        )
+
+    def _verdict(self, divergence: Divergence | None) -> Verdict:
+        return Verdict(
+            header=self._header,
+            records=self._counts["records"],
+            batches=self._counts[BATCH],
+            steps=self._counts[STEP],
+            digest=self._digest.hex(),
+            complete=self._complete,
+            ended_digest=self._ended,
+            divergence=divergence,
+            set_aside=tuple(self._reader.set_aside),
+        )
+
+
+def sides(divergence: Divergence) -> Iterator[str]:
+    """Yield the two sides of a divergence as lines for people, common lines first marked by two spaces."""
+    left, right = _lines(divergence.journaled), _lines(divergence.computed)
+    for line in left:
+        yield ("  " if line in right else "- journal  ") + line
+    for line in right:
+        if line not in left:
+            yield "+ now      " + line
+
+
+def _lines(output: Output | None) -> list[str]:
+    if output is None:
+        return ["(nothing)"]
+    return [repr(item) for item in (*output.commands, *output.decisions, *output.anomalies)]
