@@ -30,8 +30,8 @@ BACKUPS: Final = 5
 MAX_NESTING: Final = 8
 
 PUBLIC_KEYS: Final = frozenset({
-    "block_hash", "client_order_id", "condition_id", "digest", "event_id", "market", "market_id", "order_id", "replaces",
-    "token", "token_id", "trade_id", "transaction_hash", "tx_hash", "venue_order_id",
+    "block_hash", "client_order_id", "condition_id", "digest", "event_id", "market", "market_id", "order_id",
+    "replaces", "token", "token_id", "trade_id", "transaction_hash", "tx_hash", "venue_order_id",
 })  # fmt: skip
 """Keys whose 64 hexadecimal digits are an id and stay readable."""
 
@@ -177,7 +177,8 @@ def _escape(text: str) -> str:
 
 
 def _json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return json.dumps(event, ensure_ascii=False, default=str)
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return json.dumps({**first, **event}, ensure_ascii=False, default=str)
 
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):
