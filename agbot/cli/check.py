@@ -1,0 +1,179 @@
+"""agbot check: what configuration and policies say, or everything that is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from agbot.config import Settings, default_state_dir, read_settings
+from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
+from agbot.errors import ConfigError
+from agbot.located import load
+from agbot.units import NS_PER_MS, usd_text
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """What `examine` found. `settings` and `rules` are what would hold; with faults they are not to be used."""
+
+    settings: Settings
+    rules: tuple[Rule, ...]
+    policies: Path | None
+    faults: tuple[ConfigError, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Return whether a bot could start with this."""
+        return not self.faults
+
+
+def examine(config: Path | None, policies: Path | None) -> Report:
+    """Read the configuration and the policy file it names (or `policies`); collect every fault, start nothing."""
+    faults: list[ConfigError] = []
+    settings = _settings(config, faults)
+    found = len(faults)
+    policies = policies or settings.policy_file
+    rules = _rules(policies, faults)
+    by_line = sorted(faults[:found], key=_line) + sorted(faults[found:], key=_line)
+    return Report(settings=settings, rules=rules, policies=policies, faults=tuple(by_line))
+
+
+def _line(fault: ConfigError) -> int:
+    return fault.line or 0
+
+
+def _settings(config: Path | None, faults: list[ConfigError]) -> Settings:
+    if config is None:
+        return Settings()
+    try:
+        return read_settings(load(config), faults)
+    except ConfigError as e:
+        faults.append(e)
+        return Settings()
+
+
+def _rules(policies: Path | None, faults: list[ConfigError]) -> tuple[Rule, ...]:
+    if policies is None:
+        return DEFAULT_RULES
+    try:
+        return read_rules(load(policies), faults)
+    except ConfigError as e:
+        faults.append(e)
+        return ()
+
+
+@click.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--policies", type=click.Path(path_type=Path), metavar="FILE", help="Policies instead of the configured.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(config: Path | None, policies: Path | None, as_json: bool) -> None:
+    """Check configuration and policies without starting anything.
+
+    \b
+    agbot check config.yaml
+    agbot check --policies policies/example.yaml
+
+    Exit code 0 when all is well, 2 when something is wrong; then every fault is listed.
+    """
+    report = examine(config, policies)
+    if as_json:
+        click.echo(json.dumps(_json(report), ensure_ascii=False))
+    elif report.ok:
+        click.echo(_table(report))
+    else:
+        for fault in report.faults:
+            click.echo(f"agbot: {fault}", err=True)
+        count = len(report.faults)
+        click.echo(f"agbot: {count} fault{'s' if count > 1 else ''}; nothing was started", err=True)
+    if not report.ok:
+        sys.exit(ConfigError.exit_code)
+
+
+def _table(report: Report) -> str:
+    rows = [*_rows(report.settings), ("", ""), *_limit_rows(report)]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in rows)
+
+
+def _rows(settings: Settings) -> list[tuple[str, str]]:
+    return [
+        ("configuration", f"{settings.path}: ok" if settings.path else "none: the demo"),
+        ("mode", str(settings.mode)),
+        ("profile", settings.profile),
+        ("capital", f"{usd_text(settings.capital_usd)} usd"),
+        ("seed", str(settings.seed)),
+        ("state", str(_state_dir(settings, os.environ))),
+        ("markets", ", ".join(settings.markets) or "all"),
+        *(("strategy", _strategy(settings, index)) for index in range(len(settings.strategies))),
+        ("rtds", f"{settings.rtds.endpoint} {', '.join(settings.rtds.subscribe_topics)}".rstrip()),
+        ("monitor", f"{settings.monitor.endpoint}, buffer {settings.monitor.buffer_size}"),
+        ("paper venue", f"orders {_ms(settings.paper.order_latency_ns)}, feed {_ms(settings.paper.feed_latency_ns)}"),
+    ]
+
+
+def _limit_rows(report: Report) -> list[tuple[str, str]]:
+    rows = [("policies", f"{report.policies}: ok" if report.policies else "built in")]
+    rows += [(rule.name, str(rule)) for rule in report.rules]
+    if all(isinstance(rule, KillSwitch) for rule in report.rules):
+        rows.append(("warning", "no position or inventory limit: only the free cash bounds an order"))
+    return rows
+
+
+def _strategy(settings: Settings, index: int) -> str:
+    strategy = settings.strategies[index]
+    markets = "all markets" if strategy.markets is None else ", ".join(strategy.markets)
+    params = "".join(f" {name}={value}" for name, value in strategy.params.items())
+    return f"{strategy.name} on {markets}{params}"
+
+
+def _state_dir(settings: Settings, environ: Mapping[str, str]) -> Path:
+    return settings.state_dir or default_state_dir(settings.profile, environ)
+
+
+def _ms(ns: int) -> str:
+    return f"{ns / NS_PER_MS:g} ms"
+
+
+def _json(report: Report) -> dict[str, Any]:
+    settings, policies = report.settings, report.policies
+    return {
+        "ok": report.ok,
+        "configuration": None if settings.path is None else str(settings.path),
+        "policies": None if policies is None else str(policies),
+        "settings": _settings_json(settings) if report.ok else None,
+        "limits": [{"policy": rule.name, "limit": str(rule)} for rule in report.rules] if report.ok else None,
+        "faults": [_fault_json(fault) for fault in report.faults],
+    }
+
+
+def _settings_json(settings: Settings) -> dict[str, Any]:
+    return {
+        "mode": str(settings.mode),
+        "profile": settings.profile,
+        "capital_usd": usd_text(settings.capital_usd),
+        "seed": settings.seed,
+        "state_dir": str(_state_dir(settings, os.environ)),
+        "markets": list(settings.markets),
+        "strategies": [{"name": each.name, "markets": each.markets or "all"} for each in settings.strategies],
+        "rtds": attrs.asdict(settings.rtds),
+        "monitor": attrs.asdict(settings.monitor),
+        "paper": attrs.asdict(settings.paper),
+    }
+
+
+def _fault_json(fault: ConfigError) -> dict[str, Any]:
+    return {
+        "id": fault.id,
+        "path": fault.path,
+        "line": fault.line,
+        "key": fault.key,
+        "reason": fault.reason,
+        "remedy": fault.remedy,
+    }

@@ -1,0 +1,286 @@
+"""The configuration file as frozen `Settings`. Every fault names file, line, key, reason and remedy.
+
+Money is in 10⁻⁶ usd and time in nanoseconds inside; the file has decimal numbers and units in its key names. Values are
+never taken from environment variables, and secrets are not written in the file (see `agbot.secrets`).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from agbot.errors import ConfigError
+from agbot.located import Fields, Located, load
+from agbot.located.value import Plain
+from agbot.units import NS_PER_MS, NS_PER_S, SCALE
+
+T = TypeVar("T")
+
+CAPITAL_MAX: Final = 1_000_000_000 * SCALE
+SEED_MAX: Final = 2**63 - 1
+BUFFER_MAX: Final = 1_000_000
+LATENCY_MAX_NS: Final = 60 * NS_PER_S
+INTERVAL_MIN_NS: Final = 10 * NS_PER_MS
+INTERVAL_MAX_NS: Final = 3600 * NS_PER_S
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
+
+
+class Mode(enum.StrEnum):
+    """Where market data comes from and where orders go; the table of modes is in `docs/architecture.md`."""
+
+    DEMO = "demo"
+    PAPER = "paper"
+    SHADOW = "shadow"
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+@attrs.frozen(kw_only=True)
+class RtdsSettings:
+    """The real-time data stream of Polymarket."""
+
+    endpoint: str = "wss://ws-live-data.polymarket.com"
+    ping_interval_ns: int = 5 * NS_PER_S
+    reconnect_delay_ns: int = NS_PER_S
+    subscribe_topics: tuple[str, ...] = ("clob_market",)
+
+
+@attrs.frozen(kw_only=True)
+class MonitorSettings:
+    """Where metrics go. `buffer_size` metrics are kept while the monitor is away."""
+
+    endpoint: str = "ws://127.0.0.1:8080/metrics"
+    buffer_size: int = 1000
+    reconnect_delay_ns: int = NS_PER_S
+
+
+@attrs.frozen(kw_only=True)
+class PaperSettings:
+    """How slow the paper venue is: the way of an order to it, and of market data from it."""
+
+    order_latency_ns: int = 50 * NS_PER_MS
+    feed_latency_ns: int = 10 * NS_PER_MS
+
+
+@attrs.frozen(kw_only=True)
+class StrategySettings:
+    """One strategy. `markets` None means all; `node` locates faults the strategy finds in its parameters."""
+
+    name: str
+    markets: tuple[str, ...] | None = None
+    params: Mapping[str, Plain] = attrs.field(factory=dict)
+    node: Located | None = attrs.field(default=None, eq=False, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The whole configuration; ``Settings()`` is what holds without a file: the demo.
+
+    Args:
+        capital_usd: paper money at start, 10⁻⁶ usd.
+        state_dir: None means `default_state_dir`.
+        policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
+        markets: condition ids to trade, empty for all the source offers.
+        path: the file this came from.
+    """
+
+    mode: Mode = Mode.DEMO
+    profile: str = "default"
+    capital_usd: int = 10_000 * SCALE
+    seed: int = 1
+    state_dir: Path | None = None
+    policy_file: Path | None = None
+    rtds: RtdsSettings = RtdsSettings()
+    monitor: MonitorSettings = MonitorSettings()
+    paper: PaperSettings = PaperSettings()
+    strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
+    markets: tuple[str, ...] = ()
+    path: Path | None = None
+
+
+def load_settings(path: str | Path) -> Settings:
+    """Return the settings in a YAML or JSON file; relative paths in it start at the file's directory.
+
+    Raises:
+        ConfigError: the first fault by line; its remedy says when there are more.
+    """
+    faults: list[ConfigError] = []
+    settings = read_settings(load(path), faults)
+    if not faults:
+        return settings
+    first = min(faults, key=lambda fault: fault.line or 0)
+    if len(faults) > 1:
+        first.remedy += f" ({len(faults) - 1} more: agbot check {path})"
+    raise first
+
+
+def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
+    """Return the settings in a file that has been read; what is wrong goes to `faults` and reads as its default."""
+    fields = Fields(root, faults)
+    base = Path(root.file).parent
+    settings = Settings(
+        mode=fields.read("mode", _mode, Mode.PAPER),
+        profile=fields.read("profile", _name, "default"),
+        capital_usd=fields.read("capital_usd", _capital, 10_000 * SCALE),
+        seed=fields.read("seed", lambda node: node.as_int(0, SEED_MAX), 1),
+        state_dir=fields.read("state_dir", lambda node: _path(node, base), None),
+        policy_file=_section(fields, "risk", lambda risk: _policy_file(risk, base), None),
+        rtds=_section(fields, "rtds", _rtds, RtdsSettings()),
+        monitor=_section(fields, "monitor", _monitor, MonitorSettings()),
+        paper=_section(fields, "paper", _paper, PaperSettings()),
+        strategies=_strategies(fields),
+        markets=fields.read("markets", Located.as_names, ()),
+        path=Path(root.file),
+    )
+    fields.close()
+    return settings
+
+
+def default_state_dir(profile: str, environ: Mapping[str, str]) -> Path:
+    """Return where a profile keeps its state unless told otherwise, by the XDG rules."""
+    home = environ.get("XDG_STATE_HOME") or ""
+    # The XDG specification says to ignore a relative path.
+    root = (
+        Path(home) if Path(home).is_absolute() else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
+    )
+    return root / "agbot" / profile
+
+
+def _section(fields: Fields, name: str, reader: Callable[[Fields], T], default: T) -> T:
+    node = fields.get(name)
+    if node is None:
+        return default
+    section = Fields(node, fields.faults)
+    if node.kind != "mapping":
+        return default
+    value = reader(section)
+    section.close()
+    return value
+
+
+def _rtds(fields: Fields) -> RtdsSettings:
+    base = RtdsSettings()
+    return RtdsSettings(
+        endpoint=fields.read("endpoint", _websocket, base.endpoint),
+        ping_interval_ns=_interval(fields, "ping_interval", base.ping_interval_ns),
+        reconnect_delay_ns=_interval(fields, "reconnect_delay", base.reconnect_delay_ns),
+        subscribe_topics=fields.read("subscribe_topics", Located.as_names, base.subscribe_topics),
+    )
+
+
+def _monitor(fields: Fields) -> MonitorSettings:
+    base = MonitorSettings()
+    return MonitorSettings(
+        endpoint=fields.read("endpoint", _websocket, base.endpoint),
+        buffer_size=fields.read("buffer_size", lambda node: node.as_int(1, BUFFER_MAX), base.buffer_size),
+        reconnect_delay_ns=_interval(fields, "reconnect_delay", base.reconnect_delay_ns),
+    )
+
+
+def _paper(fields: Fields) -> PaperSettings:
+    base = PaperSettings()
+    high = LATENCY_MAX_NS
+    return PaperSettings(
+        order_latency_ns=fields.duration("order_latency", base.order_latency_ns, low_ns=0, high_ns=high),
+        feed_latency_ns=fields.duration("feed_latency", base.feed_latency_ns, low_ns=0, high_ns=high),
+    )
+
+
+def _policy_file(fields: Fields, base: Path) -> Path | None:
+    return fields.require("policy_file", lambda node: _path(node, base), None)
+
+
+def _strategies(fields: Fields) -> tuple[StrategySettings, ...]:
+    if fields.get("strategies") is None:
+        return Settings().strategies
+    found: dict[str, StrategySettings] = {}
+    nodes: tuple[Located, ...] = ()
+    for node in fields.read("strategies", Located.as_list, nodes):
+        strategy = _strategy(node, fields.faults)
+        if strategy.name in found:
+            reason = f"the strategy '{strategy.name}' is given twice"
+            fields.faults.append(node.fault(reason, id="AGB-114", remedy="keep one of them"))
+        if strategy.name:
+            found[strategy.name] = strategy
+    return tuple(found.values())
+
+
+def _strategy(node: Located, faults: list[ConfigError]) -> StrategySettings:
+    fields = Fields(node, faults)
+    params = fields.get("params")
+    strategy = StrategySettings(
+        name=fields.require("name", _name, ""),
+        markets=fields.read("markets", _markets, None),
+        params=fields.read("params", _params, {}),
+        node=params or node,
+    )
+    fields.close()
+    return strategy
+
+
+def _mode(node: Located) -> Mode:
+    mode = Mode(node.as_choice(Mode))
+    if mode is Mode.LIVE:
+        raise node.fault("live trading is not part of this release", id="AGB-110", remedy="use paper")
+    if mode is Mode.REPLAY:
+        raise node.fault("a replay is asked for by flag only", id="AGB-112", remedy="agbot run --replay FILE")
+    return mode
+
+
+def _name(node: Located) -> str:
+    text = node.as_text()
+    if not _NAME.fullmatch(text):
+        remedy = "use 1 to 32 letters, digits, - or _, a letter or digit first"
+        raise node.fault(f"{node} cannot be a name", id="AGB-107", remedy=remedy)
+    return text
+
+
+def _capital(node: Located) -> int:
+    return node.as_units(SCALE, CAPITAL_MAX)
+
+
+def _path(node: Located, base: Path) -> Path:
+    try:
+        return base / Path(node.as_text()).expanduser()
+    except RuntimeError as e:  # pathlib's word for a home directory that cannot be found
+        raise node.fault(f"{node}: no such home directory", id="AGB-107", remedy="write the path out") from e
+
+
+def _interval(fields: Fields, stem: str, default_ns: int) -> int:
+    return fields.duration(stem, default_ns, low_ns=INTERVAL_MIN_NS, high_ns=INTERVAL_MAX_NS)
+
+
+def _websocket(node: Located) -> str:
+    text = node.as_text()
+    try:
+        url = urlsplit(text)
+        right = url.scheme in ("ws", "wss") and bool(url.hostname) and url.port != 0 and not re.search(r"\s", text)
+    except ValueError:
+        right = False
+    if not right:
+        remedy = "write it as ws://127.0.0.1:8080/metrics or wss://host/path"
+        raise node.fault(f"{node} is not a WebSocket address", id="AGB-107", remedy=remedy)
+    return text
+
+
+def _markets(node: Located) -> tuple[str, ...] | None:
+    if node.kind == "text" and node.text == "all":
+        return None
+    if node.kind != "list":
+        raise node.fault(f"expected all or a list, got {node}", id="AGB-106", remedy="write all or [0x…, 0x…]")
+    if not node.items:
+        raise node.fault("the list is empty", id="AGB-107", remedy="write all, or remove the strategy")
+    return node.as_names()
+
+
+def _params(node: Located) -> Mapping[str, Plain]:
+    if node.kind != "mapping":
+        raise node.fault(f"expected a mapping, got {node}", id="AGB-106", remedy="write 'key: value' lines")
+    return {name: item.plain() for name, item in node.fields.items()}

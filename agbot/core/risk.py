@@ -1,0 +1,156 @@
+"""The gate every order passes, and its simple face for people: `RiskEngine`. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from agbot.core.rules import Exposure, KillSwitch, Rule, parse_rules
+from agbot.located import Located, Syntax, load, loads
+from agbot.units import SCALE, to_units
+
+_IS_TEXT: Final = re.compile(r"\n|:(\s|$)|^\s*[\[{]|^\s*$")
+_MAX_EXPONENT: Final = 18
+
+
+class Gate:
+    """Asks every rule, before every order. The kill switch comes first and starts as the policies say."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._limits = tuple(rule for rule in self.rules if not isinstance(rule, KillSwitch))
+        on = any(rule.enabled for rule in self.rules if isinstance(rule, KillSwitch))
+        self._kill_reason = "on in the policy file" if on else ""
+
+    @property
+    def kill_reason(self) -> str:
+        """Return why the kill switch is on, empty while it is off."""
+        return self._kill_reason
+
+    def kill(self, reason: str) -> None:
+        """Deny everything from now on; the first reason stays."""
+        self._kill_reason = self._kill_reason or reason or "no reason given"
+
+    def release(self) -> None:
+        """Take the kill switch off; the limits hold as before."""
+        self._kill_reason = ""
+
+    def check(self, exposure: Exposure) -> tuple[str, ...]:
+        """Return the names of the violated policies, empty when the order may leave."""
+        denied = tuple(rule.name for rule in self._limits if rule.violated(exposure))
+        return ("KillSwitch", *denied) if self._kill_reason else denied
+
+
+def _exact(value: Decimal | int | str) -> Decimal:
+    if isinstance(value, (float, bool)) or not isinstance(value, (Decimal, int, str)):
+        raise ValueError(f"{value!r} is not a Decimal; floats lose cents")
+    number = Decimal(value)
+    if not number.is_finite():
+        raise ValueError(f"{value!r} is not finite")
+    if number.adjusted() > _MAX_EXPONENT:
+        raise ValueError(f"{value!r} is too large")
+    return number
+
+
+@attrs.frozen
+class RiskContext:
+    """A question to `RiskEngine`.
+
+    Args:
+        current_position: net shares held in the market, negative when short.
+        proposed_size: shares to trade: positive buys, negative sells.
+        inventory_value_usd: marked value of everything held.
+
+    Raises:
+        ValueError: a number is a float, not finite or beyond 10¹⁸.
+    """
+
+    market_id: str
+    current_position: Decimal = attrs.field(converter=_exact)
+    proposed_size: Decimal = attrs.field(converter=_exact)
+    inventory_value_usd: Decimal = attrs.field(converter=_exact)
+
+
+@attrs.frozen
+class RiskDecision:
+    """The answer. `violated_policies` is empty exactly when `allowed`."""
+
+    allowed: bool
+    violated_policies: tuple[str, ...] = ()
+
+
+class RiskEngine:
+    """Policies as a person asks them: without resting orders, in `Decimal`. The bot itself asks `gate`."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.gate = Gate(rules)
+
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> RiskEngine:
+        """Read policies from a path or from YAML text.
+
+        Raises:
+            ConfigError: names file, line, key, reason and remedy.
+        """
+        return cls(parse_rules(_read(source, "yaml")))
+
+    @classmethod
+    def from_json(cls, source: str | Path) -> RiskEngine:
+        """Read policies from a path or from JSON text.
+
+        Raises:
+            ConfigError: names file, line, key, reason and remedy.
+        """
+        return cls(parse_rules(_read(source, "json")))
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the policies in force, in file order."""
+        return self.gate.rules
+
+    @property
+    def kill_switch_active(self) -> bool:
+        """Return whether everything is denied."""
+        return bool(self.gate.kill_reason)
+
+    def trigger_kill_switch(self, reason: str) -> None:
+        """Deny everything from now on."""
+        self.gate.kill(reason)
+
+    def reset_kill_switch(self) -> None:
+        """Take the kill switch off, also when the policy file had it on."""
+        self.gate.release()
+
+    def evaluate(self, context: RiskContext) -> RiskDecision:
+        """Return whether the trade is allowed, and by name what forbids it.
+
+        Raises:
+            ValueError: a size has more than six decimals.
+        """
+        denied = self.gate.check(_exposure(context))
+        return RiskDecision(not denied, denied)
+
+
+def _exposure(context: RiskContext) -> Exposure:
+    position, delta = to_units(context.current_position), to_units(context.proposed_size)
+    return Exposure(
+        market_id=context.market_id,
+        net_position=position,
+        long_worst=position + max(delta, 0),
+        short_worst=position + min(delta, 0),
+        delta=delta,
+        # Limits have six decimals: rounding up never turns a value over the limit into one within.
+        inventory_usd=math.ceil(context.inventory_value_usd * SCALE),
+    )
+
+
+def _read(source: str | Path, syntax: Syntax) -> Located:
+    if isinstance(source, str) and _IS_TEXT.search(source):
+        return loads(source, f"<{syntax}>", syntax)
+    return load(source, syntax)
