@@ -1,0 +1,1 @@
+"""Polymarket: its wire format, and later its sessions, signing and orders."""
