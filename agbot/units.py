@@ -8,7 +8,7 @@ Who gets the remainder of 10⁻⁶ usd: ``notional`` rounds down for the side th
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 SCALE: Final = 1_000_000
@@ -19,6 +19,9 @@ NS_PER_MS: Final = 1_000_000
 TICKS: Final = (100_000, 10_000, 5_000, 2_500, 1_000, 100)
 
 _INT64_MAX = 2**63 - 1
+_STEP = Decimal("0.000001")
+# A context of our own: the caller's may round (28 digits, or fewer) where this must refuse.
+_EXACT = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
 
 
 def to_units(value: Decimal | str | int) -> int:
@@ -27,19 +30,34 @@ def to_units(value: Decimal | str | int) -> int:
     Raises:
         ValueError: not a number, not finite, more than six decimals, beyond 64 bits, or a float (they lose cents).
     """
+    exact = _number(value)
+    if not exact.is_finite():
+        raise ValueError(f"{value!r} is not finite")
+    try:
+        units = int(_EXACT.scaleb(_EXACT.quantize(exact, _STEP), 6))
+    except Inexact as e:
+        raise ValueError(f"{value!r} has more than six decimals") from e
+    except InvalidOperation as e:
+        raise ValueError(f"{value!r} is too large") from e
+    if abs(units) > _INT64_MAX:
+        raise ValueError(f"{value!r} is too large")
+    return units
+
+
+def _number(value: object) -> Decimal:
     if isinstance(value, float):
         raise ValueError(f"{value!r} is a float; floats lose cents, quote it as a string")
+    # bool is an int, and "1_000" a Decimal, to Python; neither is a price to a person.
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Decimal | str | int)
+        or (isinstance(value, str) and "_" in value)
+    ):
+        raise ValueError(f"{value!r} is not a number")
     try:
-        scaled = Decimal(value) * SCALE
-    except (InvalidOperation, TypeError) as e:
+        return Decimal(value)
+    except InvalidOperation as e:
         raise ValueError(f"{value!r} is not a number") from e
-    if not scaled.is_finite():
-        raise ValueError(f"{value!r} is not finite")
-    if scaled != scaled.to_integral_value():
-        raise ValueError(f"{value!r} has more than six decimals")
-    if abs(scaled) > _INT64_MAX:
-        raise ValueError(f"{value!r} is too large")
-    return int(scaled)
 
 
 def to_decimal(units: int) -> Decimal:
@@ -55,8 +73,8 @@ def to_text(units: int) -> str:
 
 
 def usd_text(units: int) -> str:
-    """Return money in 10⁻⁶ usd as text with exactly two decimals, rounded half to even."""
-    return f"{to_decimal(units).quantize(Decimal('0.01')):f}"
+    """Return money in 10⁻⁶ usd as text with exactly two decimals, rounded half to even; never "-0.00"."""
+    return f"{to_decimal(units):z.2f}"
 
 
 def notional(price: int, size: int) -> int:

@@ -133,14 +133,17 @@ class Order:
         if self.price is None:
             what = "a limit" if self.order_type is OrderType.LIMIT else "a worst price"
             raise ValueError(f"{self.order_type} order without {what}: price is mandatory")
-        if not isinstance(self.price, Decimal) or not Decimal(0) < self.price < Decimal(1):
+        # NaN first: comparing it raises something that is not a ValueError.
+        if not isinstance(self.price, Decimal) or not self.price.is_finite() or not 0 < self.price < 1:
             raise ValueError(f"price must be a Decimal between 0 and 1, got {self.price!r}")
         if self.order_type is OrderType.MARKET and not self.time_in_force.immediate:
             raise ValueError(f"MARKET with {self.time_in_force}: use FOK, FAK or IOC")
         if self.post_only and self.time_in_force.immediate:
             raise ValueError(f"post-only with {self.time_in_force}: an order that never rests cannot be post-only")
-        if (self.time_in_force is TimeInForce.GTD) != (self.expire_ns > 0):
-            raise ValueError("GTD and expire_ns go together")
+        if self.expire_ns < 0 or (self.time_in_force is TimeInForce.GTD) != (self.expire_ns > 0):
+            raise ValueError(
+                f"{self.time_in_force} with expire_ns {self.expire_ns}: a GTD order, and no other, has a time"
+            )
 
 
 @attrs.frozen(kw_only=True)
