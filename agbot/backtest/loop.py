@@ -1,7 +1,7 @@
 """The event loop in virtual time: recording, paper venue and core on one clock; no trio, no wall clock.
 
 A batch is everything of one instant: the market's messages, then what the venue says to us. Commands reach the venue
-after the order latency; its answers come back on the same clock. Same inputes, same steps, bit for bit.
+after the order latency; its answers come back on the same clock. Same inputs, same steps, bit for bit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Final
 from agbot.core.step import Step
 from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
-from agbot.model.events import Event, HaltRequested, MarketData
+from agbot.model.events import Event, HaltRequested, MarketData, MarketListed, Timer
+from agbot.model.market import Market
+from agbot.units import NS_PER_S
 
-DRAIN_STEPS_MAX: Final = 100_000
+QUIET_STEPS_MAX: Final = 10_000_000
 
 Stepper = Callable[[int, list[Event]], Step]
 
@@ -29,16 +31,25 @@ class VirtualLoop:
     """
 
     def __init__(
-        self, step: Stepper, matcher: PaperMatcher, groups: Iterable[tuple[int, Sequence[MarketData]]]
+        self,
+        step: Stepper,
+        matcher: PaperMatcher,
+        markets: Sequence[Market],
+        groups: Iterable[tuple[int, Sequence[MarketData]]],
     ) -> None:
         self._step = step
         self._matcher = matcher
+        self._markets = markets
         self._groups = groups
+        self._timer_ns = 0
         self.now_ns = 0
 
     def run(self) -> Iterator[tuple[int, list[Event], Step]]:
         """Yield (virtual now, batch, step) until the recording ends."""
         for ts_ns, events in self._groups:
+            if not self._timer_ns:
+                self._timer_ns = ts_ns + NS_PER_S
+                yield self._instant(ts_ns, [MarketListed(market, ts_ns) for market in self._markets])
             yield from self._until(ts_ns)
             yield self._instant(max(ts_ns, self.now_ns), events)
 
@@ -52,12 +63,23 @@ class VirtualLoop:
         yield from self._until(None)
 
     def _until(self, ts_ns: int | None) -> Iterator[tuple[int, list[Event], Step]]:
-        for _ in range(DRAIN_STEPS_MAX):
+        """Yield what happens before `ts_ns` (None: until the venue is silent): its answers, and a timer a second."""
+        for _ in range(QUIET_STEPS_MAX):
             due = self._matcher.next_due()
-            if due is None or (ts_ns is not None and due >= ts_ns):
+            if ts_ns is None and due is None:
                 return
-            yield self._instant(max(due, self.now_ns), ())
-        raise AssertionError(f"the venue spoke {DRAIN_STEPS_MAX} times between two messages: a loop")
+            if ts_ns is not None and min(self._timer_ns, ts_ns if due is None else due) >= ts_ns:
+                return
+            if due is not None and due < self._timer_ns:
+                yield self._instant(max(due, self.now_ns), ())
+            else:
+                yield self._tick()
+        raise AssertionError(f"{QUIET_STEPS_MAX} steps between two messages: a loop")
+
+    def _tick(self) -> tuple[int, list[Event], Step]:
+        self.now_ns = self._timer_ns
+        self._timer_ns += NS_PER_S
+        return self._carry(self.now_ns, [Timer("second", self.now_ns), *self._matcher.advance(self.now_ns)])
 
     def _instant(self, now_ns: int, market: Sequence[MarketData]) -> tuple[int, list[Event], Step]:
         self.now_ns = now_ns

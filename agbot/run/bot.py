@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import attrs
@@ -22,6 +22,7 @@ from agbot.venue.ports import Feed, VenueAdapter
 
 BACKSTOP_S: Final = 5.0
 DRAIN_S: Final = 3.0
+PUSH_S: Final = 1.0
 
 Service = Callable[..., Awaitable[Any]]
 
@@ -74,7 +75,9 @@ class Parts:
     """What the tree is made of; built by `agbot.run.session`, or by a test with doubles."""
 
     store: Service
-    telemetry: Sequence[Service]
+    beside: Sequence[Service]
+    push: Service
+    end_push: Callable[[], None]
     engine: Service
     venue_link: Service
     venue: VenueAdapter
@@ -92,11 +95,12 @@ class Parts:
 
 async def bot(parts: Parts) -> str:
     """Run until asked to stop, or until something breaks; returns the reason of an orderly stop."""
-    async with AsyncExitStack() as beside:
-        await beside.enter_async_context(background(parts.store))
-        await beside.enter_async_context(background(_signals(parts.stop)))
-        for service in parts.telemetry:
-            await beside.enter_async_context(background(service))
+    async with (
+        background(parts.store),
+        background(_signals(parts.stop)),
+        _all_beside(parts.beside),
+        background(parts.push, ask=parts.end_push, grace_s=PUSH_S),
+    ):
         async with (
             background(parts.engine),
             background(parts.venue_link),
@@ -106,6 +110,15 @@ async def bot(parts: Parts) -> str:
             await _trade(parts)
             await _halt(parts)
     return parts.stop.reason
+
+
+@asynccontextmanager
+async def _all_beside(services: Sequence[Service]) -> AsyncIterator[None]:
+    async with trio.open_nursery() as nursery:
+        for service in services:
+            await nursery.start(service)
+        yield
+        nursery.cancel_scope.cancel()
 
 
 async def _trade(parts: Parts) -> None:

@@ -35,17 +35,19 @@ _TYPES = {
 
 
 class Publisher:
-    """Observer of the engine: metrics for charts, events for people.
-
-    Args:
-        lag: whether event times and `now` share a clock, so that lag means something.
-    """
+    """Observer of the engine: metrics for charts, events for people."""
 
     def __init__(self, engine: Engine, registry: Registry) -> None:
         self._engine = engine
         self._registry = registry
         self._messages = 0
         self._second_began = 0
+        self._received = {
+            kind: registry.counter("polymarket.rtds.messages_received", topic=TOPIC, message_type=name)
+            for kind, name in _TYPES.items()
+        }
+        self._lag_ms = registry.gauge("polymarket.rtds.lag_ms", topic=TOPIC)
+        self._skew = registry.gauge("polymarket.rtds.clock_skew", topic=TOPIC)
         self._held: dict[tuple[MarketId, Outcome], int] = {}
 
     def observe(self, batch: list[Event], step: Step) -> None:
@@ -88,11 +90,11 @@ class Publisher:
     def _feed(self, batch: list[Event], now_ns: int) -> None:
         newest = 0
         for event in batch:
-            name = _TYPES.get(type(event))
-            if name is not None:
+            received = self._received.get(type(event))
+            if received is not None:
                 self._messages += 1
                 newest = max(newest, event.ts_ns)
-                self._registry.counter("polymarket.rtds.messages_received", topic=TOPIC, message_type=name).add(1)
+                received.add(1)
             elif isinstance(event, MarketListed):
                 self._listed(event.market)
             elif isinstance(event, LinkUp | LinkDown):
@@ -104,8 +106,8 @@ class Publisher:
             self._lag((now_ns - newest) / NS_PER_MS)
 
     def _lag(self, lag_ms: float) -> None:
-        self._registry.gauge("polymarket.rtds.lag_ms", topic=TOPIC).set(lag_ms)
-        self._registry.gauge("polymarket.rtds.clock_skew", topic=TOPIC).set(1 if lag_ms < 0 else 0)
+        self._lag_ms.set(lag_ms)
+        self._skew.set(1 if lag_ms < 0 else 0)
 
     def _listed(self, market: Market) -> None:
         self._registry.event("market", **market_fields(market))
@@ -115,7 +117,7 @@ class Publisher:
             "strategy.signals_generated", strategy_id=decision.strategy, signal_type=str(decision.side)
         ).add(1)
         for policy in decision.violated or ("all",):
-            self._registry.gauge("polymarket.risk.decision", policy=policy, market_id=decision.market).set(
+            self._registry.gauge_each("polymarket.risk.decision", policy=policy, market_id=decision.market).set(
                 1 if decision.allowed else 0
             )
         market = self._engine.markets.get(decision.market)

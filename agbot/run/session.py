@@ -60,7 +60,8 @@ class RunPlan:
     feed: Feed
     page: str = ""
     duration_s: float = float("inf")
-    telemetry: Callable[[Registry, dict[str, Any]], Sequence[Service]] = lambda *_: ()
+    beside: Sequence[Service] = ()
+    push: Callable[[Registry, dict[str, Any]], Service]
 
 
 def prepare_state_dir(path: Path) -> Path:
@@ -110,7 +111,7 @@ class Session:
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{self.run_id}.agj")
         self.recorder = Recorder(self.engine, self.journal, header)
-        self.registry = Registry(now_ms=lambda: ms(now_ns()), metrics_max=settings.monitor.buffer_size)
+        self.registry = Registry(lambda: ms(now_ns()), run_id=self.run_id, metrics_max=settings.monitor.buffer_size)
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
         self.stop = Stop()
@@ -140,7 +141,9 @@ class Session:
         self.inbox.send_urgent(*(MarketListed(m, now_ns()) for m in self.plan.markets))
         return Parts(
             store=shell.run,
-            telemetry=self.plan.telemetry(self.registry, self.run_event()),
+            beside=self.plan.beside,
+            push=self.plan.push(self.registry, self.run_event()),
+            end_push=self.registry.close,
             engine=engine.run,
             venue_link=self.venue.run,
             venue=self.venue,

@@ -27,12 +27,21 @@ class Flattable(Protocol):
 
 
 @asynccontextmanager
-async def background(run: Callable[..., Awaitable[Any]]) -> AsyncIterator[Any]:
-    """Run a service beside the body: ready before the body begins, cancelled when it ends."""
+async def background(
+    run: Callable[..., Awaitable[Any]], *, ask: Callable[[], None] | None = None, grace_s: float = 0.0
+) -> AsyncIterator[Any]:
+    """Run a service beside the body: ready before the body begins, cancelled when it ends.
+
+    A service with a polite stop of its own is asked first and cancelled `grace_s` seconds later.
+    """
     async with trio.open_nursery() as nursery:
         started = await nursery.start(run)
         yield started
-        nursery.cancel_scope.cancel()
+        if ask is None:
+            nursery.cancel_scope.cancel()
+        else:
+            ask()
+            nursery.cancel_scope.deadline = trio.current_time() + grace_s
 
 
 @asynccontextmanager

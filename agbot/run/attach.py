@@ -1,0 +1,77 @@
+"""What runs beside trading and may die without it noticing: the push to the monitor, the monitor, the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from agbot.log import get_logger
+from agbot.run.bot import Service
+from agbot.run.children import keep_monitor, monitor_answers
+from agbot.run.terminal import run_tui
+from agbot.telemetry.push import push
+from agbot.telemetry.registry import Registry
+
+
+@attrs.frozen(kw_only=True)
+class Screens:
+    """Where people look: `web` starts a monitor at host:port unless one runs, `tui` takes this terminal."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    web: bool = True
+    tui: bool = False
+    state_dir: Path
+
+    @property
+    def page(self) -> str:
+        """Return the page's address, empty when nobody serves one."""
+        return f"http://{self.host}:{self.port}" if self.monitored else ""
+
+    @property
+    def monitored(self) -> bool:
+        """Return whether a monitor is needed: the terminal reads from it too."""
+        return self.web or self.tui
+
+    async def check(self) -> bool:
+        """Return whether a monitor runs already; ConfigError when the port is somebody else's."""
+        return self.monitored and await monitor_answers(self.host, self.port)
+
+    def beside(self, *, running: bool) -> Sequence[Service]:
+        """Return the child processes as services; no monitor when one is `running` already."""
+        services: list[Service] = []
+        if self.monitored and not running:
+            services.append(_service(lambda: keep_monitor(self.host, self.port)))
+        if self.tui:
+            services.append(_service(self._terminal))
+        return services
+
+    def push(self, registry: Registry, run_event: Mapping[str, Any]) -> Service:
+        """Return the push to the monitor; without one a service that does nothing."""
+        url = f"ws://{self.host}:{self.port}/metrics"
+
+        async def run(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+            if self.monitored:
+                await push(registry, url, run_event=dict(run_event), task_status=task_status)
+            else:
+                task_status.started()
+
+        return run
+
+    async def _terminal(self) -> None:
+        url = f"ws://{self.host}:{self.port}/dashboard"
+        command = [sys.executable, "-m", "agbot", "tui", "--url", url, "--state-dir", str(self.state_dir)]
+        await run_tui(command, log=get_logger("agbot.run.terminal"))
+
+
+def _service(run: Callable[[], Awaitable[None]]) -> Service:
+    async def service(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        await run()
+
+    return service
