@@ -1,0 +1,325 @@
+"""Metrics and events inside the bot: recording is synchronous, cheap and never fails; `push` drains it.
+
+Counters and gauges hold one slot each: recorded ten times between two drains they make one line with the newest value.
+Histograms and `gauge_each` make a line an observation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from heapq import merge
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from agbot.telemetry.protocol import (
+    DECISIONS_KEPT,
+    FILLS_KEPT,
+    LINE_BYTES_MAX,
+    LOGS_KEPT,
+    MARKETS_KEPT,
+    ORDERS_KEPT,
+    EventLine,
+    MetricLine,
+    MetricType,
+    encode,
+    series_key,
+)
+
+METRICS_BUFFER_MAX: Final = 1000
+"""Observations that wait for the monitor; beyond, the oldest goes and is counted."""
+EVENTS_BUFFER_MAX: Final = 5000
+"""Events that wait for the monitor; beyond, the oldest goes and is counted."""
+INSTRUMENTS_MAX: Final = 10_000
+"""Distinct names and label sets; what is recorded beyond is counted as dropped."""
+
+DROPPED: Final = "agbot.telemetry.dropped"
+# Sent again to a monitor that comes back: it has lost its memory, or the last frames were in flight when it died.
+# The value says which field makes a newer event replace an older one; "" keeps them all.
+_KEPT: Final[dict[str, tuple[int, str]]] = {
+    "market": (MARKETS_KEPT, "market_id"),
+    "order": (ORDERS_KEPT, "client_order_id"),
+    "kill_switch": (1, ""),
+    "fill": (FILLS_KEPT, ""),
+    "decision": (DECISIONS_KEPT, ""),
+    "log": (LOGS_KEPT, ""),
+    "position_opened": (LOGS_KEPT, ""),
+    "position_closed": (LOGS_KEPT, ""),
+}
+
+
+class Counter:
+    """A number that only rises."""
+
+    __slots__ = ("_instrument",)
+
+    def __init__(self, instrument: _Instrument) -> None:
+        self._instrument = instrument
+
+    def add(self, n: float = 1) -> None:
+        """Add `n` ≥ 0."""
+        assert n >= 0, "a counter only rises"
+        self._instrument.record(self._instrument.value + n)
+
+
+class Gauge:
+    """A number that moves."""
+
+    __slots__ = ("_instrument",)
+
+    def __init__(self, instrument: _Instrument) -> None:
+        self._instrument = instrument
+
+    def set(self, value: float) -> None:
+        """Record the value of now; one that is not finite is dropped and counted."""
+        self._instrument.record(value)
+
+
+class Histogram:
+    """Single observations."""
+
+    __slots__ = ("_instrument",)
+
+    def __init__(self, instrument: _Instrument) -> None:
+        self._instrument = instrument
+
+    def observe(self, value: float) -> None:
+        """Record one observation; one that is not finite is dropped and counted."""
+        self._instrument.record(value)
+
+
+class _Instrument:
+    __slots__ = ("admitted", "coalesced", "kind", "labels", "name", "queued", "recorded", "registry", "ts_ms", "value")
+
+    def __init__(
+        self, registry: Registry, kind: MetricType, name: str, labels: dict[str, str], *, coalesced: bool
+    ) -> None:
+        self.registry = registry
+        self.kind = kind
+        self.name = name
+        self.labels = labels
+        self.coalesced = coalesced
+        self.admitted = True
+        self.queued = False
+        self.recorded = False
+        self.value = 0.0
+        self.ts_ms = 0
+
+    def record(self, value: float) -> None:
+        self.registry._record(self, value)  # noqa: SLF001 - two halves of one thing
+
+    def line(self) -> MetricLine:
+        return MetricLine(self.ts_ms, self.kind, self.name, self.value, self.labels)
+
+
+_Waiting: TypeAlias = _Instrument | MetricLine
+
+
+@attrs.frozen
+class Batch:
+    """What one drain took out. Hand it to `Registry.restore` when it could not be sent."""
+
+    lines: list[bytes] = attrs.field(factory=list)
+    events: list[tuple[int, bytes]] = attrs.field(factory=list)
+    observations: list[MetricLine] = attrs.field(factory=list)
+
+
+class Registry:
+    """All instruments and events of one run. Used by one thread.
+
+    Args:
+        now_ms: tells UTC milliseconds.
+        run_id: stands in every event line.
+    """
+
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        *,
+        run_id: str = "",
+        metrics_max: int = METRICS_BUFFER_MAX,
+        events_max: int = EVENTS_BUFFER_MAX,
+        instruments_max: int = INSTRUMENTS_MAX,
+    ) -> None:
+        self.run_id = run_id
+        self.now_ms = now_ms
+        self.closed = False
+        self.on_pressure: Callable[[], None] | None = None
+        """Called when the metrics buffer is half full, and by `close`: drain now."""
+        self._metrics_max = metrics_max
+        self._events_max = events_max
+        self._instruments_max = instruments_max
+        self._instruments: dict[str, _Instrument] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._events: deque[tuple[int, bytes]] = deque()
+        self._kept: dict[str, dict[object, tuple[int, bytes]]] = {kind: {} for kind in _KEPT}
+        self._seq = 0
+        self._slot_lost = False
+        self._owed: list[_Instrument] = []  # slots a burst pushed out of the buffer: their newest values still go out
+        self._dropped = {
+            kind: _Instrument(self, "counter", DROPPED, {"kind": kind}, coalesced=True) for kind in ("metric", "event")
+        }
+
+    def counter(self, name: str, /, **labels: str) -> Counter:
+        """Return the counter of this name and these labels, the same one each time."""
+        return Counter(self._instrument("counter", name, labels, coalesced=True))
+
+    def gauge(self, name: str, /, **labels: str) -> Gauge:
+        """Return the gauge of this name and these labels; only its newest value is sent."""
+        return Gauge(self._instrument("gauge", name, labels, coalesced=True))
+
+    def gauge_each(self, name: str, /, **labels: str) -> Gauge:
+        """Return a gauge whose every value makes a line, such as `polymarket.risk.decision`."""
+        return Gauge(self._instrument("gauge", name, labels, coalesced=False))
+
+    def histogram(self, name: str, /, **labels: str) -> Histogram:
+        """Return the histogram of this name and these labels."""
+        return Histogram(self._instrument("histogram", name, labels, coalesced=False))
+
+    def event(self, event_type: str, /, **fields: Any) -> None:
+        """Record a fact for people. Decimals become text; a line over `LINE_BYTES_MAX` is dropped and counted."""
+        self._seq += 1
+        line = encode(EventLine(self.now_ms(), event_type, fields, self.run_id, self._seq))
+        if len(line) > LINE_BYTES_MAX:
+            self._drop("event")
+            return
+        entry = (self._seq, line)
+        self._events.append(entry)
+        if len(self._events) > self._events_max:
+            self._events.popleft()
+            self._drop("event")
+        self._keep(event_type, fields, entry)
+
+    def dropped(self, kind: str) -> int:
+        """Return how many ("metric" or "event") were dropped so far."""
+        return int(self._dropped[kind].value)
+
+    def close(self) -> None:
+        """Say that nothing more comes: `push` sends what is left and returns."""
+        self.closed = True
+        self._press()
+
+    def drain(self, max_bytes: int) -> Batch:
+        """Take out the oldest lines, events first, up to about `max_bytes`; empty when nothing waits."""
+        batch = Batch()
+        size = 0
+        while self._events and size < max_bytes:
+            entry = self._events.popleft()
+            batch.events.append(entry)
+            batch.lines.append(entry[1])
+            size += len(entry[1]) + 1
+        while size < max_bytes and (observation := self._next()) is not None:
+            if isinstance(observation, MetricLine):
+                batch.observations.append(observation)
+                line = encode(observation)
+            else:
+                observation.queued = False
+                line = encode(observation.line())
+            batch.lines.append(line)
+            size += len(line) + 1
+        return batch
+
+    def restore(self, batch: Batch) -> None:
+        """Put back what was not sent. Counters and gauges need no place: `resync` sends them."""
+        self._events.extendleft(reversed(batch.events))
+        while len(self._events) > self._events_max:
+            self._events.popleft()
+            self._drop("event")
+        self._waiting.extendleft(reversed(batch.observations))
+        while len(self._waiting) > self._metrics_max:
+            self._lose_oldest()
+
+    def resync(self) -> list[bytes]:
+        """Return what a monitor that may know nothing needs: kept events not waiting anyway, each counter and gauge."""
+        first_waiting = self._events[0][0] if self._events else self._seq + 1
+        kept = merge(*(entries.values() for entries in self._kept.values()))
+        lines = [line for seq, line in kept if seq < first_waiting]
+        lines += [encode(i.line()) for i in self._slots()]
+        self._unqueue()
+        return lines
+
+    def _instrument(self, kind: MetricType, name: str, labels: dict[str, str], *, coalesced: bool) -> _Instrument:
+        key = series_key(name, labels)
+        found = self._instruments.get(key)
+        if found is None:
+            found = _Instrument(self, kind, name, labels, coalesced=coalesced)
+            found.admitted = len(self._instruments) < self._instruments_max
+            if found.admitted:
+                self._instruments[key] = found
+        assert (found.kind, found.coalesced) == (kind, coalesced), f"{key} is a {found.kind}"
+        return found
+
+    def _record(self, instrument: _Instrument, value: float) -> None:
+        if not (instrument.admitted and math.isfinite(value)):
+            self._drop("metric")
+            return
+        instrument.value = value
+        instrument.ts_ms = self.now_ms()
+        instrument.recorded = True
+        if not instrument.coalesced:
+            self._queue(instrument.line())
+        elif not instrument.queued:
+            instrument.queued = True
+            self._queue(instrument)
+
+    def _queue(self, observation: _Waiting) -> None:
+        self._waiting.append(observation)
+        waiting = len(self._waiting)
+        if waiting > self._metrics_max:
+            self._lose_oldest()
+        elif waiting == self._metrics_max // 2:
+            self._press()
+
+    def _lose_oldest(self) -> None:
+        oldest = self._waiting.popleft()
+        if isinstance(oldest, _Instrument):
+            oldest.queued = False
+            self._slot_lost = True
+        self._drop("metric")
+
+    def _drop(self, kind: str) -> None:
+        counter = self._dropped[kind]
+        counter.value += 1
+        counter.ts_ms = self.now_ms()
+        counter.recorded = counter.queued = True
+
+    def _press(self) -> None:
+        if self.on_pressure is not None:
+            self.on_pressure()
+
+    def _next(self) -> _Waiting | None:
+        for counter in self._dropped.values():
+            if counter.queued:
+                return counter
+        if not self._waiting and not self._owed and self._slot_lost:
+            self._slot_lost = False
+            self._owed = list(self._slots())
+        if self._waiting:
+            return self._waiting.popleft()
+        return self._owed.pop() if self._owed else None
+
+    def _slots(self) -> Iterator[_Instrument]:
+        for instrument in (*self._instruments.values(), *self._dropped.values()):
+            if instrument.recorded and instrument.coalesced:
+                yield instrument
+
+    def _unqueue(self) -> None:
+        observations = [o for o in self._waiting if isinstance(o, MetricLine)]
+        for instrument in (*self._instruments.values(), *self._dropped.values()):
+            instrument.queued = False
+        self._waiting = deque(observations)
+        self._owed = []
+        self._slot_lost = False
+
+    def _keep(self, event_type: str, fields: dict[str, Any], entry: tuple[int, bytes]) -> None:
+        if event_type not in _KEPT:
+            return
+        most, key_field = _KEPT[event_type]
+        entries = self._kept[event_type]
+        key = fields.get(key_field, entry[0]) if key_field else entry[0]
+        entries.pop(key, None)
+        entries[key] = entry
+        if len(entries) > most:
+            del entries[next(iter(entries))]
