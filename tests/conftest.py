@@ -1,4 +1,4 @@
-"""What every test may rely on: no deadline flakes, no state of the person at the keyboard, recordings if they are there."""
+"""What every test may rely on: no deadline flakes, nobody's real state, recordings where they are."""
 
 from __future__ import annotations
 
