@@ -53,14 +53,14 @@ class VirtualLoop:
             yield from self._until(ts_ns)
             yield self._instant(max(ts_ns, self.now_ns), events)
 
-    def inject(self, event: Event) -> tuple[int, list[Event], Step]:
-        """Step with one event of an operator, now."""
-        return self._carry(self.now_ns, [event])
+    def inject_and_settle(self, event: Event) -> Iterator[tuple[int, list[Event], Step]]:
+        """Step with an operator's event now, then yield until the venue has nothing more to say."""
+        yield self._carry(self.now_ns, [event])
+        yield from self._until(None)
 
     def finish(self, reason: str) -> Iterator[tuple[int, list[Event], Step]]:
         """Halt the core and yield the steps until the venue has nothing more to say."""
-        yield self.inject(HaltRequested(reason, self.now_ns))
-        yield from self._until(None)
+        return self.inject_and_settle(HaltRequested(reason, self.now_ns))
 
     def _until(self, ts_ns: int | None) -> Iterator[tuple[int, list[Event], Step]]:
         """Yield what happens before `ts_ns` (None: until the venue is silent): its answers, and a timer a second."""

@@ -16,7 +16,9 @@ def bot_options(function: F) -> F:
     function = click.option(
         "--state-dir", type=click.Path(path_type=Path), help="The bot's state directory, when not the profile's."
     )(function)
-    return click.option("--profile", default="demo", show_default=True, help="Which bot, by its profile's name.")(function)
+    return click.option("--profile", default="demo", show_default=True, help="Which bot, by its profile's name.")(
+        function
+    )
 
 
 def state_path(profile: str, explicit: Path | None) -> Path:

@@ -46,7 +46,9 @@ def on(profile: str, state_dir: Path | None, reason: str, by: str, as_json: bool
         receipt.update({k: v for k, v in answer.items() if k not in ("ok", "gate_closed_ms")})
         code = 0 if answer["verified"] else 1
     except NotRunningError:
-        receipt.update(bot="not running", orders_left=0, note="no bot runs on this state directory: no paper order rests")
+        receipt.update(
+            bot="not running", orders_left=0, note="no bot runs on this state directory: no paper order rests"
+        )
     except (TimedOutError, AgbotError) as e:
         receipt.update(bot="did not answer", orders_left=None, note=f"could not verify: {e}")
         code = 5 if isinstance(e, TimedOutError) else 1

@@ -22,7 +22,7 @@ def _order(side: str) -> click.Command:
     @click.option("--market-order", is_flag=True, help="Take now: PRICE is the worst accepted" + _budget(side))
     @click.option("--post-only", is_flag=True, help="Refuse rather than take.")
     @click.option("--json", "as_json", is_flag=True)
-    def command(  # noqa: PLR0913
+    def command(
         market: str, outcome: str, size: str, price: str, profile: str, state_dir: Path | None, tif: str,
         market_order: bool, post_only: bool, as_json: bool,
     ) -> None:  # fmt: skip

@@ -13,7 +13,9 @@ from agbot.cli.common import bot_options, control
 @click.command(name="status")
 @bot_options
 @click.option("--json", "as_json", is_flag=True, help="Everything, for programs.")
-@click.option("--probe", is_flag=True, help="For health checks: prints nothing, exit 0 when the bot answers and may trade.")
+@click.option(
+    "--probe", is_flag=True, help="For health checks: prints nothing, exit 0 when the bot answers and may trade."
+)
 def command(profile: str, state_dir: Path | None, as_json: bool, probe: bool) -> None:
     """Say in one line what the bot is doing. Exit 3 when none runs, 5 when it does not answer."""
     status = control(profile, state_dir, {"op": "status"})
@@ -27,5 +29,6 @@ def command(profile: str, state_dir: Path | None, as_json: bool, probe: bool) ->
     click.echo(
         f"{status['mode']} {status['run_id']} pid {status['pid']} up {status['uptime_s']:.0f} s: {gate}, "
         f"{len(status['markets'])} markets, {len(status['open_orders'])} open orders, "
-        f"equity {status['equity_usd']} usd, pnl {status['pnl_usd']} usd" + (f", {status['page']}" if status["page"] else "")
+        f"equity {status['equity_usd']} usd, pnl {status['pnl_usd']} usd"
+        + (f", {status['page']}" if status["page"] else "")
     )

@@ -26,7 +26,9 @@ def command(profile: str, state_dir: Path | None, reason: str, timeout_s: float)
     while _alive(pid):
         if time.monotonic() > deadline:
             raise TimedOutError(
-                f"pid {pid} still runs after {timeout_s:g} s", id="AGB-510", remedy="agbot logs; then kill it: no order is lost"
+                f"pid {pid} still runs after {timeout_s:g} s",
+                id="AGB-510",
+                remedy="agbot logs; then kill it: no order is lost",
             )
         time.sleep(0.05)
     click.echo(f"stopped (pid {pid})")

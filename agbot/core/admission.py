@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from agbot.core.risk import Gate
 from agbot.core.rules import Exposure
 from agbot.core.view import Place
+from agbot.model.commands import PlaceOrder
 from agbot.model.ids import MarketId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
@@ -86,9 +87,7 @@ class Admission:
         found = []
         if not book.trusted:
             found.append(UNTRUSTED_BOOK)
-        if not on_tick(place.price, book.tick) or place.size <= 0:
-            found.append(VENUE_TERMS)
-        elif not place.time_in_force.immediate and place.size < market.min_size:
+        if not on_tick(place.price, book.tick) or place.size <= 0 or (not place.time_in_force.immediate and place.size < market.min_size):
             found.append(VENUE_TERMS)
         if place.side is Side.BUY and _notional(place) > self.cash_free():
             found.append(BUYING_POWER)
@@ -103,10 +102,9 @@ class Admission:
         return held - sum(r.remaining for r in resting if r.command.side is Side.SELL)
 
 
-def _yes_sign(market: Market, place: Place | object) -> int:
+def _yes_sign(market: Market, wish: Place | PlaceOrder) -> int:
     """Return +1 when a fill makes YES − NO grow, −1 when it shrinks."""
-    side, token = place.side, place.token  # type: ignore[union-attr, attr-defined]
-    return int(side.sign if market.outcome(token) is Outcome.YES else -side.sign)
+    return wish.side.sign if market.outcome(wish.token) is Outcome.YES else -wish.side.sign
 
 
 def _notional(place: Place) -> int:

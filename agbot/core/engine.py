@@ -13,12 +13,14 @@ import attrs
 
 from agbot.core.admission import Admission
 from agbot.core.book import OrderBook
+from agbot.core.marks import liquidation
 from agbot.core.oms import IllegalTransition, Oms, OrderRecord
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.core.risk import Gate
 from agbot.core.step import Decision, Output, Step
-from agbot.core.view import Cancel, Intent, OwnOrder, Place, Strategy, View
-from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
+from agbot.core.translate import command_of, decision_of, own_order
+from agbot.core.view import Cancel, Intent, Place, Strategy, View
+from agbot.model.commands import CancelAll, CancelOrder, Command
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
@@ -239,7 +241,7 @@ class Engine:
         if holding.tokens[Outcome.YES].size == 0 == holding.tokens[Outcome.NO].size:
             self.portfolio.mark(market, 0)
         elif yes.trusted or no.trusted:
-            self.portfolio.mark(market, _liquidation(holding.tokens, yes, no))
+            self.portfolio.mark(market, liquidation(holding.tokens, yes, no))
         self.portfolio.mark_strategies(market)
 
     def _decide(self, now_ns: int, market: Market) -> None:
@@ -257,7 +259,7 @@ class Engine:
             books={Outcome.YES: yes, Outcome.NO: no},
             yes_size=position.size(Outcome.YES),
             no_size=position.size(Outcome.NO),
-            orders=[_own(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
+            orders=[own_order(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
             cash=self.admission.cash_free(),
             trusted=yes.trusted,
         )
@@ -268,15 +270,17 @@ class Engine:
         else:
             self._admit(now_ns, market.id, strategy, intent)
 
-    def _admit(self, now_ns: int, market: MarketId, strategy: StrategyId, place: Place, *, request_id: str = "") -> None:
+    def _admit(
+        self, now_ns: int, market: MarketId, strategy: StrategyId, place: Place, *, request_id: str = ""
+    ) -> None:
         violated = self.admission.violations(market, place)
         if violated and not request_id and self._repeats(strategy, place, violated):
             return
         self._orders_opened += 1
         order_id = ClientOrderId(f"{self.settings.run_id}-{self._orders_opened}")
-        self._out.decisions.append(_decision(market, strategy, place, violated, order_id, request_id))
-        command = _command(self.markets.get(market), market, strategy, place, order_id)
-        record = self.oms.open(now_ns, command, denied=", ".join(violated))
+        self._out.decisions.append(decision_of(market, strategy, place, violated, order_id, request_id))
+        command = command_of(self.markets.get(market), market, strategy, place, order_id)
+        record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record
         if not violated:
             self._out.commands.append(command)
@@ -340,73 +344,3 @@ class _Collected:
     def step(self, now_ns: int) -> Step:
         output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
         return Step(now_ns, output, tuple(self.touched), tuple(self.changed.values()), tuple(self.fills))
-
-
-def _own(record: OrderRecord) -> OwnOrder:
-    command = record.command
-    return OwnOrder(
-        client_order_id=command.client_order_id,
-        token=command.token,
-        side=command.side,
-        price=command.price,
-        remaining=record.remaining,
-        state=record.state,
-    )
-
-
-def _decision(
-    market: MarketId, strategy: StrategyId, place: Place, violated: tuple[str, ...], order_id: str, request_id: str
-) -> Decision:
-    return Decision(
-        market=market,
-        token=place.token,
-        side=place.side,
-        order_type=place.order_type,
-        price=place.price,
-        size=place.size,
-        strategy=strategy,
-        allowed=not violated,
-        violated=violated,
-        why=place.why,
-        client_order_id=order_id,
-        request_id=request_id,
-    )
-
-
-def _command(
-    market: Market | None, market_id: MarketId, strategy: StrategyId, place: Place, order_id: ClientOrderId
-) -> PlaceOrder:
-    return PlaceOrder(
-        client_order_id=order_id,
-        venue=market.venue if market else "",  # type: ignore[arg-type]
-        market=market_id,
-        token=place.token,
-        side=place.side,
-        order_type=place.order_type,
-        price=place.price,
-        size=place.size,
-        time_in_force=place.time_in_force,
-        post_only=place.post_only,
-        expire_ns=place.expire_ns,
-        budget=place.budget,
-        strategy=strategy,
-        why=place.why,
-        replaces=place.replaces,
-    )
-
-
-def _liquidation(tokens: Mapping[Outcome, Any], yes: OrderBook, no: OrderBook) -> int:
-    """Return what the holding brings now: pairs merge into 1 usd, the rest sells into the bids, shorts buy back."""
-    held_yes, held_no = tokens[Outcome.YES].size, tokens[Outcome.NO].size
-    pairs = max(0, min(held_yes, held_no))
-    return pairs + _exit(yes, held_yes - pairs) + _exit(no, held_no - pairs)
-
-
-def _exit(book: OrderBook, size: int) -> int:
-    if size >= 0:
-        return book.proceeds(size)[0]
-    cost, bought = book.price_to_buy(-size)
-    return -(cost + (-size - bought))
-
-
-__all__ = ["OPERATOR", "Engine", "EngineSettings"]

@@ -144,7 +144,7 @@ class Oms:
         self._live: dict[MarketId, dict[ClientOrderId, OrderRecord]] = {}
         self.in_flight = 0
 
-    def open(self, now_ns: int, command: PlaceOrder, *, denied: str = "") -> OrderRecord:
+    def begin(self, now_ns: int, command: PlaceOrder, *, denied: str = "") -> OrderRecord:
         """Record a new order as PENDING_NEW, or as DENIED with the reason."""
         assert command.client_order_id not in self._orders, command.client_order_id
         state = OrderState.DENIED if denied else OrderState.PENDING_NEW
@@ -164,7 +164,9 @@ class Oms:
         """
         record = self._orders.get(event.client_order_id)
         if record is None:
-            raise IllegalTransition(f"{type(event).__name__} for {event.client_order_id!r}, which is not an order of ours")
+            raise IllegalTransition(
+                f"{type(event).__name__} for {event.client_order_id!r}, which is not an order of ours"
+            )
         match event:
             case OrderFilled():
                 return self._fill(now_ns, record, event)

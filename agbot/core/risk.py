@@ -6,13 +6,12 @@ import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 import attrs
 
 from agbot.core.rules import Exposure, KillSwitch, Rule, parse_rules
-from agbot.located import Located, Syntax, load, loads
+from agbot.located import File, Located, Syntax, load, loads
 from agbot.units import SCALE, to_units
 
 _IS_TEXT: Final = re.compile(r"\n|:(\s|$)|^\s*[\[{]|^\s*$")
@@ -92,7 +91,7 @@ class RiskEngine:
         self.gate = Gate(rules)
 
     @classmethod
-    def from_yaml(cls, source: str | Path) -> RiskEngine:
+    def from_yaml(cls, source: File) -> RiskEngine:
         """Read policies from a path or from YAML text.
 
         Raises:
@@ -101,7 +100,7 @@ class RiskEngine:
         return cls(parse_rules(_read(source, "yaml")))
 
     @classmethod
-    def from_json(cls, source: str | Path) -> RiskEngine:
+    def from_json(cls, source: File) -> RiskEngine:
         """Read policies from a path or from JSON text.
 
         Raises:
@@ -150,7 +149,7 @@ def _exposure(context: RiskContext) -> Exposure:
     )
 
 
-def _read(source: str | Path, syntax: Syntax) -> Located:
+def _read(source: File, syntax: Syntax) -> Located:
     if isinstance(source, str) and _IS_TEXT.search(source):
         return loads(source, f"<{syntax}>", syntax)
     return load(source, syntax)

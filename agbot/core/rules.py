@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import attrs
 
 from agbot.errors import ConfigError
-from agbot.located import Fields, Located, load, suggest
+from agbot.located import Fields, File, Located, load, suggest
 from agbot.units import SCALE, to_text
 
 
@@ -144,7 +143,7 @@ DEFAULT_RULES: Final[tuple[Rule, ...]] = (
 """What holds without a policy file; `policies/paper.yaml` says the same."""
 
 
-def load_rules(path: str | Path) -> tuple[Rule, ...]:
+def load_rules(path: File) -> tuple[Rule, ...]:
     """Return the policies in a YAML or JSON file.
 
     Raises:

@@ -14,11 +14,13 @@ from agbot.errors import ConfigError
 from agbot.located.fields import Fields
 from agbot.located.value import Kind, Located, suggest
 
-__all__ = ["MAX_BYTES", "Fields", "Kind", "Located", "Syntax", "load", "loads", "suggest"]
+__all__ = ["MAX_BYTES", "Fields", "File", "Kind", "Located", "Syntax", "load", "loads", "suggest"]
 
 MAX_BYTES: Final = 256 * 1024
 
 Syntax: TypeAlias = Literal["yaml", "json"]
+File: TypeAlias = str | Path
+"""Where a file is; named here so that the pure layers need not import what opens files."""
 
 _SMALLER: Final = f"keep it under {MAX_BYTES // 1024} KiB"
 

@@ -97,23 +97,21 @@ async def bot(parts: Parts) -> str:
     """Run until asked to stop, or until something breaks; returns the reason of an orderly stop."""
     async with (
         background(parts.store),
-        background(_signals(parts.stop)),
-        _all_beside(parts.beside),
-        background(parts.push, ask=parts.end_push, grace_s=PUSH_S),
+        background(signals(parts.stop)),
+        all_beside(parts.beside),
+        background(parts.push, ask=parts.end_push, grace_s=PUSH_S),background(parts.engine),
+        background(parts.venue_link),
+        flat_on_exit(parts.venue, grace_s=BACKSTOP_S),
+        background(parts.gateway),
     ):
-        async with (
-            background(parts.engine),
-            background(parts.venue_link),
-            flat_on_exit(parts.venue, grace_s=BACKSTOP_S),
-            background(parts.gateway),
-        ):
-            await _trade(parts)
-            await _halt(parts)
+        await _trade(parts)
+        await _halt(parts)
     return parts.stop.reason
 
 
 @asynccontextmanager
-async def _all_beside(services: Sequence[Service]) -> AsyncIterator[None]:
+async def all_beside(services: Sequence[Service]) -> AsyncIterator[None]:
+    """Run services beside the body; all are cancelled when it ends."""
     async with trio.open_nursery() as nursery:
         for service in services:
             await nursery.start(service)
@@ -157,7 +155,8 @@ async def _pump(feed: Feed, parts: Parts) -> None:
         await parts.inbox.send(batch)
 
 
-def _signals(stop: Stop) -> Service:
+def signals(stop: Stop) -> Service:
+    """Return the service that turns SIGINT, SIGTERM and SIGHUP into requests to stop."""
     async def run(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
             task_status.started()

@@ -16,7 +16,9 @@ TICK_S: Final = 1.0
 class Clock:
     """Sends a Timer each second and tells the core when somebody else moved the latch."""
 
-    def __init__(self, inbox: Inbox, closed: Callable[[], str], now_ns: Callable[[], int], each: Callable[[], None]) -> None:
+    def __init__(
+        self, inbox: Inbox, closed: Callable[[], str], now_ns: Callable[[], int], each: Callable[[], None]
+    ) -> None:
         self._inbox = inbox
         self._closed = closed
         self._now_ns = now_ns

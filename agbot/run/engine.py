@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -61,7 +61,7 @@ class EngineTask:
         recorder: Recorder,
         inbox: Inbox,
         commands: trio.MemorySendChannel[tuple[int, Command]],
-        observers: list[Observer],
+        observers: Sequence[Observer],
         now_ns: Callable[[], int],
     ) -> None:
         self._recorder = recorder

@@ -13,7 +13,14 @@ from agbot.core.admission import KILL_SWITCH
 from agbot.core.engine import Engine
 from agbot.core.oms import OrderRecord
 from agbot.core.step import Decision, Step
-from agbot.errors import KillSwitchActiveError, NotFoundError, RiskRejected, TimedOutError, UnsupportedOrder, VenueRefused
+from agbot.errors import (
+    KillSwitchActiveError,
+    NotFoundError,
+    RiskRejected,
+    TimedOutError,
+    UnsupportedOrder,
+    VenueRefused,
+)
 from agbot.model.events import Event, OperatorCancel, OperatorOrder
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState
 from agbot.run.inbox import Inbox

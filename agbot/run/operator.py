@@ -105,7 +105,9 @@ class Operator:
     async def _killswitch(self, request: Mapping[str, Any]) -> dict[str, Any]:
         reason, by = str(request.get("reason") or "").strip(), str(request.get("by") or "").strip()
         if not reason or not by:
-            raise ConfigError("the kill switch wants a reason and a name", id="AGB-507", remedy="--by NAME --reason TEXT")
+            raise ConfigError(
+                "the kill switch wants a reason and a name", id="AGB-507", remedy="--by NAME --reason TEXT"
+            )
         if not request.get("on"):
             self._latch.open(by, reason, self._now_ns())
             self._inbox.send_urgent(KillSwitchSet(False, reason, by, self._now_ns()))

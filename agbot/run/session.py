@@ -18,7 +18,7 @@ from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch
 from agbot.log import get_logger
 from agbot.model.commands import Command
-from agbot.model.events import MarketData, MarketListed
+from agbot.model.events import MarketListed
 from agbot.model.market import Market
 from agbot.run.bot import Flat, Parts, Service, Stop
 from agbot.run.clock import Clock
@@ -199,11 +199,7 @@ class Session:
 def _carried(plan: RunPlan) -> Carry | None:
     carry = carry_latest(plan.state_dir / RUNS)
     if carry is not None:
-        log.info(
-            "run.carried", from_run=carry.from_run, cash_usd=usd_text(carry.cash), positions=len(carry.positions)
-        )
+        log.info("run.carried", from_run=carry.from_run, cash_usd=usd_text(carry.cash), positions=len(carry.positions))
     return carry
 
 
-def _paper_venue(plan: RunPlan, cash: int, carried: Sequence[CarriedPosition]) -> PaperVenue:
-    raise NotImplementedError

@@ -60,7 +60,7 @@ EVENTS = {
 def in_state(state, *, filled=0):
     """An order brought to `state` through legal evidence only."""
     oms = Oms()
-    oms.open(1, command(), denied="Policy" if state is S.DENIED else "")
+    oms.begin(1, command(), denied="Policy" if state is S.DENIED else "")
     if filled:
         oms.apply(2, fill(filled, "early"))
     steps = {
@@ -81,7 +81,15 @@ def in_state(state, *, filled=0):
 
 
 def snapshot(record):
-    return (record.state, record.filled, record.spent, record.fees, record.reason, record.changed_ns, dict(record.trades))
+    return (
+        record.state,
+        record.filled,
+        record.spent,
+        record.fees,
+        record.reason,
+        record.changed_ns,
+        dict(record.trades),
+    )
 
 
 @pytest.mark.parametrize(("state", "evidence"), list(itertools.product(S, E)))
@@ -155,7 +163,7 @@ def test_evidence_for_a_foreign_order_is_an_error():
 
 def test_a_budget_order_ends_with_its_final_fill():
     oms = Oms()
-    oms.open(1, command(budget=5_000_000))
+    oms.begin(1, command(budget=5_000_000))
     oms.apply(2, fill(12_000_000, "a"))
     record = oms.get("o")
     assert record.state is S.PARTIALLY_FILLED
@@ -167,7 +175,7 @@ def test_a_budget_order_ends_with_its_final_fill():
 def test_an_order_id_is_used_once():
     oms = in_state(S.OPEN)
     with pytest.raises(AssertionError):
-        oms.open(2, command())
+        oms.begin(2, command())
 
 
 def test_reserved_cash_follows_the_rest():
@@ -190,7 +198,7 @@ events = st.one_of(
 @given(st.lists(events, max_size=30))
 def test_any_sequence_keeps_the_invariants(sequence):
     oms = Oms()
-    record = oms.open(1, command())
+    record = oms.begin(1, command())
     ended = False
     for now, event in enumerate(sequence, 2):
         before = snapshot(record)

@@ -15,9 +15,7 @@ MARKET = Market(id="m", yes="y", no="n")
 
 
 def buy(portfolio, outcome, price, size, fee=0, side=Side.BUY, strategy="s"):
-    return portfolio.fill(
-        MARKET, MARKET.token(outcome), side, to_units(price), to_units(size), to_units(fee), strategy
-    )
+    return portfolio.fill(MARKET, MARKET.token(outcome), side, to_units(price), to_units(size), to_units(fee), strategy)
 
 
 def test_average_cost_and_realised_pnl():

@@ -15,9 +15,7 @@ from agbot.store.codec import GENESIS, chain, decode_batch, decode_output, encod
 
 
 def header() -> j.Header:
-    return j.Header(
-        run_id="r", mode="DEMO", version="0", capital=1, seed=0, policies="", strategies=(), started_ns=5
-    )
+    return j.Header(run_id="r", mode="DEMO", version="0", capital=1, seed=0, policies="", strategies=(), started_ns=5)
 
 
 @pytest.fixture

@@ -1,0 +1,201 @@
+"""agbot run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agbot.config import Settings
+    from agbot.run.attach import Screens
+
+_RECORDING = "For recordings without a sidecar: "
+
+
+@click.command(name="run")
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--replay", "recording", type=click.Path(path_type=Path), help="Trade this recording; exits at its end.")
+@click.option("--speed", default=0.0, help="With --replay: 1 is as it was, 10 ten times faster.  [default: all speed]")
+@click.option("--hold", is_flag=True, help="With --replay: stay at the end, for page and terminal.")
+@click.option("--mode", type=click.Choice(["demo", "paper", "shadow", "live"]), help="Overrides the configuration's.")
+@click.option("--capital", help="Paper money at start, usd.")
+@click.option("--duration", type=float, help="Stop after this many seconds.")
+@click.option("--seed", type=int, help="Seed of the demo's markets.")
+@click.option("--profile", help="Name of the bot; its state lives under this name.")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="State directory, instead of the profile's.")
+@click.option("--policies", type=click.Path(path_type=Path), help="Risk policies, instead of the configuration's.")
+@click.option("--port", type=int, help="Port of the page.  [default: 8080]")
+@click.option("--no-web", is_flag=True, help="No monitor, no page.")
+@click.option("--tui", is_flag=True, help="Dashboard on this terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Closing summary as JSON.")
+@click.option("--yes", "yes", help=_RECORDING + "token id of YES.")
+@click.option("--condition-id", help=_RECORDING + "condition id.")
+@click.option("--tick", help=_RECORDING + "tick size, usd.")
+@click.option("--min-size", help=_RECORDING + "smallest order, shares.")
+@click.option("--fee-rate", help=_RECORDING + "taker fee rate.")
+def command(**options: Any) -> None:
+    """Run the bot.
+
+    \b
+    agbot run                     demo: simulated markets, paper money, http://127.0.0.1:8080
+    agbot run --replay FILE       trade a recorded order book, print what came of it
+    agbot run config.yaml         what the configuration says
+    agbot run --tui --no-web      on this terminal
+
+    Paper unless told otherwise. Ctrl-C cancels all orders, waits until flat, and exits 0; twice hurries.
+    """
+    settings = _settings(options)
+    if options["recording"]:
+        _replay(settings, options)
+    else:
+        _trade(settings, options)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    import attrs  # noqa: PLC0415
+
+    from agbot.config import Mode, Settings, load_settings, read_usd  # noqa: PLC0415
+
+    base = load_settings(options["config"]) if options["config"] else Settings(profile="demo")
+    changes: dict[str, Any] = {}
+    if options["mode"]:
+        changes["mode"] = Mode(options["mode"])
+    if options["capital"] is not None:
+        changes["capital_usd"] = read_usd(options["capital"], "--capital")
+    for name in ("seed", "profile", "state_dir"):
+        if options[name] is not None:
+            changes[name] = options[name]
+    if options["policies"]:
+        changes["policy_file"] = options["policies"]
+    return attrs.evolve(base, **changes)
+
+
+def _screens(settings: Settings, options: dict[str, Any], state_dir: Path) -> Screens:
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    from agbot.run.attach import Screens  # noqa: PLC0415
+
+    address = urlsplit(settings.monitor.endpoint)
+    if options["tui"] and not sys.stdout.isatty():
+        raise ConfigError("--tui needs a terminal", id="AGB-123", key="--tui", remedy="run it without, and `agbot tui` elsewhere")
+    return Screens(
+        host=address.hostname or "127.0.0.1",
+        port=options["port"] or address.port or 8080,
+        web=not options["no_web"],
+        tui=options["tui"],
+        state_dir=state_dir,
+    )
+
+
+def _state_dir(settings: Settings, profile: str) -> Path:
+    from agbot.control import state_dir  # noqa: PLC0415
+    from agbot.run.session import prepare_state_dir  # noqa: PLC0415
+
+    return prepare_state_dir(state_dir(profile, settings.state_dir))
+
+
+def _replay(settings: Settings, options: dict[str, Any]) -> None:
+    import trio  # noqa: PLC0415
+
+    from agbot import log  # noqa: PLC0415
+    from agbot.run.lock import exclusive  # noqa: PLC0415
+    from agbot.run.replay import ReplayPlan, ReplayRun  # noqa: PLC0415
+    from agbot.run.tally import by_token, pairs, table  # noqa: PLC0415
+    from agbot.store.importers import open_recording  # noqa: PLC0415
+
+    recording = open_recording(options["recording"], _terms(options))
+    directory = _state_dir(settings, "replay")
+    screens = _screens(settings, options, directory)
+    log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
+    if not options["as_json"]:
+        click.echo(f"REPLAY {recording.path} ({recording.format})")
+        click.echo(table([t._asdict() for t in recording.terms]))
+    with exclusive(directory), _bar(options) as progress:
+        plan = ReplayPlan(
+            recording=recording,
+            settings=settings,
+            state_dir=directory,
+            screens=screens,
+            monitor_runs=trio.run(screens.check),
+            speed=options["speed"],
+            hold=options["hold"],
+            progress=progress,
+        )
+        run = ReplayRun(plan)
+        summary = trio.run(run.run)
+    if options["as_json"]:
+        click.echo(json.dumps({**summary, "tokens": by_token(run.engine)}))
+    else:
+        click.echo(table(by_token(run.engine)) + "\n\n" + pairs(summary))
+
+
+def _trade(settings: Settings, options: dict[str, Any]) -> None:
+    import trio  # noqa: PLC0415
+
+    from agbot import log  # noqa: PLC0415
+    from agbot.run.demo import demo_plan, trade  # noqa: PLC0415
+    from agbot.run.lock import exclusive  # noqa: PLC0415
+    from agbot.run.tally import pairs  # noqa: PLC0415
+
+    _only_demo(settings)
+    directory = _state_dir(settings, settings.profile)
+    screens = _screens(settings, options, directory)
+    log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
+    with exclusive(directory):
+        running = trio.run(screens.check)
+        plan = demo_plan(settings, directory, screens, monitor_runs=running, duration_s=options["duration"])
+        if not options["as_json"] and not options["tui"]:
+            _greet(settings, directory, screens)
+        summary = trio.run(trade, plan)
+    click.echo(json.dumps(summary) if options["as_json"] else pairs(summary))
+
+
+def _greet(settings: Settings, directory: Path, screens: Screens) -> None:
+    click.echo(f"DEMO: simulated markets (seed {settings.seed}), paper money; nothing real is traded")
+    if screens.page:
+        click.echo(f"page      {screens.page}")
+    click.echo("terminal  agbot tui\nstop      Ctrl-C, or: agbot stop\nkill      agbot killswitch on --reason TEXT")
+    click.echo(f"state     {directory}")
+
+
+def _only_demo(settings: Settings) -> None:
+    if settings.mode != "demo":
+        raise ConfigError(
+            f"mode {settings.mode} needs live Polymarket feeds, which this version does not have yet",
+            id="AGB-124",
+            path=str(settings.path or ""),
+            key="mode",
+            remedy="mode: demo, or agbot run --replay FILE",
+        )
+
+
+def _terms(options: dict[str, Any]) -> Any:
+    from agbot.store.terms import Terms  # noqa: PLC0415
+
+    names = ("yes", "condition_id", "tick", "min_size", "fee_rate")
+    given = {name: options[name] for name in names if options[name] is not None}
+    return Terms.parse(given, line_of=lambda _key: None)
+
+
+class _bar:  # noqa: N801 - used like a function
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        quiet = options["as_json"] or options["tui"] or options["speed"] or not sys.stderr.isatty()
+        self._bar = None if quiet else click.progressbar(length=1000, label="replaying", file=sys.stderr)
+
+    def __enter__(self) -> Any:
+        if self._bar is None:
+            return lambda _fraction: None
+        bar = self._bar.__enter__()
+        return lambda fraction: bar.update(max(0, int(fraction * 1000) - bar.pos))
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*exc)

@@ -1,0 +1,26 @@
+"""What a holding brings if it is sold now: the only mark agbot uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agbot.core.book import OrderBook
+from agbot.core.portfolio import Position
+from agbot.model.market import Outcome
+
+
+def liquidation(held: Mapping[Outcome, Position], yes: OrderBook, no: OrderBook) -> int:
+    """Return the 10⁻⁶ usd a holding brings: pairs merge into 1 usd, the rest sells into the bids, shorts buy back.
+
+    What the visible book cannot take counts as nothing; what it cannot give back counts as 1 usd a share.
+    """
+    held_yes, held_no = held[Outcome.YES].size, held[Outcome.NO].size
+    pairs = max(0, min(held_yes, held_no))
+    return pairs + _exit(yes, held_yes - pairs) + _exit(no, held_no - pairs)
+
+
+def _exit(book: OrderBook, size: int) -> int:
+    if size >= 0:
+        return book.proceeds(size)[0]
+    cost, bought = book.price_to_buy(-size)
+    return -(cost + (-size - bought))

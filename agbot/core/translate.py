@@ -1,0 +1,66 @@
+"""From one of the core's words to the next: intent → decision, intent → command, record → view."""
+
+from __future__ import annotations
+
+from agbot.core.oms import OrderRecord
+from agbot.core.step import Decision
+from agbot.core.view import OwnOrder, Place
+from agbot.model.commands import PlaceOrder
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, VenueId
+from agbot.model.market import Market
+
+
+def own_order(record: OrderRecord) -> OwnOrder:
+    """Return an order as its strategy sees it."""
+    command = record.command
+    return OwnOrder(
+        client_order_id=command.client_order_id,
+        token=command.token,
+        side=command.side,
+        price=command.price,
+        remaining=record.remaining,
+        state=record.state,
+    )
+
+
+def decision_of(
+    market: MarketId, strategy: StrategyId, place: Place, violated: tuple[str, ...], order_id: str, request_id: str
+) -> Decision:
+    """Return risk's answer to an intent as it is journaled."""
+    return Decision(
+        market=market,
+        token=place.token,
+        side=place.side,
+        order_type=place.order_type,
+        price=place.price,
+        size=place.size,
+        strategy=strategy,
+        allowed=not violated,
+        violated=violated,
+        why=place.why,
+        client_order_id=order_id,
+        request_id=request_id,
+    )
+
+
+def command_of(
+    market: Market | None, market_id: MarketId, strategy: StrategyId, place: Place, order_id: ClientOrderId
+) -> PlaceOrder:
+    """Return the command an admitted intent becomes; `market` is None for one that nobody listed."""
+    return PlaceOrder(
+        client_order_id=order_id,
+        venue=market.venue if market else VenueId(""),
+        market=market_id,
+        token=place.token,
+        side=place.side,
+        order_type=place.order_type,
+        price=place.price,
+        size=place.size,
+        time_in_force=place.time_in_force,
+        post_only=place.post_only,
+        expire_ns=place.expire_ns,
+        budget=place.budget,
+        strategy=strategy,
+        why=place.why,
+        replaces=place.replaces,
+    )
