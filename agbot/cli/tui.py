@@ -1,0 +1,62 @@
+"""agbot tui."""
+
+from __future__ import annotations
+
+import getpass
+import ipaddress
+import sys
+from urllib.parse import urlsplit
+
+import click
+
+from agbot.control import state_dir
+from agbot.errors import ConfigError
+
+URL = "ws://127.0.0.1:8080/dashboard"
+
+
+@click.command("tui")
+@click.option("--url", default=URL, show_default=True, help="The monitor's dashboard socket.")
+@click.option("--profile", default="demo", show_default=True, help="The bot's profile; key k speaks to that bot.")
+@click.option("--state-dir", "directory", type=click.Path(), help="The bot's state directory, instead of --profile.")
+def command(url: str, profile: str, directory: str | None) -> None:
+    """Watch the running bot in this terminal.
+
+    The bot is not touched by it, however it ends: q leaves, and the one thing it can do to the bot is key k, the kill
+    switch, which asks first.
+    """
+    here = _is_here(url)
+    state = state_dir(profile, directory, create=False)
+    # Textual draws on standard error, so a redirection of any of the three leaves a dead screen.
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise ConfigError(
+            "agbot tui needs a terminal", id="AGB-521", remedy="run it in one, not in a pipe; or: agbot status"
+        )
+    from agbot.tui.app import AgbotApp  # noqa: PLC0415 - a third of a second, after everything that can fail
+
+    app = AgbotApp(url, state_dir=state if here else None, by=_who())
+    app.run()
+    # run() returns normally also after a crash, whose traceback it has printed.
+    sys.exit(app.return_code or 0)
+
+
+def _is_here(url: str) -> bool:
+    """Return whether the monitor, and so its bot, is on this machine. Raises ConfigError AGB-522: no such address."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, 0
+    if not host or port == 0 or parts.scheme not in ("ws", "wss"):
+        raise ConfigError(f"--url {url} is no WebSocket address", id="AGB-522", remedy=f"such as {URL}")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return "terminal"

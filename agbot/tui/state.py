@@ -1,0 +1,300 @@
+"""What the terminal knows, as a pure fold over dashboard frames. No screen, no clock, no network."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Final, TypeVar
+
+import attrs
+
+from agbot.tui import wire
+from agbot.tui.wire import EventLine, FillRow, LogRow, MetricKey, OrderRow, RunRow
+
+VERSION: Final = 1
+ORDERS_MAX: Final = 200
+FILLS_MAX: Final = 200
+LOG_MAX: Final = 200
+MARKETS_MAX: Final = 2000
+METRICS_MAX: Final = 20_000
+LAG_WINDOW_MS: Final = 60_000
+LAG_STEP_MS: Final = 250
+PNL_WINDOW_MS: Final = 600_000
+PNL_STEP_MS: Final = 1_000
+
+PNL: Final = "strategy.pnl_usd"
+LAG: Final = "polymarket.rtds.lag_ms"
+RATE: Final = "polymarket.rtds.msgs_per_second"
+KILL: Final = "polymarket.risk.kill_switch"
+
+Row = TypeVar("Row", FillRow, LogRow)
+
+
+class Applied(enum.Enum):
+    """What became of a frame."""
+
+    SHOWN = "shown"
+    GAP = "frames were lost: ask for a snapshot"
+    FOREIGN = "not a frame of this protocol's version"
+
+
+class Series:
+    """Points (UTC ms, value) of the last `window_ms`, one a `step_ms`; the newest value of a step wins."""
+
+    def __init__(self, window_ms: int, step_ms: int) -> None:
+        self._window_ms = window_ms
+        self._step_ms = step_ms
+        self.points: deque[tuple[int, float]] = deque(maxlen=window_ms // step_ms + 1)
+
+    def add(self, at_ms: int, value: float) -> None:
+        """Append a point; one from the past is dropped, unless the clock was set back by more than the window."""
+        if self.points:
+            last = self.points[-1][0]
+            if at_ms < last - self._window_ms:
+                self.points.clear()
+            elif at_ms < last:
+                return
+            elif at_ms // self._step_ms == last // self._step_ms:
+                self.points.pop()
+        self.points.append((at_ms, value))
+        while self.points[0][0] < at_ms - self._window_ms:
+            self.points.popleft()
+
+
+@attrs.frozen(kw_only=True)
+class MarketRow:
+    """One market: best prices of YES (usd, None when that side is empty) and our shares of either outcome."""
+
+    market_id: str
+    name: str
+    question: str
+    bid: float | None
+    ask: float | None
+    yes: float
+    no: float
+
+    @property
+    def spread(self) -> float | None:
+        """Return ask − bid in usd, None unless both are there."""
+        return None if self.bid is None or self.ask is None else self.ask - self.bid
+
+
+class Dashboard:
+    """The newest of everything a frame has told. Keeps its values when the bot or the monitor goes away."""
+
+    def __init__(self) -> None:
+        self.run = RunRow()
+        self.connected = False
+        self.at_ms = 0
+        self.tick: int | None = None
+        self.kill_on = False
+        self.kill_reason = ""
+        self.orders: dict[str, OrderRow] = {}
+        self.fills: deque[FillRow] = deque(maxlen=FILLS_MAX)
+        self.log: deque[LogRow] = deque(maxlen=LOG_MAX)
+        self.pnl = Series(PNL_WINDOW_MS, PNL_STEP_MS)
+        self.lag: dict[str, Series] = {}
+        self._markets: dict[str, wire.Mapping] = {}
+        self._metrics: dict[MetricKey, float] = {}
+
+    def apply(self, frame: object) -> Applied:
+        """Take one decoded frame in. Never raises; only SHOWN has changed anything but the tick."""
+        fields = wire.mapping(frame)
+        kind, tick = fields.get("kind"), fields.get("tick")
+        if fields.get("v") != VERSION or kind not in ("snapshot", "delta") or type(tick) is not int:
+            return Applied.FOREIGN
+        if kind == "delta" and (self.tick is None or tick != self.tick + 1):
+            self.tick = None
+            return Applied.GAP
+        self.tick = tick
+        self.at_ms = wire.whole(fields.get("at"))
+        self.connected = fields.get("connected") is True
+        if kind == "snapshot":
+            self._apply_snapshot(fields)
+        else:
+            self._apply_delta(fields)
+        return Applied.SHOWN
+
+    def market_name(self, market_id: str) -> str:
+        """Return what a person calls the market: its slug, else the id with its middle cut out."""
+        slug = wire.text(self._markets.get(market_id, {}), "slug")
+        if slug or len(market_id) <= 14:
+            return slug or market_id
+        return f"{market_id[:6]}…{market_id[-4:]}"
+
+    def markets(self) -> list[MarketRow]:
+        """Return the markets: those we hold or quote first, then by name."""
+        quoted = {order.market_id for order in self.orders.values() if order.live}
+        rows = [self._market_row(market_id) for market_id in self._markets]
+        return sorted(rows, key=lambda r: (not (r.yes or r.no), r.market_id not in quoted, r.name))
+
+    def newest_orders(self) -> list[OrderRow]:
+        """Return the orders, live ones first, each group newest first."""
+        newest = list(reversed(self.orders.values()))
+        return [o for o in newest if o.live] + [o for o in newest if not o.live]
+
+    def gauge(self, name: str, **labels: str) -> float | None:
+        """Return the newest value of the metric, None when it was never sent."""
+        return self._metrics.get((name, wire.labels_key(labels)))
+
+    def rate(self) -> float | None:
+        """Return market-data messages per second, all feeds together."""
+        found = [value for (name, _), value in self._metrics.items() if name == RATE]
+        return sum(found) if found else None
+
+    def pnl_usd(self) -> float | None:
+        """Return the profit and loss of all strategies and markets together, None when none was sent."""
+        found = [value for (name, _), value in self._metrics.items() if name == PNL]
+        return sum(found) if found else None
+
+    def lag_ms(self) -> float | None:
+        """Return the newest lag of the slowest topic, None when none was sent."""
+        found = [value for (name, _), value in self._metrics.items() if name == LAG]
+        return max(found, default=None)
+
+    def _market_row(self, market_id: str) -> MarketRow:
+        return MarketRow(
+            market_id=market_id,
+            name=self.market_name(market_id),
+            question=wire.text(self._markets[market_id], "question"),
+            bid=self._price("polymarket.book.best_bid", market_id),
+            ask=self._price("polymarket.book.best_ask", market_id),
+            yes=self.gauge("polymarket.position.size", market_id=market_id, side="YES") or 0.0,
+            no=self.gauge("polymarket.position.size", market_id=market_id, side="NO") or 0.0,
+        )
+
+    def _price(self, name: str, market_id: str) -> float | None:
+        """Return a best price; the ends of the scale, 0 and 1, mean that the side is empty."""
+        found = self.gauge(name, market_id=market_id)
+        return None if found in (0.0, 1.0) else found
+
+    def _apply_snapshot(self, fields: wire.Mapping) -> None:
+        run = RunRow.parse(wire.event_line(fields.get("run")).body)
+        if run.run_id:
+            self._enter(run)
+        for market_id, market in wire.mapping(fields.get("markets")).items():
+            self._list_market(wire.event_line(market).body, market_id)
+        self._apply_series(fields)
+        for kind in ("order", "fill"):
+            for line in _by_time(fields.get(f"{kind}s"), kind):
+                self._apply_event(line)
+        told = _by_time(fields.get("decisions"), "decision") + _by_time(fields.get("logs"), "log")
+        for line in sorted(told, key=lambda line: line.at_ms):
+            self._tell(line)
+        for metric in wire.metrics(fields.get("metrics")):
+            self._set(metric)
+        self._sample_pnl()
+
+    def _apply_series(self, fields: wire.Mapping) -> None:
+        pnl: dict[MetricKey, list[tuple[int, float]]] = {}
+        for key, points in wire.series(fields.get("series")):
+            if key[0] == LAG:
+                for at_ms, value in points:
+                    self._lag_series(key).add(at_ms, value)
+            elif key[0] == PNL and points:
+                pnl[key] = points
+        for at_ms, value in _step_sum(pnl):
+            self.pnl.add(at_ms, value)
+
+    def _apply_delta(self, fields: wire.Mapping) -> None:
+        events = [wire.event_line(raw) for raw in wire.items(fields.get("events"))]
+        # A new run's first line comes before its first metric: forget the old one before taking either.
+        for line in events:
+            if line.kind == "run":
+                self._apply_run(line)
+        for metric in wire.metrics(fields.get("metrics")):
+            self._set(metric)
+        self._sample_pnl()
+        for line in events:
+            self._apply_event(line)
+
+    def _apply_event(self, line: EventLine) -> None:
+        if line.kind == "order":
+            self._apply_order(OrderRow.parse(line))
+        elif line.kind == "fill":
+            _append_new(self.fills, FillRow.parse(line))
+        elif line.kind == "market":
+            self._list_market(line.body, wire.text(line.body, "market_id"))
+        elif line.kind != "run":
+            self._tell(line)
+
+    def _apply_order(self, row: OrderRow) -> None:
+        known = self.orders.get(row.client_order_id)
+        if known is None or known.at_ms <= row.at_ms:
+            self.orders[row.client_order_id] = row
+        if len(self.orders) > ORDERS_MAX:
+            over = next((k for k, order in self.orders.items() if not order.live), next(iter(self.orders)))
+            del self.orders[over]
+
+    def _apply_run(self, line: EventLine) -> None:
+        run = RunRow.parse(line.body)
+        if run.run_id != self.run.run_id or run.ended != self.run.ended:
+            self._tell(line)
+        self._enter(run)
+
+    def _enter(self, run: RunRow) -> None:
+        """Take over the run's description; what belongs to another run is forgotten, what a monitor lost is kept."""
+        if run.run_id and self.run.run_id and run.run_id != self.run.run_id:
+            for held in (self.orders, self.fills, self.lag, self.pnl.points, self._markets, self._metrics):
+                held.clear()
+        # The last line of a run may leave out what the first one said.
+        said = {name: value for name, value in attrs.asdict(run).items() if value}
+        self.run = attrs.evolve(self.run, **{"ended": False, "exit_code": "", "reason": "", **said})
+
+    def _tell(self, line: EventLine) -> None:
+        if line.kind == "kill_switch":
+            self._set_kill(line.body.get("on") is True, wire.text(line.body, "reason"))
+        if (row := wire.log_row(line)) is not None:
+            _append_new(self.log, row)
+
+    def _set_kill(self, on: bool, reason: str) -> None:
+        self.kill_on = on
+        self.kill_reason = reason if on else ""
+
+    def _list_market(self, body: wire.Mapping, market_id: str) -> None:
+        if market_id and (market_id in self._markets or len(self._markets) < MARKETS_MAX):
+            self._markets[market_id] = body
+
+    def _set(self, metric: wire.MetricValue) -> None:
+        if metric.key not in self._metrics and len(self._metrics) >= METRICS_MAX:
+            return
+        self._metrics[metric.key] = metric.value
+        name, labels = metric.key
+        if name == LAG:
+            self._lag_series(metric.key).add(metric.at_ms, metric.value)
+        elif name == KILL:
+            self._set_kill(metric.value >= 1, self.kill_reason)
+        market_id = dict(labels).get("market_id", "")
+        if name.startswith("polymarket.book.") and market_id not in self._markets:
+            self._list_market({}, market_id)
+
+    def _lag_series(self, key: MetricKey) -> Series:
+        topic = dict(key[1]).get("topic", "")
+        return self.lag.setdefault(topic, Series(LAG_WINDOW_MS, LAG_STEP_MS))
+
+    def _sample_pnl(self) -> None:
+        if (total := self.pnl_usd()) is not None and self.connected:
+            self.pnl.add(self.at_ms, total)
+
+
+def _append_new(rows: deque[Row], row: Row) -> None:
+    """Append `row`, unless a snapshot of the run we already watch tells again what we know."""
+    if not rows or row.at_ms > rows[-1].at_ms or row not in rows:
+        rows.append(row)
+
+
+def _by_time(raw: object, kind: str) -> list[EventLine]:
+    """Return a snapshot's events oldest first, however the monitor ordered them."""
+    return sorted((wire.event_line(entry, kind) for entry in wire.items(raw)), key=lambda line: line.at_ms)
+
+
+def _step_sum(series: dict[MetricKey, list[tuple[int, float]]]) -> list[tuple[int, float]]:
+    """Return the sum of step functions, from where all of them are known."""
+    changes = sorted((at_ms, key, value) for key, points in series.items() for at_ms, value in points)
+    now: dict[MetricKey, float] = {}
+    total: list[tuple[int, float]] = []
+    for at_ms, key, value in changes:
+        now[key] = value
+        if len(now) == len(series):
+            total.append((at_ms, sum(now.values())))
+    return total

@@ -1,0 +1,1 @@
+"""One widget a file; each is shown a `Dashboard` and keeps nothing of its own."""

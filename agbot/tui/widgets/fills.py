@@ -1,0 +1,42 @@
+"""Our executions, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from agbot.tui.state import Dashboard
+from agbot.tui.widgets.figures import clock, plain
+from agbot.tui.widgets.orders import side_tone
+from agbot.tui.widgets.sheet import Cell, Column, Sheet
+
+
+class FillsSheet(Sheet):
+    """One row an execution."""
+
+    EMPTY = "no fill yet"
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("time", 8, priority=1),
+        Column("market", 8, weight=1),
+        Column("side", 8),
+        Column("price", 6, right=True),
+        Column("size", 5, right=True),
+        Column("fee", 6, right=True, priority=3),
+        Column("role", 5, priority=2),
+    )
+
+    def rows(self, dashboard: Dashboard) -> Sequence[Sequence[Cell]]:
+        """Return a row a fill."""
+        self.border_subtitle = str(len(dashboard.fills)) if dashboard.fills else ""
+        return [
+            (
+                (clock(fill.at_ms), "dim"),
+                (dashboard.market_name(fill.market_id), ""),
+                (f"{fill.side} {fill.outcome}".strip(), side_tone(fill.side)),
+                (plain(fill.price), ""),
+                (plain(fill.size), ""),
+                (plain(fill.fee_usd), "dim"),
+                (fill.liquidity.lower(), "dim"),
+            )
+            for fill in reversed(dashboard.fills)
+        ]
