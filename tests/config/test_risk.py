@@ -120,7 +120,7 @@ def test_faults_name_the_source(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [1.5, True, None, Decimal("NaN"), Decimal("Infinity"), Decimal("1e30")])
 def test_numbers_a_context_refuses(bad: object) -> None:
-    with pytest.raises(ValueError, match="is not|is too large"):
+    with pytest.raises(ValueError, match=r"is not|is too large"):
         RiskContext("m", Decimal(0), Decimal(1), bad)  # type: ignore[arg-type]
 
 
@@ -136,16 +136,16 @@ def _exposure(**changes: int) -> Exposure:
 
 GATE_CASES = [
     # resting buys count for a buy, not for a sell
-    (dict(net_position=0, long_worst=101, delta=1), ("PositionLimit",)),
-    (dict(net_position=0, long_worst=101, short_worst=-1, delta=-1), ()),
-    (dict(net_position=0, short_worst=-101, delta=-1), ("PositionLimit",)),
+    ({"net_position": 0, "long_worst": 101, "delta": 1}, ("PositionLimit",)),
+    ({"net_position": 0, "long_worst": 101, "short_worst": -1, "delta": -1}, ()),
+    ({"net_position": 0, "short_worst": -101, "delta": -1}, ("PositionLimit",)),
     # closing a position that resting sells would already close opens the other side
-    (dict(net_position=150, short_worst=-160, delta=-10), ("PositionLimit",)),
-    (dict(net_position=150, short_worst=140, delta=-10), ()),
-    (dict(inventory_usd=900, order_notional_usd=100), ()),
-    (dict(inventory_usd=900, order_notional_usd=101), ("InventoryLimit",)),
-    (dict(inventory_usd=900, resting_notional_usd=50, order_notional_usd=51), ("InventoryLimit",)),
-    (dict(net_position=5, short_worst=4, delta=-1, inventory_usd=5000), ()),
+    ({"net_position": 150, "short_worst": -160, "delta": -10}, ("PositionLimit",)),
+    ({"net_position": 150, "short_worst": 140, "delta": -10}, ()),
+    ({"inventory_usd": 900, "order_notional_usd": 100}, ()),
+    ({"inventory_usd": 900, "order_notional_usd": 101}, ("InventoryLimit",)),
+    ({"inventory_usd": 900, "resting_notional_usd": 50, "order_notional_usd": 51}, ("InventoryLimit",)),
+    ({"net_position": 5, "short_worst": 4, "delta": -1, "inventory_usd": 5000}, ()),
 ]
 
 
@@ -165,9 +165,8 @@ def test_free_cash_is_asked_only_when_added() -> None:
 UNITS = st.integers(-5_000, 5_000)
 SIZES = st.integers(0, 5_000)
 MARKETS = st.sampled_from(["a", "b", "A"])
-LIMITS: st.SearchStrategy[Rule] = st.builds(PositionLimit, MARKETS | st.none(), SIZES) | st.builds(
-    InventoryLimit, SIZES
-)
+POSITION_LIMITS = st.builds(PositionLimit, MARKETS | st.none(), SIZES)
+LIMITS: st.SearchStrategy[Rule] = POSITION_LIMITS | st.builds(InventoryLimit, SIZES)
 RULES = st.lists(LIMITS, max_size=4)
 
 
@@ -202,7 +201,7 @@ def test_a_smaller_order_is_never_denied_where_a_bigger_is_allowed(
         assert gate.check(_of(smaller, market, inventory, price)) == ()
 
 
-@given(st.lists(st.builds(PositionLimit, MARKETS | st.none(), SIZES)), UNITS, SIZES, SIZES, MARKETS, st.data())
+@given(st.lists(POSITION_LIMITS), UNITS, SIZES, SIZES, MARKETS, st.data())
 def test_reducing_is_never_denied_by_a_position_limit(
     rules: list[Rule], net: int, own_side: int, other_side: int, market: str, data: st.DataObject
 ) -> None:
@@ -224,7 +223,7 @@ def test_the_kill_switch_denies_everything(
     by_call.kill("test")
     assert by_policy.check(exposure)[0] == by_call.check(exposure)[0] == "KillSwitch"
     by_call.release()
-    assert by_call.check(exposure) == by_call.check(exposure) == Gate(rules).check(exposure)
+    assert by_call.check(exposure) == Gate(rules).check(exposure)
 
 
 @given(RULES, UNITS, UNITS, MARKETS, SIZES)

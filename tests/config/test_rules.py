@@ -86,7 +86,7 @@ WRONG = [
         "policies:\n- {type: KillSwitch, enabled: true}\n- {type: KillSwitch, enabled: false}",
         "[AGB-114] p.yaml:3: policies[1]: KillSwitch is given twice → keep one of them",
     ),
-    ("policies: []\nlimits: 3", "[AGB-104] p.yaml:2: limits: unknown key 'limits' → did you mean 'policies'?"),
+    ("policies: []\nlimits: 3", "[AGB-104] p.yaml:2: limits: unknown key 'limits' → known: policies"),
 ]  # fmt: skip
 
 
