@@ -140,10 +140,10 @@ class Located:
         return self.as_decimal() if self.kind == "number" else self.text
 
 
-def shown(text: str) -> str:
+def shown(text: str, limit: int = MAX_SHOWN) -> str:
     """Return `text` fit for one line of a terminal: escaped where it could do harm, and cut when long."""
     safe = text if text.isprintable() else ascii(text)[1:-1]
-    return safe if len(safe) <= MAX_SHOWN else safe[: MAX_SHOWN - 1] + "…"
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -13,10 +13,15 @@ from agbot.errors import ConfigError
 from agbot.located.value import NUMBER, Kind, Located, scalar, shown
 
 MAX_DEPTH: Final = 32
+MAX_REASON: Final = 160
 
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL: Final = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _REMEDY: Final = "check indentation, brackets and quotes; text with ': ' or '#' needs quotes"
+_UNREADABLE: Final = "the YAML cannot be read from here on"
+
+# What the parser itself raises on some inputs, such as the escape \\U00110000 or a version of 5,000 digits.
+_STUMBLES: Final = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
 
 
 def parse(text: str, name: str) -> Located | None:
@@ -25,20 +30,14 @@ def parse(text: str, name: str) -> Located | None:
     Raises:
         ConfigError: AGB-101 bad syntax, AGB-102 a key twice, AGB-103 tags, anchors, aliases, too deep.
     """
-    reader = _Reader(name, YAML(typ="safe", pure=True).parse(text))
-    try:
-        return reader.document()
-    except YAMLError as e:
-        raise _syntax(e, name) from e
-    except (ValueError, IndexError, AttributeError, KeyError, AssertionError) as e:
-        # The parser itself stumbles over some inputs, such as escaped surrogates.
-        raise ConfigError("the YAML cannot be read", id="AGB-101", path=name, remedy=_REMEDY) from e
+    return _Reader(name, YAML(typ="safe", pure=True).parse(text)).document()
 
 
 class _Reader:
     def __init__(self, name: str, events: Iterator[Any]) -> None:
         self._name = name
         self._events = events
+        self._line = 1
 
     def document(self) -> Located | None:
         self._next()
@@ -51,7 +50,14 @@ class _Reader:
         return root
 
     def _next(self) -> Any:  # the YAML library has no types
-        return next(self._events)
+        try:
+            event = next(self._events)
+        except YAMLError as e:
+            raise _syntax(e, self._name) from e
+        except _STUMBLES as e:
+            raise ConfigError(_UNREADABLE, id="AGB-101", path=self._name, line=self._line, remedy=_REMEDY) from e
+        self._line = event.start_mark.line + 1
+        return event
 
     @staticmethod
     def _kind(event: Any) -> str:
@@ -111,9 +117,9 @@ def _scalar_kind(event: Any) -> Kind:
 
 def _syntax(error: YAMLError, name: str) -> ConfigError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "the YAML cannot be read"
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or _UNREADABLE
     remedy = _REMEDY
     if "'\\t'" in str(problem):
         problem, remedy = "a tab is used for indentation", "indent with spaces"
-    reason = re.sub(r"\s+", " ", shown(str(problem)))
+    reason = re.sub(r"\s+", " ", shown(str(problem), MAX_REASON))
     return ConfigError(reason, id="AGB-101", path=name, line=mark.line + 1 if mark else None, remedy=remedy)

@@ -1,0 +1,130 @@
+# ruff: noqa: E501 - a table reads best with one case a line
+"""Policies as a person writes them, and everything wrong a person can write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agbot.core.rules import InventoryLimit, KillSwitch, PositionLimit, load_rules, parse_rules, read_rules
+from agbot.errors import ConfigError
+from agbot.located import loads
+
+SEED = """\
+policies: [{type: PositionLimit, market_id: "0x123abc", max_size: 1000.0}, {type: InventoryLimit, max_value_usd: 10000.0}, \
+{type: KillSwitch, enabled: false}]
+"""
+RULES = (PositionLimit("0x123abc", 1_000_000_000), InventoryLimit(10_000_000_000), KillSwitch(enabled=False))
+PLAIN = "write a plain number such as 1000.0, without unit or separators"
+
+
+def test_the_spelling_of_the_field_loads_unchanged(repo: Path) -> None:
+    assert parse_rules(loads(SEED, "p.yaml")) == RULES
+    assert load_rules(repo / "policies" / "example.yaml") == RULES
+
+
+@pytest.mark.parametrize("name", ["example", "conservative", "paper"])
+def test_every_shipped_policy_file_has_each_kind_of_limit(repo: Path, name: str) -> None:
+    rules = load_rules(repo / "policies" / f"{name}.yaml")
+    assert [type(rule) for rule in rules] == [PositionLimit, InventoryLimit, KillSwitch]
+
+
+@pytest.mark.parametrize("market", ["", "market_id: null, ", "market_id: ~, "])
+def test_no_market_means_all(market: str) -> None:
+    (rule,) = parse_rules(loads(f"policies: [{{type: PositionLimit, {market}max_size: 5}}]", "p"))
+    assert rule == PositionLimit(None, 5_000_000)
+
+
+def test_unquoted_hexadecimal_ids_stay_text() -> None:
+    (rule,) = parse_rules(loads("policies: [{type: PositionLimit, market_id: 0x00ff, max_size: 0}]", "p"))
+    assert rule == PositionLimit("0x00ff", 0)
+
+
+def test_json() -> None:
+    text = '{"policies": [{"type": "InventoryLimit", "max_value_usd": 0.000001}]}'
+    assert parse_rules(loads(text, "p.json")) == (InventoryLimit(1),)
+
+
+WRONG = [
+    ("[]", "[AGB-106] p.yaml:1: expected a mapping, got a list → write 'key: value' lines"),
+    ("policy: []", "[AGB-105] p.yaml:1: policies: the key is missing → add 'policies: …'"),
+    ("policies:", "[AGB-106] p.yaml:1: policies: expected a list, got nothing → write a list: [a, b]"),
+    ("policies: {}", "[AGB-106] p.yaml:1: policies: expected a list, got a mapping → write a list: [a, b]"),
+    ("policies: [KillSwitch]", "[AGB-106] p.yaml:1: policies[0]: expected a mapping, got 'KillSwitch' → write 'key: value' lines"),
+    ("policies:\n  - max_size: 1", "[AGB-105] p.yaml:2: policies[0].type: the key is missing → add 'type: …'"),
+    ("policies: [{type: PositonLimit}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type 'PositonLimit' → did you mean 'PositionLimit'?"),
+    ("policies: [{type: killswitch}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type 'killswitch' → did you mean 'KillSwitch'?"),
+    ("policies: [{type: Stop}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type 'Stop' → known: PositionLimit, InventoryLimit, KillSwitch"),
+    ("policies: [{type: 1}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type '1' → known: PositionLimit, InventoryLimit, KillSwitch"),
+    ("policies:\n  - type: PositionLimit\n    max_size: -1", "[AGB-107] p.yaml:3: policies[0].max_size: '-1' is negative → write a number that is not negative"),
+    ("policies:\n  - type: PositionLimit\n    max_size: 10 usd", f"[AGB-106] p.yaml:3: policies[0].max_size: expected a number, got '10 usd' → {PLAIN}"),
+    ("policies: [{type: PositionLimit, max_size: true}]", f"[AGB-106] p.yaml:1: policies[0].max_size: expected a number, got 'true' → {PLAIN}"),
+    ("policies: [{type: PositionLimit, max_size: .inf}]", f"[AGB-106] p.yaml:1: policies[0].max_size: expected a number, got '.inf' → {PLAIN}"),
+    ("policies: [{type: PositionLimit, max_size: 1e13}]", "[AGB-107] p.yaml:1: policies[0].max_size: '1e13' is out of range → between 0 and 1000000000000"),
+    ("policies: [{type: PositionLimit, max_size: 0.0000001}]", "[AGB-107] p.yaml:1: policies[0].max_size: '0.0000001' has more than six decimals → round it yourself"),
+    ("policies: [{type: PositionLimit}]", "[AGB-105] p.yaml:1: policies[0].max_size: the key is missing → add 'max_size: …'"),
+    ("policies: [{type: PositionLimit, max_size: 1, market: x}]", "[AGB-104] p.yaml:1: policies[0].market: unknown key 'market' → did you mean 'market_id'?"),
+    ("policies: [{type: PositionLimit, max_size: 1, market_id: ''}]", "[AGB-106] p.yaml:1: policies[0].market_id: the text is empty → write a value or remove the key"),
+    ("policies: [{type: PositionLimit, max_size: 1, market_id: [x]}]", "[AGB-106] p.yaml:1: policies[0].market_id: expected text, got a list → write text, in quotes"),
+    ("policies: [{type: InventoryLimit, max_value_usd: lots}]", f"[AGB-106] p.yaml:1: policies[0].max_value_usd: expected a number, got 'lots' → {PLAIN}"),
+    ("policies: [{type: KillSwitch}]", "[AGB-105] p.yaml:1: policies[0].enabled: the key is missing → add 'enabled: …'"),
+    ("policies: [{type: KillSwitch, enabled: no}]", "[AGB-106] p.yaml:1: policies[0].enabled: expected true or false, got 'no' → write true or false, without quotes"),
+    ("policies: [{type: KillSwitch, enabled: 'false'}]", "[AGB-106] p.yaml:1: policies[0].enabled: expected true or false, got 'false' → write true or false, without quotes"),
+    (
+        "policies:\n- {type: PositionLimit, market_id: 0xAb, max_size: 1}\n- {type: PositionLimit, market_id: 0xaB, max_size: 1}",
+        "[AGB-114] p.yaml:3: policies[1]: PositionLimit(0xaB) is given twice → keep one of them",
+    ),
+    (
+        "policies:\n- {type: PositionLimit, max_size: 1}\n- {type: PositionLimit, market_id: ~, max_size: 2}",
+        "[AGB-114] p.yaml:3: policies[1]: PositionLimit is given twice → keep one of them",
+    ),
+    (
+        "policies:\n- {type: KillSwitch, enabled: true}\n- {type: KillSwitch, enabled: false}",
+        "[AGB-114] p.yaml:3: policies[1]: KillSwitch is given twice → keep one of them",
+    ),
+    ("policies: []\nlimits: 3", "[AGB-104] p.yaml:2: limits: unknown key 'limits' → known: policies"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG, ids=[text[:60] for text, _ in WRONG])
+def test_the_exact_message(policy_faults: Callable[[str], list[str]], text: str, message: str) -> None:
+    assert message in policy_faults(text)
+    assert len(policy_faults(text)) == (2 if text == "policy: []" else 1)
+
+
+def test_a_wrong_unit_in_the_key(policy_faults: Callable[[str], list[str]]) -> None:
+    assert policy_faults("policies:\n  - type: PositionLimit\n    max_size_usd: 5") == [
+        "[AGB-105] p.yaml:2: policies[0].max_size: the key is missing → add 'max_size: …'",
+        "[AGB-104] p.yaml:3: policies[0].max_size_usd: unknown key 'max_size_usd' → did you mean 'max_size'?",
+    ]
+
+
+def test_one_fault_refuses_the_file() -> None:
+    text = "policies:\n- {type: KillSwitch, enabled: true}\n- {type: InventoryLimit, max_value_usd: x}\n- 3"
+    with pytest.raises(ConfigError) as caught:
+        parse_rules(loads(text, "p.yaml"))
+    assert (caught.value.line, caught.value.key) == (3, "policies[1].max_value_usd")
+
+
+WORDS = st.sampled_from(["policies", "type", "market_id", "max_size", "max_value_usd", "enabled"])
+VALUES = WORDS | st.sampled_from(
+    ["PositionLimit", "InventoryLimit", "KillSwitch", "1", "-1", "1e99", "true", "~", "'x", "{"]
+)
+ENTRY = st.dictionaries(WORDS, VALUES, max_size=4).map(
+    lambda d: "{" + ", ".join(f"{k}: {v}" for k, v in d.items()) + "}"
+)
+
+
+@given(st.lists(ENTRY | VALUES, max_size=4))
+def test_arbitrary_policies_raise_nothing_but_config_errors(entries: list[str]) -> None:
+    faults: list[ConfigError] = []
+    rules: tuple[object, ...] = ()
+    try:
+        rules = read_rules(loads(f"policies: [{', '.join(entries)}]", "p"), faults)
+    except ConfigError as e:
+        faults.append(e)
+    assert faults or len(rules) == len(entries)

@@ -1,0 +1,119 @@
+# ruff: noqa: E501 - a table reads best with one case a line
+"""Every way a configuration can be wrong, with the exact words a person gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agbot.config import read_settings
+from agbot.errors import ConfigError
+from agbot.located import loads
+
+NAMES = "use 1 to 32 letters, digits, - or _, a letter or digit first"
+PLAIN = "write a plain number such as 1000.0, without unit or separators"
+SOCKET = "write it as ws://127.0.0.1:8080/metrics or wss://host/path"
+
+WRONG = [
+    ("- a", "[AGB-106] c.yaml:1: expected a mapping, got a list → write 'key: value' lines"),
+    ("just text", "[AGB-106] c.yaml:1: expected a mapping, got 'just text' → write 'key: value' lines"),
+    ("mode: papr", "[AGB-109] c.yaml:1: mode: 'papr' is not known here → did you mean 'paper'?"),
+    ("\nmode: x", "[AGB-109] c.yaml:2: mode: 'x' is not known here → known: demo, paper, shadow, live, replay"),
+    ("mode: 3", "[AGB-109] c.yaml:1: mode: '3' is not known here → known: demo, paper, shadow, live, replay"),
+    ("mode:", "[AGB-106] c.yaml:1: mode: expected text, got nothing → write text, in quotes"),
+    ("mode: true", "[AGB-106] c.yaml:1: mode: expected text, got 'true' → write text, in quotes"),
+    ("mode: live", "[AGB-110] c.yaml:1: mode: live trading is not part of this release → use paper"),
+    ("mode: replay", "[AGB-112] c.yaml:1: mode: a replay is asked for by flag only → agbot run --replay FILE"),
+    ("mod: demo", "[AGB-104] c.yaml:1: mod: unknown key 'mod' → did you mean 'mode'?"),
+    ("profile: ../x", f"[AGB-107] c.yaml:1: profile: '../x' cannot be a name → {NAMES}"),
+    ("profile: ''", "[AGB-106] c.yaml:1: profile: the text is empty → write a value or remove the key"),
+    ("capital_usd: 1k", f"[AGB-106] c.yaml:1: capital_usd: expected a number, got '1k' → {PLAIN}"),
+    ("capital_usd: 1,000", f"[AGB-106] c.yaml:1: capital_usd: expected a number, got '1,000' → {PLAIN}"),
+    ("capital_usd: [1]", f"[AGB-106] c.yaml:1: capital_usd: expected a number, got a list → {PLAIN}"),
+    ("capital_usd: -5", "[AGB-107] c.yaml:1: capital_usd: '-5' is negative → write a number that is not negative"),
+    ("capital_usd: 0.5", "[AGB-107] c.yaml:1: capital_usd: '0.5' is out of range → between 1 and 1000000000"),
+    ("capital_usd: 1.0000001", "[AGB-107] c.yaml:1: capital_usd: '1.0000001' has more than six decimals → round it yourself"),
+    ("capital_usd: 1e999", "[AGB-107] c.yaml:1: capital_usd: '1e999' is out of range → between 1 and 1000000000"),
+    ("seed: 1.5", "[AGB-107] c.yaml:1: seed: '1.5' is not a whole number → leave out the decimals"),
+    ("seed: -1", "[AGB-107] c.yaml:1: seed: '-1' is out of range → between 0 and 9223372036854775807"),
+    ("seed: 1e-400", "[AGB-107] c.yaml:1: seed: '1e-400' is not a whole number → leave out the decimals"),
+    (f"seed: {'1' * 30}", f"[AGB-107] c.yaml:1: seed: '{'1' * 30}' has more than 24 digits → write it shorter"),
+    ("state_dir: ~nobody-here/x", "[AGB-107] c.yaml:1: state_dir: '~nobody-here/x': no such home directory → write the path out"),
+    ("rtds: 5", "[AGB-106] c.yaml:1: rtds: expected a mapping, got '5' → write 'key: value' lines"),
+    ("rtds:\nseed: 1", "[AGB-106] c.yaml:1: rtds: expected a mapping, got nothing → write 'key: value' lines"),
+    ("rtds:\n  endpont: ws://x", "[AGB-104] c.yaml:2: rtds.endpont: unknown key 'endpont' → did you mean 'endpoint'?"),
+    ("rtds:\n  endpoint: http://x", f"[AGB-107] c.yaml:2: rtds.endpoint: 'http://x' is not a WebSocket address → {SOCKET}"),
+    ("rtds: {endpoint: 'ws://[x'}", f"[AGB-107] c.yaml:1: rtds.endpoint: 'ws://[x' is not a WebSocket address → {SOCKET}"),
+    ("monitor: {endpoint: 'ws://h:99999/'}", f"[AGB-107] c.yaml:1: monitor.endpoint: 'ws://h:99999/' is not a WebSocket address → {SOCKET}"),
+    ("rtds:\n  ping_interval: 5", "[AGB-104] c.yaml:2: rtds.ping_interval: unknown key 'ping_interval' → did you mean 'ping_interval_s'?"),
+    ("rtds:\n  ping_interval_sec: 5s", f"[AGB-106] c.yaml:2: rtds.ping_interval_sec: expected a number, got '5s' → {PLAIN}"),
+    ("rtds: {ping_interval_sec: 0}", "[AGB-107] c.yaml:1: rtds.ping_interval_sec: '0' is out of range → between 0.01 and 3600"),
+    ("rtds: {ping_interval_ms: 9}", "[AGB-107] c.yaml:1: rtds.ping_interval_ms: '9' is out of range → between 10 and 3600000"),
+    (
+        "rtds:\n  ping_interval_ms: 5000\n  ping_interval_sec: 5",
+        "[AGB-108] c.yaml:3: rtds.ping_interval_sec: 'ping_interval_sec' and 'ping_interval_ms' set the same duration → keep one of them",
+    ),
+    ("rtds: {subscribe_topics: a}", "[AGB-106] c.yaml:1: rtds.subscribe_topics: expected a list, got 'a' → write a list: [a, b]"),
+    ("rtds:\n  subscribe_topics:\n    - a\n    - a", "[AGB-114] c.yaml:4: rtds.subscribe_topics[1]: 'a' is listed twice → keep one of them"),
+    ("monitor: {buffer_size: 0}", "[AGB-107] c.yaml:1: monitor.buffer_size: '0' is out of range → between 1 and 1000000"),
+    ("risk: {}", "[AGB-105] c.yaml:1: risk.policy_file: the key is missing → add 'policy_file: …'"),
+    ("paper: {order_latency_ms: -1}", "[AGB-107] c.yaml:1: paper.order_latency_ms: '-1' is out of range → between 0 and 60000"),
+    ("strategies: quoter", "[AGB-106] c.yaml:1: strategies: expected a list, got 'quoter' → write a list: [a, b]"),
+    ("strategies:\n  - markets: all", "[AGB-105] c.yaml:2: strategies[0].name: the key is missing → add 'name: …'"),
+    ("strategies: [{name: q, markets: some}]", "[AGB-106] c.yaml:1: strategies[0].markets: expected all or a list, got 'some' → write all or [0x…, 0x…]"),
+    ("strategies: [{name: q, markets: []}]", "[AGB-107] c.yaml:1: strategies[0].markets: the list is empty → write all, or remove the strategy"),
+    ("strategies: [{name: q, params: 3}]", "[AGB-106] c.yaml:1: strategies[0].params: expected a mapping, got '3' → write 'key: value' lines"),
+    ("strategies:\n  - name: q\n  - name: q", "[AGB-114] c.yaml:3: strategies[1]: the strategy 'q' is given twice → keep one of them"),
+    ("markets:\n  - 0x1\n  - null", "[AGB-106] c.yaml:3: markets[1]: expected text, got nothing → write text, in quotes"),
+    ("mode: demo\nmode: demo", "[AGB-102] c.yaml:2: mode: the key is already set in line 1 → keep one of them"),
+    ("mode:\n\tdemo", "[AGB-101] c.yaml:2: a tab is used for indentation → indent with spaces"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG, ids=[text[:40] for text, _ in WRONG])
+def test_the_exact_message(settings_faults: Callable[[str], list[str]], text: str, message: str) -> None:
+    assert settings_faults(text) == [message]
+
+
+def test_all_faults_are_collected(settings_faults: Callable[[str], list[str]]) -> None:
+    text = "mode: x\nrtds: {endpoint: 1, ping_interval_s: x}\nstrategies: [{}, 3]\nwhat: 1"
+    assert [fault.split(": ")[1] for fault in settings_faults(text)] == [
+        "mode",
+        "rtds.endpoint",
+        "rtds.ping_interval_s",
+        "strategies[0].name",
+        "strategies[1]",
+        "what",
+    ]
+
+
+KEYS = st.sampled_from(
+    """mode profile capital_usd seed state_dir rtds monitor risk strategies paper markets endpoint ping_interval_s
+    ping_interval_ms buffer_size policy_file name params order_latency_ms""".split()  # noqa: SIM905
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=True) | st.text(max_size=10) | KEYS
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=15
+)
+
+
+def _yaml(tree: object) -> str:
+    """Return the tree in flow style, scalars unquoted where the text may stand so."""
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(value)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, list):
+        return "[" + ", ".join(map(_yaml, tree)) + "]"
+    return "null" if tree is None else str(tree)
+
+
+@given(st.dictionaries(KEYS, TREES, max_size=6) | TREES)
+def test_arbitrary_trees_raise_nothing_but_config_errors(tree: object) -> None:
+    faults: list[ConfigError] = []
+    try:
+        read_settings(loads(_yaml(tree), "c.yaml"), faults)
+    except ConfigError as e:
+        faults.append(e)
+    assert all(fault.id.startswith("AGB-1") and fault.remedy and "\n" not in str(fault) for fault in faults)
