@@ -1,0 +1,170 @@
+"""Every check as a session: `nox -l` explains them, plain `nox` runs lint, typing and tests.
+
+What the tests run against: the *installed wheel*, as a user has it, never the source tree that lies beside them. Two
+things make that so: pytest's importlib mode puts no folder on the path, and PYTHONSAFEPATH=1 keeps the working folder
+off it in every child process too. Coverage therefore measures the package `agbot` by name and maps it back to the tree
+(`[tool.coverage]` in pyproject.toml).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10.14"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "typing", "tests"]
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+if HERE not in PYTHONS:  # else a machine with only a newer Python would test nothing, and call it success
+    PYTHONS.append(HERE)
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+GATES = (("*/agbot/core/*,*/agbot/model/*,*/agbot/units.py", 90), ("*/agbot/*", 80))
+NATIVE_TARGETS = {"test": (), "asan": (), "valgrind": ("valgrind",), "coverage": ("gcov",)}
+SMOKE = (
+    "import importlib, pkgutil, agbot\n"
+    "names = [m.name for m in pkgutil.walk_packages(agbot.__path__, 'agbot.') if m.name != 'agbot.__main__']\n"
+    "[importlib.import_module(name) for name in names]\n"
+    "print(f'{len(names)} modules of agbot {agbot.__version__} import')"
+)
+
+
+def install(session: nox.Session, *, editable: bool = False) -> None:
+    """Install agbot with the dev extra, built afresh: a stale build/ would ship files that are gone."""
+    shutil.rmtree("build", ignore_errors=True)
+    anew = ["--reinstall-package", "agbot"] if session.venv_backend == "uv" else []
+    session.install(*anew, *(["-e"] if editable else []), ".[dev]")
+
+
+def dev(*names: str) -> list[str]:
+    """Return the dev extra's requirements for `names`, so that every version is written once."""
+    wanted = PYPROJECT["project"]["optional-dependencies"]["dev"]
+    return [row for row in wanted if row.partition(">")[0].partition("=")[0] in names]
+
+
+def works(python: str) -> bool:
+    """Return whether `python` really starts (a version manager's shim may exist and not)."""
+    return (
+        bool(shutil.which(python))
+        and not subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, lint rules, and imports that point one way."""
+    session.install(*dev("ruff", "import-linter"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """mypy --strict over agbot."""
+    install(session)
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The suite on the installed wheel, with coverage gates; arguments go to pytest and leave the gates out."""
+    install(session)
+    env = SAFE_PATH | {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
+    session.run("python", "-c", "import agbot; assert 'site-packages' in agbot.__file__, agbot.__file__", env=env)
+    if session.posargs:
+        session.run("pytest", *session.posargs, env=env)
+        return
+    session.run("coverage", "erase", env=env)
+    session.run("pytest", "--cov", "--cov-report=term:skip-covered", env=env)
+    for include, percent in GATES:
+        session.log(f"coverage gate: {include} at least {percent} %")
+        session.run("coverage", "report", f"--include={include}", f"--fail-under={percent}", "--format=total", env=env)
+
+
+@nox.session(venv_backend="none")
+def native(session: nox.Session) -> None:
+    """Plain C tests of native/: strict warnings, sanitizers, valgrind, gcov. Names the tools that are absent."""
+    if absent := [tool for tool in ("make", "cc") if not shutil.which(tool)]:
+        session.skip(f"not installed: {', '.join(absent)}")
+    for target, tools in NATIVE_TARGETS.items():
+        if absent := [tool for tool in tools if not shutil.which(tool)]:
+            session.warn(f"{target} left out, not installed: {', '.join(absent)}")
+        else:
+            session.run("make", "-C", "native", target, external=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print the benchmark table beside peers, as JSON; exit 1 when a goal is missed. Arguments go to it."""
+    install(session, editable=True)
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+def only_wheel(folder: Path) -> Path:
+    """Return the one wheel in `folder`; ValueError when it is not the one wheel we promise."""
+    wheels = sorted(folder.glob("*.whl"))
+    compiled = bool(PYPROJECT.get("tool", {}).get("setuptools", {}).get("ext-modules"))
+    tag = "-cp311-abi3-" if compiled else "-py3-none-any"
+    if len(wheels) != 1 or tag not in wheels[0].name:
+        raise ValueError(f"expected one {tag} wheel, built {[w.name for w in wheels]}")
+    return wheels[0]
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel into dist/, check there is one cp311-abi3 wheel, and smoke-test it in fresh venvs."""
+    for folder in ("build", "dist"):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build")
+    wheel = only_wheel(Path("dist")).resolve()
+    session.log(f"{wheel.name}: {len(zipfile.ZipFile(wheel).namelist())} files")
+    scratch = Path(session.create_tmp()).resolve()
+    for python in filter(works, [f"python{version}" for version in PYTHONS]):
+        venv = scratch / python
+        session.run(python, "-m", "venv", "--clear", str(venv), external=True)
+        with session.chdir(scratch):
+            session.run(str(venv / "bin/pip"), "install", "-q", str(wheel), external=True)
+            session.run(str(venv / "bin/python"), "-c", SMOKE, external=True)
+            session.run(str(venv / "bin/agbot"), "--help", external=True, silent=True)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities (says so when the advisory database is out of reach), licences, secrets in the tree."""
+    install(session)
+    session.run("python", ".ci/audit.py", "licences")
+    session.run("python", ".ci/audit.py", "secrets")
+    session.install("pip-audit")
+    report = Path(session.create_tmp()).resolve() / "advisories.json"
+    report.unlink(missing_ok=True)
+    ask = ["pip-audit", "--local", "--progress-spinner=off", "--format=json", f"--output={report}"]
+    # It exits 1 both for a finding and for a network failure; only the report tells them apart.
+    session.run(*ask, silent=True, success_codes=range(256))
+    if not report.is_file():
+        session.warn("NOT AUDITED for known vulnerabilities: the advisory database cannot be reached; run it online")
+        return
+    packages = json.loads(report.read_text(encoding="utf-8"))["dependencies"]
+    found = [f"{p['name']} {p['version']}: {v['id']}" for p in packages for v in p.get("vulns", [])]
+    if found:
+        session.error("known vulnerabilities: " + "; ".join(found))
+    session.log(f"{len(packages)} packages, no known vulnerability")
+
+
+@nox.session
+def shots(session: nox.Session) -> None:
+    """Regenerate docs/page.png and docs/tui.svg from a running demo (needs chromium)."""
+    install(session)
+    session.run("python", "docs/shots.py", *session.posargs)
