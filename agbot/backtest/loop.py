@@ -1,11 +1,13 @@
 """The event loop in virtual time: recording, paper venue and core on one clock; no trio, no wall clock.
 
-A batch is everything of one instant: the market's messages, then what the venue says to us. Commands reach the venue
-after the order latency; its answers come back on the same clock. Same inputs, same steps, bit for bit.
+The venue sees a message at its timestamp, the core one feed latency later; a command reaches the venue one order latency
+after it was given. What reaches the core at one instant is one batch: market data, the venue's answers, timers. Same
+inputs, same steps, bit for bit.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -16,17 +18,19 @@ from agbot.model.events import Event, HaltRequested, MarketData, MarketListed, T
 from agbot.model.market import Market
 from agbot.units import NS_PER_S
 
-QUIET_STEPS_MAX: Final = 10_000_000
+QUIET_INSTANTS_MAX: Final = 10_000_000
 
 Stepper = Callable[[int, list[Event]], Step]
+Moment = tuple[int, list[Event], Step]
 
 
 class VirtualLoop:
     """Runs groups of market data against a paper venue.
 
     Args:
-        step: journals and steps the core; orders in the returned step are durable.
+        step: journals and steps the core; the orders of the step it returns are durable.
         matcher: the paper venue; its latencies are virtual.
+        markets: listed at the first timestamp.
         groups: (timestamp ns, messages of that instant), in time order.
     """
 
@@ -41,53 +45,64 @@ class VirtualLoop:
         self._matcher = matcher
         self._markets = markets
         self._groups = groups
+        self._on_the_way: deque[tuple[int, Sequence[MarketData]]] = deque()
         self._timer_ns = 0
         self.now_ns = 0
 
-    def run(self) -> Iterator[tuple[int, list[Event], Step]]:
+    def run(self) -> Iterator[Moment]:
         """Yield (virtual now, batch, step) until the recording ends."""
-        for ts_ns, events in self._groups:
+        for ts_ns, messages in self._groups:
             if not self._timer_ns:
                 self._timer_ns = ts_ns + NS_PER_S
-                yield self._instant(ts_ns, [MarketListed(market, ts_ns) for market in self._markets])
+                self._publish(ts_ns, [MarketListed(market, ts_ns) for market in self._markets])
             yield from self._until(ts_ns)
-            yield self._instant(max(ts_ns, self.now_ns), events)
+            self._publish(ts_ns, messages)
+        yield from self._until(None)
 
-    def inject_and_settle(self, event: Event) -> Iterator[tuple[int, list[Event], Step]]:
+    def inject_and_settle(self, event: Event) -> Iterator[Moment]:
         """Step with an operator's event now, then yield until the venue has nothing more to say."""
         yield self._carry(self.now_ns, [event])
         yield from self._until(None)
 
-    def finish(self, reason: str) -> Iterator[tuple[int, list[Event], Step]]:
+    def finish(self, reason: str) -> Iterator[Moment]:
         """Halt the core and yield the steps until the venue has nothing more to say."""
         return self.inject_and_settle(HaltRequested(reason, self.now_ns))
 
-    def _until(self, ts_ns: int | None) -> Iterator[tuple[int, list[Event], Step]]:
-        """Yield what happens before `ts_ns` (None: until the venue is silent): its answers, and a timer a second."""
-        for _ in range(QUIET_STEPS_MAX):
-            due = self._matcher.next_due()
-            if ts_ns is None and due is None:
+    def _publish(self, ts_ns: int, messages: Sequence[MarketData]) -> None:
+        for message in messages:
+            self._matcher.on_market(ts_ns, message)
+        self._on_the_way.append((ts_ns + self._matcher.terms.feed_latency_ns, messages))
+
+    def _until(self, limit_ns: int | None) -> Iterator[Moment]:
+        """Yield every instant before `limit_ns`; with None, until nothing is under way."""
+        for _ in range(QUIET_INSTANTS_MAX):
+            under_way = self._next_under_way()
+            if limit_ns is None and under_way is None:
                 return
-            if ts_ns is not None and min(self._timer_ns, ts_ns if due is None else due) >= ts_ns:
+            at_ns = self._timer_ns if under_way is None else min(under_way, self._timer_ns)
+            if limit_ns is not None and at_ns >= limit_ns:
                 return
-            if due is not None and due < self._timer_ns:
-                yield self._instant(max(due, self.now_ns), ())
-            else:
-                yield self._tick()
-        raise AssertionError(f"{QUIET_STEPS_MAX} steps between two messages: a loop")
+            if batch := self._arrivals(at_ns):
+                yield self._carry(at_ns, batch)
+        raise AssertionError(f"{QUIET_INSTANTS_MAX} instants between two messages: a loop")
 
-    def _tick(self) -> tuple[int, list[Event], Step]:
-        self.now_ns = self._timer_ns
-        self._timer_ns += NS_PER_S
-        return self._carry(self.now_ns, [Timer("second", self.now_ns), *self._matcher.advance(self.now_ns)])
+    def _next_under_way(self) -> int | None:
+        times = [due] if (due := self._matcher.next_due()) is not None else []
+        times += [self._on_the_way[0][0]] if self._on_the_way else []
+        return min(times, default=None)
 
-    def _instant(self, now_ns: int, market: Sequence[MarketData]) -> tuple[int, list[Event], Step]:
-        self.now_ns = now_ns
-        for event in market:
-            self._matcher.on_market(now_ns, event)
-        return self._carry(now_ns, [*market, *self._matcher.advance(now_ns)])
+    def _arrivals(self, at_ns: int) -> list[Event]:
+        self.now_ns = at_ns = max(at_ns, self.now_ns)
+        batch: list[Event] = []
+        while self._on_the_way and self._on_the_way[0][0] <= at_ns:
+            batch.extend(self._on_the_way.popleft()[1])
+        batch.extend(self._matcher.advance(at_ns))
+        if self._timer_ns <= at_ns:
+            batch.append(Timer("second", self._timer_ns))
+            self._timer_ns += NS_PER_S
+        return batch
 
-    def _carry(self, now_ns: int, batch: list[Event]) -> tuple[int, list[Event], Step]:
+    def _carry(self, now_ns: int, batch: list[Event]) -> Moment:
         step = self._step(now_ns, batch)
         for command in step.output.commands:
             self._submit(now_ns, command)

@@ -1,9 +1,8 @@
 """One token's order book and how far it can be believed.
 
 Theory of operation: levels live in the native grid (`agbot._book`), absolute sizes on integer ticks. A message either
-applies whole or not at all. A price off the grid but on a finer known tick means the venue changed the tick and did
-not say so: the book re-grids and counts it. Any other impossible message leaves the book as it was, untrusted until
-the next snapshot, because what it missed cannot be known.
+applies whole or not at all; an impossible one leaves the book as it was, untrusted until the next snapshot, because
+what it missed cannot be known. (An unannounced finer tick is announced upstream, by `agbot.core.ticks`.)
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 
 from agbot._book import Book
 from agbot.model.events import ASK, BID, Change, Level
-from agbot.units import SCALE, finest_tick
+from agbot.units import SCALE
 
 
 class OrderBook:
@@ -24,7 +23,7 @@ class OrderBook:
         self.snapshots = 0
         self.deltas = 0
         self.faults = 0
-        self.synthetic_ticks = 0
+        self.tick_changes = 0
         self.locked_states = 0
         self.crossed_states = 0
         self.updated_ns = 0
@@ -32,66 +31,45 @@ class OrderBook:
     def snapshot(self, bids: Sequence[Level], asks: Sequence[Level], ts_ns: int) -> bool:
         """Replace the whole book; returns whether it could be applied."""
         self.snapshots += 1
-        prices = tuple(price for price, _ in bids) + tuple(price for price, _ in asks)
-        applied = self._fits(prices, replaced=True)
-        if applied:
+        try:
             self.grid.snapshot(bids, asks)
-            self.trusted = True
-        return self._seen(applied, ts_ns)
+        except ValueError:
+            return self._impossible()
+        self.trusted = True
+        return self._applied(ts_ns)
 
     def delta(self, changes: Sequence[Change], ts_ns: int) -> bool:
         """Apply absolute level changes in order; returns whether they could be applied."""
         self.deltas += 1
         try:
             self.grid.apply(changes)
-            applied = True
         except ValueError:
-            applied = self._fits(tuple(price for _, price, _ in changes), replaced=False)
-            if applied:
-                applied = self._retry(changes)
-        return self._seen(applied, ts_ns)
+            return self._impossible()
+        return self._applied(ts_ns)
 
     def retick(self, tick: int) -> bool:
-        """Follow an announced tick change; returns whether the levels fit the new grid."""
+        """Follow a tick change; returns whether the levels fit the new grid."""
         try:
             self.grid.regrid(tick)
         except ValueError:
-            self.faults += 1
-            self.trusted = False
-            return False
+            return self._impossible()
+        self.tick_changes += 1
         return True
 
     def distrust(self) -> None:
         """Believe nothing until the next snapshot."""
         self.trusted = False
 
-    def _retry(self, changes: Sequence[Change]) -> bool:
-        try:
-            self.grid.apply(changes)
-        except ValueError:
-            return False
-        return True
-
-    def _fits(self, prices: tuple[int, ...], *, replaced: bool) -> bool:
-        tick = finest_tick(self.grid.tick, prices)
-        if tick is None or any(not 0 < price < SCALE for price in prices):
-            return False
-        if tick != self.grid.tick:
-            if replaced:
-                self.grid.clear()
-            self.grid.regrid(tick)
-            self.synthetic_ticks += 1
-        return True
-
-    def _seen(self, applied: bool, ts_ns: int) -> bool:
+    def _applied(self, ts_ns: int) -> bool:
         self.updated_ns = ts_ns
-        if not applied:
-            self.faults += 1
-            self.trusted = False
-            return False
         self.locked_states += self.grid.locked
         self.crossed_states += self.grid.crossed
         return True
+
+    def _impossible(self) -> bool:
+        self.faults += 1
+        self.trusted = False
+        return False
 
     @property
     def tick(self) -> int:

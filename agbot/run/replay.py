@@ -15,6 +15,7 @@ from agbot.backtest.loop import VirtualLoop
 from agbot.config import Settings
 from agbot.control import socket_path
 from agbot.core.step import Step
+from agbot.core.ticks import TickWatch
 from agbot.errors import ConfigError
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import Event, KillSwitchSet, MarketData
@@ -72,7 +73,8 @@ class ReplayRun:
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{run_id_at(now_ns(), RUN_ID)}.agj")
         self.recorder = Recorder(self.engine, self.journal, header)
-        self.matcher = paper_matcher(settings, settings.capital_usd, ())
+        self.matcher = paper_matcher(settings, recording.markets, settings.capital_usd, ())
+        self.ticks = TickWatch(recording.markets)
         self.mirror = MirrorCheck(recording.markets)
         self.loop = VirtualLoop(self._step, self.matcher, recording.markets, self._groups())
         self.registry = Registry(lambda: ms(now_ns()), run_id=RUN_ID, metrics_max=settings.monitor.buffer_size)
@@ -101,6 +103,7 @@ class ReplayRun:
         return {
             **self.tally.result(),
             "timestamps": self.mirror.timestamps,
+            "synthetic_tick_changes": sum(self.ticks.synthetic.values()),
             "mirror_exceptions": self.mirror.exceptions,
             "skipped_records": self.plan.recording.log.skipped_count,
             "journal_records": self.journal.seq,
@@ -135,7 +138,7 @@ class ReplayRun:
     def _groups(self) -> Iterable[tuple[int, list[MarketData]]]:
         for ts_ns, group in self.plan.recording.groups():
             self.mirror.apply(ts_ns, group)
-            yield ts_ns, group
+            yield ts_ns, list(self.ticks.announce(group))
 
     def _step(self, at_ns: int, batch: list[Event]) -> Step:
         step, _ = self.recorder.step(at_ns, batch)

@@ -117,7 +117,7 @@ class Session:
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
-        self.venue = _paper_venue(plan, capital, positions)
+        self.venue = paper_venue(settings, plan.markets, capital, positions)
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
         self._started_ns = started
 
@@ -158,6 +158,15 @@ class Session:
             now_ns=now_ns,
             duration_s=self.plan.duration_s,
         )
+
+    def summary(self) -> dict[str, Any]:
+        """Return the closing summary."""
+        return {
+            **self.tally.result(),
+            "journal_records": self.journal.seq,
+            "decision_digest": self.recorder.digest.hex(),
+            "journal": str(self.journal.path),
+        }
 
     def closed(self) -> str:
         """Return why nothing may leave, empty when orders may."""
@@ -203,3 +212,15 @@ def _carried(plan: RunPlan) -> Carry | None:
     return carry
 
 
+def paper_matcher(
+    settings: Settings, markets: Sequence[Market], cash: int, carried: Sequence[CarriedPosition]
+) -> PaperMatcher:
+    """Return the paper venue's core with the account as it was left."""
+    tokens = {m.id: m for m in markets}
+    positions: Counter[TokenId] = Counter()
+    for c in carried:
+        if c.market in tokens:
+            positions[tokens[c.market].token(c.outcome)] += c.size
+    paper = settings.paper
+    terms = Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns)
+    return PaperMatcher(cash, positions=positions, terms=terms)

@@ -42,7 +42,7 @@ class Tally:
             "trade_prints": self.events[TradePrint],
             "locked_states": sum(b.locked_states for b in books),
             "crossed_states": sum(b.crossed_states for b in books),
-            "synthetic_tick_changes": sum(b.synthetic_ticks for b in books),
+            "tick_changes": sum(b.tick_changes for b in books),
             "impossible_messages": sum(b.faults for b in books),
             "orders_placed": self.commands[PlaceOrder],
             "orders_rejected": self.events[OrderRejected],
@@ -75,7 +75,7 @@ def by_token(engine: Engine) -> list[dict[str, Any]]:
                     "changes": book.deltas,
                     "locked": book.locked_states,
                     "crossed": book.crossed_states,
-                    "synthetic_ticks": book.synthetic_ticks,
+                    "tick_changes": book.tick_changes,
                     "tick": to_text(book.tick),
                     "position": to_text(engine.portfolio.position(market, market.outcome(token)).size),
                 }
