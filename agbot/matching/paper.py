@@ -1,0 +1,329 @@
+"""The paper venue's core: orders, account and books on one virtual clock. Pure: time comes in as an argument.
+
+Commands take effect `order_latency_ns` after they are given and their evidence is due `feed_latency_ns` after the
+effect; at one instant things happen in the order they were handed over. A market event takes effect at the time it is
+handed over, never later: held back, it would show a strategy the future of the venue it trades on. Who replays a
+recording delays the *strategy's* copy by the feed latency instead.
+
+Every order ends with exactly one of: OrderRejected, an OrderFilled that is `final`, OrderCancelled, OrderExpired.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+import attrs
+
+from agbot.matching.account import Account, match_kind, trade_value
+from agbot.matching.book import MakerMatch
+from agbot.matching.checks import NO_BALANCE, NO_BOOK, SELF_TRADE, Terms, shape_refusal, taking_refusal
+from agbot.matching.listings import Listing, Listings
+from agbot.matching.queue import QueueRule
+from agbot.matching.register import Register, Ticket
+from agbot.matching.takers import Taking, seen_from_yes
+from agbot.model.commands import CancelOrder, PlaceOrder
+from agbot.model.events import (
+    BookDelta,
+    BookSnapshot,
+    CancelRejected,
+    Level,
+    MarketData,
+    MarketListed,
+    MarketResolved,
+    OrderAccepted,
+    OrderCancelled,
+    OrderEvidence,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    TickSizeChanged,
+    TradePrint,
+)
+from agbot.model.ids import ClientOrderId, TokenId, TradeId, VenueOrderId
+from agbot.model.market import Market
+from agbot.model.order import Liquidity, OrderState, Side, TimeInForce
+from agbot.units import to_text
+
+
+@attrs.frozen(kw_only=True)
+class PaperOrder:
+    """What the paper venue knows of one order. `filled` in 10⁻⁶ shares, `ahead` the size queued before it."""
+
+    order: PlaceOrder
+    state: OrderState
+    filled: int
+    ahead: int
+    ts_ns: int
+
+    @property
+    def remaining(self) -> int:
+        """Return the shares that can still trade; 0 once the order ended."""
+        return 0 if self.state.terminal else self.order.size - self.filled
+
+
+class PaperMatcher:
+    """One account trading against the markets' background, with latency, fees and queue position.
+
+    Args:
+        cash: 10⁻⁶ usd at the start.
+        positions: shares held at the start, by token.
+        terms: latencies, fees and bounds.
+        queue_rule: how the size ahead of a resting order moves; `BackOfQueue` unless given.
+    """
+
+    def __init__(
+        self,
+        cash: int,
+        *,
+        positions: Mapping[TokenId, int] | None = None,
+        terms: Terms | None = None,
+        queue_rule: QueueRule | None = None,
+    ) -> None:
+        self.terms = terms or Terms()
+        self._account = Account(cash, positions)
+        self._listings = Listings(queue_rule)
+        self._register = Register()
+        self._heap: list[tuple[int, int, Callable[[int], None]]] = []
+        self._outbox: deque[tuple[int, OrderEvidence]] = deque()
+        self._seq = 0
+        self._now = 0
+
+    def submit(self, now_ns: int, order: PlaceOrder) -> int:
+        """Send an order and return when its answer (OrderAccepted or OrderRejected) is due.
+
+        Raises:
+            VenueDuplicate: the id was used before; the earlier order is what it was.
+        """
+        return self._send(now_ns, partial(self._arrive, self._register.add(order, now_ns)))
+
+    def cancel(self, now_ns: int, command: CancelOrder) -> int:
+        """Send a cancel and return when its answer (OrderCancelled or CancelRejected) is due."""
+        return self._send(now_ns, partial(self._cancel, command))
+
+    def cancel_all(self, now_ns: int, reason: str = "cancel all") -> int:
+        """Take every order off that rests when this arrives; return when the last OrderCancelled is due."""
+        return self._send(now_ns, partial(self._cancel_all, reason))
+
+    def on_market(self, now_ns: int, event: MarketData) -> None:
+        """Hand over a market event; books come from the YES stream, prints from both tokens."""
+        self._schedule(now_ns, partial(self._apply, event))
+
+    def next_due(self) -> int | None:
+        """Return when `advance` next has something to do, None when nothing is under way."""
+        times = [self._heap[0][0]] if self._heap else []
+        times += [self._outbox[0][0]] if self._outbox else []
+        return min(times, default=None)
+
+    def advance(self, now_ns: int) -> list[OrderEvidence]:
+        """Let everything happen that is due by `now_ns` and return the evidence that reaches us by then, in order."""
+        while self._heap and self._heap[0][0] <= now_ns:
+            at, _, action = heapq.heappop(self._heap)
+            self._now = max(self._now, at)
+            action(self._now)
+        evidence: list[OrderEvidence] = []
+        while self._outbox and self._outbox[0][0] <= now_ns:
+            evidence.append(self._outbox.popleft()[1])
+        return evidence
+
+    @property
+    def cash(self) -> int:
+        """Return all cash, reserved or not, in 10⁻⁶ usd, as of the last `advance` like every other answer."""
+        return self._account.cash
+
+    @property
+    def reserved_cash(self) -> int:
+        """Return the cash that our resting buys would cost."""
+        return sum(self._reserve(ticket) for ticket in self._register.live())
+
+    @property
+    def fees_paid(self) -> int:
+        """Return all fees so far in 10⁻⁶ usd."""
+        return self._account.fees_paid
+
+    @property
+    def positions(self) -> dict[TokenId, int]:
+        """Return shares by token, without the empty ones."""
+        return self._account.positions
+
+    def reserved_shares(self, token: TokenId) -> int:
+        """Return the shares of `token` that our resting sells would deliver."""
+        return self._register.reserved_shares(token)
+
+    def status(self, order_id: ClientOrderId) -> PaperOrder | None:
+        """Return one order, None when the venue never saw it (or `register.ENDED_KEPT` others ended since)."""
+        ticket = self._register.get(order_id)
+        return None if ticket is None else self._view(ticket)
+
+    def open_orders(self) -> Sequence[PaperOrder]:
+        """Return every resting order, oldest first."""
+        return tuple(self._view(ticket) for ticket in self._register.live())
+
+    def pending_ids(self) -> Sequence[ClientOrderId]:
+        """Return the ids of all orders that have not ended, in flight or resting."""
+        return tuple(self._register.pending())
+
+    def _send(self, now_ns: int, action: Callable[[int], None]) -> int:
+        arrival = now_ns + self.terms.order_latency_ns
+        self._schedule(arrival, action)
+        return arrival + self.terms.feed_latency_ns
+
+    def _schedule(self, at_ns: int, action: Callable[[int], None]) -> None:
+        self._seq += 1
+        heapq.heappush(self._heap, (at_ns, self._seq, action))
+
+    def _emit(self, evidence: OrderEvidence) -> None:
+        self._outbox.append((evidence.ts_ns + self.terms.feed_latency_ns, evidence))
+
+    def _arrive(self, ticket: Ticket, now_ns: int) -> None:
+        listing = self._listings.get(ticket.order.market)
+        refusal: str | None = NO_BOOK
+        if listing is not None:
+            refusal = shape_refusal(ticket.order, listing.market, now_ns, self.terms)
+            refusal = refusal or self._match(ticket, listing, now_ns)
+        if refusal is not None:
+            self._close(ticket, OrderState.REJECTED, now_ns)
+            self._emit(OrderRejected(ticket.id, refusal, now_ns))
+
+    def _match(self, ticket: Ticket, listing: Listing, now_ns: int) -> str | None:
+        order, book = ticket.order, listing.book
+        side, limit = seen_from_yes(listing.market, order)
+        if book.crosses_own(side, limit):
+            return SELF_TRADE
+        levels = book.reachable(side, limit)
+        taking = Taking(market=listing.market, order=order, rounding=self.terms.fee_rounding, levels=levels)
+        fills = taking.fills()
+        refusal = taking_refusal(order, bool(fills), taking.complete(fills), self.terms)
+        refusal = refusal or self._funds_refusal(taking, limit, fills)
+        if refusal is None:
+            book.take(side, fills)
+            self._register.accept(ticket, now_ns)
+            self._emit(OrderAccepted(ticket.id, VenueOrderId(ticket.id), now_ns))
+            self._trade_now(ticket, taking, fills, now_ns)
+            self._keep_rest(ticket, listing, now_ns)
+        return refusal
+
+    def _trade_now(self, ticket: Ticket, taking: Taking, fills: Sequence[Level], now_ns: int) -> None:
+        for i, (price, size) in enumerate(fills, start=1):
+            ended = i == len(fills) and (ticket.order.budget > 0 or size == ticket.remaining)
+            fee = taking.fee(price, size)
+            self._fill(ticket, taking.market, (price, size), fee, now_ns, liquidity=Liquidity.TAKER, ended=ended)
+
+    def _keep_rest(self, ticket: Ticket, listing: Listing, now_ns: int) -> None:
+        order = ticket.order
+        if ticket.state.terminal:
+            return
+        if order.time_in_force.immediate:
+            self._take_off(ticket, "the rest of an immediate order never rests", now_ns)
+            return
+        side, limit = seen_from_yes(listing.market, order)
+        listing.book.rest(ticket.id, side, limit, ticket.remaining)
+        if order.time_in_force is TimeInForce.GTD:
+            self._schedule(order.expire_ns - self.terms.gtd_early_ns, partial(self._expire, ticket))
+
+    def _fill(
+        self, ticket: Ticket, market: Market, at: Level, fee: int, now_ns: int, *, liquidity: Liquidity, ended: bool
+    ) -> None:
+        order, (yes_price, size) = ticket.order, at
+        self._account.trade(order.token, order.side, size, trade_value(market, order.token, yes_price, size), fee)
+        ticket.filled += size
+        ticket.fills += 1
+        ticket.state, ticket.ts_ns = OrderState.PARTIALLY_FILLED, now_ns
+        fill = OrderFilled(
+            ticket.id,
+            TradeId(f"{ticket.id}-t{ticket.fills}"),
+            market.yes_price(order.token, yes_price),
+            size,
+            fee,
+            liquidity,
+            now_ns,
+            match=match_kind(market, order.token, order.side),
+            final=ended,
+        )
+        self._emit(fill)
+        if ended:
+            self._close(ticket, OrderState.FILLED, now_ns)
+
+    def _close(self, ticket: Ticket, state: OrderState, now_ns: int) -> None:
+        self._register.close(ticket, state, now_ns)
+        if listing := self._listings.get(ticket.order.market):
+            listing.book.remove(ticket.id)
+
+    def _take_off(self, ticket: Ticket, reason: str, now_ns: int) -> None:
+        self._close(ticket, OrderState.CANCELLED, now_ns)
+        self._emit(OrderCancelled(ticket.id, reason, now_ns))
+
+    def _expire(self, ticket: Ticket, now_ns: int) -> None:
+        if not ticket.state.terminal:
+            self._close(ticket, OrderState.EXPIRED, now_ns)
+            self._emit(OrderExpired(ticket.id, now_ns))
+
+    def _cancel(self, command: CancelOrder, now_ns: int) -> None:
+        ticket = self._register.get(command.client_order_id)
+        if ticket is None:
+            self._emit(CancelRejected(command.client_order_id, "order not found", now_ns))
+        elif ticket.state.terminal:
+            self._emit(CancelRejected(ticket.id, f"order is already {ticket.state}", now_ns))
+        else:
+            self._take_off(ticket, command.reason, now_ns)
+
+    def _cancel_all(self, reason: str, now_ns: int) -> None:
+        for ticket in self._register.live():
+            self._take_off(ticket, reason, now_ns)
+
+    def _reserve(self, ticket: Ticket) -> int:
+        order, listing = ticket.order, self._listings.get(ticket.order.market)
+        if order.side is Side.SELL or listing is None:
+            return 0
+        _, limit = seen_from_yes(listing.market, order)
+        return trade_value(listing.market, order.token, limit, ticket.remaining)
+
+    def _funds_refusal(self, taking: Taking, limit: int, fills: Sequence[Level]) -> str | None:
+        order = taking.order
+        free = self.cash - self.reserved_cash
+        if order.side is Side.SELL:
+            held = self._account.position(order.token) - self.reserved_shares(order.token)
+            if held < order.size:
+                return f"{NO_BALANCE}: {to_text(held)} shares free, the order sells {to_text(order.size)}"
+        needed = taking.cash_needed(limit, fills)
+        if needed > free:
+            return f"{NO_BALANCE}: {to_text(free)} usd free, the order needs {to_text(needed)}"
+        return None
+
+    def _apply(self, event: MarketData, now_ns: int) -> None:
+        match event:
+            case MarketListed(market=market):
+                self._listings.add(market)
+            case MarketResolved():
+                self._resolve(event, now_ns)
+            case BookSnapshot() | BookDelta() | TradePrint() | TickSizeChanged():
+                # A token nobody listed cannot be traded, so its book is of no interest.
+                if listing := self._listings.of_token(event.token):
+                    self._fill_makers(listing, listing.apply(event), now_ns)
+            case _:
+                pass  # a lost link changes what we may trust, not what the venue does
+
+    def _fill_makers(self, listing: Listing, matches: Iterable[MakerMatch], now_ns: int) -> None:
+        for match in matches:
+            ticket = self._register.get(match.id)
+            if ticket is None or ticket.state.terminal:
+                raise AssertionError(f"order {match.id} matched but is not live")
+            ended, at = match.size == ticket.remaining, (match.price, match.size)
+            self._fill(ticket, listing.market, at, 0, now_ns, liquidity=Liquidity.MAKER, ended=ended)
+            # Each fill of a NO buy rounds up by itself, so the last 10⁻⁶ can be missing for the rest of the order.
+            if not ended and self.reserved_cash > self.cash:
+                self._take_off(ticket, NO_BALANCE, now_ns)
+
+    def _resolve(self, event: MarketResolved, now_ns: int) -> None:
+        for ticket in self._register.live(event.market):
+            self._take_off(ticket, "market resolved", now_ns)
+        if market := self._listings.resolve(event.market):
+            self._account.redeem(market, event.winner)
+
+    def _view(self, ticket: Ticket) -> PaperOrder:
+        listing = self._listings.get(ticket.order.market)
+        resting = listing.book.get(ticket.id) if listing else None
+        ahead = resting.ahead if resting else 0
+        return PaperOrder(order=ticket.order, state=ticket.state, filled=ticket.filled, ahead=ahead, ts_ns=ticket.ts_ns)
