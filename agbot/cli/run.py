@@ -83,7 +83,9 @@ def _screens(settings: Settings, options: dict[str, Any], state_dir: Path) -> Sc
 
     address = urlsplit(settings.monitor.endpoint)
     if options["tui"] and not sys.stdout.isatty():
-        raise ConfigError("--tui needs a terminal", id="AGB-123", key="--tui", remedy="run it without, and `agbot tui` elsewhere")
+        raise ConfigError(
+            "--tui needs a terminal", id="AGB-123", key="--tui", remedy="run it without, and `agbot tui` elsewhere"
+        )
     return Screens(
         host=address.hostname or "127.0.0.1",
         port=options["port"] or address.port or 8080,

@@ -87,7 +87,11 @@ class Admission:
         found = []
         if not book.trusted:
             found.append(UNTRUSTED_BOOK)
-        if not on_tick(place.price, book.tick) or place.size <= 0 or (not place.time_in_force.immediate and place.size < market.min_size):
+        if (
+            not on_tick(place.price, book.tick)
+            or place.size <= 0
+            or (not place.time_in_force.immediate and place.size < market.min_size)
+        ):
             found.append(VENUE_TERMS)
         if place.side is Side.BUY and _notional(place) > self.cash_free():
             found.append(BUYING_POWER)

@@ -187,9 +187,14 @@ class Engine:
         self._touch(record.command.market)
         if isinstance(event, OrderFilled):
             command = record.command
-            market = self.markets[command.market]
             self.portfolio.fill(
-                market, command.token, command.side, event.price, event.size, event.fee, command.strategy
+                self.markets[command.market],
+                command.token,
+                command.side,
+                price=event.price,
+                size=event.size,
+                fee=event.fee,
+                strategy=command.strategy,
             )
             self._out.fills.append((record, event))
 
@@ -278,7 +283,9 @@ class Engine:
             return
         self._orders_opened += 1
         order_id = ClientOrderId(f"{self.settings.run_id}-{self._orders_opened}")
-        self._out.decisions.append(decision_of(market, strategy, place, violated, order_id, request_id))
+        self._out.decisions.append(
+            decision_of(market, strategy, place, violated=violated, order_id=order_id, request_id=request_id)
+        )
         command = command_of(self.markets.get(market), market, strategy, place, order_id)
         record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record

@@ -110,7 +110,7 @@ class Portfolio:
         self._by_strategy: dict[tuple[StrategyId, MarketId], _Holding] = {}
 
     def fill(
-        self, market: Market, token: TokenId, side: Side, price: int, size: int, fee: int, strategy: StrategyId
+        self, market: Market, token: TokenId, side: Side, *, price: int, size: int, fee: int, strategy: StrategyId
     ) -> int:
         """Fold in one execution; returns the PnL it realised, fees included (10⁻⁶ usd)."""
         outcome = market.outcome(token)

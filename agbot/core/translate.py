@@ -24,7 +24,13 @@ def own_order(record: OrderRecord) -> OwnOrder:
 
 
 def decision_of(
-    market: MarketId, strategy: StrategyId, place: Place, violated: tuple[str, ...], order_id: str, request_id: str
+    market: MarketId,
+    strategy: StrategyId,
+    place: Place,
+    *,
+    violated: tuple[str, ...],
+    order_id: str,
+    request_id: str,
 ) -> Decision:
     """Return risk's answer to an intent as it is journaled."""
     return Decision(

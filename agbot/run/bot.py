@@ -99,7 +99,8 @@ async def bot(parts: Parts) -> str:
         background(parts.store),
         background(signals(parts.stop)),
         all_beside(parts.beside),
-        background(parts.push, ask=parts.end_push, grace_s=PUSH_S),background(parts.engine),
+        background(parts.push, ask=parts.end_push, grace_s=PUSH_S),
+        background(parts.engine),
         background(parts.venue_link),
         flat_on_exit(parts.venue, grace_s=BACKSTOP_S),
         background(parts.gateway),
@@ -157,6 +158,7 @@ async def _pump(feed: Feed, parts: Parts) -> None:
 
 def signals(stop: Stop) -> Service:
     """Return the service that turns SIGINT, SIGTERM and SIGHUP into requests to stop."""
+
     async def run(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
             task_status.started()

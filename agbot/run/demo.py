@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-
 from agbot.config import Settings
 from agbot.run.attach import Screens
 from agbot.run.bot import bot
@@ -36,5 +35,3 @@ async def trade(plan: RunPlan) -> dict[str, Any]:
     session = Session(plan)
     reason = await bot(session.parts())
     return {"ended": reason, **session.summary()}
-
-

@@ -199,7 +199,9 @@ class ReplayRun:
     async def _killswitch(self, request: Mapping[str, Any]) -> dict[str, Any]:
         reason, by = str(request.get("reason") or ""), str(request.get("by") or "")
         if not reason or not by:
-            raise ConfigError("the kill switch wants a reason and a name", id="AGB-507", remedy="--by NAME --reason TEXT")
+            raise ConfigError(
+                "the kill switch wants a reason and a name", id="AGB-507", remedy="--by NAME --reason TEXT"
+            )
         before = sum(1 for _ in self.engine.oms.all_live())
         on = bool(request.get("on"))
         self._observe_all(self.loop.inject_and_settle(KillSwitchSet(on, reason, by, self.loop.now_ns)))

@@ -36,7 +36,6 @@ from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
 from agbot.telemetry.registry import Registry
 from agbot.units import ms, usd_text
-from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import Feed
 
 RUNS: Final = "runs"

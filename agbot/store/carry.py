@@ -85,7 +85,15 @@ class _Fold:
         self._seen.add(key)
         order = self._orders[fill.client_order_id]
         market = self._markets[order.market]
-        self._portfolio.fill(market, order.token, order.side, fill.price, fill.size, fill.fee, order.strategy)
+        self._portfolio.fill(
+            market,
+            order.token,
+            order.side,
+            price=fill.price,
+            size=fill.size,
+            fee=fill.fee,
+            strategy=order.strategy,
+        )
 
     def result(self) -> Carry:
         unseen = tuple(c for c in self._header.carried if c.market not in self._markets)

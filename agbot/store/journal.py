@@ -171,13 +171,11 @@ class JournalReader:
                 return
             if row is None:
                 return
-            seq, kind, now_ns, body, crc = row
-            reason = _wrong(expected, seq, kind, now_ns, body, crc)
-            if reason:
-                self.set_aside.append((seq, reason))
+            if reason := _wrong(expected, row):
+                self.set_aside.append((expected, reason))
                 return
             expected += 1
-            yield Record(seq, kind, now_ns, body)
+            yield Record(*row[:4])
 
     def header(self) -> Header:
         """Return what the run was made of; StoreError when the first record is not a header."""
@@ -195,7 +193,8 @@ class JournalReader:
         self._db.close()
 
 
-def _wrong(expected: int, seq: object, kind: object, now_ns: object, body: object, crc: object) -> str:
+def _wrong(expected: int, row: tuple[object, ...]) -> str:
+    seq, kind, now_ns, body, crc = row
     if not (isinstance(seq, int) and isinstance(kind, str) and isinstance(now_ns, int) and isinstance(body, bytes)):
         return "a column has the wrong type"
     if seq != expected:
