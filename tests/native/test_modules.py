@@ -1,0 +1,40 @@
+"""Multi-phase initialisation: a second module object is independent of the first."""
+
+import importlib.machinery
+import importlib.util
+import sys
+
+import pytest
+
+from agbot import _book, _timeseries
+
+
+def second(module):
+    loader = importlib.machinery.ExtensionFileLoader(module.__name__, module.__file__)
+    spec = importlib.util.spec_from_loader(module.__name__, loader)
+    created = importlib.util.module_from_spec(spec)
+    loader.exec_module(created)
+    return created
+
+
+def test_a_second_series_module_has_its_own_types():
+    other = second(_timeseries)
+    assert other.Series is not _timeseries.Series
+    series = other.Series(3)
+    series.append(1, 2.0)
+    assert type(series._memory) is other.Memory is not _timeseries.Memory
+
+
+def test_a_second_book_module_has_its_own_types():
+    other = second(_book)
+    assert other.Book is not _book.Book
+    book = other.Book(1_000)
+    book.update(0, 500_000, 1)
+    assert book.best_bid == 500_000
+
+
+@pytest.mark.parametrize("module", [_book, _timeseries])
+def test_one_stable_abi_file(module):
+    if sys.platform == "win32":
+        pytest.skip("Linux and macOS only")
+    assert module.__file__.endswith(".abi3.so")
