@@ -93,7 +93,7 @@ class _Screen:
         self._saved = termios.tcgetattr(keys)
 
     def restore(self) -> None:
-        """Put the settings back at once and drop keys typed at the dead child; a terminal that is gone is left alone."""
+        """Put the settings back at once, drop keys typed at the dead child; a terminal that is gone is left alone."""
         try:
             termios.tcsetattr(self._keys, termios.TCSANOW, self._saved)
             termios.tcflush(self._keys, termios.TCIFLUSH)

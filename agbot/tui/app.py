@@ -49,6 +49,7 @@ class AgbotApp(App[None]):
     TITLE = "agbot"
     CSS_PATH = "agbot.tcss"
     ENABLE_COMMAND_PALETTE = False
+    ALLOW_IN_MAXIMIZED_VIEW = "Footer, StatusBar"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (160, "-wide")]  # noqa: RUF012 - Textual's spelling
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "quit"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from collections import deque
-from typing import Final, TypeVar
+from collections.abc import Container
+from typing import Final
 
 import attrs
 
@@ -26,8 +28,6 @@ PNL: Final = "strategy.pnl_usd"
 LAG: Final = "polymarket.rtds.lag_ms"
 RATE: Final = "polymarket.rtds.msgs_per_second"
 KILL: Final = "polymarket.risk.kill_switch"
-
-Row = TypeVar("Row", FillRow, LogRow)
 
 
 class Applied(enum.Enum):
@@ -175,12 +175,11 @@ class Dashboard:
         for market_id, market in wire.mapping(fields.get("markets")).items():
             self._list_market(wire.event_line(market).body, market_id)
         self._apply_series(fields)
-        for kind in ("order", "fill"):
-            for line in _by_time(fields.get(f"{kind}s"), kind):
-                self._apply_event(line)
-        told = _by_time(fields.get("decisions"), "decision") + _by_time(fields.get("logs"), "log")
-        for line in sorted(told, key=lambda line: line.at_ms):
-            self._tell(line)
+        # A snapshot of the run we already watch tells again what we know.
+        known = {*self.fills, *self.log}
+        told = [_by_time(fields.get(f"{kind}s"), kind) for kind in ("order", "fill", "decision", "log")]
+        for line in sorted(itertools.chain.from_iterable(told), key=lambda line: line.at_ms):
+            self._apply_event(line, known)
         for metric in wire.metrics(fields.get("metrics")):
             self._set(metric)
         self._sample_pnl()
@@ -208,15 +207,16 @@ class Dashboard:
         for line in events:
             self._apply_event(line)
 
-    def _apply_event(self, line: EventLine) -> None:
+    def _apply_event(self, line: EventLine, known: Container[object] = ()) -> None:
         if line.kind == "order":
             self._apply_order(OrderRow.parse(line))
         elif line.kind == "fill":
-            _append_new(self.fills, FillRow.parse(line))
+            if (fill := FillRow.parse(line)) not in known:
+                self.fills.append(fill)
         elif line.kind == "market":
             self._list_market(line.body, wire.text(line.body, "market_id"))
         elif line.kind != "run":
-            self._tell(line)
+            self._tell(line, known)
 
     def _apply_order(self, row: OrderRow) -> None:
         known = self.orders.get(row.client_order_id)
@@ -241,11 +241,11 @@ class Dashboard:
         said = {name: value for name, value in attrs.asdict(run).items() if value}
         self.run = attrs.evolve(self.run, **{"ended": False, "exit_code": "", "reason": "", **said})
 
-    def _tell(self, line: EventLine) -> None:
+    def _tell(self, line: EventLine, known: Container[object] = ()) -> None:
         if line.kind == "kill_switch":
             self._set_kill(line.body.get("on") is True, wire.text(line.body, "reason"))
-        if (row := wire.log_row(line)) is not None:
-            _append_new(self.log, row)
+        if (row := wire.log_row(line)) is not None and row not in known:
+            self.log.append(row)
 
     def _set_kill(self, on: bool, reason: str) -> None:
         self.kill_on = on
@@ -275,12 +275,6 @@ class Dashboard:
     def _sample_pnl(self) -> None:
         if (total := self.pnl_usd()) is not None and self.connected:
             self.pnl.add(self.at_ms, total)
-
-
-def _append_new(rows: deque[Row], row: Row) -> None:
-    """Append `row`, unless a snapshot of the run we already watch tells again what we know."""
-    if not rows or row.at_ms > rows[-1].at_ms or row not in rows:
-        rows.append(row)
 
 
 def _by_time(raw: object, kind: str) -> list[EventLine]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
+from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -33,8 +33,6 @@ WORDS: Final = (
 class HelpScreen(ModalScreen[None]):
     """Closed by any key."""
 
-    BINDINGS: ClassVar[list[BindingType]] = []
-
     def compose(self) -> ComposeResult:
         """Lay out the two lists."""
         with VerticalScroll(id="help"):
@@ -44,6 +42,8 @@ class HelpScreen(ModalScreen[None]):
             yield Static("\n".join(f"{word:>14}  {said}" for word, said in WORDS), markup=False)
             yield Static("\nTimes are UTC. The terminal only watches; k is all it can do.", markup=False)
 
-    def on_key(self) -> None:
-        """Go back."""
+    def on_key(self, event: events.Key) -> None:
+        """Go back. The key stops here: without that, k would close the help and open the kill switch's question."""
+        event.stop()
+        event.prevent_default()
         self.dismiss()
