@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -223,6 +222,8 @@ def _messages(lines: LineReader, log: ReadLog, *, sealed: bool) -> Iterator[Numb
             continue
         if isinstance(line, _End):
             ended = True
+            if line.messages != lines.number - 2:
+                log.skip(lines.number, f"the end line counts {line.messages} messages, there are {lines.number - 2}")
         else:
             yield lines.number, _to_message(line)
     if sealed and not ended:
@@ -273,13 +274,9 @@ def _to_line(m: MarketData) -> _Any:  # noqa: PLR0911 - one return a kind
 @contextmanager
 def _replacing(path: Path, compress: bool) -> Iterator[BinaryIO]:
     """Yield a stream to a temporary neighbour of `path` that takes its place, durably, when the block succeeds."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as e:
-        raise _unwritable(path, e) from e
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as raw:
+        with part.open("wb") as raw:
             if compress:
                 with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as stream:
                     yield cast("BinaryIO", stream)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,6 +32,8 @@ from agbot.venue.polymarket.wire import FrameDecoder, exact_ms, exact_price, exa
 _NEEDED: Final = ("asset_id", "event_type", "price", "side", "size", "hash", "timestamp")
 _SIDES: Final = {"bid": BID, "buy": BID, "ask": ASK, "sell": ASK}
 _FRAME: Final = re.compile(rb"(?:(\d{19})\s+)?([\[{].*)", re.DOTALL)
+_RARE: Final = 100
+"""A third token of a market is damage when less than one in so many rows is about it."""
 _MESSAGE_LIMIT: Final = 100_000
 """Level rows of one CSV message; a longer run of equal keys is not one message."""
 
@@ -43,7 +46,7 @@ def open_recording(path: str | Path, overrides: Terms | None = None) -> Recordin
         overrides: terms that replace those of recording and sidecar.
 
     Raises:
-        RecordingError: AGB-201 unreadable, AGB-202 no known format, AGB-203 cut off while its markets were sought.
+        RecordingError: AGB-201 unreadable, AGB-202 no known format, AGB-203 no whole first line.
         ConfigError: AGB-204, AGB-205 the sidecar or an override is wrong, or the tokens do not make markets.
     """
     path = Path(path)
@@ -61,16 +64,15 @@ class _Rows:
     """One row a level; adjacent rows with equal asset, event type, hash and time are one message."""
 
     def markets(self, lines: LineReader) -> list[Seen]:
-        """Return the markets whose rows occur, by slug or market id."""
+        """Return the markets whose rows occur, by market id or slug."""
         columns = _columns(lines)
-        found: dict[str, _Found] = {}
-        for raw in lines:
+        census = _Census()
+        for raw in _readable(lines):
             fields = _fields(raw)
-            if lines.number > 1 and fields is not None and len(fields) == columns.width:
+            if lines.number > 1 and fields is not None and len(fields) == columns.width and fields[columns.asset]:
                 slug, id_ = columns.named(fields)
-                market = found.setdefault(id_ or slug, _Found(id_ or slug, slug, {}))
-                market.tokens[fields[columns.asset]] = None
-        return [market.seen() for market in found.values()]
+                census.count(fields[columns.asset], id_ or slug, slug)
+        return census.markets()
 
     def __call__(self, lines: LineReader, log: ReadLog) -> Iterator[Numbered]:
         """Yield messages in file order."""
@@ -82,7 +84,7 @@ class _Rows:
             try:
                 key, row = columns.read(raw)
             except ValueError as e:
-                if lines.torn:
+                if lines.torn:  # the message it belongs to is not whole either, so it is not given out
                     raise lines.truncated("the last row has no end") from e
                 log.skip(lines.number, str(e))
                 continue
@@ -163,15 +165,34 @@ class _Columns(NamedTuple):
         return key, (side, exact_price(fields[self.price]), size)
 
 
-class _Found(NamedTuple):
-    """A market met while scanning; `tokens` is an ordered set."""
+class _Census:
+    """Which tokens occur in which markets, and how often: a damaged id must not invent a token or a market."""
 
-    id: str
-    slug: str
-    tokens: dict[str, None]
+    def __init__(self) -> None:
+        self._tokens: dict[str, Counter[str]] = {}
+        self._slugs: dict[str, str] = {}
 
-    def seen(self) -> Seen:
-        return Seen(id=self.id, slug=self.slug, tokens=tuple(self.tokens), stand_in=not self.id.startswith("0x"))
+    def count(self, token: str, market: str, slug: str = "") -> None:
+        """Count one message or row about `token`."""
+        self._tokens.setdefault(token, Counter())[market] += 1
+        self._slugs.setdefault(market, slug)
+
+    def markets(self) -> list[Seen]:
+        """Return each market with its tokens in order of appearance."""
+        members: dict[str, list[str]] = {}
+        for token, markets in self._tokens.items():
+            members.setdefault(markets.most_common(1)[0][0], []).append(token)
+        return [
+            Seen(id=market, slug=self._slugs[market], tokens=self._pair(tokens), stand_in=not market.startswith("0x"))
+            for market, tokens in members.items()
+        ]
+
+    def _pair(self, tokens: list[str]) -> tuple[str, ...]:
+        """Drop tokens beyond the two most frequent, if they are so rare that they must be damage."""
+        ranked = sorted(tokens, key=lambda token: -self._tokens[token].total())
+        total = sum(self._tokens[token].total() for token in tokens)
+        damaged = {token for token in ranked[2:] if self._tokens[token].total() * _RARE <= total}
+        return tuple(token for token in tokens if token not in damaged)
 
 
 class _Frames:
@@ -180,17 +201,13 @@ class _Frames:
     def markets(self, lines: LineReader) -> list[Seen]:
         """Return the markets the frames name, each with its tokens."""
         decoder = FrameDecoder()
-        tokens: dict[str, None] = {}
-        for raw in lines:
+        census = _Census()
+        for raw in _readable(lines):
             frame = _FRAME.fullmatch(raw or b"")
             for event in decoder.decode(frame[2]).events if frame else ():
                 if isinstance(event, BookSnapshot | BookDelta | TradePrint | TickSizeChanged):
-                    tokens[event.token] = None
-        found: dict[str, _Found] = {}
-        for token in tokens:
-            market = decoder.markets.get(TokenId(token), "")
-            found.setdefault(market, _Found(market, "", {})).tokens[token] = None
-        return [market.seen() for market in found.values()]
+                    census.count(event.token, decoder.markets.get(event.token, ""))
+        return census.markets()
 
     def __call__(self, lines: LineReader, log: ReadLog) -> Iterator[Numbered]:
         """Yield messages in file order."""
@@ -207,6 +224,15 @@ class _Frames:
                 log.skip(lines.number, fault)
             for event in events:
                 yield lines.number, event
+
+
+def _readable(lines: LineReader) -> Iterator[bytes | None]:
+    """Yield what can be read: a scan for markets leaves it to the reading of messages to report a cut file."""
+    try:
+        yield from lines
+    except RecordingError as e:
+        if e.id != "AGB-203":
+            raise
 
 
 def _open(path: Path, name: str, rows: _Rows | _Frames, overrides: Terms | None) -> Recording:

@@ -50,6 +50,8 @@ class LineReader:
                     yield self._whole(chunk, stream)
             except (EOFError, zlib.error, gzip.BadGzipFile) as e:
                 raise self.truncated(f"the compressed stream ends early or is damaged ({e})") from e
+            except OSError as e:
+                raise self._unreadable(e) from e
 
     def first(self) -> bytes | None:
         """Return the first line, empty when there is none, None when it is too long; for recognising the file."""
@@ -81,12 +83,7 @@ class LineReader:
             raw = self.path.open("rb")
             magic = raw.read(2)
         except OSError as e:
-            raise RecordingError(
-                f"cannot be read: {e.strerror or e}",
-                id="AGB-201",
-                path=self.path,
-                remedy="check the path and its permissions",
-            ) from e
+            raise self._unreadable(e) from e
         with raw:
             raw.seek(0)
             if magic != _GZIP_MAGIC:
@@ -94,3 +91,11 @@ class LineReader:
                 return
             with gzip.GzipFile(fileobj=raw) as stream:
                 yield raw, cast("BinaryIO", stream)
+
+    def _unreadable(self, e: OSError) -> RecordingError:
+        return RecordingError(
+            f"cannot be read: {e.strerror or e}",
+            id="AGB-201",
+            path=self.path,
+            remedy="check the path and its permissions",
+        )

@@ -45,9 +45,19 @@ class Terms:
 
     @classmethod
     def parse(
-        cls, values: Mapping[str, object], *, path: str | Path = "", line_of: Callable[[str], int | None]
+        cls,
+        values: Mapping[str, object],
+        *,
+        path: str | Path = "",
+        line_of: Callable[[str], int | None] = lambda _: None,
+        spelled: Callable[[str], str] = str,
     ) -> Terms:
         """Return terms from what a person wrote; numbers as decimal text or integers.
+
+        Args:
+            values: terms by key.
+            path: the file they stand in, if any; `line_of` tells a key's line.
+            spelled: how a key is written where the person wrote it, for messages.
 
         Raises:
             ConfigError: AGB-204 with the key that is unknown or has an impossible value.
@@ -62,7 +72,7 @@ class Terms:
                 reason, remedy = str(e), _SIDECAR_REMEDY
             else:
                 continue
-            raise ConfigError(reason, id="AGB-204", path=path, line=line_of(key), key=key, remedy=remedy)
+            raise ConfigError(reason, id="AGB-204", path=path, line=line_of(key), key=spelled(key), remedy=remedy)
         return cls(**read)
 
 
