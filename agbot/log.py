@@ -168,12 +168,12 @@ def _console_handler(stream: TextIO) -> logging.Handler:
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape what could drive a terminal: market texts come from strangers."""
-    return {key: _escape(value) if isinstance(value, str) else value for key, value in event.items()}
+    """Replace what could drive a terminal: market texts come from strangers. The file has them in full, escaped."""
+    return {key: _plain(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
-def _escape(text: str) -> str:
-    return "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text)
+def _plain(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def _json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
@@ -186,9 +186,19 @@ class _PrivateFile(logging.handlers.RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the standard library's name
         """Say once that lines are lost; the line itself is not repeated, it may not be redacted yet."""
+        self._tell(sys.exc_info()[1])
+
+    def close(self) -> None:
+        """Close the file; what a full disk did not take is lost and said so."""
+        try:
+            super().close()
+        except OSError as e:
+            self._tell(e)
+
+    def _tell(self, error: BaseException | None) -> None:
         if not self._told:
             self._told = True
-            print(f"agbot: the log cannot be written: {sys.exc_info()[1]}", file=sys.stderr)  # noqa: T201
+            print(f"agbot: the log cannot be written: {error}", file=sys.stderr)  # noqa: T201
 
     def _open(self) -> io.TextIOWrapper:
         stream = open(self.baseFilename, self.mode, encoding=self.encoding, errors="backslashreplace", opener=_private)  # noqa: SIM115

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agbot.errors import ConfigError
@@ -212,11 +212,13 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON_VALUES, st.sampled_from([None, 2]))
 def test_json_is_read_as_written(value: object, indent: int | None) -> None:
     assert loads(json.dumps(value, indent=indent), "f", "json").plain() == value
 
 
+@settings(deadline=None)
 @given(st.text() | st.text("{}[]:,&*!|>-?'\"#% \n\tab1.0~@`\\", max_size=60))
 @example("? ")
 @example("%YAML 9.9\n---\n")

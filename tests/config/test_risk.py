@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.core.risk import Gate, RiskContext, RiskDecision, RiskEngine
@@ -190,6 +190,7 @@ def _of(order: tuple[int, int, int, int], market: str, inventory: int, price: in
     )
 
 
+@settings(deadline=None)
 @given(RULES, _orders(), MARKETS, SIZES, st.integers(0, 100), st.data())
 def test_a_smaller_order_is_never_denied_where_a_bigger_is_allowed(
     rules: list[Rule], order: tuple[int, int, int, int], market: str, inventory: int, price: int, data: st.DataObject
@@ -201,6 +202,7 @@ def test_a_smaller_order_is_never_denied_where_a_bigger_is_allowed(
         assert gate.check(_of(smaller, market, inventory, price)) == ()
 
 
+@settings(deadline=None)
 @given(st.lists(POSITION_LIMITS), UNITS, SIZES, SIZES, MARKETS, st.data())
 def test_reducing_is_never_denied_by_a_position_limit(
     rules: list[Rule], net: int, own_side: int, other_side: int, market: str, data: st.DataObject
@@ -214,6 +216,7 @@ def test_reducing_is_never_denied_by_a_position_limit(
     assert Gate(rules).check(_of(order, market, 0, 0)) == ()
 
 
+@settings(deadline=None)
 @given(RULES, _orders(), MARKETS, SIZES)
 def test_the_kill_switch_denies_everything(
     rules: list[Rule], order: tuple[int, int, int, int], market: str, inventory: int
@@ -226,6 +229,7 @@ def test_the_kill_switch_denies_everything(
     assert by_call.check(exposure) == Gate(rules).check(exposure)
 
 
+@settings(deadline=None)
 @given(RULES, UNITS, UNITS, MARKETS, SIZES)
 def test_the_face_and_the_gate_agree_without_resting_orders(
     rules: list[Rule], net: int, delta: int, market: str, inventory: int
@@ -236,6 +240,7 @@ def test_the_face_and_the_gate_agree_without_resting_orders(
     assert decision.allowed == (not decision.violated_policies)
 
 
+@settings(deadline=None)
 @given(RULES, _orders(), MARKETS, SIZES)
 def test_another_rule_never_makes_an_order_pass(
     rules: list[Rule], order: tuple[int, int, int, int], market: str, inventory: int

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.core.rules import InventoryLimit, KillSwitch, PositionLimit, load_rules, parse_rules, read_rules
@@ -119,6 +119,7 @@ ENTRY = st.dictionaries(WORDS, VALUES, max_size=4).map(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ENTRY | VALUES, max_size=4))
 def test_arbitrary_policies_raise_nothing_but_config_errors(entries: list[str]) -> None:
     faults: list[ConfigError] = []

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.config import read_settings
@@ -109,6 +109,7 @@ def _yaml(tree: object) -> str:
     return "null" if tree is None else str(tree)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, TREES, max_size=6) | TREES)
 def test_arbitrary_trees_raise_nothing_but_config_errors(tree: object) -> None:
     faults: list[ConfigError] = []
