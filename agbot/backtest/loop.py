@@ -1,8 +1,8 @@
 """The event loop in virtual time: recording, paper venue and core on one clock; no trio, no wall clock.
 
-The venue sees a message at its timestamp, the core one feed latency later; a command reaches the venue one order latency
-after it was given. What reaches the core at one instant is one batch: market data, the venue's answers, timers. Same
-inputs, same steps, bit for bit.
+The venue sees a message at its timestamp, the core one feed latency later; a command reaches the venue one order
+latency after it was given. What reaches the core at one instant is one batch: market data, the venue's answers, timers.
+Same inputs, same steps, bit for bit.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from agbot.latch import LATCH_NAME, Latch
 def command() -> None:
     """Close or open the gate for orders.
 
-    The switch is a latch file in the bot's state directory: it survives restarts and works when the bot is down or hung.
+    The switch is a latch file in the bot's state directory: it survives restarts, and works when the bot is
+    down or hung.
     """
 
 
@@ -31,8 +32,8 @@ def command() -> None:
 def on(profile: str, state_dir: Path | None, reason: str, by: str, as_json: bool) -> None:
     """Close the gate, cancel every order, verify with the venue, print a receipt.
 
-    Exit 0 only when the venue shows no open order, or no bot runs (then nothing of a paper run rests). Exit 1 when orders are left,
-    5 when the bot did not answer: the gate is closed all the same.
+    Exit 0 only when the venue shows no open order, or no bot runs (then nothing of a paper run rests). Exit 1 when
+    orders are left, 5 when the bot did not answer: the gate is closed all the same.
     """
     began = time.perf_counter()
     directory = state_path(profile, state_dir)

@@ -28,20 +28,18 @@ def _order(side: str) -> click.Command:
     ) -> None:  # fmt: skip
         request = {
             "op": "order",
-            "market": market,
-            "outcome": outcome,
+            **order,
             "side": side,
-            "size": size,
-            "price": price,
             "type": "MARKET" if market_order else "LIMIT",
-            "tif": "FAK" if market_order and tif == "GTC" else tif,
-            "post_only": post_only,
+            "tif": "FAK" if market_order and order["tif"] == "GTC" else order["tif"],
         }
         _say(control(profile, state_dir, request, timeout_s=15.0), as_json)
 
+    verb = side.lower()
     command.help = (
-        f"{side.capitalize()} SIZE shares of MARKET's OUTCOME at PRICE (0-1 usd), through the running bot's risk gate.\n\n"
-        f"Example: agbot {side.lower()} will-it-rain yes 10 0.45\n\nExit 1 when risk or the venue says no, 3 when no bot runs."
+        f"{verb.capitalize()} SIZE shares of MARKET's OUTCOME at PRICE (0-1 usd) through the running bot's risk gate.\n\n"
+        f"Example: agbot {verb} will-it-rain yes 10 0.45\n\n"
+        "Exit 1 when risk or the venue says no, 3 when no bot runs."
     )
     return command
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option("--verify", "verify_", is_flag=True, help="Compare every decision; exit 1 at the first difference.")
 @click.option("--list", "list_", is_flag=True, help="List the profile's runs.")
 @click.option("--json", "as_json", is_flag=True)
-def command(run: str | None, profile: str, state_dir: Path | None, verify_: bool, list_: bool, as_json: bool) -> None:
+def command(
+    *, run: str | None, profile: str, state_dir: Path | None, verify_: bool, list_: bool, as_json: bool
+) -> None:
     """Run a journal through the same core.
 
     RUN is a journal file, a run id, or nothing for the newest run of the profile.

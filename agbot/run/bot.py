@@ -1,4 +1,4 @@
-"""The nursery tree. Lexical nesting of `async with` is both supervision and shutdown order: read from the inside out."""
+"""The nursery tree. Lexical nesting of `async with` is both supervision and shutdown order: read it inside out."""
 
 from __future__ import annotations
 

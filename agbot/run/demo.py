@@ -31,7 +31,7 @@ def demo_plan(
 
 
 async def trade(plan: RunPlan) -> dict[str, Any]:
-    """Run the plan until it ends and return the closing summary. Errors come out as they are, flattened by the caller."""
+    """Run the plan until it ends and return the closing summary."""
     session = Session(plan)
     reason = await bot(session.parts())
     return {"ended": reason, **session.summary()}

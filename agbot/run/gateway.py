@@ -1,4 +1,4 @@
-"""Carries commands to the venue and its answers back. Orders wait for the journal and the latch; cancels for nothing."""
+"""Carries commands to the venue and its answers back. Orders wait for journal and latch; cancels for nothing."""
 
 from __future__ import annotations
 

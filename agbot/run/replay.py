@@ -43,7 +43,7 @@ Moment = tuple[int, list[Event], Step]
 
 @attrs.frozen(kw_only=True)
 class ReplayPlan:
-    """What to replay and how: `speed` 0 is as fast as possible, 1 as it was; `hold` stays for the screens at the end."""
+    """What to replay, and how: `speed` 0 is as fast as possible, 1 as it was; `hold` stays for the screens."""
 
     recording: Recording
     settings: Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +15,15 @@ import trio
 from agbot import __version__
 from agbot.config import Settings
 from agbot.control import socket_path
+from agbot.core.portfolio import CarriedPosition
 from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch
 from agbot.log import get_logger
+from agbot.matching.checks import Terms
+from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import Command
 from agbot.model.events import MarketListed
+from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.run.bot import Flat, Parts, Service, Stop
 from agbot.run.clock import Clock
