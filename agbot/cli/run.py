@@ -60,20 +60,32 @@ def command(**options: Any) -> None:
 def _settings(options: dict[str, Any]) -> Settings:
     import attrs  # noqa: PLC0415
 
-    from agbot.config import Mode, Settings, load_settings, read_usd  # noqa: PLC0415
+    from agbot.config import Mode, Settings, load_settings  # noqa: PLC0415
 
     base = load_settings(options["config"]) if options["config"] else Settings(profile="demo")
     changes: dict[str, Any] = {}
     if options["mode"]:
         changes["mode"] = Mode(options["mode"])
     if options["capital"] is not None:
-        changes["capital_usd"] = read_usd(options["capital"], "--capital")
+        changes["capital_usd"] = _usd(options["capital"])
     for name in ("seed", "profile", "state_dir"):
         if options[name] is not None:
             changes[name] = options[name]
     if options["policies"]:
         changes["policy_file"] = options["policies"]
     return attrs.evolve(base, **changes)
+
+
+def _usd(text: str) -> int:
+    from agbot.units import to_units  # noqa: PLC0415
+
+    try:
+        units = to_units(text)
+    except ValueError as e:
+        raise ConfigError(str(e), id="AGB-107", key="--capital", remedy="usd as a plain number, such as 10000") from e
+    if units <= 0:
+        raise ConfigError(f"{text} is not positive", id="AGB-107", key="--capital", remedy="such as --capital 10000")
+    return units
 
 
 def _screens(settings: Settings, options: dict[str, Any], state_dir: Path) -> Screens:
@@ -170,7 +182,7 @@ def _only_demo(settings: Settings) -> None:
     if settings.mode != "demo":
         raise ConfigError(
             f"mode {settings.mode} needs live Polymarket feeds, which this version does not have yet",
-            id="AGB-124",
+            id="AGB-111",
             path=str(settings.path or ""),
             key="mode",
             remedy="mode: demo, or agbot run --replay FILE",
