@@ -107,24 +107,18 @@ def _screens(settings: Settings, options: dict[str, Any], state_dir: Path) -> Sc
     )
 
 
-def _state_dir(settings: Settings, profile: str) -> Path:
-    from agbot.control import state_dir  # noqa: PLC0415
-    from agbot.run.session import prepare_state_dir  # noqa: PLC0415
-
-    return prepare_state_dir(state_dir(profile, settings.state_dir))
-
-
 def _replay(settings: Settings, options: dict[str, Any]) -> None:
     import trio  # noqa: PLC0415
 
     from agbot import log  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.replay import ReplayPlan, ReplayRun  # noqa: PLC0415
+    from agbot.run.session import prepare_state_dir  # noqa: PLC0415
     from agbot.run.tally import by_token, pairs, table  # noqa: PLC0415
     from agbot.store.importers import open_recording  # noqa: PLC0415
 
     recording = open_recording(options["recording"], _terms(options))
-    directory = _state_dir(settings, "replay")
+    directory = prepare_state_dir("replay", settings.state_dir)
     screens = _screens(settings, options, directory)
     log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
     if not options["as_json"]:
@@ -155,10 +149,11 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from agbot import log  # noqa: PLC0415
     from agbot.run.demo import demo_plan, trade  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
+    from agbot.run.session import prepare_state_dir  # noqa: PLC0415
     from agbot.run.tally import pairs  # noqa: PLC0415
 
     _only_demo(settings)
-    directory = _state_dir(settings, settings.profile)
+    directory = prepare_state_dir(settings.profile, settings.state_dir)
     screens = _screens(settings, options, directory)
     log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
     with exclusive(directory):
