@@ -252,6 +252,35 @@ def test_prices_and_times_have_bounds() -> None:
             exact_ms(text)
 
 
+KEYS = st.sampled_from([*_message("book", bids=0, asks=0, changes=0, price=0, size=0, side=0), "new_tick_size", "x"])
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["0.5", "BUY", "book", str(MS), ""])
+)
+JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=9))
+
+
+@given(st.dictionaries(KEYS, JSON, max_size=10), st.sampled_from([kind for m, _ in GOOD for kind in [m["event_type"]]]))
+def test_whatever_json_comes_nothing_is_raised_and_every_fact_is_exact(item: dict[str, Any], kind: str) -> None:
+    decoder = FrameDecoder()
+    events, faults = decoder.decode(json.dumps([item, {**item, "event_type": kind}, BOOK]))
+    assert events[-1] == BOOK_FACT
+    assert len(faults) == decoder.malformed
+    assert decoder.messages.total() + decoder.malformed + decoder.unknown.total() == 3
+    for event in events:
+        if isinstance(event, TradePrint):
+            assert isinstance(event.price, int)
+            assert 0 < event.price < SCALE
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60))
+def test_whatever_bytes_come_nothing_is_raised(raw: bytes | str) -> None:
+    FrameDecoder().decode(raw)
+
+
 CAPTURES = {
     "ws_market_book_msg": ([BookSnapshot, 2], {"book": 1}),
     "ws_book_snapshot": ([BookSnapshot, 3], {"book": 1}),
