@@ -49,6 +49,8 @@ class OrderBook:
 
     def retick(self, tick: int) -> bool:
         """Follow a tick change; returns whether the levels fit the new grid."""
+        if tick == self.grid.tick:
+            return True
         try:
             self.grid.regrid(tick)
         except ValueError:
