@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from agbot.core.backoff import Backoff
 from agbot.core.risk import Gate
 from agbot.core.rules import Exposure
 from agbot.core.view import Place
 from agbot.model.commands import PlaceOrder
-from agbot.model.ids import MarketId
+from agbot.model.ids import MarketId, StrategyId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
-from agbot.units import notional, on_tick
+from agbot.units import NS_PER_S, notional, on_tick
 
 if TYPE_CHECKING:
     from agbot.core.engine import Engine
@@ -26,6 +27,10 @@ IN_FLIGHT: Final = "InFlightLimit"
 VENUE_TERMS: Final = "VenueTerms"
 BUYING_POWER: Final = "BuyingPower"
 SHARES_HELD: Final = "SharesHeld"
+REJECTED_LATELY: Final = "RejectedLately"
+
+# A venue that says no is asked again after a pause, not at the next message.
+PAUSE = Backoff(first_s=1.0, longest_s=60.0)
 
 
 class Admission:
@@ -34,8 +39,19 @@ class Admission:
     def __init__(self, engine: Engine, gate: Gate) -> None:
         self._engine = engine
         self.gate = gate
+        self._rejections: dict[tuple[StrategyId, MarketId], tuple[int, int]] = {}
 
-    def violations(self, market_id: MarketId, place: Place) -> tuple[str, ...]:
+    def rejected(self, now_ns: int, strategy: StrategyId, market: MarketId) -> None:
+        """Note a venue's no: this strategy pauses in this market, longer with every no in a row."""
+        count = self._rejections.get((strategy, market), (0, 0))[0]
+        pause_ns = int(PAUSE.delay_s(count, 1.0) * NS_PER_S)
+        self._rejections[strategy, market] = (count + 1, now_ns + pause_ns)
+
+    def accepted(self, strategy: StrategyId, market: MarketId) -> None:
+        """Note a venue's yes: the next no begins with the shortest pause."""
+        self._rejections.pop((strategy, market), None)
+
+    def violations(self, now_ns: int, market_id: MarketId, strategy: StrategyId, place: Place) -> tuple[str, ...]:
         """Return the names of everything that forbids `place`, empty when it may be sent."""
         engine = self._engine
         if self.gate.kill_reason:
@@ -45,6 +61,8 @@ class Admission:
         market = engine.markets.get(market_id)
         if market is None or place.token not in (market.yes, market.no):
             return (UNKNOWN_MARKET,)
+        if now_ns < self._rejections.get((strategy, market_id), (0, 0))[1]:
+            return (REJECTED_LATELY,)
         return (*self._state(market), *self._terms(market, place), *self.gate.check(self.exposure(market, place)))
 
     def cash_free(self) -> int:

@@ -183,10 +183,14 @@ class Engine:
             return
         if record is None:
             return
-        self._out.changed[record.command.client_order_id] = record
-        self._touch(record.command.market)
-        if isinstance(event, OrderFilled):
-            command = record.command
+        command = record.command
+        self._out.changed[command.client_order_id] = record
+        self._touch(command.market)
+        if isinstance(event, OrderRejected) and command.strategy != OPERATOR:
+            self.admission.rejected(now_ns, command.strategy, command.market)
+        elif isinstance(event, OrderAccepted):
+            self.admission.accepted(command.strategy, command.market)
+        elif isinstance(event, OrderFilled):
             self.portfolio.fill(
                 self.markets[command.market],
                 command.token,
@@ -278,7 +282,7 @@ class Engine:
     def _admit(
         self, now_ns: int, market: MarketId, strategy: StrategyId, place: Place, *, request_id: str = ""
     ) -> None:
-        violated = self.admission.violations(market, place)
+        violated = self.admission.violations(now_ns, market, strategy, place)
         if violated and not request_id and self._repeats(strategy, place, violated):
             return
         self._orders_opened += 1

@@ -41,6 +41,7 @@ from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
 from agbot.telemetry.registry import Registry
 from agbot.units import ms, usd_text
+from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import Feed
 
 RUNS: Final = "runs"
@@ -116,7 +117,7 @@ class Session:
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
-        self.venue = paper_venue(settings, plan.markets, capital, positions)
+        self.venue = PaperVenue(paper_matcher(settings, plan.markets, capital, positions), now_ns)
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
         self._started_ns = started
 
@@ -137,7 +138,9 @@ class Session:
         )
         clock = Clock(self.inbox, self.closed, now_ns, lambda: self.publisher.second(now_ns()))
         clock.look()
-        self.inbox.send_urgent(*(MarketListed(m, now_ns()) for m in self.plan.markets))
+        listed = [MarketListed(m, now_ns()) for m in self.plan.markets]
+        self.venue.on_market(listed)
+        self.inbox.send_urgent(*listed)
         return Parts(
             store=shell.run,
             beside=self.plan.beside,
