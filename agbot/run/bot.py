@@ -78,6 +78,7 @@ class Parts:
     beside: Sequence[Service]
     push: Service
     end_push: Callable[[], None]
+    on_end: Callable[[str], None]
     engine: Service
     venue_link: Service
     venue: VenueAdapter

@@ -146,6 +146,7 @@ class Session:
             beside=self.plan.beside,
             push=self.plan.push(self.registry, self.run_event()),
             end_push=self.registry.close,
+            on_end=self._end,
             engine=engine.run,
             venue_link=self.venue.run,
             venue=self.venue,
@@ -169,6 +170,10 @@ class Session:
             "decision_digest": self.recorder.digest.hex(),
             "journal": str(self.journal.path),
         }
+
+    def _end(self, reason: str) -> None:
+        self.recorder.end(now_ns(), reason)
+        self.registry.event("run", **self.run_event(), ended=True, exit_code=0, reason=reason)
 
     def closed(self) -> str:
         """Return why nothing may leave, empty when orders may."""

@@ -72,6 +72,7 @@ class World:
             beside=[self.service("monitor")],
             push=self.service("push"),
             end_push=lambda: self.story.append("push asked"),
+            on_end=lambda reason: self.story.append(f"end: {reason}"),
             engine=self.service("engine", self.engine_body),
             venue_link=self.service("venue"),
             venue=self,
