@@ -58,20 +58,21 @@ def best_ns(cases: Mapping[str, Case], effort: Effort) -> dict[str, float]:
 
 def at_most(name: str, limit: float, ns: Mapping[str, float], ours: str, peer: str) -> Row:
     """Promise: `ours` takes at most `limit` times as long as `peer`."""
-    ratio = ns[ours] / ns[peer]
-    return Row(name, f"<= {limit:g} x {peer}", round(ratio, 3), ratio <= limit, _ns(ns[ours]), peer, _ns(ns[peer]))
+    ratio = round(ns[ours] / ns[peer], 3)
+    return Row(name, f"<= {limit:g} x {peer}", ratio, ratio <= limit, _ns(ns[ours]), peer, _ns(ns[peer]))
 
 
 def faster(name: str, factor: float, ns: Mapping[str, float], ours: str, peer: str) -> Row:
     """Promise: `ours` is at least `factor` times as fast as `peer`."""
-    ratio = ns[peer] / ns[ours]
+    ratio = round(ns[peer] / ns[ours], 1)
     goal = f">= {factor:g} x faster than {peer}"
-    return Row(name, goal, round(ratio, 1), ratio >= factor, _ns(ns[ours]), peer, _ns(ns[peer]))
+    return Row(name, goal, ratio, ratio >= factor, _ns(ns[ours]), peer, _ns(ns[peer]))
 
 
 def within(name: str, limit_ns: float, ns: Mapping[str, float], ours: str) -> Row:
     """Promise: `ours` takes at most `limit_ns` nanoseconds."""
-    return Row(name, f"<= {limit_ns:g} ns", _ns(ns[ours]), ns[ours] <= limit_ns, _ns(ns[ours]))
+    measured = _ns(ns[ours])
+    return Row(name, f"<= {limit_ns:g} ns", measured, measured <= limit_ns, measured)
 
 
 def not_installed(name: str, goal: str, peer: str) -> Row:
