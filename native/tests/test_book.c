@@ -194,6 +194,9 @@ static void test_prices_of_a_known_book(void) {
     CHECK(ag_book_imbalance(book, 1, &v) == 1 && v == 0.5);
     CHECK(ag_book_imbalance(book, SIZE_MAX, &v) == 1 && v == 0.6);
     CHECK(ag_book_imbalance(book, 0, &v) == 0);
+    ag_level_t out[2] = {{-1, -1}, {-1, -1}};
+    CHECK(ag_book_top(book, AG_ASK, 1, out) == 1 && out[0].price == 500000 && out[0].size == 10 && out[1].price == -1);
+    CHECK(ag_book_top(book, AG_ASK, 0, out) == 0);
     CHECK(ag_book_vwap(book, AG_ASK, 5, &v) == 5 && v == 500000.0);
     CHECK(ag_book_vwap(book, AG_ASK, 20, &v) == 20 && v == 510000.0);
     CHECK(ag_book_vwap(book, AG_ASK, INT64_MAX, &v) == 20 && v == 510000.0);

@@ -159,6 +159,12 @@ def test_buffers_must_be_contiguous(book):
         book.apply(np.asfortranarray(np.ones((4, 3), np.int64)))
 
 
+def test_buffers_must_be_aligned(book):
+    unaligned = np.frombuffer(bytes(25), np.uint8)[1:].view(np.int64).reshape(1, 3)
+    with pytest.raises(TypeError, match="aligned"):
+        book.apply(unaligned)
+
+
 def test_all_kinds_of_rows_mean_the_same():
     rows = [(BID, 10_000 * i, i) for i in range(1, 99)]
     kinds = [rows, tuple(rows), [list(row) for row in rows], iter(rows), np.array(rows, np.int64)]

@@ -47,10 +47,10 @@ def measure(cycle):
 
 SERIES = """
 def cycle():
-    s = TimeSeries(100, stats=True, ewma_alpha=0.5)
+    s = TimeSeries(1000, stats=True, ewma_alpha=0.5)
     s.append(1, 2.0)
     s.append_batch(times, values)
-    view = s.view(10)
+    view = [s.view(n) for n in range(5)][-1]  # offsets beyond 256: such ints are objects that can be forgotten
     s.last(5), s.range(0, 20), s.mean, s.min, s.max, s.ewma, repr(s)
     del s
     view[0].sum()
@@ -72,7 +72,7 @@ def cycle():
 BOOK = """
 def cycle():
     b = Book(1_000)
-    b.apply(rows)
+    b.apply([list(row) for row in rows])
     b.apply(buffer)
     b.snapshot(buffer[:, 1:].copy(), [(990_000, 5)])
     b.regrid(100)
@@ -88,7 +88,8 @@ def cycle():
     refused(b.update, 0, 2**70, 1)
     refused(b.apply, rows + [(0, 5, 1)])
     refused(b.apply, buffer[:, :2].copy())
-    refused(b.apply, [(0, 10_000, 1.5)] * 60)
+    refused(b.apply, [[0, 10_000, 1.5] for _ in range(60)])
+    refused(b.apply, [[0, 10_000]])
     refused(b.snapshot, [(10_000, 1)] * 60, [(5, 5)])
     refused(b.snapshot, [(10_000, 1)] * 60, 7)
     refused(b.regrid, 7)

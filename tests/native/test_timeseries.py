@@ -96,6 +96,17 @@ def test_bad_batch_appends_nothing(series, times, values, error):
     assert [column.tolist() for column in series.view(1)] == [[105], [5.0]]
 
 
+@pytest.mark.parametrize("values", [array.array("d", [1.0]), array.array("d"), array.array("q", [1])])
+def test_a_batch_lets_go_of_its_buffers(series, values):
+    times = array.array("q", [1])
+    try:
+        series.append_batch(times, values)
+    except (TypeError, ValueError):
+        assert len(values) == 0 or values.typecode == "q"
+    times.append(2)  # BufferError while something still holds the buffer
+    values.append(1)
+
+
 def test_batch_takes_any_buffer_of_the_right_numbers(series):
     series.append_batch(memoryview(array.array("l", [1])), memoryview(bytearray(8)).cast("d"))
     series.append_batch(np.array([2]), np.array([2.5]))

@@ -1,0 +1,1 @@
+"""Measured promises: `python -m benchmarks` prints them beside their peers as one JSON table."""
