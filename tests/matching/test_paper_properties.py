@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import attrs
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.matching.checks import Terms
@@ -231,6 +231,7 @@ class Audit:
             assert filled in (0, order.size), "FOK is all or nothing"
 
 
+@settings(deadline=None)
 @given(runs, terms)
 def test_every_promise_holds_on_random_runs(steps: list[Step], conditions: Terms) -> None:
     audit = Audit(PaperMatcher(CASH, positions=HELD, terms=conditions))
@@ -238,6 +239,7 @@ def test_every_promise_holds_on_random_runs(steps: list[Step], conditions: Terms
     audit.check_end()
 
 
+@settings(deadline=None)
 @given(runs, terms)
 def test_the_same_inputs_give_the_same_outputs(steps: list[Step], conditions: Terms) -> None:
     first, second = (Audit(PaperMatcher(CASH, positions=HELD, terms=conditions)) for _ in range(2))
@@ -247,6 +249,7 @@ def test_the_same_inputs_give_the_same_outputs(steps: list[Step], conditions: Te
     assert (first.matcher.cash, first.matcher.positions) == (second.matcher.cash, second.matcher.positions)
 
 
+@settings(deadline=None)
 @given(level_lists, level_lists, st.lists(orders(), max_size=15))
 def test_a_still_book_gives_no_more_than_it_shows(
     bids: tuple[tuple[int, int], ...], asks: tuple[tuple[int, int], ...], wishes: list[PlaceOrder]
@@ -268,6 +271,7 @@ def test_a_still_book_gives_no_more_than_it_shows(
         assert size <= shown[side].get(price, 0)
 
 
+@settings(deadline=None)
 @given(runs, st.sampled_from([MARKET.yes, MARKET.no]))
 def test_resolution_leaves_cash_only(steps: list[Step], winner: TokenId) -> None:
     matcher = PaperMatcher(CASH, positions=HELD)
