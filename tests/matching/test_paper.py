@@ -429,6 +429,11 @@ def test_a_clock_that_steps_back_does_not_turn_time_around(bench: Any) -> None:
     assert out.ts_ns == 1_000
 
 
+def test_latency_counts_from_the_latest_time_seen(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(order_latency_ns=50)
+    assert bench.matcher.submit(bench.now - 500, place("a")) == bench.now + 50
+
+
 @pytest.mark.parametrize("field", ["order_latency_ns", "feed_latency_ns", "gtd_min_ns", "gtd_early_ns"])
 def test_no_time_is_negative(field: str) -> None:
     with pytest.raises(ValueError, match=field):

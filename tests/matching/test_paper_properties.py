@@ -36,6 +36,12 @@ from agbot.units import NS_PER_S, SCALE, complement, notional
 
 MARKET = make_market(fee_rate=70_000, min_size=1)
 CASH = 500 * SCALE
+START = BookSnapshot(
+    MARKET.yes,
+    ((490_000, 40 * SCALE), (480_000, 100_123_457)),
+    ((510_000, 40 * SCALE), (520_000, 99_999_999)),
+    0,
+)
 HELD = {MARKET.yes: 300 * SCALE, MARKET.no: 100 * SCALE}
 
 Action: TypeAlias = MarketData | PlaceOrder | int | None
@@ -135,6 +141,7 @@ class Audit:
     def run(self, steps: Sequence[Step]) -> None:
         now = 0
         self.matcher.on_market(now, MarketListed(MARKET, 0))
+        self.matcher.on_market(now, START)
         for gap, action in steps:
             now += gap
             self._do(now, action)
@@ -231,7 +238,7 @@ class Audit:
             assert filled in (0, order.size), "FOK is all or nothing"
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(runs, terms)
 def test_every_promise_holds_on_random_runs(steps: list[Step], conditions: Terms) -> None:
     audit = Audit(PaperMatcher(CASH, positions=HELD, terms=conditions))
@@ -288,17 +295,15 @@ def test_resolution_leaves_cash_only(steps: list[Step], winner: TokenId) -> None
 def test_the_runs_reach_fills_of_every_kind() -> None:
     """The random runs above would prove nothing if they never traded; this one run trades all ways."""
     audit = Audit(PaperMatcher(CASH, positions=HELD))
-    book = BookSnapshot(MARKET.yes, ((480_000, 50 * SCALE),), ((520_000, 50 * SCALE),), 0)
 
     def wish(**fields: object) -> PlaceOrder:
         return msgspec.structs.replace(place(), **fields)
 
     audit.run(
         [
-            (0, book),
-            (1, wish(price=520_000)),
-            (1, wish(price=520_000, token=MARKET.no)),
-            (1, wish(price=480_000, token=MARKET.no, side=Side.SELL)),
+            (1, wish(price=510_000)),
+            (1, wish(price=510_000, token=MARKET.no)),
+            (1, wish(price=490_000, token=MARKET.no, side=Side.SELL)),
             (1, wish(price=500_000, size=20 * SCALE)),
             (1, BookDelta(MARKET.yes, ((ASK, 500_000, 20 * SCALE),), 0)),
         ]
