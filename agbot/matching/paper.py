@@ -267,7 +267,8 @@ class PaperMatcher:
 
     def _cancel(self, command: CancelOrder, now_ns: int) -> None:
         ticket = self._register.get(command.client_order_id)
-        if ticket is None:
+        # A cancel sent before its order arrives before it: the venue has not seen the order yet.
+        if ticket is None or ticket.state is OrderState.PENDING_NEW:
             self._emit(CancelRejected(command.client_order_id, "order not found", now_ns))
         elif ticket.state.terminal:
             self._emit(CancelRejected(ticket.id, f"order is already {ticket.state}", now_ns))

@@ -402,6 +402,14 @@ def test_a_cancel_can_come_too_late(make_bench: Callable[..., Any]) -> None:
     assert kinds(bench.matcher.advance(bench.now + 99)) == ["OrderFilled", "CancelRejected"]
 
 
+def test_a_cancel_sent_before_its_order_does_not_find_it(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(order_latency_ns=50)
+    bench.cancel("o1")
+    bench.do(place())
+    assert kinds(bench.matcher.advance(bench.now + 50)) == ["CancelRejected", "OrderAccepted"]
+    assert len(bench.matcher.open_orders()) == 1
+
+
 def test_one_instant_keeps_the_order_of_hand_over(bench: Any) -> None:
     for name in ("a", "b"):
         bench.matcher.submit(bench.now, place(name, price="0.52", size="100", time_in_force=FAK))
@@ -419,6 +427,11 @@ def test_a_clock_that_steps_back_does_not_turn_time_around(bench: Any) -> None:
     bench.now -= 500
     (out,) = bench.cancel("a")
     assert out.ts_ns == 1_000
+
+
+def test_latency_counts_from_the_latest_time_seen(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(order_latency_ns=50)
+    assert bench.matcher.submit(bench.now - 500, place("a")) == bench.now + 50
 
 
 @pytest.mark.parametrize("field", ["order_latency_ns", "feed_latency_ns", "gtd_min_ns", "gtd_early_ns"])

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import attrs
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.matching.checks import Terms
@@ -36,6 +36,12 @@ from agbot.units import NS_PER_S, SCALE, complement, notional
 
 MARKET = make_market(fee_rate=70_000, min_size=1)
 CASH = 500 * SCALE
+START = BookSnapshot(
+    MARKET.yes,
+    ((490_000, 40 * SCALE), (480_000, 100_123_457)),
+    ((510_000, 40 * SCALE), (520_000, 99_999_999)),
+    0,
+)
 HELD = {MARKET.yes: 300 * SCALE, MARKET.no: 100 * SCALE}
 
 Action: TypeAlias = MarketData | PlaceOrder | int | None
@@ -135,6 +141,7 @@ class Audit:
     def run(self, steps: Sequence[Step]) -> None:
         now = 0
         self.matcher.on_market(now, MarketListed(MARKET, 0))
+        self.matcher.on_market(now, START)
         for gap, action in steps:
             now += gap
             self._do(now, action)
@@ -231,6 +238,7 @@ class Audit:
             assert filled in (0, order.size), "FOK is all or nothing"
 
 
+@settings(deadline=None, max_examples=300)
 @given(runs, terms)
 def test_every_promise_holds_on_random_runs(steps: list[Step], conditions: Terms) -> None:
     audit = Audit(PaperMatcher(CASH, positions=HELD, terms=conditions))
@@ -238,6 +246,7 @@ def test_every_promise_holds_on_random_runs(steps: list[Step], conditions: Terms
     audit.check_end()
 
 
+@settings(deadline=None)
 @given(runs, terms)
 def test_the_same_inputs_give_the_same_outputs(steps: list[Step], conditions: Terms) -> None:
     first, second = (Audit(PaperMatcher(CASH, positions=HELD, terms=conditions)) for _ in range(2))
@@ -247,6 +256,7 @@ def test_the_same_inputs_give_the_same_outputs(steps: list[Step], conditions: Te
     assert (first.matcher.cash, first.matcher.positions) == (second.matcher.cash, second.matcher.positions)
 
 
+@settings(deadline=None)
 @given(level_lists, level_lists, st.lists(orders(), max_size=15))
 def test_a_still_book_gives_no_more_than_it_shows(
     bids: tuple[tuple[int, int], ...], asks: tuple[tuple[int, int], ...], wishes: list[PlaceOrder]
@@ -268,6 +278,7 @@ def test_a_still_book_gives_no_more_than_it_shows(
         assert size <= shown[side].get(price, 0)
 
 
+@settings(deadline=None)
 @given(runs, st.sampled_from([MARKET.yes, MARKET.no]))
 def test_resolution_leaves_cash_only(steps: list[Step], winner: TokenId) -> None:
     matcher = PaperMatcher(CASH, positions=HELD)
@@ -284,17 +295,15 @@ def test_resolution_leaves_cash_only(steps: list[Step], winner: TokenId) -> None
 def test_the_runs_reach_fills_of_every_kind() -> None:
     """The random runs above would prove nothing if they never traded; this one run trades all ways."""
     audit = Audit(PaperMatcher(CASH, positions=HELD))
-    book = BookSnapshot(MARKET.yes, ((480_000, 50 * SCALE),), ((520_000, 50 * SCALE),), 0)
 
     def wish(**fields: object) -> PlaceOrder:
         return msgspec.structs.replace(place(), **fields)
 
     audit.run(
         [
-            (0, book),
-            (1, wish(price=520_000)),
-            (1, wish(price=520_000, token=MARKET.no)),
-            (1, wish(price=480_000, token=MARKET.no, side=Side.SELL)),
+            (1, wish(price=510_000)),
+            (1, wish(price=510_000, token=MARKET.no)),
+            (1, wish(price=490_000, token=MARKET.no, side=Side.SELL)),
             (1, wish(price=500_000, size=20 * SCALE)),
             (1, BookDelta(MARKET.yes, ((ASK, 500_000, 20 * SCALE),), 0)),
         ]
