@@ -21,11 +21,11 @@ def bot_options(function: F) -> F:
     )
 
 
-def state_path(profile: str, explicit: Path | None) -> Path:
-    """Return the state directory the options name; it need not exist."""
+def state_path(profile: str, explicit: Path | None, *, create: bool = False) -> Path:
+    """Return the state directory the options name; it need not exist unless `create`."""
     from agbot.control import state_dir  # noqa: PLC0415
 
-    return state_dir(profile, explicit)
+    return state_dir(profile, explicit, create=create)
 
 
 def control(profile: str, explicit: Path | None, request: Mapping[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import click
 
 from agbot.cli.common import bot_options, control, state_path
-from agbot.errors import AgbotError, NotRunningError, TimedOutError
+from agbot.control import KillReceipt, kill
+from agbot.errors import NotRunningError
 from agbot.latch import LATCH_NAME, Latch
 
 
@@ -36,26 +38,29 @@ def on(profile: str, state_dir: Path | None, reason: str, by: str, as_json: bool
     orders are left, 5 when the bot did not answer: the gate is closed all the same.
     """
     began = time.perf_counter()
-    directory = state_path(profile, state_dir)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    Latch(directory / LATCH_NAME).close(reason, by, time.time_ns())
-    receipt: dict[str, Any] = {"on": True, "gate_closed_ms": round((time.perf_counter() - began) * 1000, 3)}
-    code = 0
-    try:
-        asked = {"op": "killswitch", "on": True, "reason": reason, "by": by}
-        answer = control(profile, state_dir, asked, timeout_s=10.0)
-        receipt.update({k: v for k, v in answer.items() if k not in ("ok", "gate_closed_ms")})
-        code = 0 if answer["verified"] else 1
-    except NotRunningError:
-        receipt.update(
-            bot="not running", orders_left=0, note="no bot runs on this state directory: no paper order rests"
-        )
-    except (TimedOutError, AgbotError) as e:
-        receipt.update(bot="did not answer", orders_left=None, note=f"could not verify: {e}")
-        code = 5 if isinstance(e, TimedOutError) else 1
-    receipt["total_ms"] = round((time.perf_counter() - began) * 1000, 1)
-    click.echo(json.dumps(receipt) if as_json else _text(receipt, reason))
-    raise SystemExit(code)
+    receipt = kill(
+        state_path(profile, state_dir, create=True), reason=reason, by=by, at_ns=time.time_ns(), timeout_s=10.0
+    )
+    total_ms = round((time.perf_counter() - began) * 1000, 1)
+    reply = receipt.reply or {}
+    plain = {
+        "on": True,
+        "latched": receipt.latched,
+        "gate_closed_ms": reply.get("gate_closed_ms"),
+        "orders_cancelled": reply.get("orders_cancelled"),
+        "orders_left": reply.get("orders_left"),
+        "verified": bool(reply.get("verified")),
+        "not_verified_because": receipt.doubt,
+        "total_ms": total_ms,
+    }
+    click.echo(json.dumps(plain) if as_json else _text(plain, reason))
+    sys.exit(_exit_code(receipt))
+
+
+def _exit_code(receipt: KillReceipt) -> int:
+    if receipt.reply is not None:
+        return 0 if receipt.reply.get("verified") and receipt.latched else 1
+    return 0 if "AGB-501" in receipt.doubt else 5
 
 
 @command.command(name="off")
@@ -68,8 +73,7 @@ def off(profile: str, state_dir: Path | None, by: str, reason: str) -> None:
         control(profile, state_dir, {"op": "killswitch", "on": False, "reason": reason, "by": by})
         click.echo(f"kill switch off by {by}: the running bot trades again")
     except NotRunningError:
-        directory = state_path(profile, state_dir)
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = state_path(profile, state_dir, create=True)
         Latch(directory / LATCH_NAME).open(by, reason, time.time_ns())
         click.echo(f"kill switch off by {by}: the next bot will trade")
 
@@ -89,15 +93,16 @@ def status(profile: str, state_dir: Path | None, as_json: bool) -> None:
         click.echo(f"on: {state.reason} (by {state.by})" if state.on else "off")
 
 
-def _text(receipt: dict[str, Any], reason: str) -> str:
-    left = receipt.get("orders_left")
+def _text(plain: dict[str, Any], reason: str) -> str:
+    left = plain["orders_left"]
     lines = {
         "kill switch": f"ON ({reason})",
-        "gate closed": f"{receipt['gate_closed_ms']} ms after the command",
-        "orders cancelled": receipt.get("orders_cancelled", "-"),
-        "orders left": "unknown" if left is None else f"{left}" + (" (venue asked)" if receipt.get("verified") else ""),
-        "total": f"{receipt['total_ms']} ms",
+        "latch": "closed on disk" if plain["latched"] else "NOT WRITTEN",
+        "gate closed": "-" if plain["gate_closed_ms"] is None else f"{plain['gate_closed_ms']} ms after the bot heard",
+        "orders cancelled": "-" if plain["orders_cancelled"] is None else plain["orders_cancelled"],
+        "orders left": "not known" if left is None else f"{left} (the venue was asked)",
+        "total": f"{plain['total_ms']} ms",
     }
-    if "note" in receipt:
-        lines["note"] = receipt["note"]
+    if plain["not_verified_because"]:
+        lines["not verified"] = plain["not_verified_because"]
     return "\n".join(f"{name:<18}{value}" for name, value in lines.items())

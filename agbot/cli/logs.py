@@ -22,7 +22,7 @@ def command(profile: str, state_dir: Path | None, follow: bool, lines: int) -> N
     """Show the bot's log: one JSON object a line."""
     path = state_path(profile, state_dir) / LOG_NAME
     if not path.is_file():
-        raise NotFoundError(f"no log at {path}", id="AGB-512", remedy="agbot run writes one; or name its --state-dir")
+        raise NotFoundError(f"no log at {path}", id="AGB-527", remedy="agbot run writes one; or name its --state-dir")
     try:
         _print(path, follow, lines)
     except KeyboardInterrupt:

@@ -22,10 +22,7 @@ def _order(side: str) -> click.Command:
     @click.option("--market-order", is_flag=True, help="Take now: PRICE is the worst accepted" + _budget(side))
     @click.option("--post-only", is_flag=True, help="Refuse rather than take.")
     @click.option("--json", "as_json", is_flag=True)
-    def command(
-        market: str, outcome: str, size: str, price: str, profile: str, state_dir: Path | None, tif: str,
-        market_order: bool, post_only: bool, as_json: bool,
-    ) -> None:  # fmt: skip
+    def command(*, profile: str, state_dir: Path | None, market_order: bool, as_json: bool, **order: Any) -> None:
         request = {
             "op": "order",
             **order,
@@ -37,7 +34,7 @@ def _order(side: str) -> click.Command:
 
     verb = side.lower()
     command.help = (
-        f"{verb.capitalize()} SIZE shares of MARKET's OUTCOME at PRICE (0-1 usd) through the running bot's risk gate.\n\n"
+        f"{verb.capitalize()} SIZE shares of MARKET's OUTCOME at PRICE (0-1 usd), through the running bot's gate.\n\n"
         f"Example: agbot {verb} will-it-rain yes 10 0.45\n\n"
         "Exit 1 when risk or the venue says no, 3 when no bot runs."
     )

@@ -60,20 +60,32 @@ def command(**options: Any) -> None:
 def _settings(options: dict[str, Any]) -> Settings:
     import attrs  # noqa: PLC0415
 
-    from agbot.config import Mode, Settings, load_settings, read_usd  # noqa: PLC0415
+    from agbot.config import Mode, Settings, load_settings  # noqa: PLC0415
 
     base = load_settings(options["config"]) if options["config"] else Settings(profile="demo")
     changes: dict[str, Any] = {}
     if options["mode"]:
         changes["mode"] = Mode(options["mode"])
     if options["capital"] is not None:
-        changes["capital_usd"] = read_usd(options["capital"], "--capital")
+        changes["capital_usd"] = _usd(options["capital"])
     for name in ("seed", "profile", "state_dir"):
         if options[name] is not None:
             changes[name] = options[name]
     if options["policies"]:
         changes["policy_file"] = options["policies"]
     return attrs.evolve(base, **changes)
+
+
+def _usd(text: str) -> int:
+    from agbot.units import to_units  # noqa: PLC0415
+
+    try:
+        units = to_units(text)
+    except ValueError as e:
+        raise ConfigError(str(e), id="AGB-107", key="--capital", remedy="usd as a plain number, such as 10000") from e
+    if units <= 0:
+        raise ConfigError(f"{text} is not positive", id="AGB-107", key="--capital", remedy="such as --capital 10000")
+    return units
 
 
 def _screens(settings: Settings, options: dict[str, Any], state_dir: Path) -> Screens:
@@ -95,24 +107,18 @@ def _screens(settings: Settings, options: dict[str, Any], state_dir: Path) -> Sc
     )
 
 
-def _state_dir(settings: Settings, profile: str) -> Path:
-    from agbot.control import state_dir  # noqa: PLC0415
-    from agbot.run.session import prepare_state_dir  # noqa: PLC0415
-
-    return prepare_state_dir(state_dir(profile, settings.state_dir))
-
-
 def _replay(settings: Settings, options: dict[str, Any]) -> None:
     import trio  # noqa: PLC0415
 
     from agbot import log  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.replay import ReplayPlan, ReplayRun  # noqa: PLC0415
+    from agbot.run.session import prepare_state_dir  # noqa: PLC0415
     from agbot.run.tally import by_token, pairs, table  # noqa: PLC0415
     from agbot.store.importers import open_recording  # noqa: PLC0415
 
     recording = open_recording(options["recording"], _terms(options))
-    directory = _state_dir(settings, "replay")
+    directory = prepare_state_dir("replay", settings.state_dir)
     screens = _screens(settings, options, directory)
     log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
     if not options["as_json"]:
@@ -143,10 +149,11 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from agbot import log  # noqa: PLC0415
     from agbot.run.demo import demo_plan, trade  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
+    from agbot.run.session import prepare_state_dir  # noqa: PLC0415
     from agbot.run.tally import pairs  # noqa: PLC0415
 
     _only_demo(settings)
-    directory = _state_dir(settings, settings.profile)
+    directory = prepare_state_dir(settings.profile, settings.state_dir)
     screens = _screens(settings, options, directory)
     log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
     with exclusive(directory):
@@ -170,7 +177,7 @@ def _only_demo(settings: Settings) -> None:
     if settings.mode != "demo":
         raise ConfigError(
             f"mode {settings.mode} needs live Polymarket feeds, which this version does not have yet",
-            id="AGB-124",
+            id="AGB-111",
             path=str(settings.path or ""),
             key="mode",
             remedy="mode: demo, or agbot run --replay FILE",

@@ -27,7 +27,7 @@ def command(profile: str, state_dir: Path | None, reason: str, timeout_s: float)
         if time.monotonic() > deadline:
             raise TimedOutError(
                 f"pid {pid} still runs after {timeout_s:g} s",
-                id="AGB-510",
+                id="AGB-526",
                 remedy="agbot logs; then kill it: no order is lost",
             )
         time.sleep(0.05)

@@ -118,13 +118,18 @@ class PaperMatcher:
         return min(times, default=None)
 
     def advance(self, now_ns: int) -> list[OrderEvidence]:
-        """Let everything happen that is due by `now_ns` and return the evidence that reaches us by then, in order."""
-        while self._heap and self._heap[0][0] <= now_ns:
+        """Let everything happen that is due by `now_ns` and return the evidence that reaches us by then, in order.
+
+        Time never runs backwards: a clock that steps back counts as one that stands still.
+        """
+        end_ns = max(now_ns, self._now)
+        while self._heap and self._heap[0][0] <= end_ns:
             at, _, action = heapq.heappop(self._heap)
             self._now = max(self._now, at)
             action(self._now)
+        self._now = end_ns
         evidence: list[OrderEvidence] = []
-        while self._outbox and self._outbox[0][0] <= now_ns:
+        while self._outbox and self._outbox[0][0] <= end_ns:
             evidence.append(self._outbox.popleft()[1])
         return evidence
 
@@ -166,7 +171,7 @@ class PaperMatcher:
         return tuple(self._register.pending())
 
     def _send(self, now_ns: int, action: Callable[[int], None]) -> int:
-        arrival = now_ns + self.terms.order_latency_ns
+        arrival = max(now_ns, self._now) + self.terms.order_latency_ns
         self._schedule(arrival, action)
         return arrival + self.terms.feed_latency_ns
 

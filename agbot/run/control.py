@@ -78,12 +78,12 @@ class ControlServer:
             if handler is None:
                 raise ConfigError(
                     f"unknown request {request.get('op')!r}",
-                    id="AGB-506",
+                    id="AGB-522",
                     remedy=f"known are {', '.join(self._handlers)}",
                 )
             return {"ok": True, **await handler(request)}
         except msgspec.DecodeError as e:
-            return refusal(ConfigError(f"not a JSON object: {e}", id="AGB-506", remedy="one object a line"))
+            return refusal(ConfigError(f"not a JSON object: {e}", id="AGB-522", remedy="one object a line"))
         except AgbotError as e:
             return refusal(e)
 

@@ -112,7 +112,7 @@ class LocalExecution:
         record = self._engine.oms.get(order_id)
         if record is None:
             raise NotFoundError(
-                f"no order {order_id}", id="AGB-505", remedy="agbot status --json lists the open orders"
+                f"no order {order_id}", id="AGB-521", remedy="agbot status --json lists the open orders"
             )
         return record
 

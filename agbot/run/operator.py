@@ -106,7 +106,7 @@ class Operator:
         reason, by = str(request.get("reason") or "").strip(), str(request.get("by") or "").strip()
         if not reason or not by:
             raise ConfigError(
-                "the kill switch wants a reason and a name", id="AGB-507", remedy="--by NAME --reason TEXT"
+                "the kill switch wants a reason and a name", id="AGB-523", remedy="--by NAME --reason TEXT"
             )
         if not request.get("on"):
             self._latch.open(by, reason, self._now_ns())
@@ -172,7 +172,7 @@ def order_from(request: Mapping[str, Any], markets: Any, order_id: ClientOrderId
     """Return the order a request describes.
 
     Raises:
-        NotFoundError: AGB-508, no such market. ConfigError: AGB-509, a field is missing or impossible.
+        NotFoundError: AGB-524, no such market. ConfigError: AGB-525, a field is missing or impossible.
     """
     market = _market(str(request.get("market", "")), markets)
     try:
@@ -191,9 +191,9 @@ def order_from(request: Mapping[str, Any], markets: Any, order_id: ClientOrderId
             expire_ns=int(request.get("expire_ns", 0)),
         )
     except KeyError as e:
-        raise ConfigError(f"the order lacks {e}", id="AGB-509", remedy="agbot buy --help") from e
+        raise ConfigError(f"the order lacks {e}", id="AGB-525", remedy="agbot buy --help") from e
     except (ValueError, InvalidOperation) as e:
-        raise ConfigError(f"impossible order: {e}", id="AGB-509", remedy="agbot buy --help") from e
+        raise ConfigError(f"impossible order: {e}", id="AGB-525", remedy="agbot buy --help") from e
 
 
 def _market(name: str, markets: Any) -> Market:
@@ -202,5 +202,5 @@ def _market(name: str, markets: Any) -> Market:
         if name in (market.id, market.slug):
             return market
     raise NotFoundError(
-        f"no market {name!r}", id="AGB-508", remedy=f"known are {', '.join(m.name for m in known) or 'none yet'}"
+        f"no market {name!r}", id="AGB-524", remedy=f"known are {', '.join(m.name for m in known) or 'none yet'}"
     )

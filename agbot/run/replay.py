@@ -200,7 +200,7 @@ class ReplayRun:
         reason, by = str(request.get("reason") or ""), str(request.get("by") or "")
         if not reason or not by:
             raise ConfigError(
-                "the kill switch wants a reason and a name", id="AGB-507", remedy="--by NAME --reason TEXT"
+                "the kill switch wants a reason and a name", id="AGB-523", remedy="--by NAME --reason TEXT"
             )
         before = sum(1 for _ in self.engine.oms.all_live())
         on = bool(request.get("on"))

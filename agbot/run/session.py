@@ -14,7 +14,7 @@ import trio
 
 from agbot import __version__
 from agbot.config import Settings
-from agbot.control import socket_path
+from agbot.control import socket_path, state_dir
 from agbot.core.portfolio import CarriedPosition
 from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch
@@ -68,20 +68,15 @@ class RunPlan:
     push: Callable[[Registry, dict[str, Any]], Service]
 
 
-def prepare_state_dir(path: Path) -> Path:
-    """Create (0700) and return the state directory; ConfigError AGB-122 when that cannot be."""
+def prepare_state_dir(profile: str, explicit: Path | None) -> Path:
+    """Create (0700) and return the state directory; ConfigError when that cannot be."""
+    path = state_dir(profile, explicit)
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / RUNS).mkdir(mode=0o700, exist_ok=True)
     except OSError as e:
         raise ConfigError(
-            f"cannot create the state directory: {e.strerror}",
-            id="AGB-122",
-            path=path,
-            remedy="choose another with --state-dir",
+            f"cannot write there: {e.strerror}", id="AGB-122", path=path, remedy="choose another with --state-dir"
         ) from e
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError("the state directory is not writable", id="AGB-122", path=path, remedy="use --state-dir")
     return path
 
 

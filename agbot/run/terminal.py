@@ -6,9 +6,11 @@ import os
 import sys
 import termios
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Final
 
 import trio
+
+from agbot.log import Log
 
 QUICK_S: Final = 10.0
 """A child that lived shorter than this failed quickly."""
@@ -23,18 +25,6 @@ CONFIGURATION: Final = 2
 _MODES_OFF: Final = (1000, 1002, 1003, 1006, 1015, 1016, 1004, 2004, 2048, 1049)
 # Then the keyboard protocol popped and colours reset.
 LEAVE: Final = b"".join(b"\x1b[?%dl" % mode for mode in _MODES_OFF) + b"\x1b[?25h\x1b[<u\x1b[0m\r"
-
-
-class Log(Protocol):
-    """What is needed of a logger; structlog's fit."""
-
-    def info(self, event: str, /, **fields: Any) -> Any:
-        """Log what is expected."""
-        ...
-
-    def warning(self, event: str, /, **fields: Any) -> Any:
-        """Log what is not."""
-        ...
 
 
 async def run_tui(argv: Sequence[str], *, log: Log) -> None:

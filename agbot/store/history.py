@@ -99,8 +99,8 @@ class _End(msgspec.Struct, array_like=True, tag="end"):
     messages: int
 
 
-_Any: TypeAlias = _Market | _Book | _Delta | _Trade | _Tick | _Resolved | _Up | _Down | _End
-_decoder: Final = msgspec.json.Decoder(_Any)
+_Fact: TypeAlias = _Market | _Book | _Delta | _Trade | _Tick | _Resolved | _Up | _Down
+_decoder: Final = msgspec.json.Decoder(_Fact | _End)
 _header_decoder: Final = msgspec.json.Decoder(_Header)
 _encoder: Final = msgspec.json.Encoder()
 
@@ -230,7 +230,7 @@ def _messages(lines: LineReader, log: ReadLog, *, sealed: bool) -> Iterator[Numb
         raise lines.truncated("the end line is missing")
 
 
-def _to_message(line: _Any) -> MarketData:  # noqa: PLR0911 - one return a kind
+def _to_message(line: _Fact) -> MarketData:  # noqa: PLR0911 - one return a kind
     match line:
         case _Book():
             return BookSnapshot(TokenId(line.token), line.bids, line.asks, line.ts_ns)
@@ -248,10 +248,9 @@ def _to_message(line: _Any) -> MarketData:  # noqa: PLR0911 - one return a kind
             return LinkUp(line.feed, line.ts_ns)
         case _Down():
             return LinkDown(line.feed, line.reason, line.ts_ns)
-    raise AssertionError(line)
 
 
-def _to_line(m: MarketData) -> _Any:  # noqa: PLR0911 - one return a kind
+def _to_line(m: MarketData) -> _Fact:  # noqa: PLR0911 - one return a kind
     match m:
         case BookSnapshot():
             return _Book(m.ts_ns, m.token, m.bids, m.asks)
@@ -278,7 +277,7 @@ def _replacing(path: Path, compress: bool) -> Iterator[BinaryIO]:
     try:
         with part.open("wb") as raw:
             if compress:
-                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as stream:
+                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as stream:
                     yield cast("BinaryIO", stream)
             else:
                 yield raw

@@ -170,10 +170,7 @@ def _settle_market(seen: Seen, sidecar: Terms, flags: Terms) -> tuple[Market, li
                 name = "id" if key == "condition_id" else key
                 values[name], origins[name] = value, origin
     _settle_tokens(seen, layers, values, origins)
-    try:
-        market = Market(**values)
-    except ValueError as e:
-        raise ConfigError(str(e), id="AGB-204", remedy=_SIDECAR_REMEDY) from e
+    market = Market(**values)
     return market, _printed(market, origins)
 
 

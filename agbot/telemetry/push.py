@@ -8,14 +8,12 @@ from typing import Final
 
 import structlog
 import trio
-from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
-from wsproto.utilities import ProtocolError
+from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from agbot.telemetry.protocol import Event, EventLine, encode
 from agbot.telemetry.registry import Registry
+from agbot.telemetry.websocket import LOST, open_websocket
 
-CONNECT_TIMEOUT_S: Final = 2.0
-DISCONNECT_TIMEOUT_S: Final = 1.0
 SEND_TIMEOUT_S: Final = 5.0
 """A monitor that takes nothing for this long is treated as gone."""
 LAST_FLUSH_S: Final = 1.0
@@ -24,15 +22,6 @@ FRAME_BYTES: Final = 64 * 1024
 """A frame is closed once it holds this much; one line more may be in it."""
 
 _log = structlog.get_logger("agbot.push")
-_LOST = (
-    ConnectionClosed,
-    HandshakeError,
-    OSError,
-    ProtocolError,
-    trio.BrokenResourceError,
-    trio.ClosedResourceError,
-    trio.TooSlowError,
-)
 
 
 async def push(
@@ -72,16 +61,19 @@ async def push(
 
 async def _connect_once(sender: _Sender, url: str) -> None:
     try:
-        async with open_websocket_url(
-            url, connect_timeout=CONNECT_TIMEOUT_S, disconnect_timeout=DISCONNECT_TIMEOUT_S
-        ) as ws:
+        async with open_websocket(url) as ws:
             sender.say("monitor connected", url)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_discard, ws, nursery.cancel_scope)
                 await sender.run(ws)
                 nursery.cancel_scope.cancel()
-    except* _LOST as lost:
-        sender.say("monitor away", url, why=repr(lost.exceptions[0]))
+    except* LOST as lost:
+        sender.say("monitor away", url, why=_first(lost))
+
+
+def _first(lost: BaseExceptionGroup[BaseException]) -> str:
+    first = lost.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else repr(first)
 
 
 async def _discard(ws: WebSocketConnection, session: trio.CancelScope) -> None:

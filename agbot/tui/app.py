@@ -92,8 +92,9 @@ class AgbotApp(App[None]):
         """Start to read and to draw."""
         self.theme = DARK
         self.theme_changed_signal.subscribe(self, lambda _: self.draw())
-        for gone in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(gone, self.exit)
+        if not self.is_headless:
+            for gone in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(gone, self.exit)
         self.query_one("#markets").focus()
         self.set_interval(TABLES_S, self.draw_tables)
         self.set_interval(CHARTS_S, self.draw_charts)

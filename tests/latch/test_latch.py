@@ -9,8 +9,10 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -135,12 +137,31 @@ def test_permission_denied_is_closed(latch: Latch, monkeypatch: pytest.MonkeyPat
     assert latch.gate().on
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root ignores file modes")
-def test_rights_taken_away_after_the_first_look_are_noticed(latch: Latch) -> None:
+@pytest.fixture
+def nobodys_dir() -> Iterator[Path]:
+    """A directory of an account that file modes bind; root, whom they do not, becomes nobody meanwhile."""
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as name:
+        if root:
+            os.chown(name, 65534, 65534)
+            os.seteuid(65534)
+        try:
+            yield Path(name)
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def test_rights_taken_away_after_the_first_look_are_noticed(nobodys_dir: Path) -> None:
+    latch = Latch(nobodys_dir / "latch")
     latch.open("b", "r", 1)
     assert not latch.gate().on
     latch.path.chmod(0)
     assert latch.gate().on
+    assert "Permission denied" in latch.gate().reason
+    nobodys_dir.chmod(0o500)
+    with pytest.raises(StoreError, match="Permission denied"):
+        latch.open("b", "r", 2)
 
 
 def test_gate_notices_every_change_and_reads_only_then(latch: Latch, monkeypatch: pytest.MonkeyPatch) -> None:

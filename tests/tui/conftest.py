@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from agbot.tui.app import AgbotApp
+
 T0 = 1_763_715_600_000
 MARKETS = ("will-it-rain-in-paris", "fed-cuts-in-december", "sd-lad-winner", "btc-over-120k", "best-picture-drama")
 Frame = dict[str, Any]
@@ -214,3 +216,31 @@ def until() -> Callable[..., Any]:
             pytest.fail(f"not within {within_s:g} s: {what}")
 
     return wait
+
+
+@pytest.fixture
+def run_app() -> Callable[..., None]:
+    """Return a function that runs an app headless in a terminal of `size` and takes `steps(pilot)` with it."""
+
+    def run(app: AgbotApp, steps: Callable[[Any], Any], size: tuple[int, int] = (120, 40)) -> None:
+        async def go() -> None:
+            async with app.run_test(size=size) as pilot:
+                await steps(pilot)
+
+        asyncio.run(go())
+
+    return run
+
+
+@pytest.fixture
+def text_of() -> Callable[[AgbotApp], str]:
+    """Return a function that gives what is on the screen, line by line."""
+
+    def read(app: AgbotApp) -> str:
+        width, height = app.size
+        lines = app.screen._compositor.render_strips()
+        assert len(lines) == height
+        assert all(line.cell_length == width for line in lines)
+        return "\n".join(line.text for line in lines)
+
+    return read

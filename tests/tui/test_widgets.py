@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from agbot.model.order import OrderState
 from agbot.tui.state import Dashboard
 from agbot.tui.widgets.chart import limits, short, thin
-from agbot.tui.widgets.figures import clock, plain, price, shares, usd
+from agbot.tui.widgets.figures import clock, plain, plain_price, price, shares, usd
 from agbot.tui.widgets.fills import FillsSheet
 from agbot.tui.widgets.markets import MarketsSheet
 from agbot.tui.widgets.orders import STATES, OrdersSheet
@@ -41,6 +41,11 @@ SHEETS = (MarketsSheet, OrdersSheet, FillsSheet, RiskSheet)
         (plain("20"), "20"),
         (plain("100.000"), "100"),
         (plain(""), ""),
+        (plain_price("0.5"), "0.50"),
+        (plain_price("0.520000"), "0.52"),
+        (plain_price("0.5255"), "0.5255"),
+        (plain_price("1"), "1"),
+        (plain_price(""), ""),
         (clock(1_763_715_661_000), "09:01:01"),
         (clock(0), ""),
         (clock(10**30), ""),

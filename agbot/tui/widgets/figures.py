@@ -31,6 +31,12 @@ def plain(number: str) -> str:
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
+def plain_price(number: str) -> str:
+    """Return decimal text with at least two decimals and no trailing zeros after them."""
+    whole, point, part = number.partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}" if point else number
+
+
 def clock(at_ms: int) -> str:
     """Return the time of day, UTC, blank when there is none."""
     try:

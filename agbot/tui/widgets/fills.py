@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from agbot.tui.state import Dashboard
-from agbot.tui.widgets.figures import clock, plain
+from agbot.tui.widgets.figures import clock, plain, plain_price
 from agbot.tui.widgets.orders import side_tone
 from agbot.tui.widgets.sheet import Cell, Column, Sheet
 
@@ -33,7 +33,7 @@ class FillsSheet(Sheet):
                 (clock(fill.at_ms), "dim"),
                 (dashboard.market_name(fill.market_id), ""),
                 (f"{fill.side} {fill.outcome}".strip(), side_tone(fill.side)),
-                (plain(fill.price), ""),
+                (plain_price(fill.price), ""),
                 (plain(fill.size), ""),
                 (plain(fill.fee_usd), "dim"),
                 (fill.liquidity.lower(), "dim"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from agbot.tui.state import Dashboard
-from agbot.tui.widgets.figures import clock, plain
+from agbot.tui.widgets.figures import clock, plain, plain_price
 from agbot.tui.widgets.sheet import Cell, Column, Sheet
 
 STATES: Final = {
@@ -47,7 +47,7 @@ class OrdersSheet(Sheet):
                 (clock(order.at_ms), "dim"),
                 (dashboard.market_name(order.market_id), "" if order.live else "dim"),
                 (f"{order.side} {order.outcome}".strip(), side_tone(order.side) if order.live else "dim"),
-                (plain(order.price), "" if order.live else "dim"),
+                (plain_price(order.price), "" if order.live else "dim"),
                 (f"{plain(order.filled) or '0'}/{plain(order.size)}", "" if order.live else "dim"),
                 STATES.get(order.state, (order.state.lower(), "warn")),
                 (order.why, "dim"),

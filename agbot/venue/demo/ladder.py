@@ -98,6 +98,8 @@ class Ladder:
             last = len(self.sides[side]) == 1
             size = self.sides[side][index]
             self._take(side, index, size // 2 // CENT_SHARE * CENT_SHARE if last else size, act)
+        if not act.changes:
+            self._resize(side, self._nearest(side)[0], 0, act.changes)
         return act
 
     def _take(self, side: int, index: int, size: int, act: Act) -> None:
@@ -122,14 +124,15 @@ class Ladder:
         act = Act([], [])
         side = self._rng.choice((BID, ASK))
         near = self._nearest(side)
-        if self._rng.random() < 0.2:
-            index = near[0]
-            most = self.sides[side][index] - (CENT_SHARE if len(near) == 1 else 0)
-            self._take(side, index, min(most, self._size(0)), act)
+        spare = self.sides[side][near[0]] - (CENT_SHARE if len(near) == 1 else 0)
+        if spare > 0 and self._rng.random() < 0.2:
+            self._take(side, near[0], min(spare, self._size(0)), act)
             return act
         depth = min(int(self._rng.expovariate(0.45)), len(near) - 1)
-        gone = depth > 0 and self._rng.random() < 0.15
-        self._set(side, near[depth], 0 if gone else self._other_size(side, near[depth], depth), act.changes)
+        if depth > 0 and self._rng.random() < 0.15:
+            self._set(side, near[depth], 0, act.changes)
+        else:
+            self._resize(side, near[depth], depth, act.changes)
         return act
 
     def _tended(self, act: Act) -> Act:
@@ -163,9 +166,9 @@ class Ladder:
     def _nearest(self, side: int) -> list[int]:
         return sorted(self.sides[side], reverse=side == BID)
 
-    def _other_size(self, side: int, index: int, depth: int) -> int:
+    def _resize(self, side: int, index: int, depth: int, changes: list[Change]) -> None:
         size = self._size(depth)
-        return size if size != self.sides[side][index] else size + CENT_SHARE
+        self._set(side, index, size if size != self.sides[side][index] else size + CENT_SHARE, changes)
 
     def _size(self, depth: int) -> int:
         """Return a size for the level `depth` places from the best: thin at the touch, lumpy, deep behind."""

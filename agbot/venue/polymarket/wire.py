@@ -34,6 +34,8 @@ UNKNOWN_NAMES: Final = 32
 
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _SIDES: Final = {"BUY": BID, "SELL": ASK, "buy": BID, "sell": ASK}
+_LONGEST: Final = 28
+"""Digits that `Decimal` multiplies without rounding."""
 _MS_MAX: Final = (2**63 - 1) // NS_PER_MS
 
 
@@ -48,7 +50,9 @@ def exact_units(text: str) -> int:
     if 0 < len(digits) <= 18 and len(part) <= 6 and digits.isdigit() and digits.isascii() and len(whole) <= 12:
         return int(digits) * _POWERS[6 - len(part)]
     if not text or _NUMBER.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is not a number")
+        raise ValueError(f"{text[:40]!r} is not a number")
+    if len(text) > _LONGEST:
+        raise ValueError(f"{text[:40]!r} is too long for a number")
     return to_units(text)
 
 

@@ -1,0 +1,225 @@
+"""The monitor process: routes, the tick, and who may listen where."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Final
+
+import httpx
+import msgspec
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+from agbot.errors import ConfigError
+from agbot.monitor.hub import Hub, Reader
+from agbot.monitor.origin import is_unspecified
+from agbot.monitor.prometheus import CONTENT_TYPE, exposition
+from agbot.monitor.server import Request, Response, Server, SocketRoute
+from agbot.telemetry.protocol import (
+    APP,
+    CLOSE_TRY_LATER,
+    DASHBOARD_PATH,
+    FRAME_BYTES_MAX,
+    INGEST_PATH,
+    PROTOCOL,
+    TICK_MS,
+    Health,
+    encode,
+)
+
+READERS_MAX: Final = 100
+"""Dashboard connections; one more is closed with 1013."""
+PROBE_S: Final = 2.0
+"""How long whoever holds our port may take to say who it is."""
+CDN: Final = "https://cdn.jsdelivr.net"
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_log = structlog.get_logger("agbot.monitor")
+
+
+async def serve(
+    host: str,
+    port: int,
+    *,
+    linger_s: float | None = None,
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+) -> bool:
+    """Serve the page, the sockets and health until cancelled. Reports the port it listens on.
+
+    Args:
+        linger_s: return this long after the last bot left, or after the start when none came; None stays.
+
+    Returns:
+        False at once when a monitor of this protocol listens there already, True when `linger_s` is over.
+
+    Raises:
+        ConfigError: the port belongs to somebody else, or the address cannot be listened on.
+    """
+    listeners = await _listen(host, port)
+    if listeners is None:
+        return False
+    hub = Hub()
+    server = Server(
+        partial(_answer, hub, _load_site()),
+        {
+            INGEST_PATH: SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX),
+            DASHBOARD_PATH: SocketRoute(partial(_dashboard, hub), 4096),
+        },
+        name=host,
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run, listeners)
+        task_status.started(listeners[0].socket.getsockname()[1])
+        await _tick(hub, now_ms, linger_s)
+        nursery.cancel_scope.cancel()
+    return True
+
+
+async def _tick(hub: Hub, now_ms: Callable[[], int], linger_s: float | None) -> None:
+    due = busy = trio.current_time()
+    while linger_s is None or trio.current_time() - busy < linger_s:
+        due = max(due + TICK_MS / 1000, trio.current_time())  # late once is late once: no burst of ticks behind it
+        await trio.sleep_until(due)
+        hub.tick(now_ms())
+        if hub.bots:
+            busy = trio.current_time()
+
+
+async def _ingest(hub: Hub, ws: WebSocketConnection, _: Request) -> None:
+    feed = hub.feed()
+    try:
+        while True:
+            feed.take(await ws.get_message())
+    except ConnectionClosed:
+        pass
+    finally:
+        feed.close()
+
+
+async def _dashboard(hub: Hub, ws: WebSocketConnection, request: Request) -> None:
+    if len(hub.readers) >= READERS_MAX:
+        await ws.aclose(CLOSE_TRY_LATER, "too many readers")
+        return
+    reader = hub.subscribe(plain="v=0" in request.query.split("&"))
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_closed, ws, nursery.cancel_scope)
+            with reader.scope:
+                await _send_frames(ws, reader)
+            nursery.cancel_scope.cancel()
+    finally:
+        hub.readers.discard(reader)
+
+
+async def _send_frames(ws: WebSocketConnection, reader: Reader) -> None:
+    with suppress(ConnectionClosed):
+        while not reader.dropped:
+            for frame in await reader.take():
+                await ws.send_message(frame)
+        await ws.aclose(CLOSE_TRY_LATER, "too slow")
+
+
+async def _until_closed(ws: WebSocketConnection, session: trio.CancelScope) -> None:
+    with suppress(ConnectionClosed):
+        while True:
+            await ws.get_message()  # a page has nothing to tell; reading keeps pings and the close alive
+    session.cancel()
+
+
+def _answer(hub: Hub, site: dict[str, Response], request: Request) -> Response:
+    match request.path:
+        case "/healthz" | "/health":
+            return Response(200, encode(hub.health()), "application/json")
+        case "/readyz" | "/ready":
+            return Response(200, b"ready\n") if hub.bots else Response(503, b"no bot is connected\n")
+        case "/prometheus":
+            return Response(200, exposition(m.entry() for m in hub.shown.metrics.values()), CONTENT_TYPE)
+        case path:
+            return site.get(path) or Response(404, b"not found\n")
+
+
+def _load_site() -> dict[str, Response]:
+    """Read every file that is served; what is not in this table does not exist, so no path can leave it."""
+    web = resources.files("agbot.monitor") / "web"
+    site: dict[str, Response] = {}
+    for prefix, folder in (("/static/", web), ("/static/vendor/", web / "vendor")):
+        if folder.is_dir():
+            site |= {prefix + file.name: _static(file) for file in folder.iterdir() if _type(file)}
+    vendored = "/static/vendor/uPlot.iife.min.js" in site and "/static/vendor/uPlot.min.css" in site
+    page = site.pop("/static/index.html")
+    if not vendored:
+        page = _with_cdn(page)
+    policy = _content_policy("" if vendored else f" {CDN}")
+    site["/"] = Response(200, page.body, page.content_type, [("Content-Security-Policy", policy)])
+    return site
+
+
+def _type(file: Traversable) -> str:
+    return _TYPES.get(file.name[file.name.rfind(".") :], "") if file.is_file() else ""
+
+
+def _static(file: Traversable) -> Response:
+    return Response(200, file.read_bytes(), _type(file))
+
+
+def _with_cdn(page: Response) -> Response:
+    return Response(200, page.body.replace(b'data-uplot="vendor"', b'data-uplot="cdn"'), page.content_type)
+
+
+def _content_policy(extra: str) -> str:
+    return (
+        f"default-src 'self'; script-src 'self'{extra}; style-src 'self'{extra}; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+async def _listen(host: str, port: int) -> list[trio.SocketListener] | None:
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as e:
+        if e.errno != errno.EADDRINUSE:
+            raise ConfigError(
+                f"cannot listen on {host} port {port}: {e}",
+                id="AGB-602",
+                key="--host/--port",
+                remedy="choose an address of this machine and a free port over 1023",
+            ) from e
+    found = await _who_listens(host, port)
+    if found is not None and found.app == APP and found.protocol == PROTOCOL:
+        return None
+    raise ConfigError(_taken(port, found), id="AGB-601", key="--port", remedy=_taken_remedy(port, found))
+
+
+def _taken(port: int, found: Health | None) -> str:
+    if found is None or found.app != APP:
+        return f"port {port} is in use by another program"
+    return f"port {port} is in use by an agbot monitor of protocol {found.protocol}, this is protocol {PROTOCOL}"
+
+
+def _taken_remedy(port: int, found: Health | None) -> str:
+    if found is None or found.app != APP:
+        return f"stop it (ss -ltnp 'sport = :{port}' names it) or choose another port with --port"
+    return f"stop the monitor of version {found.version} or choose another port with --port"
+
+
+async def _who_listens(host: str, port: int) -> Health | None:
+    place = "127.0.0.1" if is_unspecified(host) else f"[{host}]" if ":" in host else host
+    try:
+        with trio.fail_after(PROBE_S):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                answer = await client.get(f"http://{place}:{port}/healthz")
+                return msgspec.json.decode(answer.content, type=Health)
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, trio.TooSlowError):
+        return None

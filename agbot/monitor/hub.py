@@ -1,0 +1,229 @@
+"""Lines in from bots, one encoded frame a tick out to every reader; a slow reader is dropped, never waited for."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+import trio
+
+from agbot import __version__
+from agbot.monitor.state import Changes, RunState
+from agbot.telemetry.protocol import (
+    APP,
+    PROTOCOL,
+    Delta,
+    EventLine,
+    Health,
+    HistogramValue,
+    MalformedLineError,
+    MetricEntry,
+    PlainFrame,
+    decode_line,
+    encode,
+)
+
+RUNS_MAX: Final = 8
+"""Runs remembered; the oldest that has no bot goes first."""
+BACKLOG_TICKS_MAX: Final = 20
+"""Ticks (2 s) a reader may be behind."""
+BACKLOG_BYTES_MAX: Final = 4 << 20
+"""Bytes a reader may be behind, the frame on its way not counted."""
+DROP_GRACE_S: Final = 1.0
+"""A dropped reader may still take the frame on its way and its close code for this long."""
+COMPLAIN_EVERY: Final = 1000
+"""Of a connection's malformed lines the first is logged, then one in so many."""
+
+_log = structlog.get_logger("agbot.monitor")
+
+
+class Reader:
+    """One dashboard connection: frames wait here until its send task takes them."""
+
+    def __init__(self, *, plain: bool) -> None:
+        self.plain = plain
+        self.fresh = True
+        self.dropped = False
+        self.scope = trio.CancelScope()
+        """Wraps the send task; gets a deadline when the reader is dropped."""
+        self._ticks: deque[Sequence[str]] = deque()
+        self._bytes = 0
+        self._wake = trio.Event()
+
+    def offer(self, frames: Sequence[str]) -> bool:
+        """Add one tick's frames; False when the reader is too far behind and was dropped."""
+        self._ticks.append(frames)
+        self._bytes += sum(map(len, frames))
+        self._wake.set()
+        if len(self._ticks) <= BACKLOG_TICKS_MAX and (self._bytes <= BACKLOG_BYTES_MAX or len(self._ticks) == 1):
+            return True
+        self._ticks.clear()
+        self.dropped = True
+        self.scope.deadline = trio.current_time() + DROP_GRACE_S
+        return False
+
+    async def take(self) -> Sequence[str]:
+        """Return the next tick's frames, waiting for them; empty once the reader is dropped."""
+        while not self._ticks and not self.dropped:
+            self._wake = trio.Event()
+            await self._wake.wait()
+        if self.dropped:
+            return ()
+        frames = self._ticks.popleft()
+        self._bytes -= sum(map(len, frames))
+        return frames
+
+
+class Feed:
+    """One bot's connection. Lines go to the run its run line named; a sender without one has a nameless run."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._run: RunState | None = None
+        self._bad = 0
+
+    def take(self, frame: str | bytes) -> None:
+        """Apply every line of a frame; malformed ones are logged, counted and left out."""
+        text = frame.encode() if isinstance(frame, str) else frame
+        for line in text.split(b"\n"):  # not splitlines: U+2028 may stand inside a JSON string
+            if line and not line.isspace():
+                self._take_line(line)
+
+    def close(self) -> None:
+        """The connection is gone; what it said stays."""
+        if self._run is not None:
+            self._run.bots -= 1
+            self._run = None
+
+    def _take_line(self, text: bytes) -> None:
+        try:
+            line = decode_line(text)
+        except MalformedLineError as e:
+            self._complain(str(e), text)
+            return
+        if isinstance(line, EventLine):
+            if line.event_type == "run":
+                self._bind(str(line.event.get("run_id", "")))
+            self._bound().take_event(line)
+        elif not self._bound().take_metric(line):
+            self._complain("its type contradicts an earlier line, or there are too many series", text)
+
+    def _bound(self) -> RunState:
+        return self._run if self._run is not None else self._bind("")
+
+    def _bind(self, run_id: str) -> RunState:
+        if self._run is None or self._run.run_id != run_id:
+            self.close()
+            self._run = self._hub.run(run_id)
+            self._run.bots += 1
+        return self._run
+
+    def _complain(self, why: str, text: bytes) -> None:
+        self._hub.malformed += 1
+        if self._bad % COMPLAIN_EVERY == 0:
+            _log.warning(
+                "malformed line dropped", why=why, line=text[:200].decode(errors="replace"), so_far=self._bad + 1
+            )
+        self._bad += 1
+
+
+class Hub:
+    """All runs and all readers. `tick` is called every `TICK_MS`; everything else only records."""
+
+    def __init__(self) -> None:
+        self.malformed = 0
+        self.readers: set[Reader] = set()
+        self._runs: dict[str, RunState] = {}
+        self._shown = RunState("")
+        self._tick = 0
+
+    @property
+    def bots(self) -> int:
+        """Connections that have sent at least one good line."""
+        return sum(run.bots for run in self._runs.values())
+
+    @property
+    def shown(self) -> RunState:
+        """The run on stage: the youngest that has a bot, else the last one that had."""
+        return self._shown
+
+    def health(self) -> Health:
+        """Return the answer of `/healthz`."""
+        return Health(APP, __version__, PROTOCOL, self.bots, self.malformed)
+
+    def feed(self) -> Feed:
+        """Return the ear for a new bot connection."""
+        return Feed(self)
+
+    def subscribe(self, *, plain: bool = False) -> Reader:
+        """Add a reader; its first frame comes with the next tick."""
+        reader = Reader(plain=plain)
+        self.readers.add(reader)
+        return reader
+
+    def run(self, run_id: str) -> RunState:
+        """Return the run of this id, a new one when it is not known."""
+        if run_id not in self._runs:
+            idle = next((key for key, run in self._runs.items() if not run.bots), None)
+            if len(self._runs) >= RUNS_MAX and idle is not None:
+                del self._runs[idle]
+            self._runs[run_id] = RunState(run_id)
+        return self._runs[run_id]
+
+    def tick(self, at_ms: int) -> None:
+        """End a tick: encode what changed once, give it to every reader, drop those too far behind."""
+        self._tick += 1
+        before, self._shown = self._shown, self._youngest()
+        changes = Changes([], [], overflow=False)
+        for run in self._runs.values():
+            changed = run.turn(at_ms)
+            if run is self._shown:
+                changes = changed
+        anew = self._shown is not before or changes.overflow
+        frames = _Frames(self._shown, changes, self._tick, at_ms)
+        for reader in list(self.readers):
+            offered = frames.for_reader(plain=reader.plain, whole=reader.fresh or anew)
+            reader.fresh = False
+            if not reader.offer(offered):
+                self.readers.discard(reader)
+                _log.warning("slow reader dropped", readers=len(self.readers))
+
+    def _youngest(self) -> RunState:
+        return next((run for run in reversed(self._runs.values()) if run.bots), self._shown)
+
+
+class _Frames:
+    """The frames of one tick, each encoded at most once."""
+
+    def __init__(self, run: RunState, changes: Changes, tick: int, at_ms: int) -> None:
+        self._run = run
+        self._changes = changes
+        self._tick = tick
+        self._at_ms = at_ms
+        self._made: dict[tuple[bool, bool], Sequence[str]] = {}
+
+    def for_reader(self, *, plain: bool, whole: bool) -> Sequence[str]:
+        kind = (plain, whole)
+        if kind not in self._made:
+            self._made[kind] = self._plain(whole=whole) if plain else (self._frame(whole=whole),)
+        return self._made[kind]
+
+    def _frame(self, *, whole: bool) -> str:
+        if whole:
+            return encode(self._run.snapshot(self._tick, self._at_ms)).decode()
+        changes = self._changes
+        return encode(Delta(self._tick, self._at_ms, self._run.bots > 0, changes.metrics, changes.events)).decode()
+
+    def _plain(self, *, whole: bool) -> Sequence[str]:
+        entries = [m.entry() for m in self._run.metrics.values()] if whole else self._changes.metrics
+        return [encode(_plain_frame(entry)).decode() for entry in entries]
+
+
+def _plain_frame(entry: MetricEntry) -> PlainFrame:
+    name, labels, _, value, timestamp = entry
+    plain = value.last if isinstance(value, HistogramValue) else value
+    assert math.isfinite(plain)
+    return PlainFrame(timestamp, name, plain, labels)

@@ -1,0 +1,250 @@
+"""A small HTTP/1.1 and WebSocket server on h11 and trio-websocket: one port, each connection on its own.
+
+Whatever a client sends (junk, resets, bytes behind an upgrade), only its own connection ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+import attrs
+import h11
+import structlog
+import trio
+from trio_websocket import WebSocketConnection, wrap_server_stream
+
+from agbot.monitor.origin import host_is_ours, origin_is_ours
+from agbot.telemetry.protocol import CLOSE_GOING_AWAY
+from agbot.telemetry.websocket import LOST, RECEIVE_BYTES
+
+HEAD_BYTES_MAX: Final = 16 * 1024
+BODY_BYTES_MAX: Final = 64 * 1024
+CONNECTIONS_MAX: Final = 256
+"""More are closed at once, unanswered."""
+IDLE_S: Final = 15.0
+"""A request must be complete this long after the answer before it."""
+ANSWER_S: Final = 10.0
+"""A client must take an answer in this time."""
+HANDSHAKE_S: Final = 5.0
+CLOSE_S: Final = 1.0
+"""A WebSocket's peer has this long to answer our close."""
+SOCKET_BUFFER_BYTES: Final = 256 * 1024
+"""What the kernel may hold for a reader that does not read; the hub counts the rest."""
+
+_log = structlog.get_logger("agbot.monitor")
+_LOST = (*LOST, h11.ProtocolError)
+
+
+@attrs.frozen
+class Request:
+    """A complete request. Header names are lower case; of repeated headers the last one counts."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+
+
+@attrs.frozen
+class Response:
+    """An answer. `closes` ends the connection after it."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Sequence[tuple[str, str]] = ()
+    closes: bool = False
+
+
+@attrs.frozen
+class SocketRoute:
+    """A WebSocket path: what talks on it and the longest message it takes."""
+
+    talk: Callable[[WebSocketConnection, Request], Awaitable[None]]
+    message_bytes_max: int
+
+
+Answer: TypeAlias = Callable[[Request], Response]
+
+
+class Server:
+    """Serves `answer` and `sockets` on listeners.
+
+    Args:
+        answer: gives the response to a GET or HEAD.
+        sockets: WebSocket routes by path.
+        name: a host name clients may use besides addresses and localhost.
+    """
+
+    def __init__(self, answer: Answer, sockets: Mapping[str, SocketRoute], *, name: str = "") -> None:
+        self.answer = answer
+        self.sockets = sockets
+        self.name = name
+        self.faults = 0
+        """Connections that ended by a bug of ours."""
+        self._connections = 0
+
+    async def run(
+        self, listeners: Sequence[trio.SocketListener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serve until cancelled; every WebSocket is then closed with 1001, within `CLOSE_S`."""
+        async with trio.open_nursery() as connections:
+            await connections.start(
+                partial(trio.serve_listeners, self._connection, list(listeners), handler_nursery=connections)
+            )
+            task_status.started()
+
+    async def _connection(self, stream: trio.SocketStream) -> None:
+        self._connections += 1
+        try:
+            if self._connections <= CONNECTIONS_MAX:
+                await _Connection(self, stream).converse()
+        except* _LOST:
+            pass  # the client went away or broke the protocol
+        except* Exception as bug:  # noqa: BLE001 - one connection's bug must not end the others
+            self.faults += 1
+            _log.error("connection ended by a bug", exc_info=bug)
+        finally:
+            self._connections -= 1
+            await trio.aclose_forcefully(stream)
+
+
+class _Replayed(trio.abc.Stream):
+    """The stream as it was before the upgrade request was read: trio-websocket parses that itself."""
+
+    def __init__(self, stream: trio.SocketStream, head: bytes) -> None:
+        self._stream = stream
+        self._head = head
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        return bytes(await self._stream.receive_some(max_bytes))
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _Connection:
+    def __init__(self, server: Server, stream: trio.SocketStream) -> None:
+        self.server = server
+        self.stream = stream
+        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
+        self.raw = b""
+
+    async def converse(self) -> None:
+        while True:
+            try:
+                with trio.fail_after(IDLE_S):
+                    request = await self._request()
+            except h11.RemoteProtocolError as e:
+                await self._send(Response(e.error_status_hint, b"bad request\n", closes=True), "GET")
+                return
+            if request is None:
+                return
+            response = self._refusal(request)
+            if response is None and request.headers.get("upgrade", "").lower() == "websocket":
+                await self._upgrade(request)
+                return
+            await self._send(response or self.server.answer(request), request.method)
+            if self.http.our_state is not h11.DONE or self.http.their_state is not h11.DONE:
+                return
+            self.raw = self.http.trailing_data[0]
+            self.http.start_next_cycle()
+
+    async def _request(self) -> Request | None:
+        request: Request | None = None
+        body = 0
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Request):
+                request = _request(event)
+            elif isinstance(event, h11.Data):
+                body += len(event.data)
+                if body > BODY_BYTES_MAX:
+                    raise h11.RemoteProtocolError("body too long", error_status_hint=413)
+            elif isinstance(event, h11.EndOfMessage):
+                return request
+            elif isinstance(event, h11.ConnectionClosed):
+                return None
+
+    async def _event(self) -> object:
+        while (event := self.http.next_event()) is h11.NEED_DATA:
+            received = await self.stream.receive_some(HEAD_BYTES_MAX)
+            self.raw += received
+            self.http.receive_data(received)
+        return event
+
+    def _refusal(self, request: Request) -> Response | None:
+        local = self.stream.socket.getsockname()[:2]
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        upgrade = request.headers.get("upgrade", "").lower() == "websocket"
+        if not host_is_ours(host, local, self.server.name):
+            return Response(403, b"this Host is not served here\n", closes=True)
+        if origin is not None and not origin_is_ours(origin, host):
+            return Response(403, b"this Origin may not read here\n", closes=True)
+        if request.method not in {"GET", "HEAD"}:
+            return Response(405, b"this server only reads\n", headers=[("Allow", "GET, HEAD")], closes=True)
+        if upgrade and request.path not in self.server.sockets:
+            return Response(404, b"no such socket\n", closes=True)
+        if not upgrade and request.path in self.server.sockets:
+            return Response(426, b"this is a WebSocket\n", headers=[("Upgrade", "websocket")], closes=True)
+        return None
+
+    async def _send(self, response: Response, method: str) -> None:
+        if self.http.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            return
+        headers = [
+            ("Content-Type", response.content_type),
+            ("Content-Length", str(len(response.body))),
+            ("Cache-Control", "no-cache"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+            *response.headers,
+        ]
+        if response.closes:
+            headers.append(("Connection", "close"))
+        phrase = HTTPStatus(response.status).phrase.encode()
+        out = self.http.send(h11.Response(status_code=response.status, reason=phrase, headers=headers)) or b""
+        if method != "HEAD":
+            out += self.http.send(h11.Data(data=response.body)) or b""
+        out += self.http.send(h11.EndOfMessage()) or b""
+        with trio.fail_after(ANSWER_S):
+            await self.stream.send_all(out)
+
+    async def _upgrade(self, request: Request) -> None:
+        route = self.server.sockets[request.path]
+        self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+        async with trio.open_nursery() as nursery:
+            with trio.fail_after(HANDSHAKE_S):
+                proposal = await wrap_server_stream(
+                    nursery,
+                    _Replayed(self.stream, self.raw),
+                    max_message_size=route.message_bytes_max,
+                    receive_buffer_size=RECEIVE_BYTES,
+                )
+                ws = await proposal.accept()
+            code = CLOSE_GOING_AWAY
+            try:
+                await route.talk(ws, request)
+                code = 1000
+            finally:
+                with trio.move_on_after(CLOSE_S, shield=True):
+                    await ws.aclose(code)
+            nursery.cancel_scope.cancel()
+
+
+def _request(event: h11.Request) -> Request:
+    path, _, query = event.target.decode("latin-1").partition("?")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+    return Request(event.method.decode("latin-1"), path, query, headers)
