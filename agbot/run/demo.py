@@ -22,7 +22,7 @@ def demo_plan(
         settings=settings,
         state_dir=state_dir,
         markets=markets,
-        feed=DemoFeed(DemoSimulation(settings.seed, markets, now_ns())),
+        feed=DemoFeed(DemoSimulation(settings.seed, markets, now_ns()), now_ns=now_ns),
         page=screens.page,
         duration_s=float("inf") if duration_s is None else duration_s,
         beside=screens.beside(running=monitor_runs),
