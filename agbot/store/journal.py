@@ -36,7 +36,10 @@ create table if not exists record (
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was made of; enough to build the same core again. `strategies` are (name, parameters as JSON, markets or None for all)."""
+    """What a run was made of; enough to build the same core again.
+
+    `strategies` are (name, parameters as JSON, markets or None for all).
+    """
 
     run_id: str
     mode: str
