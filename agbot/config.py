@@ -203,7 +203,7 @@ def _strategies(fields: Fields) -> tuple[StrategySettings, ...]:
     found: dict[str, StrategySettings] = {}
     nodes: tuple[Located, ...] = ()
     for node in fields.read("strategies", Located.as_list, nodes):
-        strategy = _strategy(node, fields.faults)
+        strategy = _strategy(node, fields.faults, Path(fields.node.file).parent)
         if strategy.name in found:
             reason = f"the strategy '{strategy.name}' is given twice"
             fields.faults.append(node.fault(reason, id="AGB-114", remedy="keep one of them"))
@@ -212,11 +212,11 @@ def _strategies(fields: Fields) -> tuple[StrategySettings, ...]:
     return tuple(found.values())
 
 
-def _strategy(node: Located, faults: list[ConfigError]) -> StrategySettings:
+def _strategy(node: Located, faults: list[ConfigError], base: Path) -> StrategySettings:
     fields = Fields(node, faults)
     params = fields.get("params")
     strategy = StrategySettings(
-        name=fields.require("name", _name, ""),
+        name=fields.require("name", lambda name: _strategy_name(name, base), ""),
         markets=fields.read("markets", _markets, None),
         params=fields.read("params", _params, {}),
         node=params or node,
@@ -240,6 +240,16 @@ def _name(node: Located) -> str:
         remedy = "use 1 to 32 letters, digits, - or _, a letter or digit first"
         raise node.fault(f"{node} cannot be a name", id="AGB-107", remedy=remedy)
     return text
+
+
+def _strategy_name(node: Located, base: Path) -> str:
+    """Return one of our names, ``module:Class``, or ``file.py:Class`` with the file found from the configuration's."""
+    where, colon, attribute = node.as_text().rpartition(":")
+    if not colon:
+        return _name(node)
+    if not where or not attribute.isidentifier():
+        raise node.fault(f"{node} cannot be a strategy", id="AGB-107", remedy="module:Class or path/file.py:Class")
+    return f"{(base / where).resolve() if where.endswith('.py') else where}:{attribute}"
 
 
 def _capital(node: Located) -> int:

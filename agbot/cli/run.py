@@ -29,6 +29,7 @@ _RECORDING = "For recordings without a sidecar: "
 @click.option("--seed", type=int, help="Seed of the demo's markets.")
 @click.option("--profile", help="Name of the bot; its state lives under this name.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="State directory, instead of the profile's.")
+@click.option("--strategy", "strategies", multiple=True, help="quoter, module:Class or file.py:Class; repeatable.")
 @click.option("--policies", type=click.Path(path_type=Path), help="Risk policies, instead of the configuration's.")
 @click.option("--port", type=int, help="Port of the page.  [default: 8080]")
 @click.option("--no-web", is_flag=True, help="No monitor, no page.")
@@ -60,7 +61,7 @@ def command(**options: Any) -> None:
 def _settings(options: dict[str, Any]) -> Settings:
     import attrs  # noqa: PLC0415
 
-    from agbot.config import Mode, Settings, load_settings  # noqa: PLC0415
+    from agbot.config import Mode, Settings, StrategySettings, load_settings  # noqa: PLC0415
 
     base = load_settings(options["config"]) if options["config"] else Settings(profile="demo")
     changes: dict[str, Any] = {}
@@ -73,6 +74,8 @@ def _settings(options: dict[str, Any]) -> Settings:
             changes[name] = options[name]
     if options["policies"]:
         changes["policy_file"] = options["policies"]
+    if options["strategies"]:
+        changes["strategies"] = tuple(StrategySettings(name=name) for name in options["strategies"])
     return attrs.evolve(base, **changes)
 
 

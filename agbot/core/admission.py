@@ -29,8 +29,10 @@ BUYING_POWER: Final = "BuyingPower"
 SHARES_HELD: Final = "SharesHeld"
 REJECTED_LATELY: Final = "RejectedLately"
 
-# A venue that says no is asked again after a pause, not at the next message.
-PAUSE = Backoff(first_s=1.0, longest_s=60.0)
+# A venue that keeps saying no is asked again after a pause, not at the next message. A post-only quote that lost a race
+# is an everyday no: the pause begins with the third in a row.
+NOS_FREE: Final = 2
+PAUSE: Final = Backoff(first_s=1.0, longest_s=60.0)
 
 
 class Admission:
@@ -44,7 +46,7 @@ class Admission:
     def rejected(self, now_ns: int, strategy: StrategyId, market: MarketId) -> None:
         """Note a venue's no: this strategy pauses in this market, longer with every no in a row."""
         count = self._rejections.get((strategy, market), (0, 0))[0]
-        pause_ns = int(PAUSE.delay_s(count, 1.0) * NS_PER_S)
+        pause_ns = int(PAUSE.delay_s(count - NOS_FREE, 1.0) * NS_PER_S) if count >= NOS_FREE else 0
         self._rejections[strategy, market] = (count + 1, now_ns + pause_ns)
 
     def accepted(self, strategy: StrategyId, market: MarketId) -> None:

@@ -96,6 +96,7 @@ class Feed:
         """The connection is gone; what it said stays."""
         if self._run is not None:
             self._run.bots -= 1
+            self._hub.left = self._run  # a run may come and go between two ticks
             self._run = None
 
     def _take_line(self, text: bytes) -> None:
@@ -136,8 +137,10 @@ class Hub:
     def __init__(self) -> None:
         self.malformed = 0
         self.readers: set[Reader] = set()
+        self.left = RunState("")
+        """The run whose bot left last."""
         self._runs: dict[str, RunState] = {}
-        self._shown = RunState("")
+        self._shown = self.left
         self._tick = 0
 
     @property
@@ -192,7 +195,7 @@ class Hub:
                 _log.warning("slow reader dropped", readers=len(self.readers))
 
     def _youngest(self) -> RunState:
-        return next((run for run in reversed(self._runs.values()) if run.bots), self._shown)
+        return next((run for run in reversed(self._runs.values()) if run.bots), self.left)
 
 
 class _Frames:

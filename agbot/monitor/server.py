@@ -31,11 +31,12 @@ ANSWER_S: Final = 10.0
 HANDSHAKE_S: Final = 5.0
 CLOSE_S: Final = 1.0
 """A WebSocket's peer has this long to answer our close."""
+GOODBYE_S: Final = 0.1
+"""The same when we are stopping: nobody is left to hear the answer, the frame only has to leave."""
 SOCKET_BUFFER_BYTES: Final = 256 * 1024
 """What the kernel may hold for a reader that does not read; the hub counts the rest."""
 
 _log = structlog.get_logger("agbot.monitor")
-_LOST = (*LOST, h11.ProtocolError)
 
 
 @attrs.frozen
@@ -90,7 +91,7 @@ class Server:
     async def run(
         self, listeners: Sequence[trio.SocketListener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Serve until cancelled; every WebSocket is then closed with 1001, within `CLOSE_S`."""
+        """Serve until cancelled; every WebSocket is then closed with 1001, within `GOODBYE_S`."""
         async with trio.open_nursery() as connections:
             await connections.start(
                 partial(trio.serve_listeners, self._connection, list(listeners), handler_nursery=connections)
@@ -102,7 +103,7 @@ class Server:
         try:
             if self._connections <= CONNECTIONS_MAX:
                 await _Connection(self, stream).converse()
-        except* _LOST:
+        except* LOST:
             pass  # the client went away or broke the protocol
         except* Exception as bug:  # noqa: BLE001 - one connection's bug must not end the others
             self.faults += 1
@@ -239,7 +240,7 @@ class _Connection:
                 await route.talk(ws, request)
                 code = 1000
             finally:
-                with trio.move_on_after(CLOSE_S, shield=True):
+                with trio.move_on_after(CLOSE_S if code == 1000 else GOODBYE_S, shield=True):
                     await ws.aclose(code)
             nursery.cancel_scope.cancel()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
@@ -32,8 +32,6 @@ METRICS_MAX: Final = 20_000
 """Distinct names and label sets of a run; a line beyond is malformed."""
 TICK_EVENTS_MAX: Final = 2000
 """Events in one delta; when more come in a tick, readers get a fresh snapshot instead."""
-EVENT_TYPES_MAX: Final = 50
-"""Kinds of events that are counted."""
 CHARTED: Final = frozenset(
     {
         "polymarket.rtds.lag_ms",
@@ -137,7 +135,6 @@ class RunState:
         self.fills: deque[EventLine] = deque(maxlen=FILLS_KEPT)
         self.decisions: deque[EventLine] = deque(maxlen=DECISIONS_KEPT)
         self.logs: deque[EventLine] = deque(maxlen=LOGS_KEPT)
-        self._counts: Counter[str] = Counter()
         self._charted: list[Metric] = []
         self._changed: dict[str, Metric] = {}
         self._events: deque[EventLine] = deque()
@@ -166,8 +163,6 @@ class RunState:
                 return
             self._last_seq = line.seq
         self._file(line)
-        if line.event_type in self._counts or len(self._counts) < EVENT_TYPES_MAX:
-            self._counts[line.event_type] += 1
         self._events.append(line)
         if len(self._events) > TICK_EVENTS_MAX:
             self._events.popleft()
@@ -201,7 +196,6 @@ class RunState:
             decisions=list(self.decisions),
             logs=list(self.logs),
             kill_switch=self.kill_switch,
-            counts=dict(self._counts),
         )
 
     def _series(self, at_ms: int) -> Iterator[tuple[str, list[tuple[int, float]]]]:

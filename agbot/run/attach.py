@@ -31,7 +31,7 @@ class Screens:
     @property
     def page(self) -> str:
         """Return the page's address, empty when nobody serves one."""
-        return f"http://{self.host}:{self.port}" if self.monitored else ""
+        return f"http://{self.host}:{self.port}" if self.web else ""
 
     @property
     def monitored(self) -> bool:
@@ -67,6 +67,9 @@ class Screens:
         url = f"ws://{self.host}:{self.port}/dashboard"
         command = [sys.executable, "-m", "agbot", "tui", "--url", url, "--state-dir", str(self.state_dir)]
         await run_tui(command, log=get_logger("agbot.run.terminal"))
+        sys.stderr.write(
+            "the terminal dashboard is closed; the bot still runs (Ctrl-C stops it, agbot tui watches it)\n"
+        )
 
 
 def _service(run: Callable[[], Awaitable[None]]) -> Service:

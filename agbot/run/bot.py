@@ -101,6 +101,7 @@ async def bot(parts: Parts) -> str:
         background(signals(parts.stop)),
         all_beside(parts.beside),
         background(parts.push, ask=parts.end_push, grace_s=PUSH_S),
+        _last_record(parts),
         background(parts.engine),
         background(parts.venue_link),
         flat_on_exit(parts.venue, grace_s=BACKSTOP_S),
@@ -109,6 +110,13 @@ async def bot(parts: Parts) -> str:
         await _trade(parts)
         await _halt(parts)
     return parts.stop.reason
+
+
+@asynccontextmanager
+async def _last_record(parts: Parts) -> AsyncIterator[None]:
+    """Say that the run ended in order, once nothing else can be journaled; skipped when it did not."""
+    yield
+    parts.on_end(parts.stop.reason)
 
 
 @asynccontextmanager

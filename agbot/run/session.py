@@ -28,7 +28,7 @@ from agbot.model.market import Market
 from agbot.run.bot import Flat, Parts, Service, Stop
 from agbot.run.clock import Clock
 from agbot.run.control import ControlServer
-from agbot.run.engine import COMMANDS_MAX, EngineTask, Recorder
+from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
 from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
@@ -121,11 +121,11 @@ class Session:
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
         self._started_ns = started
 
-    def parts(self) -> Parts:
-        """Return the nursery tree's parts."""
+    def parts(self, *more: Observer) -> Parts:
+        """Return the nursery tree's parts; `more` observe the engine too."""
         shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
-        observers = [o.observe for o in (self.publisher, self.tally, self.flat, self.execution)]
+        observers = [*(o.observe for o in (self.publisher, self.tally, self.flat, self.execution)), *more]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,

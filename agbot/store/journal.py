@@ -36,7 +36,7 @@ create table if not exists record (
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was made of; enough to build the same core again. `strategies` are (name, parameters as JSON)."""
+    """What a run was made of; enough to build the same core again. `strategies` are (name, parameters as JSON, markets or None for all)."""
 
     run_id: str
     mode: str
@@ -44,7 +44,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     capital: int
     seed: int
     policies: str
-    strategies: tuple[tuple[str, str], ...]
+    strategies: tuple[tuple[str, str, tuple[str, ...] | None], ...]
     started_ns: int
     in_flight_max: int = 32
     carried: tuple[CarriedPosition, ...] = ()

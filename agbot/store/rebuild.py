@@ -10,9 +10,10 @@ from agbot.core.engine import Engine, EngineSettings
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
 from agbot.core.rules import DEFAULT_RULES, InventoryLimit, KillSwitch, PositionLimit, Rule, load_rules, parse_rules
+from agbot.core.view import Strategy
 from agbot.located import loads
 from agbot.store.journal import Header
-from agbot.strategy.registry import build
+from agbot.strategy.registry import OnlyIn, build
 from agbot.units import to_text
 
 
@@ -35,7 +36,7 @@ def header_of(
         capital=capital,
         seed=settings.seed,
         policies=json.dumps({"policies": [_spelled(rule) for rule in rules]}),
-        strategies=tuple((s.name, json.dumps(dict(s.params), default=str)) for s in settings.strategies),
+        strategies=tuple((s.name, json.dumps(dict(s.params), default=str), s.markets) for s in settings.strategies),
         started_ns=started_ns,
         carried=carried,
         source=source,
@@ -48,8 +49,13 @@ def engine_of(header: Header) -> Engine:
         run_id=header.run_id, capital=header.capital, in_flight_max=header.in_flight_max, carried=header.carried
     )
     rules = parse_rules(loads(header.policies, "<journal>", "json"))
-    strategies = [build(name, json.loads(params)) for name, params in header.strategies]
+    strategies = [_built(name, params, markets) for name, params, markets in header.strategies]
     return Engine(settings, Gate(rules), strategies)
+
+
+def _built(name: str, params: str, markets: tuple[str, ...] | None) -> Strategy:
+    strategy = build(name, json.loads(params))
+    return strategy if markets is None else OnlyIn(strategy, markets)
 
 
 def _spelled(rule: Rule) -> dict[str, object]:

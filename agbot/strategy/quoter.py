@@ -41,6 +41,7 @@ class QuoterParams:
         size: shares per quote.
         max_position: net shares, long or short, beyond which the growing side is not quoted.
         half_spread_ticks: least distance from the leaning fair value; whole ticks, at least 1.
+        edge: least distance in usd, for markets with a fine tick.
         skew_ticks: how far a full inventory moves the quotes.
         tolerance_ticks: how far a resting quote may be off before it is moved.
         low, high: outside these prices nothing is quoted.
@@ -49,6 +50,7 @@ class QuoterParams:
     size: int = _field("20", attrs.validators.gt(0))
     max_position: int = _field("200", attrs.validators.gt(0))
     half_spread_ticks: int = attrs.field(default=1, converter=int, validator=attrs.validators.ge(1))
+    edge: int = _field("0.01", attrs.validators.ge(0))
     skew_ticks: int = attrs.field(default=3, converter=int, validator=attrs.validators.ge(0))
     tolerance_ticks: int = attrs.field(default=1, converter=int, validator=attrs.validators.ge(0))
     low: int = _field("0.05", attrs.validators.ge(0))
@@ -92,8 +94,9 @@ class Quoter:
         tick, net, params = view.book.tick, view.net_size, self.params
         lean = params.skew_ticks * tick * net // params.max_position
         center = int(fair) - max(-params.skew_ticks * tick, min(params.skew_ticks * tick, lean))
-        bid = min(tick_down(center - params.half_spread_ticks * tick, tick), view.book.best_ask - tick)
-        ask = max(tick_up(center + params.half_spread_ticks * tick, tick), view.book.best_bid + tick)
+        half = max(params.half_spread_ticks * tick, params.edge)
+        bid = min(tick_down(center - half, tick), view.book.best_ask - tick)
+        ask = max(tick_up(center + half, tick), view.book.best_bid + tick)
         moved = round((center - int(fair)) / tick)
         full = to_text(params.max_position)
         why = f"fair {to_text(int(fair))}, inventory {_signed(net)}/{full} moves quotes {moved:+d} ticks"

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Final, cast
 
 import attrs
 
-from agbot.core.view import Strategy
+from agbot.core.view import Intent, Strategy, View
 from agbot.errors import ConfigError
 from agbot.strategy.quoter import Quoter, QuoterParams
 
 _KNOWN: Final[dict[str, tuple[Callable[[Any], Strategy], type[Any]]]] = {"quoter": (Quoter, QuoterParams)}
+
+
+class OnlyIn:
+    """A strategy that sees some markets only, by id or slug."""
+
+    def __init__(self, strategy: Strategy, markets: Iterable[str]) -> None:
+        self.id = strategy.id
+        self._strategy = strategy
+        self._markets = frozenset(markets)
+
+    def decide(self, view: View) -> Sequence[Intent]:
+        """Ask the strategy about its markets; wish nothing in others."""
+        known = view.market.id in self._markets or view.market.slug in self._markets
+        return self._strategy.decide(view) if known else ()
 
 
 def names() -> tuple[str, ...]:
@@ -21,11 +38,22 @@ def names() -> tuple[str, ...]:
 
 
 def build(name: str, params: Mapping[str, Any]) -> Strategy:
-    """Return the strategy `name` with `params`.
+    """Return the strategy `name` with `params`: one of ours, or yours as ``module:Class`` or ``path/file.py:Class``.
+
+    Your class takes its parameters by keyword.
 
     Raises:
-        ConfigError: AGB-117 unknown name, AGB-118 unknown or impossible parameter.
+        ConfigError: AGB-117 unknown name or class, AGB-118 unknown or impossible parameter.
     """
+    make = _yours(name, params) if ":" in name else _ours(name, params)
+    try:
+        return make()
+    except (ValueError, TypeError, ArithmeticError) as e:
+        key = f"strategies.{name}.params"
+        raise ConfigError(f"impossible parameter: {e}", id="AGB-118", key=key, remedy="docs/strategies.md") from e
+
+
+def _ours(name: str, params: Mapping[str, Any]) -> Callable[[], Strategy]:
     if name not in _KNOWN:
         raise ConfigError(f"unknown strategy {name!r}", id="AGB-117", key="strategies.name", remedy=_near(name, _KNOWN))
     make, kind = _KNOWN[name]
@@ -34,12 +62,31 @@ def build(name: str, params: Mapping[str, Any]) -> Strategy:
         if key not in known:
             where = f"strategies.{name}.params.{key}"
             raise ConfigError("unknown parameter", id="AGB-118", key=where, remedy=_near(key, known))
+    return lambda: make(kind(**params))
+
+
+def _yours(name: str, params: Mapping[str, Any]) -> Callable[[], Strategy]:
+    where, _, attribute = name.rpartition(":")
     try:
-        return make(kind(**params))
-    except (ValueError, TypeError) as e:
+        module = _load_file(where) if where.endswith(".py") else importlib.import_module(where)
+        kind = getattr(module, attribute)
+    except (ImportError, FileNotFoundError, AttributeError) as e:
         raise ConfigError(
-            f"impossible parameter: {e}", id="AGB-118", key=f"strategies.{name}.params", remedy="see policies/README.md"
+            f"cannot load strategy {name!r}: {e}",
+            id="AGB-117",
+            key="strategies.name",
+            remedy="module:Class with the module on PYTHONPATH, or path/file.py:Class",
         ) from e
+    return lambda: cast("Strategy", kind(**params))
+
+
+def _load_file(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.rpartition("/")[2].removesuffix(".py"), path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _near(word: str, known: Any) -> str:

@@ -90,7 +90,6 @@ class Snapshot(msgspec.Struct, frozen=True, tag_field="kind", tag="snapshot"):
     decisions: list[EventLine]
     logs: list[EventLine]
     kill_switch: EventLine | None = None
-    counts: dict[str, int] = {}
     v: int = PROTOCOL
 
 

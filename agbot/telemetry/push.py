@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
-import structlog
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from agbot.log import get_logger
 from agbot.telemetry.protocol import Event, EventLine, encode
 from agbot.telemetry.registry import Registry
 from agbot.telemetry.websocket import LOST, open_websocket
@@ -21,7 +21,7 @@ LAST_FLUSH_S: Final = 1.0
 FRAME_BYTES: Final = 64 * 1024
 """A frame is closed once it holds this much; one line more may be in it."""
 
-_log = structlog.get_logger("agbot.push")
+_log = get_logger("agbot.telemetry.push")
 
 
 async def push(

@@ -35,6 +35,7 @@ EVENTS_BUFFER_MAX: Final = 5000
 INSTRUMENTS_MAX: Final = 10_000
 """Distinct names and label sets; what is recorded beyond is counted as dropped."""
 
+EVENTS: Final = "agbot.events"
 DROPPED: Final = "agbot.telemetry.dropped"
 # Sent again to a monitor that comes back: it has lost its memory, or the last frames were in flight when it died.
 # The value says which field makes a newer event replace an older one; "" keeps them all.
@@ -179,8 +180,12 @@ class Registry:
         return Histogram(self._instrument("histogram", name, labels, coalesced=False))
 
     def event(self, event_type: str, /, **fields: Any) -> None:
-        """Record a fact for people. Decimals become text; a line over `LINE_BYTES_MAX` is dropped and counted."""
+        """Record a fact for people, and count it in `agbot.events`.
+
+        Decimals become text; a line over `LINE_BYTES_MAX` is dropped and counted as that.
+        """
         self._seq += 1
+        self.counter(EVENTS, event_type=event_type).add()
         line = encode(EventLine(self.now_ms(), event_type, fields, self.run_id, self._seq))
         if len(line) > LINE_BYTES_MAX:
             self._drop("event")

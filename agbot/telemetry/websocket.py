@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
+import h11
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 from wsproto.utilities import ProtocolError
@@ -22,6 +23,7 @@ LOST: Final = (
     HandshakeError,
     OSError,
     ProtocolError,
+    h11.ProtocolError,  # wsproto lets it through when something else than a WebSocket answers
     trio.BrokenResourceError,
     trio.ClosedResourceError,
     trio.TooSlowError,

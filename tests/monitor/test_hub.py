@@ -354,3 +354,15 @@ def test_every_reader_ends_with_the_same_totals_whenever_it_came(steps: list[tup
             key: (len(numbers), sum(numbers)) for key, numbers in observed.items()
         }
         assert set(belief) == {"tick", *truth, *observed}
+
+
+def test_a_run_that_came_and_went_between_two_ticks_is_shown(metric: Make, event: Make) -> None:
+    hub = Hub()
+    reader = hub.subscribe()
+    tick(hub, reader)
+    feed = hub.feed()
+    feed.take(event("run", run_id="short") + "\n" + metric("c", 1, "counter"))
+    feed.close()
+    (frame,) = tick(hub, reader)
+    assert (frame["run"], frame["connected"]) == ({"run_id": "short"}, False)
+    assert frame["metrics"][0][0] == "c"

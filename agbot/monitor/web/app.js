@@ -83,7 +83,7 @@ function drawTiles() {
   const signals = store.sum("strategy.signals_generated"), denied = store.decisions.filter((l) => !l.event.allowed).length;
   tile("orders", fixed(store.sum("exec.orders_placed"), 0), signals === undefined ? `${denied} of the last ${store.decisions.length} denied` : `${fixed(signals, 0)} signals`);
   const maker = store.fills.filter((l) => l.event.liquidity === "MAKER").length;
-  tile("fills", fixed(store.counts.fill ?? 0, 0), store.fills.length ? `${fixed((maker / store.fills.length) * 100, 0)} % as maker` : "");
+  tile("fills", fixed(store.value("agbot.events", { event_type: "fill" }) ?? store.fills.length, 0), store.fills.length ? `${fixed((maker / store.fills.length) * 100, 0)} % as maker` : "");
   const latency = store.all("exec.latency_ms").map((m) => m.value);
   const count = latency.reduce((n, h) => n + h.count, 0), total = latency.reduce((n, h) => n + h.sum, 0);
   tile("latency", count ? `${fixed(total / count, 1)} ms` : "–", count ? `worst ${fixed(Math.max(...latency.map((h) => h.max)), 1)} ms` : "");

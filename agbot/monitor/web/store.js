@@ -10,7 +10,7 @@ export class Store {
   }
 
   clear() {
-    Object.assign(this, { run: null, connected: false, at: 0, tick: 0, kill: null, counts: {} });
+    Object.assign(this, { run: null, connected: false, at: 0, tick: 0, kill: null });
     this.metrics = new Map(); // key -> {name, labels, kind, value, ts}
     this.byName = new Map(); // name -> [metric…]
     this.markets = new Map();
@@ -72,7 +72,6 @@ export class Store {
 
   #snapshot(frame) {
     this.clear();
-    this.counts = { ...frame.counts };
     this.run = frame.run;
     this.kill = frame.kill_switch;
     this.markets = new Map(Object.entries(frame.markets));
@@ -103,7 +102,6 @@ export class Store {
 
   #event(line) {
     const event = line.event;
-    this.counts[line.event_type] = (this.counts[line.event_type] ?? 0) + 1;
     if (line.event_type === "run") this.run = { ...this.run, ...event };
     else if (line.event_type === "market") this.markets.set(event.market_id, event);
     else if (line.event_type === "kill_switch") this.kill = line;

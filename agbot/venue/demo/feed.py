@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import trio
@@ -24,13 +24,17 @@ class DemoFeed:
     Args:
         simulation: where the instants come from; one feed consumes it.
         speed: simulated seconds a second.
+        now_ns: the clock that the simulation's timestamps are of; without one the first instant is now.
     """
 
-    def __init__(self, simulation: DemoSimulation, *, speed: float = 1.0) -> None:
+    def __init__(
+        self, simulation: DemoSimulation, *, speed: float = 1.0, now_ns: Callable[[], int] | None = None
+    ) -> None:
         if not (speed > 0 and math.isfinite(speed)):
             raise ValueError(f"speed must be a positive number, not {speed}")
         self._simulation = simulation
         self._speed = speed
+        self._now_ns = now_ns
 
     @property
     def name(self) -> str:
@@ -44,6 +48,8 @@ class DemoFeed:
         for ts_ns, messages in self._simulation:
             if start_ns < 0:
                 start_ns = before_ns = ts_ns
+                late_ns = self._now_ns() - ts_ns if self._now_ns else 0
+                origin -= max(0, late_ns) / NS_PER_S
             due = origin + (ts_ns - start_ns) / NS_PER_S / self._speed
             soonest = trio.current_time() + (ts_ns - before_ns) / NS_PER_S / self._speed / CATCH_UP
             await trio.sleep_until(max(due, soonest))
