@@ -68,11 +68,9 @@ class Listings:
         """Return the market of a token, None when nobody listed it."""
         return self._by_token.get(token)
 
-    def resolve(self, market: MarketId) -> Market | None:
-        """Remove a market for good and return its last terms, None when it does not trade."""
+    def resolve(self, market: MarketId) -> None:
+        """Remove a market for good; nothing happens when it does not trade."""
         listing = self._by_id.pop(market, None)
-        if listing is None:
-            return None
-        self._resolved.add(market)
-        del self._by_token[listing.market.yes], self._by_token[listing.market.no]
-        return listing.market
+        if listing is not None:
+            self._resolved.add(market)
+            del self._by_token[listing.market.yes], self._by_token[listing.market.no]

@@ -323,10 +323,13 @@ class PaperMatcher:
                 self._take_off(ticket, NO_BALANCE, now_ns)
 
     def _resolve(self, event: MarketResolved, now_ns: int) -> None:
+        listing = self._listings.get(event.market)
+        if listing is None or event.winner not in (listing.market.yes, listing.market.no):
+            return  # whoever watches the market says so; nothing is paid on a claim that cannot be true
         for ticket in self._register.live(event.market):
             self._take_off(ticket, "market resolved", now_ns)
-        if market := self._listings.resolve(event.market):
-            self._account.redeem(market, event.winner)
+        self._listings.resolve(event.market)
+        self._account.redeem(listing.market, event.winner)
 
     def _view(self, ticket: Ticket) -> PaperOrder:
         listing = self._listings.get(ticket.order.market)

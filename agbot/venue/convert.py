@@ -1,4 +1,4 @@
-"""Orders between their two forms: integers in the core, `Decimal` at the ports."""
+"""Orders between their two forms, integers in the core and `Decimal` at the ports: the one place that converts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from agbot.model.ids import StrategyId
 from agbot.model.order import Order, OrderType, Side
 from agbot.units import SCALE, to_decimal, to_units
 
+_HUNDREDTH = SCALE // 100
 
-def to_order(command: PlaceOrder) -> Order:
-    """Return a command as the order an adapter sends."""
+
+def to_order(command: PlaceOrder, size: int | None = None) -> Order:
+    """Return a command as the order an adapter sends; `size` (10⁻⁶) stands in for its size, such as the remainder.
+
+    Raises:
+        ValueError: the command is impossible as an order, such as with a price outside (0, 1).
+    """
+    asked = command.budget or command.size
     return Order(
         client_order_id=command.client_order_id,
         venue=command.venue,
@@ -18,7 +25,7 @@ def to_order(command: PlaceOrder) -> Order:
         side=command.side,
         order_type=command.order_type,
         price=to_decimal(command.price),
-        size=to_decimal(command.budget or command.size),
+        size=to_decimal(asked if size is None else size),
         time_in_force=command.time_in_force,
         post_only=command.post_only,
         expire_ns=command.expire_ns,
@@ -28,11 +35,17 @@ def to_order(command: PlaceOrder) -> Order:
 def to_command(order: Order) -> PlaceOrder:
     """Return an order as the command a simulated venue executes.
 
-    A MARKET BUY carries its usd as budget; its `size` is then what the budget buys at the worst price.
+    A MARKET BUY's size is the usd to spend: it becomes the budget, and the size expected is what it buys at the worst
+    price, in whole hundredths of a share.
+
+    Raises:
+        ValueError: price or size has more than six decimals or is beyond 64 bits.
     """
-    assert order.price is not None
-    price, size = to_units(order.price), to_units(order.size)
-    budget = size if order.order_type is OrderType.MARKET and order.side is Side.BUY else 0
+    if order.price is None:
+        raise ValueError("an order without a price cannot be sent")
+    price, size, budget = to_units(order.price), to_units(order.size), 0
+    if order.order_type is OrderType.MARKET and order.side is Side.BUY:
+        budget, size = size, size * SCALE // price // _HUNDREDTH * _HUNDREDTH
     return PlaceOrder(
         client_order_id=order.client_order_id,
         venue=order.venue,
@@ -41,7 +54,7 @@ def to_command(order: Order) -> PlaceOrder:
         side=order.side,
         order_type=order.order_type,
         price=price,
-        size=budget * SCALE // price if budget else size,
+        size=size,
         time_in_force=order.time_in_force,
         post_only=order.post_only,
         expire_ns=order.expire_ns,

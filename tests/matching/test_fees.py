@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +13,6 @@ from hypothesis import strategies as st
 
 from agbot.matching.fees import FeeRounding, taker_fee
 from agbot.units import SCALE, to_decimal, to_units
-
-SHARED = Path(os.environ.get("AGBOT_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 
 
 @pytest.mark.parametrize(
@@ -70,10 +67,10 @@ def test_both_outcomes_pay_the_same(size: int, price: int, rate: int, exponent: 
     assert taker_fee(size, price, rate, exponent) == taker_fee(size, SCALE - price, rate, exponent)
 
 
-def test_reference_vectors() -> None:
-    path = SHARED / "vectors" / "quant_vectors.json"
+def test_reference_vectors(shared: Path) -> None:
+    path = shared / "vectors" / "quant_vectors.json"
     if not path.exists():
-        pytest.skip(f"no reference vectors at {path}; set AGBOT_SHARED")
+        pytest.skip(f"no reference vectors at {path}")
     rows = [row for row in json.loads(path.read_text())["vectors"] if "fee_charged_floor5" in row["expected"]]
     assert rows
     for row in rows:

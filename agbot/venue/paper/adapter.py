@@ -1,170 +1,252 @@
-"""The matching core behind the venue port, in real time."""
+"""The matching core behind the venue port, in real time.
+
+Each request lets virtual time catch up by itself while it waits, so nothing that is asked depends on a task that may be
+gone at shutdown; `run` is there for what nobody waits for: fills, expiries.
+
+An answer is said once. What `place_order` returns or raises is the venue's word on the order, so OrderAccepted and
+OrderRejected are not repeated on `evidence`, nor is a CancelRejected that `cancel_order` returns as the state it found.
+Fills, cancels and expiries always come on `evidence`, also those that an acknowledgement already shows. An answer whose
+caller gave up waiting comes on `evidence` too.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import attrs
 import trio
 
-from agbot.errors import VenueNotFound, VenueRefused
+from agbot.errors import UnsupportedOrder, VenueNotFound, VenueProtocolError, VenueRefused, VenueUnavailable
 from agbot.matching.paper import PaperMatcher, PaperOrder
 from agbot.model.commands import CancelOrder
-from agbot.model.events import CancelRejected, MarketData, OrderAccepted, OrderCancelled, OrderEvidence, OrderRejected
+from agbot.model.events import CancelRejected, MarketData, OrderAccepted, OrderEvidence, OrderRejected
 from agbot.model.ids import ClientOrderId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import NS_PER_S, to_decimal
 from agbot.venue.convert import to_command, to_order
 
 EVIDENCE_MAX: Final = 4096
+"""Evidence that waits for its reader; one more is a reader that is gone."""
+AMENDED_KEPT: Final = 10_000
+_SHORTEST_NAP_NS: Final = 1_000
 
-T = TypeVar("T")
-_Placed: TypeAlias = OrderAccepted | OrderRejected
-_Cancelled: TypeAlias = OrderCancelled | CancelRejected
+_AMENDED = re.compile(r"(.+)\.r(\d+)")
+_Answer: TypeAlias = OrderAccepted | OrderRejected
 
 
 class PaperVenue:
-    """`VenueAdapter` over a `PaperMatcher`. `run` must be running for anything to be answered.
+    """`VenueAdapter` over a `PaperMatcher`: real or simulated books, nobody else's money.
 
-    `place_order` returns or raises the venue's answer; accepted and rejected are therefore not repeated by
-    `evidence`, which yields fills, cancels and expiries.
+    Args:
+        matcher: holds account, books and orders; its latencies pass in real time.
+        now_ns: UTC nanoseconds.
+        supported: the times in force it takes; all unless given.
     """
 
-    venue_id: Final = VenueId("paper")
-    supported: Final = frozenset(TimeInForce)
-
-    def __init__(self, matcher: PaperMatcher, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        matcher: PaperMatcher,
+        now_ns: Callable[[], int],
+        *,
+        supported: frozenset[TimeInForce] = frozenset(TimeInForce),
+    ) -> None:
         self.matcher = matcher
+        self._supported = supported
         self._now_ns = now_ns
         self._send, self._receive = trio.open_memory_channel[OrderEvidence](EVIDENCE_MAX)
-        self._woken = trio.Event()
-        self._advanced = trio.Event()
-        self._placing: dict[ClientOrderId, _Placed | None] = {}
-        self._cancelling: dict[ClientOrderId, _Cancelled | None] = {}
-        self._amended: dict[ClientOrderId, int] = {}
+        self._changed = trio.Event()
+        self._reached_ns = 0
+        self._placing: dict[ClientOrderId, _Answer | None] = {}
+        self._cancelling: Counter[ClientOrderId] = Counter()
+        self._previous: dict[str, str] = {}
+        self._down = ""
+
+    @property
+    def venue_id(self) -> VenueId:
+        """Return the venue's name."""
+        return VenueId("paper")
+
+    @property
+    def supported(self) -> frozenset[TimeInForce]:
+        """Return the times in force it takes."""
+        return self._supported
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let things happen when they are due, until cancelled."""
         task_status.started()
         while True:
-            self._advance()
-            due = self.matcher.next_due()
-            self._woken = trio.Event()
-            with trio.CancelScope() as scope:
-                if due is not None:
-                    scope.deadline = trio.current_time() + max(0, due - self._now_ns()) / NS_PER_S
-                await self._woken.wait()
+            self._catch_up()
+            await self._nap()
 
     def on_market(self, batch: Iterable[MarketData]) -> None:
         """Let the market's messages take effect now."""
         now_ns = self._now_ns()
         for event in batch:
             self.matcher.on_market(now_ns, event)
-        self._advance()
-        self._woken.set()
+        self._catch_up()
+        self._wake()
+
+    def lose_link(self, reason: str) -> None:
+        """Answer every request with VenueUnavailable until `restore_link`; the venue itself goes on."""
+        self._down = reason
+
+    def restore_link(self) -> None:
+        """Answer requests again."""
+        self._down = ""
 
     async def place_order(self, order: Order) -> OrderAck:
-        """Send and wait for the answer; see the port."""
-        order_id = order.client_order_id
-        self.matcher.submit(self._now_ns(), to_command(order))
-        answer: _Placed = await self._answer(self._placing, order_id)
+        """Send the order and wait for the venue's word; see the port."""
+        await self._enter()
+        if order.time_in_force not in self._supported:
+            raise UnsupportedOrder(f"{order.time_in_force} is not taken here", venue=self.venue_id)
+        try:
+            command = to_command(order)
+        except ValueError as e:
+            raise VenueRefused(str(e), venue=self.venue_id) from e
+        self.matcher.submit(self._now_ns(), command)
+        answer = await self._answer(command.client_order_id)
         if isinstance(answer, OrderRejected):
             raise VenueRefused(answer.reason, venue=self.venue_id)
-        return self._ack(self._known(order_id))
+        return _ack(self._known(command.client_order_id))
 
     async def cancel_order(self, order_id: str) -> CancelAck:
-        """Cancel and wait for the answer; see the port."""
-        known = ClientOrderId(order_id)
-        self._known(known)
-        self.matcher.cancel(self._now_ns(), CancelOrder(known, "cancelled by us"))
-        answer: _Cancelled = await self._answer(self._cancelling, known)
-        return CancelAck(order_id=order_id, status=self._known(known).state, timestamp=answer.ts_ns)
+        """Cancel and wait for the state the venue found; see the port."""
+        await self._enter()
+        name = self._known(order_id).order.client_order_id
+        due = self.matcher.cancel(self._now_ns(), CancelOrder(name, "cancelled by us"))
+        self._cancelling[name] += 1
+        try:
+            await self._reach(due)
+        finally:
+            self._cancelling -= Counter([name])
+        return _cancel_ack(self._known(order_id))
 
     async def replace_order(self, order_id: str, *, price: Decimal, size: Decimal) -> OrderAck:
-        """Cancel, then place as `<order_id>.rN`; nothing is placed when the old one could not be cancelled."""
-        old = self._known(ClientOrderId(order_id))
+        """Cancel, then place as `<order_id>.rN`; `amendments` keeps the chain.
+
+        Nothing is placed unless the cancel took the old order off. A new order that is refused leaves none.
+        """
+        await self._enter()
+        new_id = ClientOrderId(_next_id(order_id))
+        old = to_order(self._known(order_id).order)
+        new = attrs.evolve(old, client_order_id=new_id, id=new_id, price=price, size=size)
         ack = await self.cancel_order(order_id)
         if ack.status is not OrderState.CANCELLED:
             raise VenueRefused(f"order {order_id} is {ack.status}: nothing to replace", venue=self.venue_id)
-        root = ClientOrderId(order_id.partition(".r")[0])
-        self._amended[root] = self._amended.get(root, 0) + 1
-        new_id = ClientOrderId(f"{root}.r{self._amended[root]}")
-        new = attrs.evolve(to_order(old.order), client_order_id=new_id, id=new_id, price=price, size=size)
+        self._previous[new_id] = order_id
+        if len(self._previous) > AMENDED_KEPT:
+            del self._previous[next(iter(self._previous))]
         return await self.place_order(new)
+
+    def amendments(self, order_id: str) -> Sequence[str]:
+        """Return the ids this order had, the first one first and `order_id` last."""
+        chain = [order_id]
+        while (before := self._previous.get(chain[-1])) is not None:
+            chain.append(before)
+        return tuple(reversed(chain))
 
     async def cancel_all(self) -> Sequence[CancelAck]:
         """Take off every order that rests when this arrives, and return what was taken."""
+        await self._enter()
         before = self.matcher.pending_ids()
-        due = self.matcher.cancel_all(self._now_ns())
-        await self._until(lambda: True if self._now_ns() >= due and not self._due_by(due) else None)
-        ended = (self.matcher.status(order_id) for order_id in before)
-        return [
-            CancelAck(order_id=o.order.client_order_id, status=o.state, timestamp=o.ts_ns)
-            for o in ended
-            if o is not None and o.state is OrderState.CANCELLED
-        ]
+        await self._reach(self.matcher.cancel_all(self._now_ns()))
+        after = (self.matcher.status(name) for name in before)
+        return [_cancel_ack(order) for order in after if order and order.state is OrderState.CANCELLED]
 
     async def get_order_status(self, order_id: str) -> OrderAck:
         """Return the venue's view of one order; VenueNotFound when it has none."""
-        return self._ack(self._known(ClientOrderId(order_id)))
+        await self._enter()
+        return _ack(self._known(order_id))
 
     async def get_open_orders(self) -> Sequence[Order]:
         """Return every resting order, with `size` the remainder."""
-        return [attrs.evolve(to_order(o.order), size=to_decimal(o.remaining)) for o in self.matcher.open_orders()]
+        await self._enter()
+        return [to_order(order.order, order.remaining) for order in self.matcher.open_orders()]
 
-    async def evidence(self) -> AsyncIterator[OrderEvidence]:
-        """Yield fills, cancels and expiries, in order."""
-        async for evidence in self._receive:
-            yield evidence
+    def evidence(self) -> AsyncIterator[OrderEvidence]:
+        """Return what happens to our orders, in order; one consumer."""
+        return self._receive
 
-    def _advance(self) -> None:
-        for evidence in self.matcher.advance(self._now_ns()):
-            if not self._answers_somebody(evidence):
-                self._send.send_nowait(evidence)
-        advanced, self._advanced = self._advanced, trio.Event()
-        advanced.set()
+    async def _enter(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._down:
+            raise VenueUnavailable(self._down, venue=self.venue_id)
+        self._catch_up()
 
-    def _answers_somebody(self, evidence: OrderEvidence) -> bool:
-        """Hand an answer to its waiting caller; a caller that gave up finds it in `evidence` instead."""
-        order_id = evidence.client_order_id
-        if isinstance(evidence, _Placed) and order_id in self._placing:
-            self._placing[order_id] = evidence
-            return True
-        if isinstance(evidence, _Cancelled) and order_id in self._cancelling:
-            self._cancelling[order_id] = evidence
-            return isinstance(evidence, CancelRejected)
-        return False
-
-    async def _answer(self, waiting: dict[ClientOrderId, T | None], order_id: ClientOrderId) -> T:
-        waiting[order_id] = None
-        try:
-            return await self._until(lambda: waiting[order_id])
-        finally:
-            waiting.pop(order_id, None)
-
-    def _due_by(self, at_ns: int) -> bool:
-        due = self.matcher.next_due()
-        return due is not None and due <= at_ns
-
-    async def _until(self, look: Callable[[], T | None]) -> T:
-        while (found := look()) is None:
-            self._woken.set()
-            await self._advanced.wait()
-        return found
-
-    def _known(self, order_id: ClientOrderId) -> PaperOrder:
-        order = self.matcher.status(order_id)
+    def _known(self, order_id: str) -> PaperOrder:
+        order = self.matcher.status(ClientOrderId(order_id))
         if order is None:
             raise VenueNotFound(f"no order {order_id}", venue=self.venue_id)
         return order
 
-    @staticmethod
-    def _ack(order: PaperOrder) -> OrderAck:
-        return OrderAck(
-            order_id=order.order.client_order_id,
-            status=order.state,
-            timestamp=order.ts_ns,
-            filled=to_decimal(order.filled),
-        )
+    async def _answer(self, name: ClientOrderId) -> _Answer:
+        self._placing[name] = None
+        self._wake()
+        try:
+            while True:
+                self._catch_up()
+                if (answer := self._placing[name]) is not None:
+                    return answer
+                await self._nap()
+        finally:
+            del self._placing[name]
+
+    async def _reach(self, at_ns: int) -> None:
+        self._wake()
+        self._catch_up()
+        while self._reached_ns < at_ns:
+            await self._nap(at_ns)
+            self._catch_up()
+
+    async def _nap(self, at_ns: int | None = None) -> None:
+        """Sleep until `at_ns`, until the matcher has something to do, or until somebody gives it something."""
+        times = [due for due in (at_ns, self.matcher.next_due()) if due is not None]
+        seconds = max(min(times) - self._now_ns(), _SHORTEST_NAP_NS) / NS_PER_S if times else math.inf
+        with trio.move_on_after(seconds):
+            await self._changed.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _catch_up(self) -> None:
+        now_ns = self._now_ns()
+        heard = self.matcher.advance(now_ns)
+        self._reached_ns = max(self._reached_ns, now_ns)
+        for evidence in heard:
+            self._pass_on(evidence)
+        if heard:
+            self._wake()
+
+    def _pass_on(self, evidence: OrderEvidence) -> None:
+        name = evidence.client_order_id
+        if isinstance(evidence, OrderAccepted | OrderRejected) and name in self._placing:
+            self._placing[name] = evidence
+            return
+        if isinstance(evidence, CancelRejected) and self._cancelling[name]:
+            return
+        try:
+            self._send.send_nowait(evidence)
+        except trio.WouldBlock:
+            reason = f"nobody reads the evidence: {EVIDENCE_MAX} pieces wait"
+            raise VenueProtocolError(reason, venue=self.venue_id) from None
+
+
+def _ack(order: PaperOrder) -> OrderAck:
+    name, filled = order.order.client_order_id, to_decimal(order.filled)
+    return OrderAck(order_id=name, status=order.state, timestamp=order.ts_ns, filled=filled)
+
+
+def _cancel_ack(order: PaperOrder) -> CancelAck:
+    return CancelAck(order_id=order.order.client_order_id, status=order.state, timestamp=order.ts_ns)
+
+
+def _next_id(order_id: str) -> str:
+    match = _AMENDED.fullmatch(order_id)
+    root, revision = (match[1], int(match[2])) if match else (order_id, 0)
+    return f"{root}.r{revision + 1}"
