@@ -81,7 +81,8 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The suite on the installed wheel, with coverage gates; arguments go to pytest and leave the gates out."""
     install(session)
-    env = SAFE_PATH | {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
+    # Not session.create_tmp(): it moves TMPDIR, and a deep one breaks Unix sockets (100 bytes) and tests of rights.
+    env = SAFE_PATH | {"COVERAGE_FILE": str(Path(session.virtualenv.location).resolve() / "coverage")}
     session.run("python", "-c", "import agbot; assert 'site-packages' in agbot.__file__, agbot.__file__", env=env)
     if session.posargs:
         session.run("pytest", *session.posargs, env=env)
