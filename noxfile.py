@@ -2,7 +2,8 @@
 
 What the tests run against: the *installed wheel*, as a user has it, never the source tree that lies beside them. Two
 things make that so: pytest's importlib mode puts no folder on the path, and PYTHONSAFEPATH=1 keeps the working folder
-off it in every child process too. Coverage therefore measures the package `agbot` by name and maps it back to the tree
+off it in every child process too. The root comes *last* on the path, after site-packages, so that `benchmarks` and the
+like are found while `agbot` is the installed one. Coverage therefore measures the package `agbot` by name and maps it back to the tree
 (`[tool.coverage]` in pyproject.toml).
 """
 
@@ -40,11 +41,15 @@ SMOKE = (
 )
 
 
-def install(session: nox.Session, *, editable: bool = False) -> None:
+def install(session: nox.Session) -> None:
     """Install agbot with the dev extra, built afresh: a stale build/ would ship files that are gone."""
     shutil.rmtree("build", ignore_errors=True)
     anew = ["--reinstall-package", "agbot"] if session.venv_backend == "uv" else []
-    session.install(*anew, *(["-e"] if editable else []), ".[dev]")
+    session.install(*anew, ".[dev]")
+    where = session.run(
+        "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", silent=True, log=False
+    )
+    Path(str(where).strip(), "root_last.pth").write_text(f"{Path.cwd()}\n", encoding="utf-8")
 
 
 def dev(*names: str) -> list[str]:
@@ -81,7 +86,8 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The suite on the installed wheel, with coverage gates; arguments go to pytest and leave the gates out."""
     install(session)
-    env = SAFE_PATH | {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
+    # Not session.create_tmp(): it moves TMPDIR, and a deep one breaks Unix sockets (100 bytes) and tests of rights.
+    env = SAFE_PATH | {"COVERAGE_FILE": str(Path(session.virtualenv.location).resolve() / "coverage")}
     session.run("python", "-c", "import agbot; assert 'site-packages' in agbot.__file__, agbot.__file__", env=env)
     if session.posargs:
         session.run("pytest", *session.posargs, env=env)
@@ -108,8 +114,8 @@ def native(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Print the benchmark table beside peers, as JSON; exit 1 when a goal is missed. Arguments go to it."""
-    install(session, editable=True)
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    install(session)
+    session.run("python", "-m", "benchmarks", *session.posargs, env=SAFE_PATH)
 
 
 def only_wheel(folder: Path) -> Path:
@@ -167,4 +173,4 @@ def audit(session: nox.Session) -> None:
 def shots(session: nox.Session) -> None:
     """Regenerate docs/page.png and docs/tui.svg from a running demo (needs chromium)."""
     install(session)
-    session.run("python", "docs/shots.py", *session.posargs)
+    session.run("python", "docs/shots.py", *session.posargs, env=SAFE_PATH)
