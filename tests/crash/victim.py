@@ -103,9 +103,9 @@ def forked(job):
             child(job)
         except SystemExit as e:
             code = e.code if isinstance(e.code, int) else int(e.code is not None)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a child says why it ends, whatever it was
             sys.excepthook(*sys.exc_info())
-            code = 70
+            code = 1
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
