@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -85,7 +86,18 @@ def main() -> None:
     except Exception as e:
         from agbot.errors import AgbotError  # noqa: PLC0415
 
-        if not isinstance(e, AgbotError):
+        # A nursery wraps what broke it in groups; the first of our errors in there says what to do.
+        ours = [error for error in _leaves(e) if isinstance(error, AgbotError)]
+        if len(ours) < len(list(_leaves(e))):
             raise
-        click.echo(f"agbot: {e}", err=True)
-        sys.exit(e.exit_code)
+        for text in dict.fromkeys(map(str, ours)):
+            click.echo(f"agbot: {text}", err=True)
+        sys.exit(ours[0].exit_code)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

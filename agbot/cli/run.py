@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,20 +19,32 @@ if TYPE_CHECKING:
 _RECORDING = "For recordings without a sidecar: "
 
 
+def _seconds(_context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    # click.FloatRange lets nan through: it is below nothing
+    if value is not None and not (0 <= value < math.inf):
+        raise click.BadParameter(f"{value} is not a number from 0 up", param=parameter)
+    return value
+
+
 @click.command(name="run")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--replay", "recording", type=click.Path(path_type=Path), help="Trade this recording; exits at its end.")
-@click.option("--speed", default=0.0, help="With --replay: 1 is as it was, 10 ten times faster.  [default: all speed]")
+@click.option(
+    "--speed",
+    default=0.0,
+    callback=_seconds,
+    help="With --replay: 1 is as it was, 10 ten times faster.  [default: all speed]",
+)
 @click.option("--hold", is_flag=True, help="With --replay: stay at the end, for page and terminal.")
 @click.option("--mode", type=click.Choice(["demo", "paper", "shadow", "live"]), help="Overrides the configuration's.")
 @click.option("--capital", help="Paper money at start, usd.")
-@click.option("--duration", type=float, help="Stop after this many seconds.")
-@click.option("--seed", type=int, help="Seed of the demo's markets.")
+@click.option("--duration", type=float, callback=_seconds, help="Stop after this many seconds.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the demo's markets.")
 @click.option("--profile", help="Name of the bot; its state lives under this name.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="State directory, instead of the profile's.")
 @click.option("--strategy", "strategies", multiple=True, help="quoter, module:Class or file.py:Class; repeatable.")
 @click.option("--policies", type=click.Path(path_type=Path), help="Risk policies, instead of the configuration's.")
-@click.option("--port", type=int, help="Port of the page.  [default: 8080]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.  [default: 8080]")
 @click.option("--no-web", is_flag=True, help="No monitor, no page.")
 @click.option("--tui", is_flag=True, help="Dashboard on this terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Closing summary as JSON.")

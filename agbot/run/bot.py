@@ -101,7 +101,7 @@ async def bot(parts: Parts) -> str:
         background(signals(parts.stop)),
         all_beside(parts.beside),
         background(parts.push, ask=parts.end_push, grace_s=PUSH_S),
-        _last_record(parts),
+        ended_in_order(parts),
         background(parts.engine),
         background(parts.venue_link),
         flat_on_exit(parts.venue, grace_s=BACKSTOP_S),
@@ -113,13 +113,6 @@ async def bot(parts: Parts) -> str:
 
 
 @asynccontextmanager
-async def _last_record(parts: Parts) -> AsyncIterator[None]:
-    """Say that the run ended in order, once nothing else can be journaled; skipped when it did not."""
-    yield
-    parts.on_end(parts.stop.reason)
-
-
-@asynccontextmanager
 async def all_beside(services: Sequence[Service]) -> AsyncIterator[None]:
     """Run services beside the body; all are cancelled when it ends."""
     async with trio.open_nursery() as nursery:
@@ -127,6 +120,13 @@ async def all_beside(services: Sequence[Service]) -> AsyncIterator[None]:
             await nursery.start(service)
         yield
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def ended_in_order(parts: Parts) -> AsyncIterator[None]:
+    """Say why the run ended, once the engine inside has stopped; silent after an error."""
+    yield
+    parts.on_end(parts.stop.reason)
 
 
 async def _trade(parts: Parts) -> None:
@@ -152,14 +152,15 @@ async def _halt(parts: Parts) -> None:
 async def _supervised(feed: Feed, parts: Parts) -> None:
     def lost(reason: str) -> None:
         log.warning("feed.lost", feed=feed.name, reason=reason)
-        parts.inbox.send_urgent(LinkDown(feed.name, reason, parts.now_ns()))
+        # Behind what the link delivered: a snapshot that waits would make the book trusted again.
+        parts.inbox.append([LinkDown(feed.name, reason, parts.now_ns())])
 
     await supervise(lambda: _pump(feed, parts), lost=VenueUnavailable, backoff=Backoff(), on_loss=lost)
     parts.stop.ask(f"feed {feed.name} ended")
 
 
 async def _pump(feed: Feed, parts: Parts) -> None:
-    parts.inbox.send_urgent(LinkUp(feed.name, parts.now_ns()))
+    await parts.inbox.send([LinkUp(feed.name, parts.now_ns())])
     async for batch in feed.batches():
         parts.on_market(batch)
         await parts.inbox.send(batch)

@@ -74,6 +74,9 @@ class ControlServer:
         """Return the reply to one request line; errors of ours become replies, others stop the bot."""
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+            return refusal(ConfigError(f"not a JSON object: {e}", id="AGB-532", remedy="one object a line"))
+        try:
             handler = self._handlers.get(str(request.get("op")))
             if handler is None:
                 raise ConfigError(
@@ -82,8 +85,6 @@ class ControlServer:
                     remedy=f"known are {', '.join(self._handlers)}",
                 )
             return {"ok": True, **await handler(request)}
-        except msgspec.DecodeError as e:
-            return refusal(ConfigError(f"not a JSON object: {e}", id="AGB-532", remedy="one object a line"))
         except AgbotError as e:
             return refusal(e)
 

@@ -9,10 +9,12 @@ import trio
 
 from agbot.errors import (
     ExecutionError,
+    UnsupportedOrder,
     VenueAmbiguous,
     VenueAuthFailed,
     VenueDuplicate,
     VenueNotFound,
+    VenueProtocolError,
     VenueRefused,
     VenueThrottled,
     VenueUnavailable,
@@ -27,7 +29,7 @@ from agbot.model.events import (
     OrderRejected,
     OrderUnknown,
 )
-from agbot.model.ids import VenueOrderId
+from agbot.model.ids import ClientOrderId, VenueOrderId
 from agbot.model.order import OrderState
 from agbot.run.inbox import Inbox
 from agbot.venue.convert import to_order
@@ -35,11 +37,16 @@ from agbot.venue.ports import VenueAdapter
 
 ON_THE_WIRE_S: Final = 3.0
 
+# After these the venue has no such order. Everything else is silence of some kind: UNKNOWN, until evidence says more.
+_NOTHING_RESTS: Final = (
+    VenueRefused, VenueUnavailable, VenueThrottled, VenueAuthFailed, VenueNotFound, UnsupportedOrder,
+)  # fmt: skip
+
 log = get_logger(__name__)
 
 
 class Gateway:
-    """Sends commands, turns answers into evidence; holds no trading state.
+    """Sends commands, turns answers into evidence; holds no trading state but the ids that wait for the journal.
 
     Args:
         durable: waits until a journal record is on disk.
@@ -65,6 +72,7 @@ class Gateway:
         self._closed = closed
         self._now_ns = now_ns
         self._latency = latency
+        self._unsent: dict[ClientOrderId, bool] = {}
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; orders on the wire finish under their own shield or become UNKNOWN."""
@@ -74,10 +82,12 @@ class Gateway:
             async for seq, command in self._commands:
                 match command:
                     case PlaceOrder():
+                        self._unsent[command.client_order_id] = True
                         nursery.start_soon(self._place, seq, command)
                     case CancelOrder():
                         nursery.start_soon(self._cancel, command)
                     case CancelAll():
+                        self._unsent = dict.fromkeys(self._unsent, False)
                         nursery.start_soon(self._cancel_all)
 
     async def _listen(self) -> None:
@@ -85,9 +95,15 @@ class Gateway:
             self._inbox.send_urgent(evidence)
 
     async def _place(self, seq: int, command: PlaceOrder) -> None:
-        await self._durable(seq)
+        try:
+            await self._durable(seq)
+        finally:
+            wanted = self._unsent.pop(command.client_order_id)
         if reason := self._closed():
             self._say(OrderRejected(command.client_order_id, f"not sent: kill switch ({reason})", self._now_ns()))
+            return
+        if not wanted:  # its cancel did not wait for the journal and is gone: nobody would take this order off again
+            self._say(OrderCancelled(command.client_order_id, "cancelled before it was sent", self._now_ns()))
             return
         sent_at = trio.current_time()
         silence: OrderEvidence = OrderUnknown(command.client_order_id, "no answer in time", self._now_ns())
@@ -103,13 +119,16 @@ class Gateway:
             ack = await self._venue.place_order(to_order(command))
         except VenueDuplicate:
             return OrderUnknown(order_id, "the venue has it already", self._now_ns())
-        except VenueAmbiguous as e:
-            return OrderUnknown(order_id, str(e), self._now_ns())
-        except (VenueRefused, VenueUnavailable, VenueThrottled, VenueAuthFailed, VenueNotFound) as e:
+        except _NOTHING_RESTS as e:
             return OrderRejected(order_id, e.reason, self._now_ns())
+        except ExecutionError as e:
+            return OrderUnknown(order_id, str(e), self._now_ns())
         return OrderAccepted(order_id, VenueOrderId(ack.order_id), ack.timestamp)
 
     async def _cancel(self, command: CancelOrder) -> None:
+        if command.client_order_id in self._unsent:
+            self._unsent[command.client_order_id] = False
+            return
         said: OrderEvidence = OrderUnknown(command.client_order_id, "no answer to the cancel", self._now_ns())
         with trio.move_on_after(ON_THE_WIRE_S, shield=True):
             said = await self._ask_cancel(command)
@@ -119,7 +138,7 @@ class Gateway:
         order_id = command.client_order_id
         try:
             ack = await self._venue.cancel_order(order_id)
-        except VenueAmbiguous as e:
+        except (VenueAmbiguous, VenueProtocolError) as e:
             return OrderUnknown(order_id, e.reason, self._now_ns())
         except ExecutionError as e:
             return CancelRejected(order_id, e.reason, self._now_ns())
@@ -128,13 +147,15 @@ class Gateway:
         return CancelRejected(order_id, f"it is {ack.status}", ack.timestamp)
 
     async def _cancel_all(self) -> None:
-        with trio.move_on_after(ON_THE_WIRE_S, shield=True):
+        with trio.move_on_after(ON_THE_WIRE_S, shield=True) as scope:
             try:
                 acks = await self._venue.cancel_all()
             except ExecutionError as e:
                 log.error("cancel_all.failed", error=str(e))
                 return
             log.info("cancel_all.done", orders=len(acks))
+        if scope.cancelled_caught:
+            log.critical("cancel_all.unconfirmed", after_s=ON_THE_WIRE_S)
 
     def _say(self, evidence: OrderEvidence) -> None:
         self._inbox.send_urgent(evidence)

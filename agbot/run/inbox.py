@@ -33,8 +33,11 @@ class Inbox:
     async def send(self, batch: Sequence[Event]) -> None:
         """Queue market data, waiting while the inbox is full."""
         while len(self._batches) >= BATCHES_MAX or self._events >= EVENTS_MAX:
-            self._room = trio.Event()
             await self._room.wait()
+        self.append(batch)
+
+    def append(self, batch: Sequence[Event]) -> None:
+        """Queue a batch without waiting, also when the inbox is full: for the few that mark a link's loss."""
         self._batches.append(batch)
         self._events += len(batch)
         self.peak = max(self.peak, len(self._batches))
@@ -55,7 +58,8 @@ class Inbox:
             batch = self._batches.popleft()
             self._events -= len(batch)
             drained.extend(batch)
-        self._room.set()
+        room, self._room = self._room, trio.Event()  # shared by all that wait: each of them looks again
+        room.set()
         if not self._batches:
             self._filled = trio.Event()
         return drained

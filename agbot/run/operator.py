@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from agbot.core.engine import Engine
-from agbot.errors import ConfigError, ExecutionError, NotFoundError
+from agbot.errors import ConfigError, ExecutionError, NotFoundError, StoreError
 from agbot.latch import Latch
 from agbot.log import get_logger
 from agbot.model.events import KillSwitchSet, OperatorCancel
@@ -23,10 +23,11 @@ from agbot.run.control import Handler
 from agbot.run.execution import LocalExecution
 from agbot.run.inbox import Inbox
 from agbot.run.publish import order_fields
-from agbot.units import usd_text
+from agbot.units import to_units, usd_text
 from agbot.venue.ports import VenueAdapter
 
 VERIFY_S: Final = 3.0
+TIME_MAX_NS: Final = 2**63 - 1
 
 log = get_logger(__name__)
 
@@ -116,21 +117,32 @@ class Operator:
 
     async def _kill(self, reason: str, by: str) -> dict[str, Any]:
         began = time.perf_counter()
-        if not self._latch.gate().on:
-            self._latch.close(reason, by, self._now_ns())
+        latched = self._close_latch(reason, by)
         closed_ms = (time.perf_counter() - began) * 1000
-        before = await self._open_orders()
+        # Before anything that waits for the venue: from here on the core wants no order, whatever the disk says.
         self._inbox.send_urgent(KillSwitchSet(True, reason, by, self._now_ns()))
+        before = await self._open_orders()
         left = await self._cancel_until_none()
         log.critical("killswitch.on", reason=reason, by=by, cancelled=before, left=left)
         return {
             "on": True,
+            "latched": latched,
             "gate_closed_ms": round(closed_ms, 3),
             "orders_cancelled": None if before is None or left is None else max(0, before - left),
             "orders_left": left,
             "verified": left == 0,
             "total_ms": round((time.perf_counter() - began) * 1000, 1),
         }
+
+    def _close_latch(self, reason: str, by: str) -> bool:
+        """Return whether the latch is closed on disk. A full disk must not keep orders on the book."""
+        try:
+            if not self._latch.gate().on:
+                self._latch.close(reason, by, self._now_ns())
+        except StoreError as e:
+            log.critical("killswitch.not_latched", error=str(e))
+            return False
+        return True
 
     async def _cancel_until_none(self) -> int | None:
         """Cancel all and look again until the venue shows no open order; None when it could not be asked."""
@@ -176,6 +188,9 @@ def order_from(request: Mapping[str, Any], markets: Any, order_id: ClientOrderId
     """
     market = _market(str(request.get("market", "")), markets)
     try:
+        price, size = Decimal(str(request["price"])), Decimal(str(request["size"]))
+        for number in (price, size):
+            to_units(number)  # what the core could not count exactly is refused here, not in the engine
         outcome = Outcome(str(request.get("outcome", "YES")).upper())
         return Order(
             client_order_id=order_id,
@@ -184,16 +199,22 @@ def order_from(request: Mapping[str, Any], markets: Any, order_id: ClientOrderId
             token=market.token(outcome),
             side=Side(str(request.get("side", "")).upper()),
             order_type=OrderType(str(request.get("type", "LIMIT")).upper()),
-            price=Decimal(str(request["price"])),
-            size=Decimal(str(request["size"])),
+            price=price,
+            size=size,
             time_in_force=TimeInForce(str(request.get("tif", "GTC")).upper()),
             post_only=bool(request.get("post_only", False)),
-            expire_ns=int(request.get("expire_ns", 0)),
+            expire_ns=_expiry(request.get("expire_ns") or 0),
         )
     except KeyError as e:
         raise ConfigError(f"the order lacks {e}", id="AGB-535", remedy="agbot buy --help") from e
     except (ValueError, InvalidOperation) as e:
         raise ConfigError(f"impossible order: {e}", id="AGB-535", remedy="agbot buy --help") from e
+
+
+def _expiry(value: Any) -> int:
+    if not isinstance(value, int) or value > TIME_MAX_NS:
+        raise ValueError(f"expire_ns is UTC nanoseconds, not {value!r}")
+    return value
 
 
 def _market(name: str, markets: Any) -> Market:

@@ -16,6 +16,7 @@ from agbot.model.events import (
     LinkDown,
     LinkUp,
     MarketListed,
+    MarketResolved,
     OrderFilled,
     TickSizeChanged,
     TradePrint,
@@ -66,8 +67,7 @@ class Publisher:
             self._registry.event("log", level="warning", event="core.anomaly", reason=anomaly)
         for market_id in step.touched:
             self._book(self._engine.markets[market_id])
-        if step.fills:
-            self._positions(step)
+        self._positions(batch, step)
 
     def second(self, now_ns: int) -> None:
         """Publish what is measured once a second."""
@@ -158,12 +158,14 @@ class Publisher:
         gauge("polymarket.book.best_bid", market_id=market.id).set(book.best_bid / SCALE)
         gauge("polymarket.book.best_ask", market_id=market.id).set(book.best_ask / SCALE)
 
-    def _positions(self, step: Step) -> None:
-        markets = {record.command.market for record, _ in step.fills}
-        for market_id in sorted(markets):
-            market = self._engine.markets[market_id]
+    def _positions(self, batch: list[Event], step: Step) -> None:
+        """Publish positions where one can have changed: by a fill, taken over at the listing, or redeemed."""
+        moved = {record.command.market for record, _ in step.fills}
+        moved |= {event.market.id for event in batch if isinstance(event, MarketListed)}
+        moved |= {event.market for event in batch if isinstance(event, MarketResolved)}
+        for market_id in sorted(moved & self._engine.markets.keys()):
             for outcome in Outcome:
-                self._position(market, outcome)
+                self._position(self._engine.markets[market_id], outcome)
 
     def _position(self, market: Market, outcome: Outcome) -> None:
         position = self._engine.portfolio.position(market, outcome)

@@ -22,7 +22,10 @@ class JournalShell:
         self._committed = trio.Event()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Commit until cancelled, then once more under a shield, and close."""
+        """Commit until cancelled, then once more under a shield, and close.
+
+        A disk that hangs holds the end up for `LAST_COMMIT_S` seconds, no longer.
+        """
         task_status.started()
         try:
             while True:
@@ -32,7 +35,7 @@ class JournalShell:
                 await self._commit()
         finally:
             with trio.move_on_after(LAST_COMMIT_S, shield=True):
-                await trio.to_thread.run_sync(self.journal.close, limiter=self._thread)
+                await trio.to_thread.run_sync(self.journal.close, limiter=self._thread, abandon_on_cancel=True)
 
     async def durable(self, seq: int) -> None:
         """Return when record `seq` is on disk."""
@@ -42,6 +45,6 @@ class JournalShell:
 
     async def _commit(self) -> None:
         if self.journal.backlog:
-            await trio.to_thread.run_sync(self.journal.commit, limiter=self._thread)
+            await trio.to_thread.run_sync(self.journal.commit, limiter=self._thread, abandon_on_cancel=True)
             committed, self._committed = self._committed, trio.Event()
             committed.set()

@@ -81,9 +81,11 @@ async def supervise(
             failures = list(leaves(group))
         if not failures:
             return
-        attempt = 0 if trio.current_time() - began >= HEALTHY_AFTER_S else attempt + 1
+        if trio.current_time() - began >= HEALTHY_AFTER_S:
+            attempt = 0
         on_loss("; ".join(str(e) for e in failures))
         await trio.sleep(backoff.delay_s(attempt, random_unit()))
+        attempt += 1
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

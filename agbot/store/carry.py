@@ -6,10 +6,11 @@ from pathlib import Path
 
 import attrs
 
+from agbot.core.oms import IllegalTransition, Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.errors import StoreError
-from agbot.model.commands import PlaceOrder
-from agbot.model.events import Event, MarketListed, MarketResolved, OrderFilled
+from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
+from agbot.model.events import Event, MarketListed, MarketResolved, OrderEvidence, OrderFilled
 from agbot.model.ids import MarketId
 from agbot.model.market import Market
 from agbot.store.codec import decode_batch, decode_output
@@ -43,10 +44,11 @@ def carry_from(path: Path) -> Carry:
         fold = _Fold(reader.header())
         for record in reader.records():
             if record.kind == STEP:
-                fold.orders(decode_output(record.body).commands)
+                for command in decode_output(record.body).commands:
+                    fold.command(record.now_ns, command)
             elif record.kind == BATCH:
                 for event in decode_batch(record.body):
-                    fold.event(event)
+                    fold.event(record.now_ns, event)
         return fold.result()
     finally:
         reader.close()
@@ -59,31 +61,42 @@ class _Fold:
         self._header = header
         self._portfolio = Portfolio(header.capital)
         self._markets: dict[MarketId, Market] = {}
-        self._orders: dict[str, PlaceOrder] = {}
-        self._seen: set[tuple[str, str]] = set()
+        self._oms = Oms()
 
-    def orders(self, commands: tuple[object, ...]) -> None:
-        self._orders.update((c.client_order_id, c) for c in commands if isinstance(c, PlaceOrder))
+    def command(self, now_ns: int, command: Command) -> None:
+        match command:
+            case PlaceOrder():
+                self._oms.begin(now_ns, command)
+            case CancelOrder(client_order_id=order_id):
+                self._oms.cancelling(now_ns, order_id)
+            case CancelAll():
+                for record in self._oms.all_live():
+                    self._oms.cancelling(now_ns, record.command.client_order_id)
 
-    def event(self, event: Event) -> None:
+    def event(self, now_ns: int, event: Event) -> None:
         match event:
             case MarketListed(market=market):
                 if market.id not in self._markets:
                     self._portfolio.take_over(market, self._header.carried)
                 self._markets[market.id] = market
-            case OrderFilled():
-                self._fill(event)
             case MarketResolved(market=ended, winner=winner) if ended in self._markets:
-                self._portfolio.settle(self._markets[ended], self._markets[ended].outcome(winner))
+                market = self._markets[ended]
+                if winner in (market.yes, market.no):
+                    self._portfolio.settle(market, market.outcome(winner))
+            case _ if isinstance(event, OrderEvidence):
+                self._evidence(now_ns, event)
             case _:
                 pass
 
-    def _fill(self, fill: OrderFilled) -> None:
-        key = (fill.client_order_id, fill.trade_id)
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        order = self._orders[fill.client_order_id]
+    def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
+        try:
+            record = self._oms.apply(now_ns, event)
+        except IllegalTransition:
+            return  # an anomaly to the core that met it, and no money moved there either
+        if record is not None and isinstance(event, OrderFilled):
+            self._fill(record.command, event)
+
+    def _fill(self, order: PlaceOrder, fill: OrderFilled) -> None:
         market = self._markets[order.market]
         self._portfolio.fill(
             market,

@@ -81,6 +81,7 @@ def test_the_kill_switch_key(bot, tmux, until):
     tmux.keys("k")
     tmux.shows("(?i)reason")
     tmux.keys("f", "i", "r", "e", "Enter")
+    tmux.shows("cancel all orders")
     tmux.keys("y")
     tmux.shows(r"(?i)orders.left")
     assert bot.status()["kill_switch"] == {"on": True, "reason": "fire"}
