@@ -65,8 +65,8 @@ def test_beside_a_running_bot(bot, tmux, until):
     tmux.shows(r"DEMO.*live")
     tmux.shows(r"(BUY|SELL) (YES|NO) +\d\.\d+ +\d+/\d+")
     tmux.shows(r"[⠁-⣿]{3}")  # a chart's dots
+    until(lambda: len(re.findall(ROWS, tmux.screen())) >= 8, what="eight markets")
     before = re.findall(ROWS, tmux.screen())
-    assert len(before) >= 8
     until(lambda: re.findall(ROWS, tmux.screen()) != before, what="a price that moves")
     tmux.keys("q")
     tmux.shows("END 0")
