@@ -21,7 +21,10 @@ from setuptools.errors import SetupError
 VERSION = "1.6.32"
 TARBALL_SHA512 = "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw=="
 FILES = {
-    "uPlot.iife.min.js": ("package/dist/uPlot.iife.min.js", "Gx3t0zdBAuQOuvvmaLZj7HKEiSgWTAs+VdtNY7wt19QDPTDQjFIwAuXDj0zeN00c"),
+    "uPlot.iife.min.js": (
+        "package/dist/uPlot.iife.min.js",
+        "Gx3t0zdBAuQOuvvmaLZj7HKEiSgWTAs+VdtNY7wt19QDPTDQjFIwAuXDj0zeN00c",
+    ),
     "uPlot.min.css": ("package/dist/uPlot.min.css", "IfV0B7MIOYuO95kO9G5ySKPz/85zqFNOAs8iy4tkK5zd9izhJAB8b7lHrwYqqmYE"),
     "uPlot.LICENSE": ("package/LICENSE", "LBMwZlHtMnim4BBA9gOI4OOPUI5cNjaxzIZCJRYYEyIykienqB4X7/vxq0t1Ihgd"),
 }
@@ -77,7 +80,7 @@ def fetch(folder: Path) -> Path:
         raise UplotMissingError("npm is not installed")
     command = [npm, "pack", f"uplot@{VERSION}", "--ignore-scripts", "--silent"]
     try:
-        subprocess.run(command, cwd=folder, check=True, timeout=NPM_TIMEOUT_S, capture_output=True)
+        subprocess.run(command, cwd=folder, check=True, timeout=NPM_TIMEOUT_S, capture_output=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as e:
         raise UplotMissingError(f"npm pack failed: {e}") from e
     tarball = folder / f"uplot-{VERSION}.tgz"
