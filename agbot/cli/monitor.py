@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import click
 
 from agbot.errors import ConfigError
 from agbot.telemetry.protocol import DEFAULT_HOST, DEFAULT_PORT
+
+if TYPE_CHECKING:
+    import trio
 
 
 @click.command()
@@ -50,20 +55,29 @@ def command(host: str, port: int, linger: float | None, *, allow_remote: bool) -
 async def _main(host: str, port: int, linger: float | None) -> None:
     import trio  # noqa: PLC0415
 
+    refused: list[BaseException] = []
+    try:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+                await _serve(host, port, linger)
+                nursery.cancel_scope.cancel()
+    except* ConfigError as group:
+        refused += group.exceptions
+    for error in refused:  # out of its group: main prints it and exits with its code
+        raise error
+
+
+async def _serve(host: str, port: int, linger: float | None) -> None:
     from agbot.monitor.app import serve  # noqa: PLC0415
 
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async with trio.open_nursery() as nursery:
+    if not await serve(host, port, linger_s=linger, task_status=_Announcement(host)):
+        click.echo(f"agbot monitor: already running at http://{host}:{port}", err=True)
 
-            async def stop_on_signal() -> None:
-                async for _ in signals:
-                    nursery.cancel_scope.cancel()
 
-            nursery.start_soon(stop_on_signal)
-            announce = _Announcement(host)
-            if not await serve(host, port, linger_s=linger, task_status=announce):
-                click.echo(f"agbot monitor: already running at http://{host}:{port}", err=True)
-            nursery.cancel_scope.cancel()
+async def _cancel_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
 
 
 class _Announcement:

@@ -155,7 +155,7 @@ class Hub:
 
     def health(self) -> Health:
         """Return the answer of `/healthz`."""
-        return Health(APP, __version__, PROTOCOL, self.bots, self.malformed)
+        return Health(APP, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers))
 
     def feed(self) -> Feed:
         """Return the ear for a new bot connection."""

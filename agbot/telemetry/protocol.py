@@ -114,13 +114,14 @@ class PlainFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The answer of `/healthz`: who listens here. `runs` counts connected bots, `malformed` the lines dropped."""
+    """The answer of `/healthz`: `runs` counts connected bots, `malformed` dropped lines, `readers` pages."""
 
     app: str
     version: str
     protocol: int
     runs: int
     malformed: int = 0
+    readers: int = 0
 
 
 class MalformedLineError(ValueError):
