@@ -1,0 +1,88 @@
+"""Strategies by name: ours, yours, and what is said when neither can be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agbot.errors import ConfigError
+from agbot.strategy.quoter import Quoter
+from agbot.strategy.registry import OnlyIn, build, names
+from agbot.testing.builders import shares
+
+YOURS = """
+class Still:
+    id = "still"
+
+    def __init__(self, *, size=1):
+        if size < 0:
+            raise ValueError("size is below zero")
+        self.size = size
+
+    def decide(self, view):
+        return [view]
+"""
+
+
+@pytest.fixture
+def yours(tmp_path: Path) -> str:
+    path = tmp_path / "still.py"
+    path.write_text(YOURS)
+    return f"{path}:Still"
+
+
+def test_the_quoter_is_built_from_what_a_person_writes() -> None:
+    strategy = build("quoter", {"size": "25", "skew_ticks": 2})
+    assert isinstance(strategy, Quoter)
+    assert (strategy.id, strategy.params.size, strategy.params.skew_ticks) == ("quoter", shares(25), 2)
+    assert names() == ("quoter",)
+
+
+def test_your_own_class_is_loaded_from_its_file(yours: str) -> None:
+    strategy: Any = build(yours, {"size": 7})
+    assert (strategy.id, strategy.size) == ("still", 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "id_", "words"),
+    [
+        ("quotr", {}, "AGB-117", ["unknown strategy 'quotr'", "did you mean quoter?"]),
+        ("zzz", {}, "AGB-117", ["use one of quoter"]),
+        ("quoter", {"sise": 1}, "AGB-118", ["strategies.quoter.params.sise", "did you mean size?"]),
+        ("quoter", {"size": 0}, "AGB-118", ["strategies.quoter.params", "size"]),
+        ("quoter", {"half_spread_ticks": "1.5"}, "AGB-118", ["1.5 is not a whole number"]),
+        ("quoter", {"low": "0.9", "high": "0.1"}, "AGB-118", ["low 0.9 is not below high 0.1"]),
+        ("no.such.module:Thing", {}, "AGB-117", ["cannot load strategy"]),
+        ("agbot.strategy.quoter:Thing", {}, "AGB-117", ["cannot load strategy", "Thing"]),
+        ("no/such/file.py:Thing", {}, "AGB-117", ["cannot load strategy"]),
+    ],
+)
+def test_what_cannot_be_built_says_why_and_what_there_is(
+    name: str, params: dict[str, Any], id_: str, words: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(name, params)
+    assert caught.value.id == id_
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("params", [{"size": -1}, {"width": 1}])
+def test_your_class_may_refuse_its_parameters(yours: str, params: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(yours, params)
+    assert caught.value.id == "AGB-118"
+
+
+@pytest.mark.parametrize(
+    ("markets", "seen"), [({"0xabc"}, True), ({"a-slug"}, True), ({"other"}, False), (set(), False)]
+)
+def test_a_strategy_can_be_kept_to_its_markets(yours: str, markets: set[str], seen: bool) -> None:
+    class View:
+        class market:  # noqa: N801
+            id = "0xabc"
+            slug = "a-slug"
+
+    view: Any = View
+    assert OnlyIn(build(yours, {}), markets).decide(view) == ([view] if seen else ())
