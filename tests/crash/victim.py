@@ -7,6 +7,7 @@ answers each with one JSON line ``{"status": <wait status>}`` once that child is
     orders    a file that gets the id of every order the paper venue was handed, appended before the venue acts on it
     kill      [mode, n]: SIGKILL at journal record n, "appended" (just queued), "within" (its transaction is written but
               not committed) or "committed" (just durable); null: never
+    after     seconds until SIGKILL, whatever it is doing then
     speed     how much faster than life the demo feed goes
     file_max  RLIMIT_FSIZE, bytes: no file of the child grows beyond, as on a full disk
     output    where stdout and stderr go
@@ -18,6 +19,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 
 import agbot.cli
 import agbot.run.demo
@@ -86,6 +88,10 @@ def child(job):
         note_orders(job["orders"])
     if job.get("kill"):
         kill_at(*job["kill"])
+    if job.get("after"):
+        timer = threading.Timer(job["after"], die)
+        timer.daemon = True
+        timer.start()
     if job.get("speed"):
         live_demo.DemoFeed = functools.partial(DemoFeed, speed=job["speed"])
     if job.get("file_max"):
