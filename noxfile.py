@@ -3,8 +3,8 @@
 What the tests run against: the *installed wheel*, as a user has it, never the source tree that lies beside them. Two
 things make that so: pytest's importlib mode puts no folder on the path, and PYTHONSAFEPATH=1 keeps the working folder
 off it in every child process too. The root comes *last* on the path, after site-packages, so that `benchmarks` and the
-like are found while `agbot` is the installed one. Coverage therefore measures the package `agbot` by name and maps it back to the tree
-(`[tool.coverage]` in pyproject.toml).
+like are found while `agbot` is the installed one. Coverage therefore measures the package `agbot` by name and maps it
+back to the tree (`[tool.coverage]` in pyproject.toml).
 """
 
 from __future__ import annotations
