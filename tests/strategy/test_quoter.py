@@ -149,6 +149,20 @@ def test_the_edge_holds_where_ticks_are_fine() -> None:
     assert shown(quoter.decide(view)) == [("m1-yes", "BUY", "0.49", "50"), ("m1-no", "BUY", "0.49", "50")]
 
 
+@pytest.mark.parametrize(
+    ("bids", "asks", "side"),
+    [(("0.01", "9"), ("0.03", "9"), Side.SELL), (("0.97", "9"), ("0.99", "9"), Side.BUY)],
+)
+def test_a_quote_that_would_fall_off_the_grid_is_left_out(
+    bids: tuple[str, str], asks: tuple[str, str], side: Side
+) -> None:
+    quoter = Quoter(QuoterParams(half_spread_ticks=2, low=0, high=1))
+    view = view_of(bids=levels(bids), asks=levels(asks))
+    (place,) = quoter.decide(view)
+    assert isinstance(place, Place)
+    assert yes_side(view, place) is side
+
+
 # When it does not
 
 

@@ -139,6 +139,12 @@ async def test_fills_come_on_the_evidence_and_in_the_ack(slow: PaperVenue, autoj
     assert [type(e) for e in heard(slow)] == [OrderFilled]
 
 
+async def test_the_state_a_cancel_found_is_said_once(slow: PaperVenue, autojump_clock: MockClock) -> None:
+    await slow.place_order(make_order(price="0.55"))
+    assert (await slow.cancel_order("o1")).status is OrderState.FILLED
+    assert [type(e) for e in heard(slow)] == [OrderFilled]
+
+
 async def test_an_answer_nobody_waits_for_is_not_lost(slow: PaperVenue, autojump_clock: MockClock) -> None:
     with trio.move_on_after(0.02) as scope:
         await slow.place_order(make_order())
