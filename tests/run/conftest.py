@@ -1,0 +1,176 @@
+"""Doubles for the shells: a clock that is told the time, a venue that answers as the test says, a core with a book."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import attrs
+import pytest
+import trio
+
+from agbot.core.engine import Engine, EngineSettings
+from agbot.core.portfolio import CarriedPosition
+from agbot.core.risk import Gate
+from agbot.core.rules import Rule
+from agbot.core.step import Step
+from agbot.errors import VenueNotFound
+from agbot.model.events import BookSnapshot, Event, MarketListed, OrderEvidence, Timer
+from agbot.model.market import Market
+from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
+from agbot.testing.builders import levels, make_market
+from agbot.units import NS_PER_S, to_units
+
+
+class Wishes:
+    """A strategy that wishes what the test says, once."""
+
+    id = "script"
+
+    def __init__(self) -> None:
+        self.next: list[object] = []
+
+    def decide(self, view: object) -> list[object]:
+        wishes, self.next = self.next, []
+        return wishes
+
+
+class Core:
+    """An engine with one listed market, a trusted book and a scripted strategy. Time moves only when told to."""
+
+    def __init__(self, *rules: Rule, capital: str = "1000", carried: tuple[CarriedPosition, ...] = ()) -> None:
+        self.market: Market = make_market()
+        self.script = Wishes()
+        settings = EngineSettings(run_id="r", capital=to_units(capital), carried=carried)
+        self.engine = Engine(settings, Gate(rules), [self.script])
+        self.now = NS_PER_S
+        self.observers: list[Callable[[list[Event], Step], None]] = []
+
+    def now_ns(self) -> int:
+        return self.now
+
+    def book(self, bid: str = "0.48", ask: str = "0.52", ts_ns: int = 0) -> list[Event]:
+        sides = [(self.market.yes, bid, ask), (self.market.no, f"{1 - float(ask):.2f}", f"{1 - float(bid):.2f}")]
+        at = ts_ns or self.now
+        return [BookSnapshot(token, levels((b, "100")), levels((a, "100")), at) for token, b, a in sides]
+
+    def open(self) -> Core:
+        self.step(MarketListed(self.market, self.now), *self.book())
+        return self
+
+    def step(self, *events: Event) -> Step:
+        self.now += 1
+        batch = list(events)
+        step = self.engine.step(self.now, batch)
+        for observe in self.observers:
+            observe(batch, step)
+        return step
+
+    def wish(self, *wishes: object) -> Step:
+        self.script.next = list(wishes)
+        return self.step(Timer("second", self.now))
+
+
+class Venue:
+    """`VenueAdapter` whose answers the test sets: an exception, a status, or `hang`. `calls` is what was asked."""
+
+    venue_id = "paper"
+    supported = frozenset(TimeInForce) - {TimeInForce.GTD}
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.orders: dict[str, Order] = {}
+        self.on_place: Exception | OrderState | None = None
+        self.on_cancel: Exception | OrderState | None = None
+        self.on_cancel_all: list[Exception | int] = []
+        self.on_open_orders: Exception | None = None
+        self.hang: set[str] = set()
+        self.sent = trio.Event()
+        self.say, self._heard = trio.open_memory_channel[OrderEvidence](100)
+
+    async def place_order(self, order: Order) -> OrderAck:
+        await self._asked(f"place {order.client_order_id}", "place")
+        self._refuse(self.on_place)
+        self.orders[order.client_order_id] = order
+        return OrderAck(order_id=f"v-{order.client_order_id}", status=self.on_place or OrderState.OPEN, timestamp=7)
+
+    async def cancel_order(self, order_id: str) -> CancelAck:
+        await self._asked(f"cancel {order_id}", "cancel")
+        self._refuse(self.on_cancel)
+        self.orders.pop(order_id, None)
+        return CancelAck(order_id=order_id, status=self.on_cancel or OrderState.CANCELLED, timestamp=8)
+
+    async def cancel_all(self) -> list[CancelAck]:
+        """Each call does the next thing of `on_cancel_all`: raise, or leave that many orders; then all go."""
+        await self._asked("cancel_all", "cancel_all")
+        plan = self.on_cancel_all.pop(0) if self.on_cancel_all else 0
+        if isinstance(plan, Exception):
+            raise plan
+        gone = list(self.orders)[: len(self.orders) - plan]
+        for order_id in gone:
+            del self.orders[order_id]
+        return [CancelAck(order_id=o, status=OrderState.CANCELLED, timestamp=9) for o in gone]
+
+    async def get_open_orders(self) -> list[Order]:
+        await self._asked("open_orders", "open_orders")
+        self._refuse(self.on_open_orders)
+        return list(self.orders.values())
+
+    async def get_order_status(self, order_id: str) -> OrderAck:
+        raise VenueNotFound(order_id)
+
+    async def evidence(self) -> AsyncIterator[OrderEvidence]:
+        async for evidence in self._heard:
+            yield evidence
+
+    async def _asked(self, call: str, kind: str) -> None:
+        self.calls.append(call)
+        self.sent.set()
+        if kind in self.hang:
+            await trio.sleep_forever()
+        await trio.lowlevel.checkpoint()
+
+    @staticmethod
+    def _refuse(answer: object) -> None:
+        if isinstance(answer, Exception):
+            raise answer
+
+
+@attrs.define
+class Logged:
+    """Log lines of one module, as (event, fields)."""
+
+    lines: list[tuple[str, dict[str, object]]] = attrs.Factory(list)
+
+    def __getattr__(self, _level: str) -> Callable[..., None]:
+        return lambda event, **fields: self.lines.append((event, fields))
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.lines]
+
+
+@pytest.fixture
+def make_core() -> type[Core]:
+    return Core
+
+
+@pytest.fixture
+def core() -> Core:
+    return Core().open()
+
+
+@pytest.fixture
+def venue() -> Venue:
+    return Venue()
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Logged]:
+    """Return a function that catches what a module logs."""
+
+    def catch(module: str) -> Logged:
+        caught = Logged()
+        monkeypatch.setattr(f"{module}.log", caught)
+        return caught
+
+    return catch

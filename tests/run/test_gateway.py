@@ -1,0 +1,233 @@
+"""The gateway: what every answer of a venue, and its silence, becomes; what waits, and what never does."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from agbot import errors as e
+from agbot.model.commands import CancelAll, CancelOrder
+from agbot.model.events import (
+    CancelRejected,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderRejected,
+    OrderUnknown,
+)
+from agbot.model.order import OrderState
+from agbot.run.gateway import ON_THE_WIRE_S, Gateway
+from agbot.run.inbox import Inbox
+from agbot.testing.builders import place
+
+ANSWERS = [
+    (e.VenueUnavailable("x"), OrderRejected, CancelRejected),
+    (e.VenueThrottled("x", retry_after_s=1), OrderRejected, CancelRejected),
+    (e.VenueRefused("x", code="c"), OrderRejected, CancelRejected),
+    (e.VenueAuthFailed("x"), OrderRejected, CancelRejected),
+    (e.VenueNotFound("x"), OrderRejected, CancelRejected),
+    (e.UnsupportedOrder("x"), OrderRejected, CancelRejected),
+    (e.VenueAmbiguous("x"), OrderUnknown, OrderUnknown),
+    (e.VenueDuplicate("x"), OrderUnknown, CancelRejected),
+    (e.VenueProtocolError("x"), OrderUnknown, OrderUnknown),
+    (e.ExecutionError("x"), OrderUnknown, CancelRejected),
+]
+
+
+class Bench:
+    """A gateway over a fake venue; `journal` opens for orders, `latch` is why nothing may leave."""
+
+    def __init__(self, venue):
+        self.venue = venue
+        self.inbox = Inbox()
+        self.send, receive = trio.open_memory_channel(100)
+        self.journal = trio.Event()
+        self.waited = []
+        self.latch = ""
+        self.latencies = []
+        self.gateway = Gateway(
+            venue,
+            self.inbox,
+            receive,
+            durable=self.durable,
+            closed=lambda: self.latch,
+            now_ns=lambda: 1,
+            latency=lambda *a: self.latencies.append(a),
+        )
+
+    async def durable(self, seq):
+        self.waited.append(seq)
+        await self.journal.wait()
+
+    async def heard(self):
+        """Return what the engine hears next; the deadline is far beyond the gateway's own."""
+        with trio.fail_after(60):
+            return await self.inbox.receive()
+
+    async def settled(self):
+        await trio.testing.wait_all_tasks_blocked()
+        return [] if not len(self.inbox) else await self.inbox.receive()
+
+
+@pytest.fixture
+async def bench(venue, nursery):
+    bench = Bench(venue)
+    bench.journal.set()
+    await nursery.start(bench.gateway.run)
+    return bench
+
+
+def test_the_table_has_every_way_a_venue_can_fail():
+    kinds = {e.ExecutionError, *e.ExecutionError.__subclasses__()}
+    assert {type(error) for error, _, _ in ANSWERS} == kinds
+
+
+@pytest.mark.parametrize(("error", "becomes", "_cancel"), ANSWERS, ids=lambda v: getattr(v, "__name__", None))
+async def test_every_failure_to_place_is_evidence(error, becomes, _cancel, bench):
+    bench.venue.on_place = error
+    await bench.send.send((1, place("o1")))
+    (said,) = await bench.heard()
+    assert type(said) is becomes
+    assert said.client_order_id == "o1"
+    assert said.reason
+    assert bench.latencies == []
+
+
+@pytest.mark.parametrize(("error", "_place", "becomes"), ANSWERS, ids=lambda v: getattr(v, "__name__", None))
+async def test_every_failure_to_cancel_is_evidence(error, _place, becomes, bench):
+    bench.venue.on_cancel = error
+    await bench.send.send((1, CancelOrder("o1", "enough")))
+    (said,) = await bench.heard()
+    assert type(said) is becomes
+    assert said.reason
+
+
+async def test_an_acknowledged_order_is_accepted_and_its_latency_measured(bench):
+    await bench.send.send((1, place("o1")))
+    assert await bench.heard() == [OrderAccepted("o1", "v-o1", 7)]
+    ((venue, market, ms),) = bench.latencies
+    assert (venue, market) == ("paper", "m1")
+    assert 0 <= ms < 60_000
+
+
+@pytest.mark.parametrize(
+    ("status", "becomes"),
+    [
+        (OrderState.CANCELLED, OrderCancelled("o1", "enough", 8)),
+        (OrderState.FILLED, CancelRejected("o1", "it is FILLED", 8)),
+    ],
+)
+async def test_a_cancel_says_what_the_venue_found(status, becomes, bench):
+    bench.venue.on_cancel = status
+    await bench.send.send((1, CancelOrder("o1", "enough")))
+    assert await bench.heard() == [becomes]
+
+
+async def test_orders_wait_for_the_journal_and_cancels_do_not(venue, nursery):
+    bench = Bench(venue)
+    await nursery.start(bench.gateway.run)
+    await bench.send.send((5, place("o1")))
+    await bench.send.send((6, CancelOrder("other", "enough")))
+    await bench.send.send((6, CancelAll("enough")))
+    await trio.testing.wait_all_tasks_blocked()
+    assert bench.waited == [5]
+    assert sorted(venue.calls) == ["cancel other", "cancel_all"]
+
+
+async def test_a_closed_latch_is_asked_at_the_last_moment(venue, nursery):
+    bench = Bench(venue)
+    await nursery.start(bench.gateway.run)
+    await bench.send.send((5, place("o1")))
+    await trio.testing.wait_all_tasks_blocked()
+    bench.latch = "fire"
+    bench.journal.set()
+    (said,) = await bench.heard()
+    assert isinstance(said, OrderRejected)
+    assert "fire" in said.reason
+    assert venue.calls == []
+
+
+@pytest.mark.parametrize("cancel", [CancelOrder("o1", "enough"), CancelAll("enough")])
+async def test_an_order_cancelled_before_it_left_never_leaves(cancel, venue, nursery):
+    bench = Bench(venue)
+    await nursery.start(bench.gateway.run)
+    await bench.send.send((5, place("o1")))
+    await trio.testing.wait_all_tasks_blocked()
+    await bench.send.send((6, cancel))
+    await trio.testing.wait_all_tasks_blocked()
+    await bench.send.send((7, place("o2")))
+    await trio.testing.wait_all_tasks_blocked()
+    bench.journal.set()
+    said = sorted(await bench.settled(), key=lambda s: s.client_order_id)
+    assert said == [OrderCancelled("o1", "cancelled before it was sent", 1), OrderAccepted("o2", "v-o2", 7)]
+    assert "place o1" not in venue.calls
+
+
+async def test_silence_is_unknown_after_three_seconds(venue, nursery, autojump_clock):
+    bench = Bench(venue)
+    bench.journal.set()
+    await nursery.start(bench.gateway.run)
+    venue.hang = {"place", "cancel"}
+    began = trio.current_time()
+    for command in (place("o1"), CancelOrder("o2", "enough")):
+        await bench.send.send((1, command))
+    said = await bench.heard()
+    while len(said) < 2:
+        said += await bench.heard()
+    assert {(type(s), s.client_order_id) for s in said} == {(OrderUnknown, "o1"), (OrderUnknown, "o2")}
+    assert trio.current_time() - began == pytest.approx(ON_THE_WIRE_S)
+
+
+async def test_an_order_on_the_wire_finishes_under_its_shield_or_becomes_unknown(venue, autojump_clock):
+    bench = Bench(venue)
+    bench.journal.set()
+    venue.hang = {"place"}
+    async with trio.open_nursery() as nursery:
+        await nursery.start(bench.gateway.run)
+        await bench.send.send((1, place("o1")))
+        await venue.sent.wait()
+        began = trio.current_time()
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began == pytest.approx(ON_THE_WIRE_S)
+    assert [type(s) for s in await bench.settled()] == [OrderUnknown]
+
+
+async def test_cancelled_before_it_left_an_order_never_leaves(venue):
+    bench = Bench(venue)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(bench.gateway.run)
+        await bench.send.send((1, place("o1")))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert venue.calls == []
+    assert bench.gateway._unsent == {}
+
+
+async def test_evidence_is_forwarded(bench):
+    await bench.venue.say.send(OrderExpired("o9", 3))
+    assert await bench.heard() == [OrderExpired("o9", 3)]
+
+
+async def test_a_cancel_all_that_fails_or_hangs_is_said(venue, nursery, logged, autojump_clock):
+    log = logged("agbot.run.gateway")
+    bench = Bench(venue)
+    await nursery.start(bench.gateway.run)
+    venue.on_cancel_all = [e.VenueUnavailable("down")]
+    for _ in range(2):
+        await bench.send.send((1, CancelAll("enough")))
+        await trio.testing.wait_all_tasks_blocked()
+    venue.hang = {"cancel_all"}
+    await bench.send.send((1, CancelAll("enough")))
+    with trio.fail_after(60):
+        while len(log.events) < 3:
+            await trio.sleep(1)
+    assert log.events == ["cancel_all.failed", "cancel_all.done", "cancel_all.unconfirmed"]
+
+
+async def test_a_slow_order_holds_nothing_else_up(autojump_clock, bench):
+    bench.venue.hang = {"place"}
+    await bench.send.send((1, place("slow")))
+    await bench.venue.sent.wait()
+    await bench.send.send((2, CancelOrder("o2", "enough")))
+    assert [type(s) for s in await bench.heard()] == [OrderCancelled]

@@ -1,0 +1,292 @@
+"""What an operator can ask: a kill with its receipt, orders from requests, status, stop."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueUnavailable
+from agbot.latch import Latch
+from agbot.model.events import KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
+from agbot.model.order import OrderState, OrderType, Side, TimeInForce
+from agbot.run.execution import LocalExecution
+from agbot.run.inbox import Inbox
+from agbot.run.operator import VERIFY_S, Operator, RunFacts, order_from
+from agbot.testing.builders import make_market, make_order
+
+
+class Bench:
+    def __init__(self, core, venue, directory):
+        self.core, self.venue = core, venue
+        self.inbox = Inbox()
+        self.latch = Latch(directory / "latch")
+        self.execution = LocalExecution(core.engine, self.inbox, venue, core.now_ns)
+        core.observers.append(self.execution.observe)
+        self.stops = []
+        operator = Operator(
+            facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j"),
+            engine=core.engine,
+            inbox=self.inbox,
+            venue=venue,
+            execution=self.execution,
+            latch=self.latch,
+            ask_stop=self.stops.append,
+            now_ns=core.now_ns,
+        )
+        self.handlers = operator.handlers()
+
+    async def ask(self, op, **request):
+        return await self.handlers[op]({"op": op, **request})
+
+    async def kill(self, **changes):
+        return await self.ask("killswitch", **{"on": True, "reason": "fire", "by": "me", **changes})
+
+    async def told(self):
+        return await self.inbox.receive() if len(self.inbox) else []
+
+
+@pytest.fixture
+def bench(core, venue, tmp_path):
+    venue.orders = {f"o{n}": make_order(f"o{n}") for n in range(3)}
+    return Bench(core, venue, tmp_path)
+
+
+async def test_a_kill_closes_the_latch_tells_the_core_and_proves_that_nothing_rests(bench):
+    receipt = await bench.kill()
+    assert bench.latch.read().on
+    assert bench.latch.read().reason == "fire"
+    assert await bench.told() == [KillSwitchSet(True, "fire", "me", bench.core.now)]
+    assert bench.venue.calls == ["open_orders", "cancel_all", "open_orders"]
+    assert receipt["gate_closed_ms"] >= 0
+    assert receipt["total_ms"] >= receipt["gate_closed_ms"]
+    del receipt["gate_closed_ms"], receipt["total_ms"]
+    assert receipt == {"on": True, "latched": True, "orders_cancelled": 3, "orders_left": 0, "verified": True}
+
+
+async def test_a_kill_asks_again_until_the_venue_shows_nothing(bench, autojump_clock):
+    bench.venue.on_cancel_all = [2, VenueAmbiguous("lost"), 1, 0]
+    receipt = await bench.kill()
+    assert bench.venue.calls.count("cancel_all") == 4
+    assert (receipt["orders_cancelled"], receipt["verified"]) == (3, True)
+
+
+async def test_a_kill_that_cannot_get_rid_of_orders_says_so_in_time(bench, autojump_clock):
+    bench.venue.on_cancel_all = [2] * 10_000
+    began = trio.current_time()
+    receipt = await bench.kill()
+    assert trio.current_time() - began == pytest.approx(VERIFY_S, abs=0.1)
+    assert (receipt["orders_cancelled"], receipt["orders_left"], receipt["verified"]) == (1, 2, False)
+
+
+@pytest.mark.parametrize("trouble", ["refuses", "hangs"])
+async def test_a_venue_that_cannot_be_read_is_not_verified(trouble, bench, autojump_clock):
+    if trouble == "hangs":
+        bench.venue.hang = {"open_orders"}
+    else:
+        bench.venue.on_open_orders = VenueUnavailable("down")
+    receipt = await bench.kill()
+    assert (receipt["orders_cancelled"], receipt["orders_left"], receipt["verified"]) == (None, None, False)
+    assert bench.latch.read().on
+    assert await bench.told() != []
+
+
+async def test_the_core_hears_of_the_kill_before_the_venue_is_asked(bench, nursery):
+    bench.venue.hang = {"open_orders"}
+    nursery.start_soon(bench.kill)
+    await bench.venue.sent.wait()
+    assert await bench.told() == [KillSwitchSet(True, "fire", "me", bench.core.now)]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_full_disk_does_not_keep_orders_on_the_book(bench, monkeypatch, logged):
+    log = logged("agbot.run.operator")
+
+    def full(*_):
+        raise StoreError("no space", id="AGB-511")
+
+    monkeypatch.setattr(bench.latch, "close", full)
+    receipt = await bench.kill()
+    assert (receipt["latched"], receipt["orders_left"], receipt["verified"]) == (False, 0, True)
+    assert [e.on for e in await bench.told()] == [True]
+    assert "killswitch.not_latched" in log.events
+
+
+async def test_a_kill_survives_the_end_of_its_connection(bench, autojump_clock):
+    bench.venue.on_cancel_all = [3, 3, 0]
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await bench.kill()
+    # cancelled while counting: the latch and the core have it already, and the core cancels by itself
+    assert bench.latch.read().on
+    assert [e.on for e in await bench.told()] == [True]
+
+
+async def test_killing_twice_keeps_the_first_record_of_the_latch(bench):
+    await bench.kill()
+    await bench.kill(reason="again", by="other")
+    assert (bench.latch.read().reason, bench.latch.read().by) == ("fire", "me")
+
+
+async def test_off_opens_latch_and_core(bench):
+    await bench.kill()
+    await bench.told()
+    assert await bench.ask("killswitch", on=False, reason="safe", by="me") == {"on": False, "by": "me"}
+    assert not bench.latch.read().on
+    assert await bench.told() == [KillSwitchSet(False, "safe", "me", bench.core.now)]
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("missing", [{"reason": ""}, {"by": "  "}, {"reason": None}])
+async def test_a_switch_needs_a_reason_and_a_name(on, missing, bench):
+    with pytest.raises(ConfigError) as caught:
+        await bench.kill(on=on, **missing)
+    assert caught.value.id == "AGB-533"
+    assert not bench.latch.read().on
+    assert bench.venue.calls == []
+
+
+async def test_status_is_json_and_tells_the_state(bench):
+    order = await _rest(bench)
+    status = await bench.ask("status")
+    assert msgspec.json.decode(msgspec.json.encode(status)) == status
+    assert status["mode"] == "DEMO"
+    assert status["markets"] == ["m1"]
+    assert [o["client_order_id"] for o in status["open_orders"]] == [order]
+    assert status["kill_switch"] == {"on": False, "reason": ""}
+    assert (status["halted"], status["unknown_orders"], status["cash_usd"]) == ("", 0, "1000.00")
+    bench.core.step(KillSwitchSet(True, "fire", "me", 1))
+    assert (await bench.ask("status"))["kill_switch"] == {"on": True, "reason": "fire"}
+
+
+async def _rest(bench):
+    request = {"market": "m1", "side": "buy", "price": "0.40", "size": "10"}
+    async with trio.open_nursery() as nursery:
+
+        async def engine():
+            while True:
+                step = bench.core.step(*await bench.inbox.receive())
+                for command in step.output.commands:
+                    bench.inbox.send_urgent(OrderAccepted(command.client_order_id, "v", 1))
+
+        nursery.start_soon(engine)
+        answer = await bench.ask("order", **request)
+        nursery.cancel_scope.cancel()
+    assert answer == {"order_id": answer["order_id"], "status": "OPEN", "filled": "0"}
+    return answer["order_id"]
+
+
+async def test_stop_passes_its_reason_on(bench):
+    assert (await bench.ask("stop"))["stopping"]
+    await bench.ask("stop", reason="lunch")
+    assert bench.stops == ["agbot stop", "lunch"]
+
+
+async def test_cancel_all_counts_and_asks_the_core(bench):
+    await _rest(bench)
+    assert await bench.ask("cancel") == {"cancelling": 1}
+    assert await bench.told() == [OperatorCancel("", "operator: cancel all", bench.core.now)]
+
+
+async def test_cancelling_one_that_nobody_knows(bench):
+    with pytest.raises(NotFoundError):
+        await bench.ask("cancel", order_id="nope")
+
+
+async def test_cancelling_one_that_has_ended_says_how(bench):
+    order_id = await _rest(bench)
+    bench.core.step(OperatorCancel("", "x", 1))
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+
+            async def answered():
+                assert await bench.ask("cancel", order_id=order_id) == {"order_id": order_id, "status": "CANCELLED"}
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(answered)
+            await trio.testing.wait_all_tasks_blocked()
+            bench.core.step(*await bench.inbox.receive(), OrderCancelled(order_id, "x", 1))
+            await trio.sleep_forever()
+    assert bench.core.engine.oms.get(order_id).state is OrderState.CANCELLED
+
+
+GOOD = {"market": "m1", "side": "buy", "price": "0.5", "size": "10"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "value"),
+    [
+        ({}, "time_in_force", TimeInForce.GTC),
+        ({}, "token", "m1-yes"),
+        ({"outcome": "no"}, "token", "m1-no"),
+        ({"market": "nice-slug"}, "market", "m1"),
+        ({"side": "SELL"}, "side", Side.SELL),
+        ({"price": 0.25}, "price", Decimal("0.25")),
+        ({"size": 7}, "size", Decimal(7)),
+        ({"tif": "fok"}, "time_in_force", TimeInForce.FOK),
+        ({"type": "market", "tif": "FAK"}, "order_type", OrderType.MARKET),
+        ({"post_only": True}, "post_only", True),
+        ({"tif": "GTD", "expire_ns": 2**63 - 1}, "expire_ns", 2**63 - 1),
+        ({"expire_ns": None}, "expire_ns", 0),
+    ],
+)
+def test_an_order_from_a_request(changes, field, value):
+    order = order_from({**GOOD, **changes}, [make_market(slug="nice-slug")], "op-1")
+    assert order.client_order_id == "op-1"
+    assert getattr(order, field) == value
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_id"),
+    [
+        ({"market": "other"}, "AGB-534"),
+        ({"market": None}, "AGB-534"),
+        ({"side": "hold"}, "AGB-535"),
+        ({"side": None}, "AGB-535"),
+        ({"outcome": "maybe"}, "AGB-535"),
+        ({"type": "stop"}, "AGB-535"),
+        ({"tif": "forever"}, "AGB-535"),
+        ({"price": "1"}, "AGB-535"),
+        ({"price": "0"}, "AGB-535"),
+        ({"price": "-0.5"}, "AGB-535"),
+        ({"price": "half"}, "AGB-535"),
+        ({"price": None}, "AGB-535"),
+        ({"price": []}, "AGB-535"),
+        ({"price": "NaN"}, "AGB-535"),
+        ({"price": "sNaN"}, "AGB-535"),
+        ({"price": "0.1234567"}, "AGB-535"),
+        ({"size": "0"}, "AGB-535"),
+        ({"size": "-3"}, "AGB-535"),
+        ({"size": "Infinity"}, "AGB-535"),
+        ({"size": "1.0000001"}, "AGB-535"),
+        ({"size": "1e30"}, "AGB-535"),
+        ({"size": "1e999999999"}, "AGB-535"),
+        ({"tif": "GTD"}, "AGB-535"),
+        ({"tif": "GTD", "expire_ns": 2**63}, "AGB-535"),
+        ({"tif": "GTD", "expire_ns": "soon"}, "AGB-535"),
+        ({"tif": "GTD", "expire_ns": [1]}, "AGB-535"),
+        ({"expire_ns": -1}, "AGB-535"),
+        ({"type": "market"}, "AGB-535"),
+        ({"post_only": True, "tif": "FOK"}, "AGB-535"),
+    ],
+)
+def test_an_impossible_order_is_refused_where_it_can_be_told(changes, error_id):
+    with pytest.raises((ConfigError, NotFoundError)) as caught:
+        order_from({**GOOD, **changes}, [make_market()], "op-1")
+    assert caught.value.id == error_id
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("field", ["price", "size"])
+def test_a_missing_field_is_named(field):
+    with pytest.raises(ConfigError, match=field):
+        order_from({k: v for k, v in GOOD.items() if k != field}, [make_market()], "op-1")
+
+
+def test_without_markets_it_says_none_yet():
+    with pytest.raises(NotFoundError) as caught:
+        order_from(GOOD, [], "op-1")
+    assert "none yet" in caught.value.remedy
