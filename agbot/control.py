@@ -184,6 +184,25 @@ def state_dir(profile: str, explicit: str | Path | None = None, *, create: bool 
     return path
 
 
+def running_profiles() -> list[str]:
+    """Return the profiles whose bot listens now; a bot with a state directory of its own is not known here."""
+    base = _profile_dir("any").parent
+    found = sorted(base.iterdir()) if base.is_dir() else []
+    return [path.name for path in found if path.is_dir() and _listens(path)]
+
+
+def _listens(directory: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(0.5)
+        try:
+            link.connect(os.fspath(socket_path(directory)))
+        except BlockingIOError:  # it is there, and busy
+            return True
+        except (OSError, ConfigError):
+            return False
+    return True
+
+
 def _profile_dir(profile: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", profile):
         raise ConfigError(

@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from agbot.errors import ConfigError
+
+DEFAULT_PROFILE = "demo"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -16,19 +20,32 @@ def bot_options(function: F) -> F:
     function = click.option(
         "--state-dir", type=click.Path(path_type=Path), help="The bot's state directory, when not the profile's."
     )(function)
-    return click.option("--profile", default="demo", show_default=True, help="Which bot, by its profile's name.")(
+    return click.option("--profile", help="Which bot, by its profile's name.  [default: the one that runs, else demo]")(
         function
     )
 
 
-def state_path(profile: str, explicit: Path | None, *, create: bool = False) -> Path:
-    """Return the state directory the options name; it need not exist unless `create`."""
-    from agbot.control import state_dir  # noqa: PLC0415
+def state_path(profile: str | None, explicit: Path | None, *, create: bool = False) -> Path:
+    """Return the state directory the options name; it need not exist unless `create`.
 
-    return state_dir(profile, explicit, create=create)
+    Raises:
+        ConfigError: AGB-508, no option names a bot and several run.
+    """
+    from agbot.control import running_profiles, state_dir  # noqa: PLC0415
+
+    if profile is None and explicit is None:
+        running = running_profiles()
+        if len(running) > 1:
+            raise ConfigError(
+                f"several bots run: {', '.join(running)}", id="AGB-508", remedy="say which one: --profile NAME"
+            )
+        profile = running[0] if running else DEFAULT_PROFILE
+    return state_dir(profile or DEFAULT_PROFILE, explicit, create=create)
 
 
-def control(profile: str, explicit: Path | None, request: Mapping[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
+def control(
+    profile: str | None, explicit: Path | None, request: Mapping[str, Any], timeout_s: float = 5.0
+) -> dict[str, Any]:
     """Send one request to the bot and return its answer.
 
     Raises:

@@ -31,7 +31,7 @@ def command() -> None:
 @click.option("--reason", required=True, help="Why; shown everywhere until it is off.")
 @click.option("--by", default=getpass.getuser, show_default="you", help="Who.")
 @click.option("--json", "as_json", is_flag=True)
-def on(profile: str, state_dir: Path | None, reason: str, by: str, as_json: bool) -> None:
+def on(profile: str | None, state_dir: Path | None, reason: str, by: str, as_json: bool) -> None:
     """Close the gate, cancel every order, verify with the venue, print a receipt.
 
     Exit 0 only when the venue shows no open order, or no bot runs (then nothing of a paper run rests). Exit 1 when
@@ -67,7 +67,7 @@ def _exit_code(receipt: KillReceipt) -> int:
 @bot_options
 @click.option("--by", required=True, help="Who takes the responsibility.")
 @click.option("--reason", required=True, help="Why it is safe again.")
-def off(profile: str, state_dir: Path | None, by: str, reason: str) -> None:
+def off(profile: str | None, state_dir: Path | None, by: str, reason: str) -> None:
     """Open the gate again. On record in latch.log."""
     try:
         control(profile, state_dir, {"op": "killswitch", "on": False, "reason": reason, "by": by})
@@ -81,7 +81,7 @@ def off(profile: str, state_dir: Path | None, by: str, reason: str) -> None:
 @command.command(name="status")
 @bot_options
 @click.option("--json", "as_json", is_flag=True)
-def status(profile: str, state_dir: Path | None, as_json: bool) -> None:
+def status(profile: str | None, state_dir: Path | None, as_json: bool) -> None:
     """Show the latch, also when no bot runs."""
     state = Latch(state_path(profile, state_dir) / LATCH_NAME).read()
     missing = not state_path(profile, state_dir).is_dir()

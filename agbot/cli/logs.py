@@ -22,7 +22,7 @@ FOLLOW_S = 0.2
 @click.option(
     "-n", "--lines", default=50, type=click.IntRange(min=0), show_default=True, help="How many lines to begin with."
 )
-def command(profile: str, state_dir: Path | None, follow: bool, lines: int) -> None:
+def command(profile: str | None, state_dir: Path | None, follow: bool, lines: int) -> None:
     """Show the bot's log: one JSON object a line."""
     path = state_path(profile, state_dir) / LOG_NAME
     if not path.is_file():

@@ -22,7 +22,9 @@ def _order(side: str) -> click.Command:
     @click.option("--market-order", is_flag=True, help="Take now: PRICE is the worst accepted" + _budget(side))
     @click.option("--post-only", is_flag=True, help="Refuse rather than take.")
     @click.option("--json", "as_json", is_flag=True)
-    def command(*, profile: str, state_dir: Path | None, market_order: bool, as_json: bool, **order: Any) -> None:
+    def command(
+        *, profile: str | None, state_dir: Path | None, market_order: bool, as_json: bool, **order: Any
+    ) -> None:
         request = {
             "op": "order",
             **order,
@@ -54,7 +56,7 @@ sell = _order("SELL")
 @bot_options
 @click.option("--all", "everything", is_flag=True, help="Cancel every open order.")
 @click.option("--json", "as_json", is_flag=True)
-def cancel(order_id: str | None, profile: str, state_dir: Path | None, everything: bool, as_json: bool) -> None:
+def cancel(order_id: str | None, profile: str | None, state_dir: Path | None, everything: bool, as_json: bool) -> None:
     """Cancel ORDER_ID, or every open order with --all."""
     if bool(order_id) == everything:
         raise click.UsageError("name one ORDER_ID, or give --all")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--list", "list_", is_flag=True, help="List the profile's runs.")
 @click.option("--json", "as_json", is_flag=True)
 def command(
-    *, run: str | None, profile: str, state_dir: Path | None, verify_: bool, list_: bool, as_json: bool
+    *, run: str | None, profile: str | None, state_dir: Path | None, verify_: bool, list_: bool, as_json: bool
 ) -> None:
     """Run a journal through the same core.
 

@@ -16,7 +16,7 @@ from agbot.cli.common import bot_options, control
 @click.option(
     "--probe", is_flag=True, help="For health checks: prints nothing, exit 0 when the bot answers and may trade."
 )
-def command(profile: str, state_dir: Path | None, as_json: bool, probe: bool) -> None:
+def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: bool) -> None:
     """Say in one line what the bot is doing. Exit 3 when none runs, 5 when it does not answer."""
     status = control(profile, state_dir, {"op": "status"})
     closed = status["kill_switch"]["on"] or bool(status["halted"])

@@ -16,7 +16,7 @@ from agbot.errors import TimedOutError
 @bot_options
 @click.option("--reason", default="agbot stop", show_default=True)
 @click.option("--timeout", "timeout_s", default=20.0, show_default=True, help="Seconds to wait for the end.")
-def command(profile: str, state_dir: Path | None, reason: str, timeout_s: float) -> None:
+def command(profile: str | None, state_dir: Path | None, reason: str, timeout_s: float) -> None:
     """Stop the bot in order: cancel all orders, wait until flat, write the journal, exit.
 
     Exit 3 when none runs, 5 when it has not ended in time.

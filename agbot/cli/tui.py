@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 import ipaddress
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
-from agbot.control import state_dir
+from agbot.cli.common import state_path
 from agbot.errors import ConfigError
 
 URL = "ws://127.0.0.1:8080/dashboard"
@@ -17,16 +18,16 @@ URL = "ws://127.0.0.1:8080/dashboard"
 
 @click.command("tui")
 @click.option("--url", default=URL, show_default=True, help="The monitor's dashboard socket.")
-@click.option("--profile", default="demo", show_default=True, help="The bot's profile; key k speaks to that bot.")
+@click.option("--profile", help="The bot's profile; key k speaks to that bot.  [default: the one that runs, else demo]")
 @click.option("--state-dir", "directory", type=click.Path(), help="The bot's state directory, instead of --profile.")
-def command(url: str, profile: str, directory: str | None) -> None:
+def command(url: str, profile: str | None, directory: str | None) -> None:
     """Watch the running bot in this terminal.
 
     The bot is not touched by it, however it ends: q leaves, and the one thing it can do to the bot is key k, the kill
     switch, which asks first.
     """
     here = _is_here(url)
-    state = state_dir(profile, directory, create=False)
+    state = state_path(profile, Path(directory) if directory else None)
     # Textual draws on standard error, so a redirection of any of the three leaves a dead screen.
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise ConfigError(

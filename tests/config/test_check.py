@@ -30,7 +30,7 @@ def test_the_example_is_right(repo: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         f"configuration   {repo}/config.example.yaml: ok",
-        "mode            paper",
+        "mode            demo",
         "profile         default",
         "capital         10000.00 usd",
         "seed            1",
