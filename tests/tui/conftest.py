@@ -210,7 +210,7 @@ def until() -> Callable[..., Any]:
     async def wait(condition: Callable[[], bool], what: str = "condition", within_s: float = 5.0) -> None:
         try:
             async with asyncio.timeout(within_s):
-                while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+                while not condition():
                     await asyncio.sleep(0.01)
         except TimeoutError:
             pytest.fail(f"not within {within_s:g} s: {what}")
