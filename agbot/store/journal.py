@@ -196,7 +196,7 @@ class JournalReader:
             raise StoreError(
                 f"{self.path}: its first record is damaged ({reason}), so nothing after it can be read",
                 id="AGB-609",
-                remedy="restore the file from a backup; moved elsewhere, the next run begins without its money",
+                remedy="restore the file from a backup; moved out of runs/, the next run begins without its money",
             )
         return msgspec.msgpack.decode(first.body, type=Header)
 
