@@ -213,8 +213,10 @@ class Session:
 
 
 def _carried(plan: RunPlan) -> Carry | None:
-    carry = carry_latest(plan.state_dir / RUNS)
+    carry = carry_latest(plan.state_dir / RUNS, plan.mode)
     if carry is not None:
+        if carry.set_aside:
+            log.critical("run.carried_in_part", from_run=carry.from_run, set_aside=carry.set_aside)
         log.info("run.carried", from_run=carry.from_run, cash_usd=usd_text(carry.cash), positions=len(carry.positions))
     return carry
 

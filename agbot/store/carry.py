@@ -19,16 +19,20 @@ from agbot.store.journal import BATCH, STEP, Header, JournalReader
 
 @attrs.frozen
 class Carry:
-    """Cash in 10⁻⁶ usd and positions at the end of run `from_run`."""
+    """Cash in 10⁻⁶ usd and positions at the end of run `from_run`, or up to its first record in `set_aside`."""
 
     cash: int
     positions: tuple[CarriedPosition, ...]
     from_run: str
+    set_aside: tuple[tuple[int, str], ...] = ()
 
 
-def carry_latest(directory: Path) -> Carry | None:
-    """Return what the newest run left, None when there was none. Journals without a header never traded: skipped."""
-    for path in sorted(directory.glob("*.agj"), reverse=True):
+def carry_latest(directory: Path, mode: str) -> Carry | None:
+    """Return what the newest run of `mode` left, None when there was none.
+
+    Journals that hold nothing never traded: skipped. StoreError for one that did and cannot be read.
+    """
+    for path in sorted(directory.glob(f"*-{mode.lower()}.agj"), reverse=True):
         try:
             return carry_from(path)
         except StoreError as e:
@@ -49,7 +53,7 @@ def carry_from(path: Path) -> Carry:
             elif record.kind == BATCH:
                 for event in decode_batch(record.body):
                     fold.event(record.now_ns, event)
-        return fold.result()
+        return attrs.evolve(fold.result(), set_aside=tuple(reader.set_aside))
     finally:
         reader.close()
 

@@ -28,11 +28,15 @@ DISK_FREE_MIN: Final = 32 * 1024 * 1024
 
 RUN, BATCH, STEP, END = "run", "batch", "step", "end"
 
-_CREATE = """
-create table if not exists meta (key text primary key, value text not null) without rowid;
-create table if not exists record (
+# One transaction: a run killed while its file is being made leaves a journal, or an empty file.
+_CREATE = f"""
+begin;
+create table meta (key text primary key, value text not null) without rowid;
+create table record (
     seq integer primary key, kind text not null, now_ns integer not null, body blob not null, crc integer not null);
-"""
+insert into meta values ('schema', '{SCHEMA}');
+commit;
+"""  # noqa: S608 - nothing of a person's in it
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +92,6 @@ class Journal:
             self._db.execute("pragma journal_mode=wal")
             self._db.execute(f"pragma synchronous={'full' if durable else 'off'}")
             self._db.executescript(_CREATE)
-            self._db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
         except sqlite3.Error as e:
             raise _failed(path, e) from e
 
@@ -149,6 +152,8 @@ class JournalReader:
         self.set_aside: list[tuple[int, str]] = []
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
+            if self._db.execute("select count(*) from sqlite_master").fetchone() == (0,):
+                raise _headless(path)
             found = self._db.execute("select value from meta where key = 'schema'").fetchone()
         except sqlite3.Error as e:
             raise StoreError(
@@ -165,9 +170,10 @@ class JournalReader:
     def records(self) -> Iterator[Record]:
         """Yield the records in order, up to the first gap; corrupt ones end the believable prefix."""
         expected = 1
-        rows = self._db.execute("select seq, kind, now_ns, body, crc from record order by seq")
+        rows: sqlite3.Cursor | None = None
         while True:
             try:
+                rows = rows or self._db.execute("select seq, kind, now_ns, body, crc from record order by seq")
                 row = rows.fetchone()
             except sqlite3.DatabaseError as e:
                 self.set_aside.append((expected, f"unreadable page: {e}"))
@@ -181,19 +187,30 @@ class JournalReader:
             yield Record(*row[:4])
 
     def header(self) -> Header:
-        """Return what the run was made of; StoreError when the first record is not a header."""
+        """Return what the run was made of; StoreError AGB-606 when nothing was committed, AGB-609 when damaged."""
         first = next(self.records(), None)
+        if first is None and not self.set_aside:
+            raise _headless(self.path)
         if first is None or first.kind != RUN:
+            reason = self.set_aside[0][1] if self.set_aside else "it is not a header"
             raise StoreError(
-                f"{self.path} does not begin with a run header",
-                id="AGB-606",
-                remedy="the run was killed before its first commit: nothing was sent, delete the file",
+                f"{self.path}: its first record is damaged ({reason}), so nothing after it can be read",
+                id="AGB-609",
+                remedy="restore the file from a backup; moved out of runs/, the next run begins without its money",
             )
         return msgspec.msgpack.decode(first.body, type=Header)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _headless(path: Path) -> StoreError:
+    return StoreError(
+        f"{path} does not begin with a run header",
+        id="AGB-606",
+        remedy="the run was killed before its first commit: nothing was sent, delete the file",
+    )
 
 
 def _wrong(expected: int, row: tuple[object, ...]) -> str:

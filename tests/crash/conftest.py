@@ -91,11 +91,14 @@ def recording(root: Path) -> Path:
 SEED = int(os.environ.get("AGBOT_CRASH_SEED") or secrets.randbits(32))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.line(f"crashes were thrown with AGBOT_CRASH_SEED={SEED}")
+
+
 @pytest.fixture
-def dice(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> random.Random:
-    """Return a test's own dice; the seed is printed always, and AGBOT_CRASH_SEED repeats it."""
-    with capsys.disabled():
-        print(f" AGBOT_CRASH_SEED={SEED} ", end="", flush=True)
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Return a test's own dice; the seed is printed at the end and with a failure, AGBOT_CRASH_SEED repeats it."""
+    print(f"AGBOT_CRASH_SEED={SEED}")
     return random.Random(f"{SEED} {request.node.name}")
 
 

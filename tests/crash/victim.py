@@ -10,6 +10,7 @@ answers each with one JSON line ``{"status": <wait status>}`` once that child is
     after     seconds until SIGKILL, whatever it is doing then
     speed     how much faster than life the demo feed goes
     file_max  RLIMIT_FSIZE, bytes: no file of the child grows beyond, as on a full disk
+    left      a file that gets, at the end, how many orders rest at the paper venue
     output    where stdout and stderr go
 """
 
@@ -33,6 +34,7 @@ from agbot.store.journal import Journal
 from agbot.venue.demo import DemoFeed
 
 AT_ONCE = 2
+AT_END = []
 
 
 def die():
@@ -49,6 +51,20 @@ def note_orders(path):
         return submit(self, now_ns, order)
 
     PaperMatcher.submit = noted
+
+
+def note_left(path):
+    """Keep every venue, and return what writes down how many orders rest there."""
+    venues, opened = [], PaperMatcher.__init__
+
+    def kept(self, *args, **kwargs):
+        opened(self, *args, **kwargs)
+        venues.append(self)
+
+    PaperMatcher.__init__ = kept
+    with open(path, "w", encoding="ascii") as file:
+        fd = os.dup(file.fileno())
+    return lambda: os.write(fd, f"{sum(len(v.open_orders()) for v in venues)}\n".encode())
 
 
 def kill_at(mode, target):
@@ -86,6 +102,8 @@ def child(job):
         os.dup2(out, fd)
     if job.get("orders"):
         note_orders(job["orders"])
+    if job.get("left"):
+        AT_END.append(note_left(job["left"]))
     if job.get("kill"):
         kill_at(*job["kill"])
     if job.get("after"):
@@ -113,6 +131,8 @@ def forked(job):
             sys.excepthook(*sys.exc_info())
             code = 1
         finally:
+            for last in AT_END:
+                last()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
