@@ -12,7 +12,7 @@ import trio
 
 from agbot.log import get_logger
 from agbot.run.bot import Service
-from agbot.run.children import keep_monitor, monitor_answers
+from agbot.run.children import keep_monitor, monitor_answers, netloc
 from agbot.run.terminal import run_tui
 from agbot.telemetry.push import push
 from agbot.telemetry.registry import Registry
@@ -30,8 +30,8 @@ class Screens:
 
     @property
     def page(self) -> str:
-        """Return the page's address, empty when nobody serves one."""
-        return f"http://{self.host}:{self.port}" if self.web else ""
+        """Return the page's address, empty when none was asked for."""
+        return f"http://{netloc(self.host, self.port)}" if self.web else ""
 
     @property
     def monitored(self) -> bool:
@@ -53,7 +53,7 @@ class Screens:
 
     def push(self, registry: Registry, run_event: Mapping[str, Any]) -> Service:
         """Return the push to the monitor; without one a service that does nothing."""
-        url = f"ws://{self.host}:{self.port}/metrics"
+        url = f"ws://{netloc(self.host, self.port)}/metrics"
 
         async def run(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
             if self.monitored:
@@ -64,7 +64,7 @@ class Screens:
         return run
 
     async def _terminal(self) -> None:
-        url = f"ws://{self.host}:{self.port}/dashboard"
+        url = f"ws://{netloc(self.host, self.port)}/dashboard"
         command = [sys.executable, "-m", "agbot", "tui", "--url", url, "--state-dir", str(self.state_dir)]
         await run_tui(command, log=get_logger("agbot.run.terminal"))
         sys.stderr.write(

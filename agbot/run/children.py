@@ -20,6 +20,11 @@ RESTART_S: Final = 1.0
 log = get_logger(__name__)
 
 
+def netloc(host: str, port: int) -> str:
+    """Return host and port as a URL has them: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 async def monitor_answers(host: str, port: int) -> bool:
     """Return whether an agbot monitor of our protocol listens there.
 
@@ -28,7 +33,7 @@ async def monitor_answers(host: str, port: int) -> bool:
     """
     try:
         async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-            reply = await client.get(f"http://{host}:{port}/healthz")
+            reply = await client.get(f"http://{netloc(host, port)}/healthz")
         found = reply.json()
         app, protocol = str(found.get("app")), found.get("protocol")
     except httpx.ConnectError:

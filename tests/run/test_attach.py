@@ -1,0 +1,89 @@
+"""The screens beside a run: which are started, and that a run without any is complete."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import trio
+import trio.testing
+
+from agbot.run import attach
+from agbot.run.attach import Screens
+from agbot.telemetry.registry import Registry
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Return what was started, instead of starting it; both children run until cancelled."""
+    calls = []
+
+    async def keep(host, port):
+        calls.append(("monitor", host, port))
+        await trio.sleep_forever()
+
+    async def tui(command, *, log):
+        calls.append(("tui", *command))
+        await trio.sleep_forever()
+
+    async def send(registry, url, *, run_event, task_status):
+        calls.append(("push", url, run_event))
+        task_status.started()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(attach, "keep_monitor", keep)
+    monkeypatch.setattr(attach, "run_tui", tui)
+    monkeypatch.setattr(attach, "push", send)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("web", "tui", "running", "children"),
+    [
+        (True, False, False, ["monitor"]),
+        (True, False, True, []),
+        (True, True, False, ["monitor", "tui"]),
+        (False, True, False, ["monitor", "tui"]),
+        (False, True, True, ["tui"]),
+        (False, False, False, []),
+    ],
+)
+async def test_what_is_started_beside(web, tui, running, children, started, tmp_path, nursery):
+    screens = Screens(port=7, web=web, tui=tui, state_dir=tmp_path)
+    for service in screens.beside(running=running):
+        await nursery.start(service)
+    await trio.testing.wait_all_tasks_blocked()
+    assert [call[0] for call in started] == children
+    assert screens.page == ("http://127.0.0.1:7" if web else "")
+
+
+async def test_the_terminal_is_told_where_to_look_and_whose_bot_it_is(started, tmp_path, nursery):
+    screens = Screens(host="::1", port=7, web=True, tui=True, state_dir=tmp_path)
+    for service in screens.beside(running=True):
+        await nursery.start(service)
+    await trio.testing.wait_all_tasks_blocked()
+    (call,) = started
+    url = "ws://[::1]:7/dashboard"
+    assert list(call[1:]) == [sys.executable, "-m", "agbot", "tui", "--url", url, "--state-dir", str(tmp_path)]
+
+
+async def test_metrics_are_pushed_only_where_a_monitor_is(started, tmp_path, nursery):
+    registry = Registry(lambda: 1, run_id="r", metrics_max=10)
+    await nursery.start(Screens(port=7, state_dir=tmp_path).push(registry, {"run_id": "r"}))
+    assert started == [("push", "ws://127.0.0.1:7/metrics", {"run_id": "r"})]
+    with trio.fail_after(10):
+        await nursery.start(Screens(web=False, state_dir=tmp_path).push(registry, {"run_id": "r"}))
+    assert len(started) == 1
+
+
+async def test_the_check_asks_only_when_a_monitor_is_needed(monkeypatch, tmp_path):
+    asked = []
+
+    async def answers(host, port):
+        asked.append(port)
+        return True
+
+    monkeypatch.setattr(attach, "monitor_answers", answers)
+    assert await Screens(port=7, state_dir=tmp_path).check() is True
+    assert await Screens(port=8, web=False, state_dir=tmp_path).check() is False
+    assert asked == [7]
