@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agbot.core.backoff import Backoff
-from agbot.core.risk import Gate
 from agbot.core.rules import Exposure
+from agbot.core.state import CoreState
 from agbot.core.view import Place
 from agbot.model.commands import PlaceOrder
 from agbot.model.ids import MarketId, StrategyId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
 from agbot.units import NS_PER_S, notional, on_tick
-
-if TYPE_CHECKING:
-    from agbot.core.engine import Engine
 
 # Names a person meets in decisions, beside the policies of the file.
 KILL_SWITCH: Final = "KillSwitch"
@@ -38,9 +35,8 @@ PAUSE: Final = Backoff(first_s=1.0, longest_s=60.0)
 class Admission:
     """Checks every order before it exists; resting and in-flight orders count as if they will fill."""
 
-    def __init__(self, engine: Engine, gate: Gate) -> None:
-        self._engine = engine
-        self.gate = gate
+    def __init__(self, state: CoreState) -> None:
+        self._state = state
         self._rejections: dict[tuple[StrategyId, MarketId], tuple[int, int]] = {}
 
     def rejected(self, now_ns: int, strategy: StrategyId, market: MarketId) -> None:
@@ -55,55 +51,55 @@ class Admission:
 
     def violations(self, now_ns: int, market_id: MarketId, strategy: StrategyId, place: Place) -> tuple[str, ...]:
         """Return the names of everything that forbids `place`, empty when it may be sent."""
-        engine = self._engine
-        if self.gate.kill_reason:
+        state = self._state
+        if state.kill_switch:
             return (KILL_SWITCH,)
-        if engine.halted:
+        if state.halted:
             return (HALTED,)
-        market = engine.markets.get(market_id)
+        market = state.markets.get(market_id)
         if market is None or place.token not in (market.yes, market.no):
             return (UNKNOWN_MARKET,)
         if now_ns < self._rejections.get((strategy, market_id), (0, 0))[1]:
             return (REJECTED_LATELY,)
-        return (*self._state(market), *self._terms(market, place), *self.gate.check(self.exposure(market, place)))
+        return (*self._standing(market), *self._terms(market, place), *state.gate.check(self.exposure(market, place)))
 
     def cash_free(self) -> int:
         """Return cash not spoken for by resting or in-flight buys (10⁻⁶ usd)."""
-        return self._engine.portfolio.cash - self._resting_usd()
+        return self._state.portfolio.cash - self._resting_usd()
 
     def exposure(self, market: Market, place: Place) -> Exposure:
         """Return the position as it is and as it could become if everything live fills."""
-        engine = self._engine
-        net = engine.portfolio.net(market)
+        state = self._state
+        net = state.portfolio.net(market)
         delta = _yes_sign(market, place) * place.size
-        live = [_yes_sign(market, r.command) * r.remaining for r in engine.oms.live(market.id)]
+        live = [_yes_sign(market, r.command) * r.remaining for r in state.oms.live(market.id)]
         return Exposure(
             market_id=market.id,
             net_position=net,
             long_worst=net + sum(size for size in (*live, delta) if size > 0),
             short_worst=net + sum(size for size in (*live, delta) if size < 0),
             delta=delta,
-            inventory_usd=engine.portfolio.inventory_usd(),
+            inventory_usd=state.portfolio.inventory_usd(),
             resting_notional_usd=self._resting_usd(),
             order_notional_usd=_notional(place) if place.side is Side.BUY else 0,
             cash_free=self.cash_free(),
         )
 
     def _resting_usd(self) -> int:
-        return sum(record.reserved_usd for record in self._engine.oms.all_live())
+        return sum(record.reserved_usd for record in self._state.oms.all_live())
 
-    def _state(self, market: Market) -> tuple[str, ...]:
-        oms = self._engine.oms
+    def _standing(self, market: Market) -> tuple[str, ...]:
+        oms = self._state.oms
         found = []
         if any(record.state is OrderState.UNKNOWN for record in oms.live(market.id)):
             found.append(UNKNOWN_ORDER)
-        if oms.in_flight >= self._engine.settings.in_flight_max:
+        if oms.in_flight >= self._state.settings.in_flight_max:
             found.append(IN_FLIGHT)
         return tuple(found)
 
     def _terms(self, market: Market, place: Place) -> tuple[str, ...]:
-        engine = self._engine
-        book = engine.books[place.token]
+        state = self._state
+        book = state.books[place.token]
         found = []
         if not book.trusted:
             found.append(UNTRUSTED_BOOK)
@@ -120,9 +116,9 @@ class Admission:
         return tuple(found)
 
     def _sellable(self, market: Market, place: Place) -> int:
-        engine = self._engine
-        held = engine.portfolio.position(market, market.outcome(place.token)).size
-        resting = (r for r in engine.oms.live(market.id) if r.command.token == place.token)
+        state = self._state
+        held = state.portfolio.position(market, market.outcome(place.token)).size
+        resting = (r for r in state.oms.live(market.id) if r.command.token == place.token)
         return held - sum(r.remaining for r in resting if r.command.side is Side.SELL)
 
 

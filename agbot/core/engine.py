@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import attrs
-
 from agbot.core.admission import Admission
 from agbot.core.book import OrderBook
 from agbot.core.marks import liquidation
-from agbot.core.oms import IllegalTransition, Oms, OrderRecord
-from agbot.core.portfolio import CarriedPosition, Portfolio
+from agbot.core.oms import IllegalTransition, OrderRecord
+from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate
+from agbot.core.state import CoreState, EngineSettings
 from agbot.core.step import Decision, Output, Step
 from agbot.core.translate import command_of, decision_of, own_order
 from agbot.core.view import Cancel, Intent, Place, Strategy, View
@@ -52,36 +51,14 @@ from agbot.model.order import OrderType, Side
 OPERATOR: Final = StrategyId("operator")
 
 
-@attrs.frozen(kw_only=True)
-class EngineSettings:
-    """What a run is made of besides its events.
-
-    Args:
-        run_id: prefix of every client order id.
-        capital: 10⁻⁶ usd at the start.
-        carried: positions of an earlier run, taken over when their market is listed.
-        in_flight_max: orders sent and not yet acknowledged; more intents are denied, cancels never are.
-    """
-
-    run_id: str
-    capital: int
-    in_flight_max: int = 32
-    carried: tuple[CarriedPosition, ...] = ()
-
-
 class Engine:
     """Sole owner of trading state. Give it facts, carry out what it asks."""
 
     def __init__(self, settings: EngineSettings, gate: Gate, strategies: Sequence[Strategy]) -> None:
-        self.settings = settings
-        self.markets: dict[MarketId, Market] = {}
-        self.books: dict[TokenId, OrderBook] = {}
-        self.oms = Oms()
-        self.portfolio = Portfolio(settings.capital)
-        self.gate = gate
-        self.admission = Admission(self, gate)
+        self.state = state = CoreState(settings=settings, gate=gate, portfolio=Portfolio(settings.capital))
+        self.markets, self.books, self.oms, self.portfolio = state.markets, state.books, state.oms, state.portfolio
+        self.admission = Admission(state)
         self.strategies = tuple(strategies)
-        self.halted = ""
         self.denials_repeated = 0
         self._market_of: dict[TokenId, Market] = {}
         self._orders_opened = 0
@@ -90,9 +67,19 @@ class Engine:
         self._apply: Mapping[type, Callable[[int, Any], None]] = self._dispatch()
 
     @property
+    def settings(self) -> EngineSettings:
+        """Return what the run is made of."""
+        return self.state.settings
+
+    @property
+    def halted(self) -> str:
+        """Return the reason of an orderly stop, empty before."""
+        return self.state.halted
+
+    @property
     def kill_switch(self) -> str:
         """Return why nothing may be placed, empty while orders may."""
-        return self.gate.kill_reason
+        return self.state.kill_switch
 
     def step(self, now_ns: int, batch: Sequence[Event]) -> Step:
         """Fold in `batch`, decide, and return what to do. `now_ns` never goes back."""
@@ -101,7 +88,7 @@ class Engine:
             self._apply[type(event)](now_ns, event)
         for market_id in out.touched:
             self._mark(self.markets[market_id])
-        if not (self.halted or self.kill_switch):
+        if not (self.state.halted or self.state.kill_switch):
             for market_id in tuple(out.touched):
                 self._decide(now_ns, self.markets[market_id])
         return out.step(now_ns)
@@ -132,7 +119,7 @@ class Engine:
     def _listed(self, _now_ns: int, event: MarketListed) -> None:
         market = event.market
         if market.id not in self.markets:
-            self.portfolio.take_over(market, self.settings.carried)
+            self.portfolio.take_over(market, self.state.settings.carried)
         self.markets[market.id] = market
         for token in (market.yes, market.no):
             self._market_of[token] = market
@@ -233,14 +220,14 @@ class Engine:
 
     def _latch(self, now_ns: int, event: KillSwitchSet) -> None:
         if not event.on:
-            self.gate.release()
+            self.state.gate.release()
         else:
-            self.gate.kill(event.reason)
+            self.state.gate.kill(event.reason)
             self._cancel_everything(now_ns, f"kill switch: {event.reason}")
 
     def _halt(self, now_ns: int, event: HaltRequested) -> None:
-        self.halted = event.reason or "halt"
-        self._cancel_everything(now_ns, f"halt: {self.halted}")
+        self.state.halted = event.reason or "halt"
+        self._cancel_everything(now_ns, f"halt: {self.state.halted}")
 
     # -- marks and decisions ---------------------------------------------------------------------------------------
 
@@ -286,7 +273,7 @@ class Engine:
         if violated and not request_id and self._repeats(strategy, place, violated):
             return
         self._orders_opened += 1
-        order_id = ClientOrderId(f"{self.settings.run_id}-{self._orders_opened}")
+        order_id = ClientOrderId(f"{self.state.settings.run_id}-{self._orders_opened}")
         self._out.decisions.append(
             decision_of(market, strategy, place, violated=violated, order_id=order_id, request_id=request_id)
         )

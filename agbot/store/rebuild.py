@@ -6,10 +6,11 @@ import json
 
 from agbot import __version__
 from agbot.config import Settings
-from agbot.core.engine import Engine, EngineSettings
+from agbot.core.engine import Engine
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
 from agbot.core.rules import DEFAULT_RULES, InventoryLimit, KillSwitch, PositionLimit, Rule, load_rules, parse_rules
+from agbot.core.state import EngineSettings
 from agbot.core.view import Strategy
 from agbot.located import loads
 from agbot.store.journal import Header

@@ -1,0 +1,47 @@
+"""What the core knows: one record of it, written by `Engine` alone, read by admission."""
+
+from __future__ import annotations
+
+import attrs
+
+from agbot.core.book import OrderBook
+from agbot.core.oms import Oms
+from agbot.core.portfolio import CarriedPosition, Portfolio
+from agbot.core.risk import Gate
+from agbot.model.ids import MarketId, TokenId
+from agbot.model.market import Market
+
+
+@attrs.frozen(kw_only=True)
+class EngineSettings:
+    """What a run is made of besides its events.
+
+    Args:
+        run_id: prefix of every client order id.
+        capital: 10⁻⁶ usd at the start.
+        carried: positions of an earlier run, taken over when their market is listed.
+        in_flight_max: orders sent and not yet acknowledged; more intents are denied, cancels never are.
+    """
+
+    run_id: str
+    capital: int
+    in_flight_max: int = 32
+    carried: tuple[CarriedPosition, ...] = ()
+
+
+@attrs.define(kw_only=True)
+class CoreState:
+    """Markets, books, orders, money, and the gate. `halted` is the reason of an orderly stop, empty before."""
+
+    settings: EngineSettings
+    gate: Gate
+    portfolio: Portfolio
+    oms: Oms = attrs.field(factory=Oms)
+    markets: dict[MarketId, Market] = attrs.field(factory=dict)
+    books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
+    halted: str = ""
+
+    @property
+    def kill_switch(self) -> str:
+        """Return why nothing may be placed, empty while orders may."""
+        return self.gate.kill_reason
