@@ -16,6 +16,7 @@ from agbot.config import Settings, default_state_dir, read_settings
 from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
+from agbot.store.rebuild import strategy_faults
 from agbot.units import NS_PER_MS, usd_text
 
 
@@ -38,6 +39,7 @@ def examine(config: Path | None, policies: Path | None) -> Report:
     """Read the configuration and the policy file it names (or `policies`); collect every fault, start nothing."""
     faults: list[ConfigError] = []
     settings = _settings(config, faults)
+    faults += strategy_faults(settings)
     found = len(faults)
     policies = policies or settings.policy_file
     rules = _rules(policies, faults)

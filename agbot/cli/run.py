@@ -65,6 +65,7 @@ def command(**options: Any) -> None:
     Paper unless told otherwise. Ctrl-C cancels all orders, waits until flat, and exits 0; twice hurries.
     """
     settings = _settings(options)
+    _check(settings)
     if options["recording"]:
         _replay(settings, options)
     else:
@@ -90,6 +91,17 @@ def _settings(options: dict[str, Any]) -> Settings:
     if options["strategies"]:
         changes["strategies"] = tuple(StrategySettings(name=name) for name in options["strategies"])
     return attrs.evolve(base, **changes)
+
+
+def _check(settings: Settings) -> None:
+    """Raise what policies and strategies would fail with, before anything is written or said."""
+    from agbot.core.rules import load_rules  # noqa: PLC0415
+    from agbot.store.rebuild import strategy_faults  # noqa: PLC0415
+
+    if settings.policy_file:
+        load_rules(settings.policy_file)
+    for fault in strategy_faults(settings):
+        raise fault
 
 
 def _usd(text: str) -> int:

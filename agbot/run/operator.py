@@ -20,6 +20,7 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Order, OrderAck, OrderType, Side, TimeInForce
 from agbot.run.control import Handler
+from agbot.run.facts import RunFacts
 from agbot.run.execution import LocalExecution
 from agbot.run.inbox import Inbox
 from agbot.run.publish import order_fields
@@ -30,17 +31,6 @@ VERIFY_S: Final = 3.0
 TIME_MAX_NS: Final = 2**63 - 1
 
 log = get_logger(__name__)
-
-
-@attrs.frozen(kw_only=True)
-class RunFacts:
-    """What does not change while a run lasts; part of every status."""
-
-    run_id: str
-    mode: str
-    page: str
-    started_ns: int
-    journal: str
 
 
 class Operator:
@@ -82,22 +72,7 @@ class Operator:
         }
 
     async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
-        engine, portfolio = self._engine, self._engine.portfolio
-        live = list(engine.oms.all_live())
-        return {
-            **attrs.asdict(self._facts),
-            "pid": os.getpid(),
-            "uptime_s": round((self._now_ns() - self._facts.started_ns) / 1e9, 1),
-            "kill_switch": {"on": bool(engine.kill_switch), "reason": engine.kill_switch},
-            "halted": engine.halted,
-            "markets": [m.name for m in engine.markets.values()],
-            "open_orders": [order_fields(engine, record) for record in live],
-            "unknown_orders": sum(r.state == "UNKNOWN" for r in live),
-            "cash_usd": usd_text(portfolio.cash),
-            "equity_usd": usd_text(portfolio.equity()),
-            "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
-            "fees_usd": usd_text(portfolio.fees),
-        }
+        return self._facts.status(self._engine, self._now_ns())
 
     async def _stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._ask_stop(str(request.get("reason") or "agbot stop"))

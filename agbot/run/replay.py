@@ -23,7 +23,8 @@ from agbot.run.attach import Screens
 from agbot.run.bot import PUSH_S, Stop, all_beside, signals
 from agbot.run.control import ControlServer
 from agbot.run.engine import Recorder
-from agbot.run.publish import Publisher, order_fields
+from agbot.run.facts import RunFacts
+from agbot.run.publish import Publisher
 from agbot.run.session import RUNS, now_ns, paper_matcher, run_id_at
 from agbot.run.supervise import background
 from agbot.run.tally import Tally
@@ -73,6 +74,14 @@ class ReplayRun:
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{run_id_at(now_ns(), RUN_ID)}.agj")
         self.recorder = Recorder(self.engine, self.journal, header)
+        self.facts = RunFacts(
+            run_id=RUN_ID,
+            mode="REPLAY",
+            page=plan.screens.page,
+            started_ns=now_ns(),
+            journal=str(self.journal.path),
+            capital=settings.capital_usd,
+        )
         self.matcher = paper_matcher(settings, recording.markets, settings.capital_usd, ())
         self.ticks = TickWatch(recording.markets)
         self.mirror = MirrorCheck(recording.markets)
@@ -89,13 +98,13 @@ class ReplayRun:
         async with (
             background(signals(self.stop)),
             all_beside(screens.beside(running=self.plan.monitor_runs)),
-            background(screens.push(self.registry, self._run_event()), ask=self.registry.close, grace_s=PUSH_S),
+            background(screens.push(self.registry, self.facts.run_event()), ask=self.registry.close, grace_s=PUSH_S),
             background(ControlServer(socket_path(self.plan.state_dir), self._handlers()).run),
         ):
             await self._drive()
             if self.plan.hold:
                 await self.stop.wait()
-            self.registry.event("run", **self._run_event(), ended=True, exit_code=0, reason=self._reason())
+            self.registry.event("run", **self.facts.run_event(), ended=True, exit_code=0, reason=self._reason())
         return self.summary()
 
     def summary(self) -> dict[str, Any]:
@@ -162,35 +171,11 @@ class ReplayRun:
     def _reason(self) -> str:
         return self.stop.reason or "end of recording"
 
-    def _run_event(self) -> dict[str, Any]:
-        return {
-            "run_id": RUN_ID,
-            "mode": "REPLAY",
-            "version": __version__,
-            "protocol": 1,
-            "pid": os.getpid(),
-            "capital_usd": usd_text(self.engine.portfolio.initial_cash),
-            "started_ms": ms(now_ns()),
-        }
-
     def _handlers(self) -> dict[str, Any]:
         return {"status": self._status, "stop": self._stop, "killswitch": self._killswitch}
 
     async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
-        live = list(self.engine.oms.all_live())
-        return {
-            **self._run_event(),
-            "page": self.plan.screens.page,
-            "journal": str(self.journal.path),
-            "uptime_s": round((self.loop.now_ns - self.first_ns) / NS_PER_S, 1),
-            "kill_switch": {"on": bool(self.engine.kill_switch), "reason": self.engine.kill_switch},
-            "halted": self.engine.halted,
-            "markets": [m.name for m in self.engine.markets.values()],
-            "open_orders": [order_fields(self.engine, record) for record in live],
-            "cash_usd": usd_text(self.engine.portfolio.cash),
-            "equity_usd": usd_text(self.engine.portfolio.equity()),
-            "pnl_usd": usd_text(self.engine.portfolio.equity() - self.engine.portfolio.initial_equity()),
-        }
+        return self.facts.status(self.engine, now_ns())
 
     async def _stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.stop.ask(str(request.get("reason") or "agbot stop"))

@@ -32,7 +32,8 @@ from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
 from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
-from agbot.run.operator import Operator, RunFacts
+from agbot.run.facts import RunFacts
+from agbot.run.operator import Operator
 from agbot.run.publish import Publisher
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
@@ -119,7 +120,14 @@ class Session:
         self.inbox = Inbox()
         self.venue = PaperVenue(paper_matcher(settings, plan.markets, capital, positions), now_ns)
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
-        self._started_ns = started
+        self.facts = RunFacts(
+            run_id=self.run_id,
+            mode=plan.mode,
+            page=plan.page,
+            started_ns=started,
+            journal=str(self.journal.path),
+            capital=capital,
+        )
 
     def parts(self, *more: Observer) -> Parts:
         """Return the nursery tree's parts; `more` observe the engine too."""
@@ -144,7 +152,7 @@ class Session:
         return Parts(
             store=shell.run,
             beside=self.plan.beside,
-            push=self.plan.push(self.registry, self.run_event()),
+            push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
             on_end=self._end,
             engine=engine.run,
@@ -173,7 +181,7 @@ class Session:
 
     def _end(self, reason: str) -> None:
         self.recorder.end(now_ns(), reason)
-        self.registry.event("run", **self.run_event(), ended=True, exit_code=0, reason=reason)
+        self.registry.event("run", **self.facts.run_event(), ended=True, exit_code=0, reason=reason)
 
     def closed(self) -> str:
         """Return why nothing may leave, empty when orders may."""
@@ -183,13 +191,7 @@ class Session:
     def operator(self) -> Operator:
         """Return the control socket's handlers."""
         return Operator(
-            facts=RunFacts(
-                run_id=self.run_id,
-                mode=self.plan.mode,
-                page=self.plan.page,
-                started_ns=self._started_ns,
-                journal=str(self.journal.path),
-            ),
+            facts=self.facts,
             engine=self.engine,
             inbox=self.inbox,
             venue=self.venue,
@@ -198,18 +200,6 @@ class Session:
             ask_stop=self.stop.ask,
             now_ns=now_ns,
         )
-
-    def run_event(self) -> dict[str, Any]:
-        """Return the protocol's `run` event."""
-        return {
-            "run_id": self.run_id,
-            "mode": self.plan.mode,
-            "version": __version__,
-            "protocol": 1,
-            "pid": os.getpid(),
-            "capital_usd": usd_text(self.engine.portfolio.initial_cash),
-            "started_ms": ms(self._started_ns),
-        }
 
 
 def _carried(plan: RunPlan) -> Carry | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import attrs
+import msgspec
 
 from agbot.core.oms import IllegalTransition, Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
@@ -14,7 +15,7 @@ from agbot.model.events import Event, MarketListed, MarketResolved, OrderEvidenc
 from agbot.model.ids import MarketId
 from agbot.model.market import Market
 from agbot.store.codec import decode_batch, decode_output
-from agbot.store.journal import BATCH, STEP, Header, JournalReader
+from agbot.store.journal import BATCH, STEP, Header, JournalReader, foreign
 
 
 @attrs.frozen
@@ -54,6 +55,8 @@ def carry_from(path: Path) -> Carry:
                 for event in decode_batch(record.body):
                     fold.event(record.now_ns, event)
         return attrs.evolve(fold.result(), set_aside=tuple(reader.set_aside))
+    except msgspec.DecodeError as e:
+        raise foreign(path, str(e)) from e
     finally:
         reader.close()
 

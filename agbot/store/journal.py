@@ -160,12 +160,7 @@ class JournalReader:
                 f"{path} is not a journal ({e})", id="AGB-603", remedy="name a file that agbot run wrote"
             ) from e
         if found is None or found[0] != str(SCHEMA):
-            version = found[0] if found else "none"
-            raise StoreError(
-                f"{path} has schema {version}, this agbot reads {SCHEMA}",
-                id="AGB-605",
-                remedy="use the agbot version that wrote it",
-            )
+            raise foreign(path, f"it has schema {found[0] if found else 'none'}, this agbot reads {SCHEMA}")
 
     def records(self) -> Iterator[Record]:
         """Yield the records in order, up to the first gap; corrupt ones end the believable prefix."""
@@ -198,11 +193,21 @@ class JournalReader:
                 id="AGB-609",
                 remedy="restore the file from a backup; moved out of runs/, the next run begins without its money",
             )
-        return msgspec.msgpack.decode(first.body, type=Header)
+        try:
+            return msgspec.msgpack.decode(first.body, type=Header)
+        except msgspec.DecodeError as e:
+            raise foreign(self.path, str(e)) from e
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def foreign(path: Path, why: str) -> StoreError:
+    """Return the error for records that are whole and that this version cannot read."""
+    return StoreError(
+        f"{path} was written by another agbot: {why}", id="AGB-605", remedy="use the agbot version that wrote it"
+    )
 
 
 def _headless(path: Path) -> StoreError:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from agbot import __version__
-from agbot.config import Settings
+from agbot.config import Settings, StrategySettings
 from agbot.core.engine import Engine
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
 from agbot.core.rules import DEFAULT_RULES, InventoryLimit, KillSwitch, PositionLimit, Rule, load_rules, parse_rules
 from agbot.core.state import EngineSettings
 from agbot.core.view import Strategy
+from agbot.errors import ConfigError
 from agbot.located import loads
 from agbot.store.journal import Header
 from agbot.strategy.registry import OnlyIn, build
@@ -37,7 +39,7 @@ def header_of(
         capital=capital,
         seed=settings.seed,
         policies=json.dumps({"policies": [_spelled(rule) for rule in rules]}),
-        strategies=tuple((s.name, json.dumps(dict(s.params), default=str), s.markets) for s in settings.strategies),
+        strategies=tuple((s.name, _params(s), s.markets) for s in settings.strategies),
         started_ns=started_ns,
         carried=carried,
         source=source,
@@ -52,6 +54,27 @@ def engine_of(header: Header) -> Engine:
     rules = parse_rules(loads(header.policies, "<journal>", "json"))
     strategies = [_built(name, params, markets) for name, params, markets in header.strategies]
     return Engine(settings, Gate(rules), strategies)
+
+
+def strategy_faults(settings: Settings) -> Iterator[ConfigError]:
+    """Yield what is wrong with the strategies and their parameters, with file and line; nothing is started."""
+    for chosen in settings.strategies:
+        try:
+            _built(chosen.name, _params(chosen), chosen.markets)
+        except ConfigError as e:
+            yield _placed(chosen, e)
+
+
+def _placed(chosen: StrategySettings, fault: ConfigError) -> ConfigError:
+    if chosen.node is None:
+        return fault
+    at = chosen.node.fields.get(fault.key.rpartition(".")[2])
+    line, key = (at.line, at.key) if at else (chosen.node.line, fault.key)
+    return ConfigError(fault.reason, id=fault.id, path=chosen.node.file, line=line, key=key, remedy=fault.remedy)
+
+
+def _params(chosen: StrategySettings) -> str:
+    return json.dumps(dict(chosen.params), default=str)
 
 
 def _built(name: str, params: str, markets: tuple[str, ...] | None) -> Strategy:

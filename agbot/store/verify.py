@@ -11,7 +11,7 @@ import msgspec
 from agbot.core.engine import Engine
 from agbot.core.step import Output
 from agbot.store.codec import GENESIS, chain, decode_batch, decode_output, encode_output
-from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, Record
+from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, Record, foreign
 from agbot.store.rebuild import engine_of
 
 
@@ -54,6 +54,8 @@ def verify(path: Path) -> Verdict:
     reader = JournalReader(path)
     try:
         return _Verifier(reader).run()
+    except msgspec.DecodeError as e:
+        raise foreign(path, str(e)) from e
     finally:
         reader.close()
 

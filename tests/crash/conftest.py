@@ -9,7 +9,8 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from agbot.store.journal import STEP, JournalReader, Record
 
 VICTIM = Path(__file__).with_name("victim.py")
 VICTIMS_S = 100.0
+PATIENCE_S = 20.0
 
 
 @attrs.frozen
@@ -111,3 +113,44 @@ def agbot() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
 
     return run
+
+
+class Bot:
+    """A demo bot as a person starts it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        command = [sys.executable, "-m", "agbot", "run", "--no-web", "--state-dir", str(directory)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def bots() -> Iterator[Callable[[Path], Bot]]:
+    """Start bots; none outlives the test."""
+    started: list[Bot] = []
+
+    def start(directory: Path) -> Bot:
+        started.append(Bot(directory))
+        return started[-1]
+
+    yield start
+    for bot in started:
+        bot.kill()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Any], str], Any]:
+    """Look until it is so, at most `PATIENCE_S` seconds, and return what was seen."""
+
+    def wait(look: Callable[[], Any], what: str) -> Any:
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := look()):
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S:g} s: {what}"
+            time.sleep(0.05)
+        return found
+
+    return wait

@@ -11,7 +11,7 @@ import pytest
 
 from agbot.errors import StoreError
 from agbot.store.carry import carry_from, carry_latest
-from agbot.store.journal import BATCH, RUN, Header, Journal, JournalReader
+from agbot.store.journal import BATCH, RUN, STEP, Header, Journal, JournalReader
 from agbot.store.verify import verify
 
 CASES = 120
@@ -128,9 +128,8 @@ def test_a_record_table_without_its_root_is_said_to_be_unreadable(pristine, jour
 
 
 def header(capital=7, mode="DEMO") -> bytes:
-    return msgspec.msgpack.encode(
-        Header(run_id="r", mode=mode, version="0", capital=capital, seed=0, policies="", strategies=(), started_ns=5)
-    )
+    made_of = {"version": "0", "seed": 0, "policies": '{"policies": []}', "strategies": (), "started_ns": 5}
+    return msgspec.msgpack.encode(Header(run_id="r", mode=mode, capital=capital, **made_of))
 
 
 def earlier_run(directory: Path, name="20260101T000000000-demo", **fields) -> Path:
@@ -201,6 +200,18 @@ def test_a_run_whose_first_record_is_damaged_is_not_taken_for_one_that_never_tra
     with pytest.raises(StoreError, match="first record"):
         reader.header()
     reader.close()
+
+
+@pytest.mark.parametrize("kind", [RUN, BATCH, STEP])
+def test_whole_records_of_another_version_are_named_as_such(tmp_path, kind):
+    journal = Journal(tmp_path / "20260101T000000000-demo.agj")
+    if kind != RUN:
+        journal.append(RUN, 5, header())
+    journal.append(kind, 6, msgspec.msgpack.encode({"a": "language of tomorrow"}))
+    journal.close()
+    for read in (carry_from, verify):
+        with pytest.raises(StoreError, match="AGB-605"):
+            read(journal.path)
 
 
 def test_the_carry_says_what_was_set_aside(tmp_path):

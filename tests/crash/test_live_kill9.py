@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +16,6 @@ from agbot.store.codec import decode_batch, decode_output
 from agbot.store.journal import BATCH, STEP, JournalReader
 
 KILLS = 5
-PATIENCE_S = 20.0
 
 
 def header_of(path: Path):
@@ -103,47 +98,12 @@ def test_the_demo_killed_at_any_time_starts_again_with_its_money(victims, journa
 # ---------------------------------------------------------------- the kill switch
 
 
-class Bot:
-    """A demo bot as a person starts it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        command = [sys.executable, "-m", "agbot", "run", "--no-web", "--state-dir", str(directory)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-
-def eventually(look, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE_S:g} s: {what}"
-        time.sleep(0.05)
-    return found
-
-
-@pytest.fixture
-def bots():
-    started = []
-
-    def start(directory):
-        started.append(Bot(directory))
-        return started[-1]
-
-    yield start
-    for bot in started:
-        if bot.process.poll() is None:
-            bot.kill()
-
-
 def newest(directory: Path) -> Path:
     return max(directory.glob("runs/*.agj"))
 
 
 @pytest.mark.slow
-def test_the_latch_survives_kill_9_and_holds_until_off(agbot, bots, journaled, tmp_path):
+def test_the_latch_survives_kill_9_and_holds_until_off(agbot, bots, eventually, journaled, tmp_path):
     state = tmp_path / "state"
     bot = bots(state)
     at = ("--state-dir", state)

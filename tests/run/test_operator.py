@@ -15,7 +15,8 @@ from agbot.model.events import KillSwitchSet, OperatorCancel, OrderAccepted, Ord
 from agbot.model.order import OrderState, OrderType, Side, TimeInForce
 from agbot.run.execution import LocalExecution
 from agbot.run.inbox import Inbox
-from agbot.run.operator import VERIFY_S, Operator, RunFacts, order_from
+from agbot.run.facts import RunFacts
+from agbot.run.operator import VERIFY_S, Operator, order_from
 from agbot.testing.builders import make_market, make_order
 
 
@@ -28,7 +29,7 @@ class Bench:
         core.observers.append(self.execution.observe)
         self.stops = []
         operator = Operator(
-            facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j"),
+            facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
             engine=core.engine,
             inbox=self.inbox,
             venue=venue,

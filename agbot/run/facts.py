@@ -1,0 +1,62 @@
+"""What a run says of itself: to the monitor as its `run` event, to an operator as its status."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import attrs
+
+from agbot import __version__
+from agbot.core.engine import Engine
+from agbot.model.order import OrderState
+from agbot.run.publish import order_fields
+from agbot.telemetry.protocol import PROTOCOL
+from agbot.units import NS_PER_S, ms, usd_text
+
+
+@attrs.frozen(kw_only=True)
+class RunFacts:
+    """What does not change while a run lasts. `started_ns` is wall time; `page` is empty when none is served."""
+
+    run_id: str
+    mode: str
+    page: str
+    started_ns: int
+    journal: str
+    capital: int
+
+    def run_event(self) -> dict[str, Any]:
+        """Return the protocol's `run` event."""
+        return {
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "version": __version__,
+            "protocol": PROTOCOL,
+            "pid": os.getpid(),
+            "capital_usd": usd_text(self.capital),
+            "started_ms": ms(self.started_ns),
+        }
+
+    def status(self, engine: Engine, now_ns: int) -> dict[str, Any]:
+        """Return the answer to an operator's `status`; money as decimal text."""
+        portfolio = engine.portfolio
+        live = list(engine.oms.all_live())
+        return {
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "page": self.page,
+            "started_ns": self.started_ns,
+            "journal": self.journal,
+            "pid": os.getpid(),
+            "uptime_s": round((now_ns - self.started_ns) / NS_PER_S, 1),
+            "kill_switch": {"on": bool(engine.kill_switch), "reason": engine.kill_switch},
+            "halted": engine.halted,
+            "markets": [m.name for m in engine.markets.values()],
+            "open_orders": [order_fields(engine, record) for record in live],
+            "unknown_orders": sum(record.state is OrderState.UNKNOWN for record in live),
+            "cash_usd": usd_text(portfolio.cash),
+            "equity_usd": usd_text(portfolio.equity()),
+            "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
+            "fees_usd": usd_text(portfolio.fees),
+        }
