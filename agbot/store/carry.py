@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import attrs
+import msgspec
 
 from agbot.core.oms import IllegalTransition, Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
@@ -15,6 +16,7 @@ from agbot.model.ids import MarketId
 from agbot.model.market import Market
 from agbot.store.codec import decode_batch, decode_output
 from agbot.store.journal import BATCH, STEP, Header, JournalReader
+from agbot.store.rebuild import foreign
 
 
 @attrs.frozen
@@ -50,6 +52,8 @@ def carry_from(path: Path) -> Carry:
                 for event in decode_batch(record.body):
                     fold.event(record.now_ns, event)
         return fold.result()
+    except msgspec.DecodeError as e:
+        raise foreign(path, e) from e
     finally:
         reader.close()
 

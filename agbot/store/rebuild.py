@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import msgspec
 
 from agbot import __version__
 from agbot.config import Settings
@@ -10,6 +13,7 @@ from agbot.core.engine import Engine, EngineSettings
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
 from agbot.core.rules import DEFAULT_RULES, InventoryLimit, KillSwitch, PositionLimit, Rule, load_rules, parse_rules
+from agbot.errors import StoreError
 from agbot.located import loads
 from agbot.store.journal import Header
 from agbot.strategy.registry import build
@@ -50,6 +54,15 @@ def engine_of(header: Header) -> Engine:
     rules = parse_rules(loads(header.policies, "<journal>", "json"))
     strategies = [build(name, json.loads(params)) for name, params in header.strategies]
     return Engine(settings, Gate(rules), strategies)
+
+
+def foreign(path: Path, error: msgspec.DecodeError) -> StoreError:
+    """Return the error for a whole record whose content is not of this version."""
+    return StoreError(
+        f"{path} holds a record this agbot cannot read ({error})",
+        id="AGB-605",
+        remedy="use the agbot version that wrote it",
+    )
 
 
 def _spelled(rule: Rule) -> dict[str, object]:

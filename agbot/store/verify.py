@@ -12,7 +12,7 @@ from agbot.core.engine import Engine
 from agbot.core.step import Output
 from agbot.store.codec import GENESIS, chain, decode_batch, decode_output, encode_output
 from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, Record
-from agbot.store.rebuild import engine_of
+from agbot.store.rebuild import engine_of, foreign
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +54,8 @@ def verify(path: Path) -> Verdict:
     reader = JournalReader(path)
     try:
         return _Verifier(reader).run()
+    except msgspec.DecodeError as e:
+        raise foreign(path, e) from e
     finally:
         reader.close()
 
