@@ -157,7 +157,9 @@ class Engine:
                 book.distrust()
             self._touch_all()
 
-    def _timer(self, _now_ns: int, _event: Timer) -> None:
+    def _timer(self, now_ns: int, _event: Timer) -> None:
+        for record in self.oms.unanswered(now_ns):
+            self._cancel(now_ns, record.command.client_order_id, "asked again: no answer to its cancel")
         self._touch_all()
 
     # -- facts: our orders -----------------------------------------------------------------------------------------

@@ -31,9 +31,11 @@ from agbot.model.events import (
 )
 from agbot.model.ids import ClientOrderId, MarketId
 from agbot.model.order import OrderState, Side
-from agbot.units import notional
+from agbot.units import NS_PER_S, notional
 
 ORDERS_KEPT_MAX: Final = 100_000
+CANCEL_AGAIN_NS: Final = 5 * NS_PER_S
+"""A cancel without an answer for this long was lost: it may leave again. Longer than the gateway waits for one."""
 
 
 class Evidence(enum.StrEnum):
@@ -104,7 +106,10 @@ class IllegalTransition(Exception):  # noqa: N818 - it is a word of the table, n
 
 @attrs.define(kw_only=True)
 class OrderRecord:
-    """One order of ours and what is known of it. Quantities in 10⁻⁶; `spent` is the filled notional."""
+    """One order of ours and what is known of it. Quantities in 10⁻⁶; `spent` is the filled notional.
+
+    `cancel_ns` is when a cancel last left that nobody refused, 0 when none did.
+    """
 
     command: PlaceOrder
     state: OrderState
@@ -115,6 +120,7 @@ class OrderRecord:
     fees: int = 0
     reason: str = ""
     changed_ns: int = 0
+    cancel_ns: int = 0
     trades: dict[str, OrderFilled] = attrs.Factory(dict)
 
     @property
@@ -180,10 +186,17 @@ class Oms:
     def cancelling(self, now_ns: int, client_order_id: ClientOrderId) -> OrderRecord | None:
         """Note that a cancel leaves now; None when there is nothing to cancel or one is under way."""
         record = self._orders.get(client_order_id)
-        if record is None or record.state.terminal or record.state is OrderState.PENDING_CANCEL:
+        if record is None or record.state.terminal:
+            return None
+        if record.cancel_ns and now_ns < record.cancel_ns + CANCEL_AGAIN_NS:
             return None
         self._move(now_ns, record, Evidence.CANCEL_SENT)
+        record.cancel_ns = now_ns
         return record
+
+    def unanswered(self, now_ns: int) -> Iterator[OrderRecord]:
+        """Yield the orders whose cancel was lost: asked `CANCEL_AGAIN_NS` ago, and neither done nor refused."""
+        return (r for r in self.all_live() if r.cancel_ns and now_ns >= r.cancel_ns + CANCEL_AGAIN_NS)
 
     def get(self, client_order_id: str) -> OrderRecord | None:
         """Return one order, None when it is not ours or long forgotten."""
@@ -229,6 +242,8 @@ class Oms:
 
     def _move(self, now_ns: int, record: OrderRecord, evidence: Evidence, *, reason: str = "") -> OrderRecord | None:
         after = self._legal(record, evidence)
+        if evidence is Evidence.CANCEL_REFUSED:
+            record.cancel_ns = 0
         if after is record.state and evidence not in (Evidence.PART_FILL, Evidence.FULL_FILL):
             return None
         self.in_flight += (after in _IN_FLIGHT) - (record.state in _IN_FLIGHT)

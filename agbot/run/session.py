@@ -39,7 +39,7 @@ from agbot.store.carry import Carry, carry_latest
 from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
 from agbot.telemetry.registry import Registry
-from agbot.units import ms, usd_text
+from agbot.units import NS_PER_MS, ms, usd_text
 from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import Feed
 
@@ -92,10 +92,11 @@ class Session:
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         settings = plan.settings
-        started = now_ns()
+        self.carry = _carried(plan)
+        # Runs are told apart by time: one that began before the last one would leave its money to nobody.
+        started = max(now_ns(), self.carry.started_ns + NS_PER_MS if self.carry else 0)
         self.run_id = run_id_at(started, plan.mode)
         self.latch = Latch(plan.state_dir / LATCH_NAME)
-        self.carry = _carried(plan)
         capital = self.carry.cash if self.carry else settings.capital_usd
         positions = self.carry.positions if self.carry else ()
         header = header_of(

@@ -20,11 +20,15 @@ from agbot.store.journal import BATCH, STEP, Header, JournalReader, foreign
 
 @attrs.frozen
 class Carry:
-    """Cash in 10⁻⁶ usd and positions at the end of run `from_run`, or up to its first record in `set_aside`."""
+    """Cash in 10⁻⁶ usd and positions at the end of run `from_run`, or up to its first record in `set_aside`.
+
+    It began at `started_ns`, UTC nanoseconds by the clock of then.
+    """
 
     cash: int
     positions: tuple[CarriedPosition, ...]
     from_run: str
+    started_ns: int
     set_aside: tuple[tuple[int, str], ...] = ()
 
 
@@ -117,4 +121,6 @@ class _Fold:
 
     def result(self) -> Carry:
         unseen = tuple(c for c in self._header.carried if c.market not in self._markets)
-        return Carry(self._portfolio.cash, (*self._portfolio.carried(), *unseen), self._header.run_id)
+        return Carry(
+            self._portfolio.cash, (*self._portfolio.carried(), *unseen), self._header.run_id, self._header.started_ns
+        )
