@@ -9,6 +9,7 @@ reading, and the records before it stand.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import zlib
@@ -86,6 +87,7 @@ class Journal:
         self.durable_seq = 0
         self._queued: list[tuple[int, str, int, bytes, int]] = []
         self._swap = threading.Lock()
+        _make_sure_of_room(path.parent)
         os.close(_create(path))
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -225,6 +227,20 @@ def _wrong(expected: int, row: tuple[object, ...]) -> str:
     if seq != expected:
         return f"a gap: expected record {expected}"
     return "" if _crc(seq, kind, now_ns, body) == crc else "checksum mismatch"
+
+
+def _make_sure_of_room(directory: Path) -> None:
+    """Refuse to begin a run that could not be written to its end."""
+    try:
+        free = shutil.disk_usage(directory).free
+    except OSError:
+        return  # the creation of the file will say what is wrong
+    if free < DISK_FREE_MIN:
+        raise StoreError(
+            f"{free // 2**20} MiB are left on the disk of {directory}, a run needs {DISK_FREE_MIN // 2**20}",
+            id="AGB-610",
+            remedy="make room (old journals are the .agj files there), or choose another --state-dir",
+        )
 
 
 def _create(path: Path) -> int:

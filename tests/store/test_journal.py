@@ -149,3 +149,10 @@ def test_codec_round_trip_and_chain():
     first = chain(GENESIS, 1, b"a")
     assert first != chain(GENESIS, 2, b"a") != chain(first, 2, b"a")
     assert len(first) == 16
+
+
+def test_a_run_does_not_begin_on_a_full_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(j, "DISK_FREE_MIN", 2**62)
+    with pytest.raises(StoreError, match="AGB-610"):
+        j.Journal(tmp_path / "run.agj")
+    assert list(tmp_path.iterdir()) == []
