@@ -38,7 +38,7 @@ def command(host: str, port: int, linger: float | None, *, allow_remote: bool) -
     if not is_loopback(host) and not allow_remote:
         raise ConfigError(
             f"{host} can be reached from other machines and nothing asks for a password",
-            id="AGB-603",
+            id="AGB-703",
             key="--host",
             remedy=f"leave it at {DEFAULT_HOST}, or add --allow-remote",
         )

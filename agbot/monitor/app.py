@@ -192,14 +192,14 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener] | None:
         if e.errno != errno.EADDRINUSE:
             raise ConfigError(
                 f"cannot listen on {host} port {port}: {e}",
-                id="AGB-602",
+                id="AGB-702",
                 key="--host/--port",
                 remedy="choose an address of this machine and a free port over 1023",
             ) from e
     found = await _who_listens(host, port)
     if found is not None and found.app == APP and found.protocol == PROTOCOL:
         return None
-    raise ConfigError(_taken(port, found), id="AGB-601", key="--port", remedy=_taken_remedy(port, found))
+    raise ConfigError(_taken(port, found), id="AGB-701", key="--port", remedy=_taken_remedy(port, found))
 
 
 def _taken(port: int, found: Health | None) -> str:

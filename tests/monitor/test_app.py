@@ -259,7 +259,7 @@ async def test_a_foreign_listener_is_named_with_the_remedy(nursery: trio.Nursery
     taken = listeners[0].socket.getsockname()[1]
     with pytest.raises(ConfigError) as refused, trio.fail_after(5):
         await serve("127.0.0.1", taken)
-    assert (refused.value.id, refused.value.exit_code) == ("AGB-601", 2)
+    assert (refused.value.id, refused.value.exit_code) == ("AGB-701", 2)
     assert str(taken) in refused.value.reason
     assert f"{taken}" in refused.value.remedy
     assert "--port" in refused.value.remedy
@@ -267,7 +267,7 @@ async def test_a_foreign_listener_is_named_with_the_remedy(nursery: trio.Nursery
 
 async def test_a_silent_foreign_listener_is_told_apart_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "PROBE_S", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as holder, pytest.raises(ConfigError, match="AGB-601"):
+    with socket.create_server(("127.0.0.1", 0)) as holder, pytest.raises(ConfigError, match="AGB-701"):
         await serve("127.0.0.1", holder.getsockname()[1])
 
 
@@ -285,5 +285,5 @@ async def test_a_monitor_of_another_protocol_is_told_apart(nursery: trio.Nursery
 
 
 async def test_an_address_that_is_not_ours_says_so() -> None:
-    with pytest.raises(ConfigError, match="AGB-602"):
+    with pytest.raises(ConfigError, match="AGB-702"):
         await serve("192.0.2.1", 0)

@@ -60,7 +60,7 @@ def test_a_foreign_listener_is_exit_2() -> None:
         port = str(holder.getsockname()[1])
         done = subprocess.run([*AGBOT, "--port", port], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 2
-    assert "AGB-601" in done.stderr
+    assert "AGB-701" in done.stderr
     assert port in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -69,7 +69,7 @@ def test_a_foreign_listener_is_exit_2() -> None:
 def test_other_machines_need_a_flag(host: str) -> None:
     result = CliRunner().invoke(command, ["--host", host])
     assert isinstance(result.exception, ConfigError)
-    assert (result.exception.id, result.exception.exit_code) == ("AGB-603", 2)
+    assert (result.exception.id, result.exception.exit_code) == ("AGB-703", 2)
     assert "--allow-remote" in result.exception.remedy
 
 
