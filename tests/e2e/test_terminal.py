@@ -40,7 +40,7 @@ class Tmux:
     def screen(self):
         return self.call("capture-pane", "-p")
 
-    def shows(self, pattern, seconds=20):
+    def shows(self, pattern, seconds=40):
         found = self.until(lambda: re.search(pattern, self.screen()), seconds=seconds, what=pattern)
         return found.group(0)
 
@@ -65,9 +65,9 @@ def test_beside_a_running_bot(bot, tmux, until):
     tmux.shows(r"DEMO.*live")
     tmux.shows(r"(BUY|SELL) (YES|NO) +\d\.\d+ +\d+/\d+")
     tmux.shows(r"[⠁-⣿]{3}")  # a chart's dots
-    until(lambda: len(re.findall(ROWS, tmux.screen())) >= 8, what="eight markets")
+    until(lambda: len(re.findall(ROWS, tmux.screen())) >= 8, what="eight markets", seconds=40)
     before = re.findall(ROWS, tmux.screen())
-    until(lambda: re.findall(ROWS, tmux.screen()) != before, what="a price that moves")
+    until(lambda: re.findall(ROWS, tmux.screen()) != before, what="a price that moves", seconds=40)
     tmux.keys("q")
     tmux.shows("END 0")
     assert bot.run("status", "--probe").returncode == 0
