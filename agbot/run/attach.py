@@ -12,7 +12,7 @@ import trio
 
 from agbot.log import get_logger
 from agbot.run.bot import Service
-from agbot.run.children import keep_monitor, monitor_answers, netloc
+from agbot.run.children import keep_monitor, monitor_answers, netloc, own_command
 from agbot.run.terminal import run_tui
 from agbot.telemetry.push import push
 from agbot.telemetry.registry import Registry
@@ -65,7 +65,7 @@ class Screens:
 
     async def _terminal(self) -> None:
         url = f"ws://{netloc(self.host, self.port)}/dashboard"
-        command = [sys.executable, "-m", "agbot", "tui", "--url", url, "--state-dir", str(self.state_dir)]
+        command = own_command("tui", "--url", url, "--state-dir", str(self.state_dir))
         await run_tui(command, log=get_logger("agbot.run.terminal"))
         sys.stderr.write(
             "the terminal dashboard is closed; the bot still runs (Ctrl-C stops it, agbot tui watches it)\n"

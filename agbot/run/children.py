@@ -51,12 +51,18 @@ async def monitor_answers(host: str, port: int) -> bool:
     return True
 
 
+def own_command(*argv: str) -> list[str]:
+    """Return the command line that starts this very agbot again, whatever lies in the working directory."""
+    # Without -P the clone's sources, which have no compiled modules, would be found before the installed package.
+    return [sys.executable, "-P", "-m", "agbot", *argv]
+
+
 async def keep_monitor(host: str, port: int) -> None:
     """Start a monitor unless one runs, and again when it dies; gives up after five quick failures. Never raises.
 
     The child is left behind on purpose when the bot ends: it serves the last state and leaves by itself.
     """
-    command = [sys.executable, "-m", "agbot", "monitor", "--host", host, "--port", str(port), "--linger", str(LINGER_S)]
+    command = own_command("monitor", "--host", host, "--port", str(port), "--linger", str(LINGER_S))
     quick = 0
     while quick < QUICK_FAILURES_MAX:
         began = trio.current_time()
@@ -75,4 +81,8 @@ async def keep_monitor(host: str, port: int) -> None:
         quick = quick + 1 if trio.current_time() - began < RESTART_S * 5 else 0
         log.warning("monitor.ended", exit_code=code)
         await trio.sleep(RESTART_S)
-    log.error("monitor.given_up", failures=quick)
+    log.error(
+        "monitor.given_up",
+        failures=quick,
+        remedy=f"there is no page; `agbot monitor --host {host} --port {port}` in another terminal says why",
+    )

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-import attrs
 import trio
 
 from agbot.core.engine import Engine
@@ -20,11 +19,10 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Order, OrderAck, OrderType, Side, TimeInForce
 from agbot.run.control import Handler
-from agbot.run.facts import RunFacts
 from agbot.run.execution import LocalExecution
+from agbot.run.facts import RunFacts
 from agbot.run.inbox import Inbox
-from agbot.run.publish import order_fields
-from agbot.units import to_units, usd_text
+from agbot.units import to_units
 from agbot.venue.ports import VenueAdapter
 
 VERIFY_S: Final = 3.0

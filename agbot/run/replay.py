@@ -10,7 +10,6 @@ from typing import Any, Final
 import attrs
 import trio
 
-from agbot import __version__
 from agbot.backtest.loop import VirtualLoop
 from agbot.config import Settings
 from agbot.control import socket_path
@@ -33,7 +32,7 @@ from agbot.store.mirror import MirrorCheck
 from agbot.store.rebuild import engine_of, header_of
 from agbot.store.recording import Recording
 from agbot.telemetry.registry import Registry
-from agbot.units import NS_PER_S, ms, usd_text
+from agbot.units import NS_PER_S, ms
 
 RUN_ID: Final = "replay"
 YIELD_EVERY: Final = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,7 +11,6 @@ from typing import Any, Final
 import attrs
 import trio
 
-from agbot import __version__
 from agbot.config import Settings
 from agbot.control import socket_path, state_dir
 from agbot.core.portfolio import CarriedPosition
@@ -30,9 +28,9 @@ from agbot.run.clock import Clock
 from agbot.run.control import ControlServer
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
+from agbot.run.facts import RunFacts
 from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
-from agbot.run.facts import RunFacts
 from agbot.run.operator import Operator
 from agbot.run.publish import Publisher
 from agbot.run.store import JournalShell

@@ -160,7 +160,7 @@ def test_it_comes_back_when_the_monitor_does(stage: Stage, browse: Callable[...,
 def test_the_kill_switch_and_the_end_of_a_run_are_seen(stage: Stage, browse: Callable[..., Page]) -> None:
     from websockets.sync.client import connect  # noqa: PLC0415
 
-    page, _, _ = browse(stage.url)
+    page, errors, _ = browse(stage.url)
     with connect(f"ws://127.0.0.1:{stage.port}/metrics") as bot:
         bot.send(line("run", run_id="r", mode="LIVE"))
         bot.send(line("kill_switch", on=True, reason="drill", by="me"))
@@ -168,6 +168,24 @@ def test_the_kill_switch_and_the_end_of_a_run_are_seen(stage: Stage, browse: Cal
         assert page.inner_text("#mode") == "LIVE"
         bot.send(line("run", run_id="r", ended=True, reason="stopped"))
     until(page, "document.getElementById('link').textContent === 'run ended: stopped'")
+    assert errors == [] or not vendored(stage)
+
+
+def test_a_new_run_clears_the_page(stage: Stage, browse: Callable[..., Page]) -> None:
+    from websockets.sync.client import connect  # noqa: PLC0415
+
+    stage.start_bot()
+    page, errors, _ = browse(stage.url)
+    until(page, LIVE)
+    with connect(f"ws://127.0.0.1:{stage.port}/metrics") as bot:
+        bot.send(line("run", run_id="another", mode="PAPER"))
+        until(page, "document.getElementById('mode').textContent === 'PAPER'")
+        until(page, "Object.values(agbot.charts).every((n) => n === 0)")
+        assert page.locator(".chart canvas").count() == 0
+        until(page, "document.getElementById('b-fills').textContent === 'no fill yet'")
+    until(page, LIVE + " && agbot.store.run.mode === 'DEMO'")
+    assert errors == [] or not vendored(stage)
+    assert page.evaluate("agbot.gaps") == 0
 
 
 def line(event_type: str, **event: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import attrs
 import pytest
@@ -17,8 +18,11 @@ from agbot.errors import VenueNotFound
 from agbot.model.events import BookSnapshot, Event, MarketListed, OrderEvidence, Timer
 from agbot.model.market import Market
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
+from agbot.run.attach import Screens
+from agbot.store.history import write_history
 from agbot.testing.builders import levels, make_market
 from agbot.units import NS_PER_S, to_units
+from agbot.venue.demo import DemoSimulation, demo_markets
 
 
 class Wishes:
@@ -174,3 +178,22 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Logged]:
         return caught
 
     return catch
+
+
+@pytest.fixture
+def demo_recording(tmp_path: Path) -> Path:
+    """Write a minute of the demo's markets as a recording, seed 3."""
+    return record_demo(tmp_path / "demo.agh", 400)
+
+
+def record_demo(path: Path, instants: int) -> Path:
+    markets = demo_markets(3)
+    simulation = DemoSimulation(3, markets, 1_700_000_000 * NS_PER_S)
+    messages = [m for _ in range(instants) for m in simulation.next()[1]]
+    write_history(path, markets, messages, source="demo")
+    return path
+
+
+@pytest.fixture
+def no_screens(tmp_path: Path) -> Screens:
+    return Screens(web=False, state_dir=tmp_path)

@@ -64,7 +64,7 @@ async def test_the_terminal_is_told_where_to_look_and_whose_bot_it_is(started, t
     await trio.testing.wait_all_tasks_blocked()
     (call,) = started
     url = "ws://[::1]:7/dashboard"
-    assert list(call[1:]) == [sys.executable, "-m", "agbot", "tui", "--url", url, "--state-dir", str(tmp_path)]
+    assert list(call[1:]) == [sys.executable, "-P", "-m", "agbot", "tui", "--url", url, "--state-dir", str(tmp_path)]
 
 
 async def test_metrics_are_pushed_only_where_a_monitor_is(started, tmp_path, nursery):

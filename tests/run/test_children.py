@@ -12,9 +12,10 @@ import pytest
 import trio
 import trio.testing
 
+from agbot import __version__
 from agbot.errors import ConfigError
 from agbot.run import children
-from agbot.run.children import QUICK_FAILURES_MAX, RESTART_S, keep_monitor, monitor_answers, netloc
+from agbot.run.children import QUICK_FAILURES_MAX, RESTART_S, keep_monitor, monitor_answers, netloc, own_command
 
 OURS = {"app": "agbot-monitor", "version": "0", "protocol": 1, "runs": 0}
 
@@ -101,6 +102,13 @@ def births(monkeypatch, logged):
     return lives, began, logged("agbot.run.children")
 
 
+async def test_a_child_is_this_agbot_also_inside_a_clone(tmp_path):
+    (tmp_path / "agbot").mkdir()
+    (tmp_path / "agbot" / "__init__.py").write_text("raise SystemExit('the sources, not the installed package')")
+    done = await trio.run_process(own_command("--version"), cwd=tmp_path, capture_stdout=True)
+    assert __version__ in done.stdout.decode()
+
+
 async def test_five_quick_failures_are_enough(births, autojump_clock):
     lives, began, log = births
     lives += [0.5] * 10
@@ -123,7 +131,7 @@ async def test_a_monitor_that_cannot_be_started_is_no_incident(births):
     await keep_monitor("127.0.0.1", 1)
     assert log.events == ["monitor.not_started"]
     _, command, options = began[0]
-    assert command[1:4] == ["-m", "agbot", "monitor"]
+    assert command[1:5] == ["-P", "-m", "agbot", "monitor"]
     assert options["start_new_session"]
 
 

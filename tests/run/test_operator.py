@@ -14,8 +14,8 @@ from agbot.latch import Latch
 from agbot.model.events import KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
 from agbot.model.order import OrderState, OrderType, Side, TimeInForce
 from agbot.run.execution import LocalExecution
-from agbot.run.inbox import Inbox
 from agbot.run.facts import RunFacts
+from agbot.run.inbox import Inbox
 from agbot.run.operator import VERIFY_S, Operator, order_from
 from agbot.testing.builders import make_market, make_order
 

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+import trio
 
+from agbot.config import Settings
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
@@ -21,6 +23,11 @@ from agbot.model.events import (
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 from agbot.model.order import Side
+from agbot.run.attach import Screens
+from agbot.run.replay import ReplayPlan, ReplayRun
+from agbot.store.history import read_history, write_history
+from agbot.units import NS_PER_S
+from agbot.venue.demo import DemoSimulation, demo_markets
 
 
 @pytest.fixture
@@ -53,3 +60,24 @@ def every_kind(market: Market) -> list[MarketData]:
         LinkDown("clob", "reset by peer", 6),
         MarketResolved(market.id, market.yes, 7),
     ]
+
+
+@pytest.fixture(scope="session")
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run half a minute of the demo's markets through the core once; return its journal. Copy before changing it."""
+    directory = tmp_path_factory.mktemp("traded")
+    (directory / "runs").mkdir()
+    markets = demo_markets(3)
+    simulation = DemoSimulation(3, markets, 1_700_000_000 * NS_PER_S)
+    messages = [m for _ in range(300) for m in simulation.next()[1]]
+    write_history(directory / "demo.agh", markets, messages)
+    plan = ReplayPlan(
+        recording=read_history(directory / "demo.agh"),
+        settings=Settings(),
+        state_dir=directory,
+        screens=Screens(web=False, state_dir=directory),
+        monitor_runs=False,
+    )
+    run = ReplayRun(plan)
+    trio.run(run.run)
+    return run.journal.path

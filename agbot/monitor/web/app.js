@@ -68,6 +68,7 @@ function drawHeader() {
   document.title = mode ? `${mode} · agbot` : "agbot";
   document.body.classList.toggle("away", !seen.open || !store.connected);
   const killed = store.killed();
+  document.body.classList.toggle("killed", Boolean(killed));
   pill("kill", killed ? "bad" : killed === 0 ? "good" : "", killed ? `KILL SWITCH ON${store.kill?.event.reason ? `: ${store.kill.event.reason}` : ""}` : killed === 0 ? "kill switch off" : "kill switch –");
   if (!seen.open) pill("link", "wait", "monitor away, retrying");
   else if (store.connected) pill("link", "good", "live");
@@ -77,11 +78,11 @@ function drawHeader() {
 function drawTiles() {
   const pnl = store.sum("strategy.pnl_usd"), capital = Number(store.run?.capital_usd);
   tile("pnl", usd(pnl, 2), capital && pnl !== undefined ? `${fixed((pnl / capital) * 100, 2)} % of ${usd(capital)}` : "", pnl > 0 ? "up" : pnl < 0 ? "down" : "");
-  tile("equity", usd(store.value("agbot.equity_usd"), 2), `cash ${usd(store.value("agbot.cash_usd"), 2)}`);
+  tile("equity", usd(store.value("agbot.equity_usd"), 2), store.all("agbot.cash_usd").length ? `cash ${usd(store.value("agbot.cash_usd"), 2)}` : "");
   const sizes = store.all("polymarket.position.size").filter((m) => m.value);
-  tile("inventory", usd(store.value("polymarket.inventory.value_usd"), 2), `in ${new Set(sizes.map((m) => m.labels.market_id)).size} markets`);
+  tile("inventory", usd(store.value("polymarket.inventory.value_usd"), 2), sizes.length ? `in ${new Set(sizes.map((m) => m.labels.market_id)).size} markets` : "");
   const signals = store.sum("strategy.signals_generated"), denied = store.decisions.filter((l) => !l.event.allowed).length;
-  tile("orders", fixed(store.sum("exec.orders_placed"), 0), signals === undefined ? `${denied} of the last ${store.decisions.length} denied` : `${fixed(signals, 0)} signals`);
+  tile("orders", fixed(store.sum("exec.orders_placed"), 0), signals !== undefined ? `${fixed(signals, 0)} signals` : store.decisions.length ? `${denied} of the last ${store.decisions.length} denied` : "");
   const maker = store.fills.filter((l) => l.event.liquidity === "MAKER").length;
   tile("fills", fixed(store.value("agbot.events", { event_type: "fill" }) ?? store.fills.length, 0), store.fills.length ? `${fixed((maker / store.fills.length) * 100, 0)} % as maker` : "");
   const latency = store.all("exec.latency_ms").map((m) => m.value);
@@ -96,7 +97,7 @@ function tile(name, value, sub, tone = "") {
 }
 
 function pill(id, tone, text) {
-  if ($(id).textContent !== text) $(id).textContent = text; // do not make a screen reader repeat itself
+  if ($(id).textContent !== text) $(id).firstElementChild.textContent = text; // do not make a screen reader repeat itself
   $(id).className = `pill ${tone}`;
   $(id).title = text;
 }
@@ -113,6 +114,7 @@ async function loadUplot() {
     seen.uplot = cdn ? "cdn" : "vendor";
   } catch {
     seen.uplot = "missing";
+    document.documentElement.classList.add("plain");
     $("hint").textContent = "Charts need uPlot, which is neither installed nor reachable: install agbot with npm on the PATH, or let the browser reach cdn.jsdelivr.net. The numbers below are complete.";
     $("hint").hidden = false;
   }

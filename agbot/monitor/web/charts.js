@@ -43,7 +43,7 @@ export class Charts {
       series: [{}, { stroke: css(tone), width: 2, fill: fade(css(tone)), points: { show: false } }],
       axes: [axis({ values: "{HH}:{mm}:{ss}", space: 90 }), axis({ size: 62, space: 34, values: (u, v, i, room, step) => v.map((x) => usd(x, decimals(step))) })],
       hooks: { draw: [zeroLine] },
-    }));
+    }), () => spans([["total", value]], (v) => usd(v, 2)));
     const peak = Math.max(...value), dip = Math.min(...value);
     keys("pnl", value.length ? [["", "now", usd(last, 2)], ["", "high", usd(peak, 2)], ["", "low", usd(dip, 2)]] : []);
   }
@@ -66,7 +66,7 @@ export class Charts {
         axis({ side: 2, size: 24, space: 50, values: (u, v) => v.map((x) => fixed(Math.abs(x), 0)) }),
       ],
       hooks: { draw: [zeroLineAcross] },
-    }));
+    }), () => [["market", "YES", "NO"], ...rows.map((r) => [r.name, fixed(r.yes, 0), fixed(r.no, 0)])]);
     const yes = rows.reduce((total, r) => total + r.yes, 0), no = rows.reduce((total, r) => total + r.no, 0);
     keys("position", rows.length ? [["--up", "YES", fixed(yes, 0)], ["--down", "NO", fixed(no, 0)]] : []);
   }
@@ -95,7 +95,7 @@ export class Charts {
         axis({ splits: (u, i, min, max) => [60, 45, 30, 15, 0].map((s) => max - s), values: () => ["−60 s", "−45", "−30", "−15", "now"] }),
         axis({ size: 44, space: 26, values: (u, v, i, room, step) => v.map((x) => fixed(x, decimals(step))) }),
       ],
-    }));
+    }), () => spans(labels.map((label, i) => [label || "all", history.columns()[i]]), text));
     const newest = history.columns().map((column) => column.at(-1));
     keys(name, labels.map((label, i) => [tones[i % tones.length], label, newest[i] == null ? "–" : text(newest[i])]));
   }
@@ -114,7 +114,9 @@ export class Charts {
         { show: false },
       ],
       cursor: { ...base().cursor, y: false },
-    }));
+    }), () => [["time", "", "order"], ...lines.slice(-3).reverse().map(({ timestamp, event: e }) => [
+      clock(timestamp), e.allowed ? "allowed" : "denied", `${e.side} ${e.size} ${e.outcome} at ${e.price}`,
+    ])]);
     keys("decisions", lines.length ? [["--up", "allowed", lines.length - denied.length], ["--down", "denied", denied.length]] : []);
     $("n-decisions").textContent = this.#decisionText(denied.at(-1));
   }
@@ -129,14 +131,15 @@ export class Charts {
   }
 
   // One chart: made when its shape (labels, tone) changes, else only given new points.
-  #show(name, columns, shape, options) {
+  #show(name, columns, shape, options, rows) {
     const place = $(`c-${name}`);
-    this.points[name] = columns[0].length;
-    const empty = columns[0].length === 0;
+    const empty = columns.length < 2 || columns[0].length === 0;
+    this.points[name] = empty ? 0 : columns[0].length;
     place.classList.toggle("empty", empty);
     place.dataset.empty = name === "decisions" ? "no decision yet" : "waiting for the bot";
-    if (!window.uPlot) return table(place, name, columns, shape);
-    if (this.plots.has(name) && this.shapes[name] !== shape) {
+    if (!window.uPlot) return table(place, empty ? [] : rows());
+    const made = `${columns.length} ${shape}`;
+    if (this.plots.has(name) && (empty || this.shapes[name] !== made)) {
       this.plots.get(name).destroy();
       this.plots.delete(name);
     }
@@ -147,7 +150,7 @@ export class Charts {
       if (name === "decisions" || name === "position") plot.redraw(false, true); // labels move though the scale does not
       return;
     }
-    this.shapes[name] = shape;
+    this.shapes[name] = made;
     this.plots.set(name, new window.uPlot({ ...options(), ...sizeOf(place) }, columns, place));
   }
 }
@@ -219,16 +222,17 @@ function keys(name, entries) {
 }
 
 // Without uPlot: newest, least and greatest of each line.
-function table(place, name, columns, shape) {
-  place.classList.remove("empty");
-  const labels = name === "position" || name === "decisions" ? [] : String(shape).split("|");
-  const rows = columns.slice(1).map((column, i) => {
+function spans(lines, text) {
+  const rows = lines.map(([label, column]) => {
     const known = column.filter((v) => v != null);
-    const texts = [labels[i] || name, known.at(-1), Math.min(...known), Math.max(...known)];
-    return texts.map((v) => (typeof v === "number" && Number.isFinite(v) ? fixed(v, 2) : String(v ?? "–")));
+    return [label, ...(known.length ? [known.at(-1), Math.min(...known), Math.max(...known)].map(text) : ["–", "–", "–"])];
   });
+  return [["", "now", "least", "greatest"], ...rows];
+}
+
+function table(place, rows) {
   const body = document.createElement("table");
-  for (const cells of [["", "now", "least", "greatest"], ...rows]) {
+  for (const cells of rows) {
     const row = body.insertRow();
     for (const cell of cells) row.insertCell().textContent = cell;
   }

@@ -1,0 +1,207 @@
+"""A session: everything built and wired, nothing started; and a whole run of it in real time, flat at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+
+import attrs
+import pytest
+import trio
+
+from agbot.config import Settings
+from agbot.core.portfolio import CarriedPosition
+from agbot.errors import ConfigError, VenueUnavailable
+from agbot.latch import Latch
+from agbot.model.events import KillSwitchSet, MarketListed
+from agbot.model.market import Outcome
+from agbot.run.bot import bot
+from agbot.run.demo import demo_plan, trade
+from agbot.run.lock import exclusive
+from agbot.run.session import Session, paper_matcher, prepare_state_dir, run_id_at
+from agbot.store.journal import END, JournalReader
+from agbot.store.verify import verify
+from agbot.testing.builders import make_market
+from agbot.units import to_units
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return prepare_state_dir("demo", tmp_path / "state")
+
+
+@pytest.fixture
+def plan(directory, no_screens):
+    return demo_plan(Settings(seed=3), directory, no_screens, monitor_runs=False, duration_s=None)
+
+
+def close(session):
+    session.journal.close()
+
+
+def test_the_state_directory_is_private(tmp_path):
+    path = prepare_state_dir("demo", tmp_path / "deep" / "state")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((path / "runs").stat().st_mode) == 0o700
+    assert prepare_state_dir("demo", path) == path
+
+
+def test_a_state_directory_that_cannot_hold_runs_is_named(tmp_path):
+    path = tmp_path / "state"
+    path.mkdir(mode=0o700)
+    (path / "runs").symlink_to(tmp_path / "nowhere" / "at all")
+    with pytest.raises(ConfigError) as caught:
+        prepare_state_dir("demo", path)
+    assert caught.value.id == "AGB-122"
+    assert str(path) in str(caught.value)
+
+
+def test_run_ids_sort_by_time():
+    times = [1_700_000_000_000_000_000 + n * 10**6 for n in (0, 1, 10, 1000, 61_000, 90_000_000)]
+    ids = [run_id_at(t, "DEMO") for t in times]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
+    assert ids[0] == "20231114T221320000-demo"
+
+
+def test_a_second_bot_is_refused_and_told_who_holds_the_directory(directory):
+    with exclusive(directory):
+        with pytest.raises(ConfigError, match=f"pid {os.getpid()}") as caught, exclusive(directory):
+            pass
+        assert caught.value.id == "AGB-121"
+    with exclusive(directory):
+        pass
+
+
+def test_markets_are_listed_before_anything_else(plan):
+    session = Session(plan)
+    parts = session.parts()
+    assert [type(e) for e in parts.inbox._urgent] == [MarketListed] * len(plan.markets)
+    assert parts.feeds == [plan.feed]
+    assert session.facts.run_event()["capital_usd"] == "10000.00"
+    close(session)
+
+
+def test_a_latch_left_closed_is_heard_before_the_first_market(plan, directory):
+    Latch(directory / "latch").close("fire", "me", 1)
+    session = Session(plan)
+    assert session.closed() == "fire"
+    parts = session.parts()
+    first = parts.inbox._urgent[0]
+    assert (type(first), first.on, first.reason) == (KillSwitchSet, True, "fire")
+    close(session)
+
+
+def test_a_latch_without_a_reason_is_closed_all_the_same(plan, directory):
+    session = Session(plan)
+    assert session.closed() == ""
+    session.latch.close("", "me", 1)
+    assert session.closed() == "on"
+    close(session)
+
+
+def test_the_paper_account_is_as_it_was_left():
+    market = make_market()
+    carried = [
+        CarriedPosition("m1", Outcome.YES, to_units("7"), to_units("3"), "a"),
+        CarriedPosition("m1", Outcome.YES, to_units("2"), to_units("1"), "b"),
+        CarriedPosition("m1", Outcome.NO, to_units("1"), to_units("1"), "a"),
+        CarriedPosition("gone", Outcome.NO, to_units("5"), to_units("1"), "a"),
+    ]
+    matcher = paper_matcher(Settings(), [market], to_units("50"), carried)
+    assert matcher.cash == to_units("50")
+    assert matcher.positions == {"m1-yes": to_units("9"), "m1-no": to_units("1")}
+
+
+async def run_until(session, condition):
+    """Run the session until `condition()`, then stop it; returns its reason."""
+    ended = []
+
+    async def run():
+        ended.append(await bot(session.parts()))
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run)
+            while not condition():
+                await trio.sleep(0.01)
+            session.stop.ask("enough")
+    return ended[0]
+
+
+def resting(session):
+    return sum(record.state == "OPEN" for record in session.engine.oms.all_live())
+
+
+async def test_a_run_trades_ends_flat_and_says_so_in_its_journal(plan):
+    session = Session(plan)
+    assert await run_until(session, lambda: resting(session) >= 4) == "enough"
+    assert session.summary()["open_orders"] == 0
+    assert list(await session.venue.get_open_orders()) == []
+    verdict = verify(session.journal.path)
+    assert (verdict.agrees, verdict.complete) == (True, True)
+    assert verdict.digest == session.summary()["decision_digest"]
+    reader = JournalReader(session.journal.path)
+    assert [r.kind for r in reader.records()][-1] == END
+    reader.close()
+    lines = b"\n".join(session.registry.drain(10**9).lines)
+    assert b'"ended":true' in lines
+
+
+async def test_the_next_run_takes_over_what_was_left(plan, directory):
+    first = Session(plan)
+    await run_until(first, lambda: first.summary()["orders_placed"] > 0)
+    cash, positions = first.engine.portfolio.cash, first.engine.portfolio.carried()
+    second = Session(plan)
+    assert second.carry.from_run == first.run_id
+    assert second.engine.portfolio.cash == cash
+    assert list(second.carry.positions) == positions
+    assert second.venue.matcher.cash == cash
+    close(second)
+
+
+async def test_a_run_that_breaks_is_flat_but_does_not_claim_an_end(plan):
+    class Breaking:
+        name = "breaking"
+
+        async def batches(self):
+            async with contextlib.aclosing(plan.feed.batches()) as batches:
+                async for batch in batches:
+                    yield batch
+                    if resting(session) >= 2:
+                        raise ZeroDivisionError
+
+    session = Session(attrs.evolve(plan, feed=Breaking()))
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True), trio.fail_after(60):
+        await bot(session.parts())
+    assert list(await session.venue.get_open_orders()) == []
+    verdict = verify(session.journal.path)
+    assert (verdict.agrees, verdict.complete) == (True, False)
+
+
+async def test_a_lost_feed_is_no_end(plan):
+    class Losing:
+        name = "losing"
+        losses = 0
+
+        async def batches(self):
+            if self.losses == 0:
+                self.losses += 1
+                raise VenueUnavailable("reset")
+            async for batch in plan.feed.batches():
+                yield batch
+
+    session = Session(attrs.evolve(plan, feed=Losing()))
+    await run_until(session, lambda: resting(session) > 0)
+    assert verify(session.journal.path).complete
+
+
+async def test_trade_returns_the_summary_after_its_duration(directory, no_screens):
+    plan = demo_plan(Settings(), directory, no_screens, monitor_runs=False, duration_s=0.3)
+    with trio.fail_after(60):
+        summary = await trade(plan)
+    assert summary["ended"] == "--duration 0.3 s is over"
+    assert summary["open_orders"] == 0
+    assert re.fullmatch(r"[0-9a-f]{32}", summary["decision_digest"])

@@ -1,0 +1,73 @@
+"""A run's header builds the same core again."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from agbot.config import Settings, StrategySettings
+from agbot.core.rules import DEFAULT_RULES, InventoryLimit, KillSwitch, PositionLimit
+from agbot.errors import ConfigError
+from agbot.store import rebuild
+from agbot.store.journal import Header
+from agbot.store.rebuild import engine_of, header_of
+from agbot.units import to_units
+
+
+def header(settings=None):
+    return header_of(settings or Settings(), run_id="r", mode="DEMO", started_ns=1, source="t", capital=7)
+
+
+def again(header):
+    return engine_of(msgspec.msgpack.decode(msgspec.msgpack.encode(header), type=Header))
+
+
+def test_rules_survive_the_journal(tmp_path, monkeypatch):
+    rules = (
+        PositionLimit(None, to_units("1000.000001")),
+        PositionLimit("0xabc", 1),
+        InventoryLimit(to_units("0.5")),
+        KillSwitch(enabled=True),
+    )
+    monkeypatch.setattr(rebuild, "DEFAULT_RULES", rules)
+    engine = again(header())
+    assert engine.state.gate.rules == rules
+    assert engine.kill_switch
+
+
+def test_without_a_policy_file_the_defaults_hold():
+    assert again(header()).state.gate.rules == DEFAULT_RULES
+
+
+def test_a_policy_file_is_read_once_at_the_start(tmp_path):
+    path = tmp_path / "policies.yaml"
+    path.write_text("policies:\n  - {type: PositionLimit, market_id: null, max_size: 12.5}\n")
+    made = header(Settings(policy_file=path))
+    path.unlink()
+    assert again(made).state.gate.rules == (PositionLimit(None, to_units("12.5")),)
+
+
+def test_a_wrong_policy_file_starts_nothing(tmp_path):
+    path = tmp_path / "policies.yaml"
+    path.write_text("policies:\n  - {type: PositionLimt}\n")
+    with pytest.raises(ConfigError):
+        header(Settings(policy_file=path))
+
+
+def test_strategies_keep_their_parameters():
+    settings = Settings(strategies=(StrategySettings(name="quoter", params={"size": "7.5", "skew_ticks": 2}),))
+    (quoter,) = again(header(settings)).strategies
+    assert (quoter.params.size, quoter.params.skew_ticks) == (to_units("7.5"), 2)
+
+
+@pytest.mark.parametrize(
+    "bad", [("quotr", "{}", None), ("quoter", '{"sise": 1}', None), ("quoter", '{"size": "-1"}', None)]
+)
+def test_an_unknown_strategy_or_parameter_is_said(bad):
+    with pytest.raises(ConfigError):
+        engine_of(msgspec.structs.replace(header(), strategies=(bad,)))
+
+
+def test_a_rule_without_a_spelling_is_a_bug_not_a_silent_loss():
+    with pytest.raises(AssertionError, match="spelling"):
+        rebuild._spelled(object())
