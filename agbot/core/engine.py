@@ -47,8 +47,10 @@ from agbot.model.events import (
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderType, Side
+from agbot.units import SCALE
 
 OPERATOR: Final = StrategyId("operator")
+INT64_MAX: Final = 2**63 - 1
 
 
 class Engine:
@@ -212,7 +214,7 @@ class Engine:
     def _shares_for(self, event: OperatorOrder) -> int:
         book = self.books.get(event.token)
         best = book.best_ask if book and not book.empty else event.price
-        return event.size * 1_000_000 // max(1, min(best, event.price))
+        return min(INT64_MAX, event.size * SCALE // max(1, min(best, event.price)))
 
     def _operator_cancel(self, now_ns: int, event: OperatorCancel) -> None:
         if event.client_order_id:

@@ -93,6 +93,7 @@ class Gateway:
     async def _listen(self) -> None:
         async for evidence in self._venue.evidence():
             self._inbox.send_urgent(evidence)
+        raise VenueProtocolError("its evidence ended: orders would fill unheard", venue=self._venue.venue_id)
 
     async def _place(self, seq: int, command: PlaceOrder) -> None:
         try:

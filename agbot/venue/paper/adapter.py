@@ -30,8 +30,11 @@ from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForc
 from agbot.units import NS_PER_S, to_decimal
 from agbot.venue.convert import to_command, to_order
 
-EVIDENCE_MAX: Final = 4096
-"""Evidence that waits for its reader; one more is a reader that is gone."""
+EVIDENCE_MAX: Final = 100_000
+"""Evidence that waits for its reader: a cancel-all of as many orders as the core remembers fits in one instant.
+
+One more is a reader that is gone; from then on the stream is closed, so that a reader who is only late stops too.
+"""
 AMENDED_KEPT: Final = 10_000
 _SHORTEST_NAP_NS: Final = 1_000
 
@@ -232,7 +235,8 @@ class PaperVenue:
             return
         try:
             self._send.send_nowait(evidence)
-        except trio.WouldBlock:
+        except (trio.WouldBlock, trio.ClosedResourceError):
+            self._send.close()
             reason = f"nobody reads the evidence: {EVIDENCE_MAX} pieces wait"
             raise VenueProtocolError(reason, venue=self.venue_id) from None
 
