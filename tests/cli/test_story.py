@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 
 def resting(home):
     """Return a look at the bot: its status once at least four orders rest, else None."""
@@ -16,6 +18,7 @@ def resting(home):
     return look
 
 
+@pytest.mark.slow
 def test_a_demo_from_start_to_verified_journal(home, poll):
     first = home.start("run", "--no-web", "--json")
     status = poll(resting(home))
@@ -111,6 +114,7 @@ def leaves_logs_and_journals(home):
     assert "agrees: every decision is the same" in home.agbot("replay", runs[1]).out
 
 
+@pytest.mark.slow
 def test_what_was_bought_is_there_after_a_restart(home, poll):
     (home.path / "policies.yaml").write_text("policies:\n  - {type: PositionLimit, market_id: null, max_size: 100}\n")
     config = home.path / "config.yaml"
