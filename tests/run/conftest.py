@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import attrs
@@ -197,3 +197,15 @@ def record_demo(path: Path, instants: int) -> Path:
 @pytest.fixture
 def no_screens(tmp_path: Path) -> Screens:
     return Screens(web=False, state_dir=tmp_path)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Return a poll with a deadline far beyond anything a healthy machine needs."""
+
+    async def wait(look: Callable[[], object]) -> None:
+        with trio.fail_after(60):
+            while not look():
+                await trio.sleep(0.01)
+
+    return wait

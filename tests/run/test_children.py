@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+from itertools import pairwise
 
 import pytest
 import trio
@@ -82,7 +83,7 @@ class Child:
         self.lives, self.code = lives, code
 
     async def wait(self):
-        await trio.sleep(self.lives)
+        await trio.sleep_until(trio.current_time() + self.lives)
         return self.code
 
 
@@ -114,7 +115,11 @@ async def test_five_quick_failures_are_enough(births, autojump_clock):
     lives += [0.5] * 10
     await keep_monitor("127.0.0.1", 1)
     assert len(began) == QUICK_FAILURES_MAX
+<<<<<<< HEAD
     assert [round(b[0] - a[0], 1) for a, b in itertools.pairwise(began)] == [0.5 + RESTART_S] * 4
+=======
+    assert [round(b[0] - a[0], 1) for a, b in pairwise(began)] == [0.5 + RESTART_S] * 4
+>>>>>>> shells
     assert log.events == ["monitor.ended"] * 5 + ["monitor.given_up"]
 
 
@@ -146,7 +151,9 @@ async def test_a_killed_monitor_is_started_again(free_port, monkeypatch):
         return processes[-1]
 
     async def answering(count):
-        while not (len(processes) == count and await monitor_answers("127.0.0.1", free_port)):
+        while not (  # noqa: ASYNC110 - a child tells nobody that it listens
+            len(processes) == count and await monitor_answers("127.0.0.1", free_port)
+        ):
             await trio.sleep(0.05)
 
     monkeypatch.setattr(trio.lowlevel, "open_process", open_process)

@@ -203,7 +203,7 @@ async def test_a_switch_needs_a_reason_and_a_name(request_, tiny, replay):
     assert caught.value.id == "AGB-533"
 
 
-async def test_hold_stays_for_the_screens_and_answers_until_it_is_stopped(tiny, replay):
+async def test_hold_stays_for_the_screens_and_answers_until_it_is_stopped(tiny, replay, until):
     run = replay(tiny, hold=True)
     answers = {}
 
@@ -214,8 +214,7 @@ async def test_hold_stays_for_the_screens_and_answers_until_it_is_stopped(tiny, 
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run.run)
-            while not (run._reason() and run.engine.halted):
-                await trio.sleep(0.01)
+            await until(lambda: run.engine.halted)
             async with await trio.open_unix_socket(os.fspath(socket_path(run.plan.state_dir))) as stream:
                 answers["status"] = await ask(stream, "status")
                 answers["kill"] = await ask(stream, "killswitch", on=True, reason="fire", by="me")

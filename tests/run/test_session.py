@@ -115,27 +115,31 @@ def test_the_paper_account_is_as_it_was_left():
     assert matcher.positions == {"m1-yes": to_units("9"), "m1-no": to_units("1")}
 
 
-async def run_until(session, condition):
-    """Run the session until `condition()`, then stop it; returns its reason."""
-    ended = []
+@pytest.fixture
+def run_until(until):
+    """Return a function that runs a session until something is true, stops it, and returns its reason."""
 
-    async def run():
-        ended.append(await bot(session.parts()))
+    async def run_until(session, condition):
+        ended = []
 
-    with trio.fail_after(60):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(run)
-            while not condition():
-                await trio.sleep(0.01)
-            session.stop.ask("enough")
-    return ended[0]
+        async def run():
+            ended.append(await bot(session.parts()))
+
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run)
+                await until(condition)
+                session.stop.ask("enough")
+        return ended[0]
+
+    return run_until
 
 
 def resting(session):
     return sum(record.state == "OPEN" for record in session.engine.oms.all_live())
 
 
-async def test_a_run_trades_ends_flat_and_says_so_in_its_journal(plan):
+async def test_a_run_trades_ends_flat_and_says_so_in_its_journal(plan, run_until):
     session = Session(plan)
     assert await run_until(session, lambda: resting(session) >= 4) == "enough"
     assert session.summary()["open_orders"] == 0
@@ -150,7 +154,7 @@ async def test_a_run_trades_ends_flat_and_says_so_in_its_journal(plan):
     assert b'"ended":true' in lines
 
 
-async def test_the_next_run_takes_over_what_was_left(plan, directory):
+async def test_the_next_run_takes_over_what_was_left(plan, directory, run_until):
     first = Session(plan)
     await run_until(first, lambda: first.summary()["orders_placed"] > 0)
     cash, positions = first.engine.portfolio.cash, first.engine.portfolio.carried()
@@ -181,7 +185,7 @@ async def test_a_run_that_breaks_is_flat_but_does_not_claim_an_end(plan):
     assert (verdict.agrees, verdict.complete) == (True, False)
 
 
-async def test_a_lost_feed_is_no_end(plan):
+async def test_a_lost_feed_is_no_end(plan, run_until):
     class Losing:
         name = "losing"
         losses = 0

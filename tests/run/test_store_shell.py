@@ -65,13 +65,11 @@ async def test_durable_returns_at_once_for_what_is_on_disk():
         await JournalShell(journal).durable(1)
 
 
-async def test_what_nobody_waits_for_rides_along_every_tenth_of_a_second():
+async def test_what_nobody_waits_for_rides_along_every_tenth_of_a_second(until):
     journal = Paper()
     async with background(JournalShell(journal).run):
         journal.append()
-        with trio.fail_after(10 + COMMIT_EVERY_S):
-            while journal.durable_seq < 1:
-                await trio.sleep(0.01)
+        await until(lambda: journal.durable_seq == 1)
     assert journal.commits == [1]
 
 
@@ -101,15 +99,14 @@ async def test_a_commit_that_fails_ends_the_bot_and_wakes_nobody():
     assert woken == []
 
 
-async def test_a_waiter_whose_record_missed_the_running_commit_gets_the_next_one():
+async def test_a_waiter_whose_record_missed_the_running_commit_gets_the_next_one(until):
     journal = Paper()
     journal.block = threading.Event()
     shell = JournalShell(journal)
     async with background(shell.run), trio.open_nursery() as nursery:
         nursery.start_soon(shell.durable, journal.append())
+        await until(lambda: shell._thread.borrowed_tokens)
         with trio.fail_after(10):
-            while not shell._thread.borrowed_tokens:
-                await trio.sleep(0.001)
             second = journal.append()
             nursery.start_soon(shell.durable, second)
             await trio.lowlevel.checkpoint()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import trio
 
@@ -23,7 +25,7 @@ class Losing:
 
     async def run(self):
         self.began.append(trio.current_time())
-        await trio.sleep(self.lives)
+        await trio.sleep_until(self.began[-1] + self.lives)
         if self.losses:
             raise self.losses.pop(0)
 
@@ -33,7 +35,7 @@ class Losing:
         )
 
     def gaps(self):
-        return [round(b - a - self.lives, 3) for a, b in zip(self.began, self.began[1:], strict=False)]
+        return [round(b - a - self.lives, 3) for a, b in pairwise(self.began)]
 
 
 async def test_a_loss_is_tried_again_by_the_schedule_from_its_beginning(autojump_clock):
@@ -91,7 +93,10 @@ async def test_a_polite_service_is_asked_then_given_a_grace(polite, took, autoju
 
     async def service(task_status=trio.TASK_STATUS_IGNORED):
         task_status.started()
-        await (asked.wait() if polite else trio.sleep_forever())
+        if polite:
+            await asked.wait()
+        else:
+            await trio.sleep_forever()
 
     began = trio.current_time()
     async with background(service, ask=asked.set, grace_s=3):

@@ -230,3 +230,40 @@ async def test_an_error_of_the_venue_in_the_backstop_does_not_hide_the_cause(aut
     world.cancel_all = refuse
     with pytest.RaisesGroup(RuntimeError, flatten_subgroups=True):
         await tree.bot(world.parts())
+
+
+async def test_the_end_is_told_once_the_engine_has_stopped_and_while_it_can_still_be_pushed(autojump_clock):
+    world = World()
+    world.stop.ask("enough")
+    await tree.bot(world.parts())
+    assert world.story.count("end: enough") == 1
+    assert in_order(world.story, ["engine down", "end: enough", "push asked", "push down", "store down"])
+
+
+@pytest.mark.parametrize("name", ["engine", "gateway", "control", "store"])
+async def test_a_run_that_breaks_does_not_claim_an_end(name, autojump_clock):
+    world = World(fail={name: 1})
+    with pytest.raises(BaseExceptionGroup):
+        await tree.bot(world.parts())
+    assert not [line for line in world.story if line.startswith("end")]
+
+
+async def test_the_loss_of_a_link_is_told_behind_what_it_delivered(autojump_clock):
+    class Burst:
+        name = "burst"
+
+        def __init__(self):
+            self.opened = 0
+
+        async def batches(self):
+            self.opened += 1
+            if self.opened > 1:
+                await trio.sleep_forever()
+            for n in range(500):
+                yield [Timer("burst", n)]
+            raise VenueUnavailable("gone")
+
+    world = World(feed=Burst())
+    await tree.bot(world.parts(duration_s=60))
+    told = [e for e in world.events if isinstance(e, LinkUp | LinkDown) or getattr(e, "name", "") == "burst"]
+    assert [type(e) for e in told] == [LinkUp, *[Timer] * 500, LinkDown, LinkUp]
