@@ -115,11 +115,7 @@ async def test_five_quick_failures_are_enough(births, autojump_clock):
     lives += [0.5] * 10
     await keep_monitor("127.0.0.1", 1)
     assert len(began) == QUICK_FAILURES_MAX
-<<<<<<< HEAD
-    assert [round(b[0] - a[0], 1) for a, b in itertools.pairwise(began)] == [0.5 + RESTART_S] * 4
-=======
     assert [round(b[0] - a[0], 1) for a, b in pairwise(began)] == [0.5 + RESTART_S] * 4
->>>>>>> shells
     assert log.events == ["monitor.ended"] * 5 + ["monitor.given_up"]
 
 
