@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 
 class AgbotError(Exception):
@@ -96,16 +97,33 @@ class ReplayMismatchError(AgbotError):
     """A journal, run through the same core, decided differently."""
 
 
+_AFTER_DENIAL: Final = {
+    "VenueTerms": "the price must be on the market's tick and the size at least its minimum",
+    "SharesHeld": "sell at most what is held and not already offered",
+    "BuyingPower": "buy less, or cancel what rests: cash behind resting orders is spoken for",
+    "UntrustedBook": "wait for the market's next book snapshot",
+    "UnknownOrder": "an order in this market has no known fate: agbot status --json, then agbot cancel it",
+    "InFlightLimit": "wait until the venue has answered the orders under way",
+    "RejectedLately": "the venue refused several in a row here: wait a minute",
+    "UnknownMarket": "agbot status --json lists the markets",
+    "Halted": "the bot is stopping; start it again",
+}
+
+
 class RiskRejected(AgbotError):  # noqa: N818 - the field's name
     """Our own risk said no; the order was never sent."""
 
-    def __init__(self, violated_policies: Sequence[str]) -> None:
+    def __init__(self, violated_policies: Sequence[str], *, remedy: str = "") -> None:
         self.violated_policies = tuple(violated_policies)
         super().__init__(
             f"denied by {', '.join(self.violated_policies)}",
             id="AGB-301",
-            remedy="lower the size or change the policy file",
+            remedy=remedy or _after_denial(self.violated_policies),
         )
+
+
+def _after_denial(violated: Sequence[str]) -> str:
+    return next((_AFTER_DENIAL[v] for v in violated if v in _AFTER_DENIAL), "lower the size or change the policy file")
 
 
 class KillSwitchActiveError(AgbotError):

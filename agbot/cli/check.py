@@ -53,7 +53,7 @@ def _line(fault: ConfigError) -> int:
 
 def _settings(config: Path | None, faults: list[ConfigError]) -> Settings:
     if config is None:
-        return Settings()
+        return Settings(profile="demo")  # what `agbot run` without one does
     try:
         return read_settings(load(config), faults)
     except ConfigError as e:

@@ -242,7 +242,7 @@ class Engine:
             self.portfolio.mark(market, 0)
         elif yes.trusted or no.trusted:
             self.portfolio.mark(market, liquidation(holding.tokens, yes, no))
-        self.portfolio.mark_strategies(market)
+        self.portfolio.mark_strategies(market, lambda tokens: liquidation(tokens, yes, no))
 
     def _decide(self, now_ns: int, market: Market) -> None:
         for strategy in self.strategies:

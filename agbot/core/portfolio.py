@@ -6,7 +6,7 @@ stays with what is left, and all of it leaves with the last share), so cash + co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 import attrs
@@ -161,13 +161,19 @@ class Portfolio:
         holding = self.holding(market)
         holding.liquidation, holding.marked = liquidation, True
 
-    def mark_strategies(self, market: Market) -> None:
-        """Share the account's mark among strategies by shares held; equal prices, so shares of value add up."""
+    def mark_strategies(self, market: Market, worth: Callable[[Mapping[Outcome, Position]], int]) -> None:
+        """Share the account's mark among strategies: each what its own holding is worth, negative for a short.
+
+        What is left, because strategies hold against each other or share the depth, goes to the largest holder, so
+        that the strategies' PnL always adds up to the account's.
+        """
         account = self.holding(market)
-        for (_, market_id), share in self._by_strategy.items():
-            if market_id == market.id:
-                share.liquidation = _share_of(account, share)
-                share.marked = account.marked
+        shares = [share for (_, market_id), share in self._by_strategy.items() if market_id == market.id]
+        for share in shares:
+            share.liquidation, share.marked = worth(share.tokens) if account.marked else share.cost, True
+        if shares:
+            largest = max(shares, key=lambda share: sum(abs(p.size) for p in share.tokens.values()))
+            largest.liquidation += account.value - sum(share.value for share in shares)
 
     def position(self, market: Market, outcome: Outcome) -> Position:
         """Return the account's position in one token."""
@@ -205,12 +211,6 @@ class Portfolio:
 def _redeem(position: Position, *, pays: bool) -> None:
     if position.size:
         position.apply(Side.SELL if position.size > 0 else Side.BUY, abs(position.size), abs(position.size) * pays)
-
-
-def _share_of(account: _Holding, share: _Holding) -> int:
-    whole = sum(abs(p.size) for p in account.tokens.values())
-    part = sum(abs(p.size) for p in share.tokens.values())
-    return account.value * part // whole if whole else 0
 
 
 class PositionSimulator:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from agbot.core.admission import KILL_SWITCH
+from agbot.core.admission import KILL_SWITCH, VENUE_TERMS
 from agbot.core.engine import Engine
 from agbot.core.oms import OrderRecord
 from agbot.core.step import Decision, Step
@@ -24,7 +24,7 @@ from agbot.errors import (
 from agbot.model.events import Event, OperatorCancel, OperatorOrder
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState
 from agbot.run.inbox import Inbox
-from agbot.units import to_decimal, to_units
+from agbot.units import to_decimal, to_text, to_units
 from agbot.venue.ports import VenueAdapter
 
 ANSWER_S: Final = 10.0
@@ -106,7 +106,11 @@ class LocalExecution:
     def _raise_denied(self, decision: Decision) -> None:
         if KILL_SWITCH in decision.violated:
             raise KillSwitchActiveError(self._engine.kill_switch)
-        raise RiskRejected(decision.violated)
+        raise RiskRejected(decision.violated, remedy=self._terms(decision) if VENUE_TERMS in decision.violated else "")
+
+    def _terms(self, decision: Decision) -> str:
+        market, book = self._engine.markets[decision.market], self._engine.books[decision.token]
+        return f"prices are multiples of {to_text(book.tick)}, the smallest order {to_text(market.min_size)} shares"
 
     def _known(self, order_id: str) -> OrderRecord:
         record = self._engine.oms.get(order_id)

@@ -17,7 +17,10 @@ from agbot.units import NS_PER_S, ms, usd_text
 
 @attrs.frozen(kw_only=True)
 class RunFacts:
-    """What does not change while a run lasts. `started_ns` is wall time; `page` is empty when none is served."""
+    """What does not change while a run lasts. `started_ns` is wall time; `page` is empty when none is served.
+
+    `capital` is what the run's PnL is measured from (10⁻⁶ usd): cash, and positions taken over at their cost.
+    """
 
     run_id: str
     mode: str

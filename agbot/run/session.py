@@ -125,7 +125,7 @@ class Session:
             page=plan.page,
             started_ns=started,
             journal=str(self.journal.path),
-            capital=capital,
+            capital=capital + sum(position.cost for position in positions),
         )
 
     def parts(self, *more: Observer) -> Parts:

@@ -52,6 +52,7 @@ def test_nothing_named_shows_the_demo() -> None:
     result = CliRunner().invoke(command, [])
     assert result.exit_code == 0
     assert "configuration   none: the demo" in result.stdout
+    assert "profile         demo\n" in result.stdout
     assert "policies        built in" in result.stdout
 
 

@@ -56,13 +56,36 @@ def test_marks_are_liquidation_values():
     assert p.inventory_usd() == to_units("45")
 
 
+def at_60_and_35(tokens):
+    """Return what tokens bring when YES is worth 0.60 and NO 0.35."""
+    return (60 * tokens[Outcome.YES].size + 35 * tokens[Outcome.NO].size) // 100
+
+
 def test_strategies_share_the_mark():
     p = Portfolio(to_units("100"))
     buy(p, Outcome.YES, "0.50", "30", strategy="a")
     buy(p, Outcome.YES, "0.50", "10", strategy="b")
     p.mark(MARKET, to_units("24"))
-    p.mark_strategies(MARKET)
+    p.mark_strategies(MARKET, at_60_and_35)
     assert p.strategy_pnl() == {("a", "m"): to_units("3"), ("b", "m"): to_units("1")}
+
+
+def test_who_sells_what_another_holds_makes_no_money_out_of_it():
+    p = Portfolio(to_units("100"))
+    buy(p, Outcome.YES, "0.60", "20", strategy="a")
+    p.fill(MARKET, MARKET.yes, Side.SELL, price=600_000, size=to_units("10"), fee=0, strategy="operator")
+    p.mark(MARKET, to_units("6"))
+    p.mark_strategies(MARKET, at_60_and_35)
+    assert p.strategy_pnl() == {("a", "m"): 0, ("operator", "m"): 0}
+
+
+def test_holding_against_each_other_each_has_the_worth_of_its_own():
+    p = Portfolio(to_units("100"))
+    buy(p, Outcome.YES, "0.50", "100", strategy="a")
+    buy(p, Outcome.NO, "0.40", "99", strategy="b")
+    p.mark(MARKET, to_units("99.60"))  # 99 pairs merge into 1 usd each, and one YES
+    p.mark_strategies(MARKET, at_60_and_35)
+    assert p.strategy_pnl() == {("a", "m"): to_units("14.95"), ("b", "m"): to_units("-4.95")}
 
 
 @pytest.mark.parametrize(("winner", "paid"), [(Outcome.YES, 30), (Outcome.NO, 10)])
@@ -96,6 +119,17 @@ trades = st.lists(
     ),
     max_size=30,
 )
+
+
+@given(trades, st.lists(st.sampled_from("ab"), min_size=30, max_size=30), st.integers(-(10**12), 10**12), st.booleans())
+def test_the_pnl_of_the_strategies_adds_up(sequence, owners, mark, marked):
+    p = Portfolio(10**15)
+    for (outcome, side, price, size, fee), owner in zip(sequence, owners, strict=False):
+        p.fill(MARKET, MARKET.token(outcome), side, price=price, size=size, fee=fee, strategy=owner)
+    if marked:
+        p.mark(MARKET, mark if sequence else 0)
+    p.mark_strategies(MARKET, at_60_and_35)
+    assert sum(p.strategy_pnl().values()) == p.equity() - p.initial_equity()
 
 
 @given(trades)

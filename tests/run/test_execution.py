@@ -99,7 +99,24 @@ async def test_our_risk_denies_and_nothing_leaves(make_core, venue, nursery):
     with pytest.raises(RiskRejected) as caught:
         await bench.execution.submit_order(make_order(price="0.40", size="10"))
     assert caught.value.violated_policies == ("PositionLimit(m1)",)
+    assert caught.value.remedy == "lower the size or change the policy file"
     assert bench.commands == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "policy", "remedy"),
+    [
+        ({"price": "0.405", "size": "10"}, "VenueTerms", "prices are multiples of 0.01, the smallest order 5 shares"),
+        ({"price": "0.40", "size": "1"}, "VenueTerms", "prices are multiples of 0.01, the smallest order 5 shares"),
+        ({"price": "0.40", "size": "10", "side": Side.SELL}, "SharesHeld", "sell at most what is held"),
+        ({"price": "0.40", "size": "999999"}, "BuyingPower", "buy less"),
+    ],
+)
+async def test_a_denial_says_what_would_pass(bench, wish, policy, remedy):
+    with pytest.raises(RiskRejected) as caught:
+        await bench.execution.submit_order(make_order(**wish))
+    assert policy in caught.value.violated_policies
+    assert caught.value.remedy.startswith(remedy)
 
 
 async def test_the_kill_switch_has_its_own_error(bench):
