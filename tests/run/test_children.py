@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -147,7 +146,7 @@ async def test_a_killed_monitor_is_started_again(free_port, monkeypatch):
         return processes[-1]
 
     async def answering(count):
-        while not (  # noqa: ASYNC110 - a child tells nobody that it listens
+        while not (
             len(processes) == count and await monitor_answers("127.0.0.1", free_port)
         ):
             await trio.sleep(0.05)
