@@ -69,6 +69,7 @@ async def durable(_seq):
     return
 
 
+@pytest.mark.slow
 async def test_thousands_of_orders_cancelled_at_once_are_all_heard_of(autojump_clock):
     """More than the venue's queue of evidence holds: not one cancel is lost between venue and core."""
     inbox, heard = Inbox(), set()
