@@ -306,11 +306,14 @@ def test_a_line_written_while_the_first_ones_are_printed_is_not_lost(state, monk
                 file.write("meanwhile\n")
         echo(text, **options)
 
-    def interrupt(_):
-        raise KeyboardInterrupt
+    waits = []
 
-    moments = iter([lambda _: None, interrupt])
-    monkeypatch.setattr(logs.time, "sleep", lambda s: next(moments)(s))
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(logs.time, "sleep", wait)
     monkeypatch.setattr(logs.click, "echo", busy)
     assert invoke("logs", "-f", "--state-dir", state).output == "old\nmeanwhile\n"
 
