@@ -295,6 +295,33 @@ def test_follow_prints_what_comes_through_rotations_until_interrupted(state, mon
     assert (result.exit_code, result.output) == (0, "old\nnew \u20ac\nx\n")
 
 
+def test_a_line_written_while_the_first_ones_are_printed_is_not_lost(state, monkeypatch):
+    path = state / "agbot.log"
+    path.write_text("old\n")
+    echo = click.echo
+
+    def busy(text, **options):
+        if text == b"old\n":
+            with path.open("a") as file:
+                file.write("meanwhile\n")
+        echo(text, **options)
+
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(logs.time, "sleep", wait)
+    monkeypatch.setattr(logs.click, "echo", busy)
+    assert invoke("logs", "-f", "--state-dir", state).output == "old\nmeanwhile\n"
+
+
+def test_a_negative_number_of_lines_is_refused(state):
+    assert invoke("logs", "-n", "-1", "--state-dir", state).exit_code == 2
+
+
 # ---------------------------------------------------------------- replay
 
 
