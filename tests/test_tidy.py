@@ -21,7 +21,6 @@ BROAD_EXCEPT_ALLOWED: dict[tuple[str, str], str] = {
 # file: why its sleeps are neither polls nor in a function that asks for a mock clock.
 SLEEPS_ALLOWED: dict[str, str] = {
     "tests/monitor/synthetic_bot.py": "a bot of its own process, at fifty steps a second",
-    "tests/run/test_children.py": "children that live for a while, on autojump_clock",
     "tests/run/test_tree.py": "services and feeds of a tree that runs on autojump_clock",
     "tests/venue/demo/test_feed.py": "a slow reader of a feed that runs on a mock clock",
 }
