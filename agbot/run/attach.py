@@ -43,10 +43,10 @@ class Screens:
         return self.monitored and await monitor_answers(self.host, self.port)
 
     def beside(self, *, running: bool) -> Sequence[Service]:
-        """Return the child processes as services; no monitor when one is `running` already."""
+        """Return the child processes as services; a monitor that is `running` already is only watched."""
         services: list[Service] = []
-        if self.monitored and not running:
-            services.append(_service(lambda: keep_monitor(self.host, self.port)))
+        if self.monitored:
+            services.append(_service(lambda: keep_monitor(self.host, self.port, running=running)))
         if self.tui:
             services.append(_service(self._terminal))
         return services

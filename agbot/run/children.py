@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Final
 
 import httpx
@@ -16,6 +17,7 @@ from agbot.telemetry.protocol import PROTOCOL
 LINGER_S: Final = 60
 QUICK_FAILURES_MAX: Final = 5
 RESTART_S: Final = 1.0
+WATCH_S: Final = 2.0
 
 log = get_logger(__name__)
 
@@ -57,14 +59,19 @@ def own_command(*argv: str) -> list[str]:
     return [sys.executable, "-P", "-m", "agbot", *argv]
 
 
-async def keep_monitor(host: str, port: int) -> None:
-    """Start a monitor unless one runs, and again when it dies; gives up after five quick failures. Never raises.
+async def keep_monitor(host: str, port: int, *, running: bool = False) -> None:
+    """Start a monitor, and again when it dies; gives up after five quick failures. Never raises.
+
+    One that is `running` already, or that another bot was quicker to start, is watched and replaced when it is gone.
 
     The child is left behind on purpose when the bot ends: it serves the last state and leaves by itself.
     """
     command = own_command("monitor", "--host", host, "--port", str(port), "--linger", str(LINGER_S))
     quick = 0
     while quick < QUICK_FAILURES_MAX:
+        if running:
+            await _gone(host, port)
+        running = True
         began = trio.current_time()
         try:
             process = await trio.lowlevel.open_process(
@@ -86,3 +93,10 @@ async def keep_monitor(host: str, port: int) -> None:
         failures=quick,
         remedy=f"there is no page; `agbot monitor --host {host} --port {port}` in another terminal says why",
     )
+
+
+async def _gone(host: str, port: int) -> None:
+    """Return once no monitor answers there; also when somebody else does, which the next start will say."""
+    with suppress(ConfigError):
+        while await monitor_answers(host, port):  # noqa: ASYNC110 - another process: there is no event to wait for
+            await trio.sleep(WATCH_S)

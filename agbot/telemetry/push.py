@@ -21,6 +21,8 @@ LAST_FLUSH_S: Final = 1.0
 FRAME_BYTES: Final = 64 * 1024
 """A frame is closed once it holds this much; one line more may be in it."""
 
+AWAY: Final = "monitor away"
+
 _log = get_logger("agbot.telemetry.push")
 
 
@@ -68,7 +70,7 @@ async def _connect_once(sender: _Sender, url: str) -> None:
                 await sender.run(ws)
                 nursery.cancel_scope.cancel()
     except* LOST as lost:
-        sender.say("monitor away", url, why=_first(lost))
+        sender.say(AWAY, url, why=_first(lost))
 
 
 def _first(lost: BaseExceptionGroup[BaseException]) -> str:
@@ -100,7 +102,9 @@ class _Sender:
             self.scope.deadline = min(self.scope.deadline, trio.current_time() + LAST_FLUSH_S)
 
     def say(self, what: str, url: str, **more: str) -> None:
-        if what != self.said:  # each change once: a monitor may be away for days
+        if what == AWAY and not self.said:  # it takes a second to start: the first miss is no news
+            self.said = "not yet there"
+        elif what != self.said:  # each change once: a monitor may be away for days
             self.said = what
             _log.info(what, url=url, **more)
 

@@ -18,8 +18,8 @@ def started(monkeypatch):
     """Return what was started, instead of starting it; both children run until cancelled."""
     calls = []
 
-    async def keep(host, port):
-        calls.append(("monitor", host, port))
+    async def keep(host, port, *, running):
+        calls.append(("watch" if running else "monitor", host, port))
         await trio.sleep_forever()
 
     async def tui(command, *, log):
@@ -41,10 +41,10 @@ def started(monkeypatch):
     ("web", "tui", "running", "children"),
     [
         (True, False, False, ["monitor"]),
-        (True, False, True, []),
+        (True, False, True, ["watch"]),
         (True, True, False, ["monitor", "tui"]),
         (False, True, False, ["monitor", "tui"]),
-        (False, True, True, ["tui"]),
+        (False, True, True, ["watch", "tui"]),
         (False, False, False, []),
     ],
 )
@@ -62,7 +62,7 @@ async def test_the_terminal_is_told_where_to_look_and_whose_bot_it_is(started, t
     for service in screens.beside(running=True):
         await nursery.start(service)
     await trio.testing.wait_all_tasks_blocked()
-    (call,) = started
+    (call,) = (call for call in started if call[0] == "tui")
     url = "ws://[::1]:7/dashboard"
     assert list(call[1:]) == [sys.executable, "-P", "-m", "agbot", "tui", "--url", url, "--state-dir", str(tmp_path)]
 

@@ -15,7 +15,15 @@ import trio.testing
 from agbot import __version__
 from agbot.errors import ConfigError
 from agbot.run import children
-from agbot.run.children import QUICK_FAILURES_MAX, RESTART_S, keep_monitor, monitor_answers, netloc, own_command
+from agbot.run.children import (
+    QUICK_FAILURES_MAX,
+    RESTART_S,
+    WATCH_S,
+    keep_monitor,
+    monitor_answers,
+    netloc,
+    own_command,
+)
 
 OURS = {"app": "agbot-monitor", "version": "0", "protocol": 1, "runs": 0}
 
@@ -98,7 +106,11 @@ def births(monkeypatch, logged):
             raise life
         return Child(life, 1)
 
+    async def nobody(_host, _port):
+        return False
+
     monkeypatch.setattr(trio.lowlevel, "open_process", open_process)
+    monkeypatch.setattr(children, "monitor_answers", nobody)
     return lives, began, logged("agbot.run.children")
 
 
@@ -123,6 +135,24 @@ async def test_a_long_life_forgives_what_was_before(births, autojump_clock):
     lives += [0] * 4 + [3600] + [0] * 10
     await keep_monitor("127.0.0.1", 1)
     assert len(began) == 5 + QUICK_FAILURES_MAX
+
+
+@pytest.mark.parametrize("last", [False, ConfigError("another program", id="AGB-120")], ids=["gone", "another program"])
+async def test_a_monitor_that_was_there_is_watched_and_replaced(last, births, monkeypatch, autojump_clock):
+    lives, began, _ = births
+    lives += [FileNotFoundError("enough")]
+    answers = [True, True, last]
+
+    async def answer(_host, _port):
+        found = answers.pop(0)
+        if isinstance(found, ConfigError):
+            raise found
+        return found
+
+    monkeypatch.setattr(children, "monitor_answers", answer)
+    start = trio.current_time()
+    await keep_monitor("127.0.0.1", 1, running=True)
+    assert [at - start for at, _, _ in began] == [2 * WATCH_S]
 
 
 async def test_a_monitor_that_cannot_be_started_is_no_incident(births):
