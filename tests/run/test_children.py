@@ -176,9 +176,7 @@ async def test_a_killed_monitor_is_started_again(free_port, monkeypatch):
         return processes[-1]
 
     async def answering(count):
-        while not (
-            len(processes) == count and await monitor_answers("127.0.0.1", free_port)
-        ):
+        while not (len(processes) == count and await monitor_answers("127.0.0.1", free_port)):
             await trio.sleep(0.05)
 
     monkeypatch.setattr(trio.lowlevel, "open_process", open_process)
