@@ -13,6 +13,7 @@ and are marked LIVE: such an order is OPEN or PARTIALLY_FILLED by its filled siz
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -143,12 +144,13 @@ class OrderRecord:
 
 
 class Oms:
-    """Every order of ours by client order id; the live ones also by market."""
+    """Every order of ours by client order id; the live ones also by market. `ended` counts by final state."""
 
     def __init__(self) -> None:
         self._orders: dict[ClientOrderId, OrderRecord] = {}
         self._live: dict[MarketId, dict[ClientOrderId, OrderRecord]] = {}
         self.in_flight = 0
+        self.ended: Counter[OrderState] = Counter()
 
     def begin(self, now_ns: int, command: PlaceOrder, *, denied: str = "") -> OrderRecord:
         """Record a new order as PENDING_NEW, or as DENIED with the reason."""
@@ -247,10 +249,12 @@ class Oms:
         if after is record.state and evidence not in (Evidence.PART_FILL, Evidence.FULL_FILL):
             return None
         self.in_flight += (after in _IN_FLIGHT) - (record.state in _IN_FLIGHT)
-        record.state = after
+        before, record.state = record.state, after
         record.changed_ns = now_ns
         record.reason = reason or record.reason
         if after.terminal:
+            self.ended[after] += 1
+            self.ended[before] -= before.terminal
             self._live.get(record.command.market, {}).pop(record.command.client_order_id, None)
         return record
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from agbot.core.engine import Engine
 from agbot.core.step import Step
-from agbot.model.commands import CancelAll, CancelOrder, PlaceOrder
-from agbot.model.events import BookDelta, BookSnapshot, Event, OrderRejected, TradePrint
+from agbot.model.commands import PlaceOrder
+from agbot.model.events import BookDelta, BookSnapshot, Event, TradePrint
+from agbot.model.order import OrderState
 from agbot.units import to_text, usd_text
 
 
@@ -35,7 +36,7 @@ class Tally:
     def result(self) -> dict[str, Any]:
         """Return the summary as plain values; money as decimal text."""
         engine, portfolio = self._engine, self._engine.portfolio
-        books = engine.books.values()
+        books, ended = engine.books.values(), engine.oms.ended
         return {
             "books_applied": self.events[BookSnapshot],
             "price_changes_applied": self.events[BookDelta],
@@ -45,8 +46,11 @@ class Tally:
             "tick_changes": sum(b.tick_changes for b in books),
             "impossible_messages": sum(b.faults for b in books),
             "orders_placed": self.commands[PlaceOrder],
-            "orders_rejected": self.events[OrderRejected],
-            "cancels": self.commands[CancelOrder] + self.commands[CancelAll],
+            "orders_filled": ended[OrderState.FILLED],
+            "orders_cancelled": ended[OrderState.CANCELLED],
+            "orders_rejected": ended[OrderState.REJECTED],
+            "orders_expired": ended[OrderState.EXPIRED],
+            "open_orders": sum(1 for _ in engine.oms.all_live()),
             "fills": self.fills,
             "filled_shares": to_text(self.filled_size),
             "denials": sum(self.denials.values()),
@@ -57,7 +61,6 @@ class Tally:
             "cash_usd": usd_text(portfolio.cash),
             "inventory_usd": usd_text(portfolio.inventory_usd()),
             "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
-            "open_orders": sum(1 for _ in engine.oms.all_live()),
         }
 
 

@@ -212,3 +212,4 @@ def test_any_sequence_keeps_the_invariants(sequence):
         ended = record.state.terminal
         assert (record in list(oms.all_live())) == (not ended)
         assert oms.in_flight == (record.state in (S.PENDING_NEW, S.PENDING_CANCEL))
+        assert +oms.ended == ({record.state: 1} if ended else {})

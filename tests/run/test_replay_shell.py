@@ -81,7 +81,7 @@ async def test_a_recording_that_can_be_worked_out_by_hand(tiny, replay):
     assert (result["fees_usd"], result["realised_usd"]) == ("0.00", "0.00")
     assert (result["mirror_exceptions"], result["skipped_records"], result["impossible_messages"]) == (0, 0, 0)
     # bid and ask (a buy of NO); after the fill a lower bid, while the ask keeps its place in the queue
-    assert (result["orders_placed"], result["cancels"]) == (3, 1)
+    assert (result["orders_placed"], result["orders_filled"], result["orders_cancelled"]) == (3, 1, 2)
     assert verify(run.journal.path).digest == result["decision_digest"]
 
 
