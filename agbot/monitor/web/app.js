@@ -75,12 +75,14 @@ function drawHeader() {
   else pill("link", "wait", run?.ended ? `run ended${run.reason ? `: ${run.reason}` : ""}` : run ? "bot away" : "waiting for a bot");
 }
 
+const inMarkets = (n) => (n ? `in ${n} market${n === 1 ? "" : "s"}` : "");
+
 function drawTiles() {
   const pnl = store.sum("strategy.pnl_usd"), capital = Number(store.run?.capital_usd);
   tile("pnl", usd(pnl, 2), capital && pnl !== undefined ? `${fixed((pnl / capital) * 100, 2)} % of ${usd(capital)}` : "", pnl > 0 ? "up" : pnl < 0 ? "down" : "");
   tile("equity", usd(store.value("agbot.equity_usd"), 2), store.all("agbot.cash_usd").length ? `cash ${usd(store.value("agbot.cash_usd"), 2)}` : "");
   const sizes = store.all("polymarket.position.size").filter((m) => m.value);
-  tile("inventory", usd(store.value("polymarket.inventory.value_usd"), 2), sizes.length ? `in ${new Set(sizes.map((m) => m.labels.market_id)).size} markets` : "");
+  tile("inventory", usd(store.value("polymarket.inventory.value_usd"), 2), inMarkets(new Set(sizes.map((m) => m.labels.market_id)).size));
   const signals = store.sum("strategy.signals_generated"), denied = store.decisions.filter((l) => !l.event.allowed).length;
   tile("orders", fixed(store.sum("exec.orders_placed"), 0), signals !== undefined ? `${fixed(signals, 0)} signals` : store.decisions.length ? `${denied} of the last ${store.decisions.length} denied` : "");
   const maker = store.fills.filter((l) => l.event.liquidity === "MAKER").length;
