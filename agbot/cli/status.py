@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,10 +26,15 @@ def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: b
     if as_json:
         click.echo(json.dumps(status, indent=2))
         return
-    gate = f"KILL SWITCH ON ({status['kill_switch']['reason']})" if closed else "trading"
     click.echo(
-        f"{status['mode']} {status['run_id']} pid {status['pid']} up {status['uptime_s']:.0f} s: {gate}, "
+        f"{status['mode']} {status['run_id']} pid {status['pid']} up {status['uptime_s']:.0f} s: {_gate(status)}, "
         f"{len(status['markets'])} markets, {len(status['open_orders'])} open orders, "
         f"equity {status['equity_usd']} usd, pnl {status['pnl_usd']} usd"
         + (f", {status['page']}" if status["page"] else "")
     )
+
+
+def _gate(status: dict[str, Any]) -> str:
+    if status["kill_switch"]["on"]:
+        return f"KILL SWITCH ON ({status['kill_switch']['reason']})"
+    return f"halted ({status['halted']})" if status["halted"] else "trading"

@@ -15,7 +15,7 @@ from agbot.config import Settings
 from agbot.control import socket_path
 from agbot.core.step import Step
 from agbot.core.ticks import TickWatch
-from agbot.errors import ConfigError
+from agbot.errors import ConfigError, UnsupportedOrder
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import Event, KillSwitchSet, MarketData
 from agbot.run.attach import Screens
@@ -90,6 +90,7 @@ class ReplayRun:
         self.tally = Tally(self.engine)
         self.stop = Stop()
         self._second_ns = 0
+        self._over = False
 
     async def run(self) -> dict[str, Any]:
         """Replay to the end, or to the stop, and return the summary."""
@@ -135,6 +136,7 @@ class ReplayRun:
             self.publisher.second(self.loop.now_ns)
             self.recorder.end(self.loop.now_ns, self._reason())
         finally:
+            self._over = True
             self.journal.close()
 
     async def _pace(self, began: float) -> None:
@@ -171,7 +173,16 @@ class ReplayRun:
         return self.stop.reason or "end of recording"
 
     def _handlers(self) -> dict[str, Any]:
-        return {"status": self._status, "stop": self._stop, "killswitch": self._killswitch}
+        return {
+            "status": self._status,
+            "stop": self._stop,
+            "killswitch": self._killswitch,
+            "order": self._no_orders,
+            "cancel": self._no_orders,
+        }
+
+    async def _no_orders(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        raise UnsupportedOrder("a replay takes no orders but its strategies', or it would not be one")
 
     async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return self.facts.status(self.engine, now_ns())
@@ -188,6 +199,7 @@ class ReplayRun:
             )
         before = sum(1 for _ in self.engine.oms.all_live())
         on = bool(request.get("on"))
-        self._observe_all(self.loop.inject_and_settle(KillSwitchSet(on, reason, by, self.loop.now_ns)))
+        if not self._over:  # after the end nothing rests, and the journal and its digest are closed
+            self._observe_all(self.loop.inject_and_settle(KillSwitchSet(on, reason, by, self.loop.now_ns)))
         left = sum(1 for _ in self.engine.oms.all_live())
         return {"on": on, "orders_cancelled": before - left, "orders_left": left, "verified": left == 0}

@@ -14,7 +14,7 @@ import trio.testing
 
 from agbot.config import PaperSettings, Settings
 from agbot.control import socket_path
-from agbot.errors import ConfigError, RecordingError
+from agbot.errors import ConfigError, RecordingError, UnsupportedOrder
 from agbot.model.events import BookSnapshot, TradePrint
 from agbot.model.market import Market
 from agbot.model.order import Side
@@ -115,6 +115,21 @@ async def test_what_a_replay_leaves_can_be_verified_and_is_complete(demo_recordi
     assert (verdict.agrees, verdict.complete, verdict.set_aside) == (True, True, ())
     assert verdict.records == result["journal_records"]
     assert verdict.header.mode == "REPLAY"
+
+
+@pytest.mark.parametrize("verb", ["order", "cancel"])
+async def test_a_replay_takes_no_orders_of_yours(verb, tiny, replay):
+    with pytest.raises(UnsupportedOrder, match="replay takes no orders"):
+        await replay(tiny)._handlers()[verb]({})
+
+
+async def test_a_switch_after_the_end_changes_no_digest(tiny, replay):
+    run = replay(tiny)
+    ended = await run.run()
+    receipt = await run._handlers()["killswitch"]({"on": True, "reason": "late", "by": "me"})
+    assert receipt == {"on": True, "orders_cancelled": 0, "orders_left": 0, "verified": True}
+    assert run.summary() == ended
+    assert verify(run.journal.path).digest == ended["decision_digest"]
 
 
 async def test_an_empty_recording_is_no_error(tmp_path, replay):
