@@ -156,7 +156,8 @@ async def _supervised(feed: Feed, parts: Parts) -> None:
         parts.inbox.append([LinkDown(feed.name, reason, parts.now_ns())])
 
     await supervise(lambda: _pump(feed, parts), lost=VenueUnavailable, backoff=Backoff(), on_loss=lost)
-    parts.stop.ask(f"feed {feed.name} ended")
+    if not parts.stop.reason:  # a second request would hurry the drain
+        parts.stop.ask(f"feed {feed.name} ended")
 
 
 async def _pump(feed: Feed, parts: Parts) -> None:

@@ -58,7 +58,8 @@ class LocalExecution:
     async def submit_order(self, order: Order) -> OrderAck:
         """Send `order` through the gate; returns the venue's acknowledgement.
 
-        The ack's `order_id` is the client order id the engine gave it. See the port for what is raised.
+        The ack's `order_id` is the client order id the engine gave it; an order that never rests is acknowledged once
+        it has ended, with what it filled. See the port for what is raised.
         """
         if order.time_in_force not in self._venue.supported:
             raise UnsupportedOrder(f"{self._venue.venue_id} has no {order.time_in_force} orders")
@@ -71,7 +72,7 @@ class LocalExecution:
             self._waiting.discard(request_id)
         if not decision.allowed:
             self._raise_denied(decision)
-        record = await self._until(lambda: self._settled(decision.client_order_id, OrderState.PENDING_NEW))
+        record = await self._until(lambda: self._settled(decision.client_order_id))
         if record.state is OrderState.REJECTED:
             raise VenueRefused(record.reason, venue=self._venue.venue_id)
         return _ack(record)
@@ -120,9 +121,11 @@ class LocalExecution:
             )
         return record
 
-    def _settled(self, order_id: str, pending: OrderState) -> OrderRecord | None:
+    def _settled(self, order_id: str) -> OrderRecord | None:
         record = self._known(order_id)
-        return None if record.state is pending else record
+        if record.command.time_in_force.immediate:  # never rests: its fills, or its end, follow the acknowledgement
+            return record if record.state.terminal or record.state is OrderState.UNKNOWN else None
+        return None if record.state is OrderState.PENDING_NEW else record
 
     def _ended(self, order_id: str) -> OrderRecord | None:
         record = self._known(order_id)

@@ -86,9 +86,41 @@ async def test_a_fill_at_once_is_in_the_ack(bench):
     assert (ack.status, f"{ack.filled:f}") == (OrderState.PARTIALLY_FILLED, "2.5")
 
 
-async def test_a_market_buy_carries_its_budget(bench):
+@pytest.mark.parametrize(
+    ("ends", "status", "filled"),
+    [
+        ([("26", True)], OrderState.FILLED, "26"),
+        ([("10", False), ("26", True)], OrderState.FILLED, "36"),
+        ([("10", False), "cancel"], OrderState.CANCELLED, "10"),
+        (["cancel"], OrderState.CANCELLED, "0"),
+        (["silence"], OrderState.UNKNOWN, "0"),
+    ],
+)
+async def test_an_order_that_never_rests_is_acknowledged_by_its_end(ends, status, filled, bench, nursery):
+    """The acknowledgement and the fills of one match arrive in steps of their own."""
+
+    async def happen(order_id):
+        for n, end in enumerate(ends):
+            await trio.testing.wait_all_tasks_blocked()
+            if end == "cancel":
+                bench.inbox.send_urgent(OrderCancelled(order_id, "the rest never rests", 1))
+            elif end == "silence":
+                bench.inbox.send_urgent(OrderUnknown(order_id, "x", 1))
+            else:
+                size, final = end
+                fill = OrderFilled(
+                    order_id, f"t{n}", to_units("0.5"), to_units(size), 0, Liquidity.TAKER, 1, final=final
+                )
+                bench.inbox.send_urgent(fill)
+
+    def accept(order_id):
+        nursery.start_soon(happen, order_id)
+        return [OrderAccepted(order_id, "v", 1)]
+
+    bench.answer = accept
     order = make_order(price="0.60", size="26", order_type=OrderType.MARKET, time_in_force=TimeInForce.FAK)
-    await bench.execution.submit_order(order)
+    ack = await bench.execution.submit_order(order)
+    assert (ack.status, f"{ack.filled:f}") == (status, filled)
     (command,) = bench.commands
     assert (command.budget, command.size) == (to_units("26"), to_units("50"))
 
