@@ -197,8 +197,21 @@ def _greet(settings: Settings, directory: Path, screens: Screens) -> None:
     click.echo(f"DEMO: simulated markets (seed {settings.seed}), paper money; nothing real is traded")
     if screens.page:
         click.echo(f"page      {screens.page}")
-    click.echo("terminal  agbot tui\nstop      Ctrl-C, or: agbot stop\nkill      agbot killswitch on --reason TEXT")
+    which = _which(settings)
+    click.echo(f"terminal  agbot tui{which}\nstop      Ctrl-C, or: agbot stop{which}")
+    click.echo(f"kill      agbot killswitch on{which} --reason TEXT")
     click.echo(f"state     {directory}")
+
+
+def _which(settings: Settings) -> str:
+    """Return the option another terminal needs to mean this bot: a kill switch must not reach for another one."""
+    import shlex  # noqa: PLC0415
+
+    from agbot.cli.common import DEFAULT_PROFILE  # noqa: PLC0415
+
+    if settings.state_dir:
+        return f" --state-dir {shlex.quote(str(settings.state_dir.expanduser().absolute()))}"
+    return "" if settings.profile == DEFAULT_PROFILE else f" --profile {settings.profile}"
 
 
 def _only_demo(settings: Settings) -> None:

@@ -64,7 +64,7 @@ function drawHeader() {
   $("mode").textContent = mode || "–";
   $("mode").dataset.mode = mode;
   $("mode-note").textContent = NOTES[mode] ?? "";
-  $("run").textContent = run ? [run.run_id && `run ${run.run_id.slice(0, 8)}`, run.started_ms && `up ${span(store.at - run.started_ms)}`, run.version].filter(Boolean).join(" · ") : "";
+  $("run").textContent = run ? [run.run_id && `run ${run.run_id.slice(0, 15)}`, run.started_ms && `up ${span(store.at - run.started_ms)}`, run.version].filter(Boolean).join(" · ") : "";
   document.title = mode ? `${mode} · agbot` : "agbot";
   document.body.classList.toggle("away", !seen.open || !store.connected);
   const killed = store.killed();

@@ -1,0 +1,33 @@
+"""What `agbot run` tells its reader to type means this bot, wherever its state is."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from agbot.cli import cli
+from agbot.cli.common import state_path
+from agbot.cli.run import _greet
+from agbot.config import Settings
+from agbot.control import state_dir
+from agbot.run.attach import Screens
+
+
+@pytest.mark.parametrize("chosen", [{"profile": "demo"}, {"profile": "second"}, {"state_dir": Path("a place")}])
+def test_the_commands_it_prints_reach_it(chosen, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(**{"profile": "demo", **chosen})
+    directory = state_dir(settings.profile, settings.state_dir)
+    _greet(settings, directory, Screens(state_dir=directory))
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
+    monkeypatch.chdir("/")  # another terminal
+    for command in (lines["terminal"], lines["stop"].removeprefix("Ctrl-C, or: "), lines["kill"]):
+        options = shlex.split(command)
+        named = {k: options[options.index(f"--{k}") + 1] for k in ("profile", "state-dir") if f"--{k}" in options}
+        explicit = named.get("state-dir")
+        assert state_path(named.get("profile"), Path(explicit) if explicit else None) == directory, command
+        assert options[0] == "agbot"
+        assert options[1] in cli.list_commands(None)
