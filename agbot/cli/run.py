@@ -37,7 +37,7 @@ def _seconds(_context: click.Context, parameter: click.Parameter, value: float |
 )
 @click.option("--hold", is_flag=True, help="With --replay: stay at the end, for page and terminal.")
 @click.option("--mode", type=click.Choice(["demo", "paper", "shadow", "live"]), help="Overrides the configuration's.")
-@click.option("--capital", help="Paper money at start, usd.")
+@click.option("--capital", help="Paper money at start, usd; a state directory that has traded goes on with its own.")
 @click.option("--duration", type=float, callback=_seconds, help="Stop after this many seconds.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the demo's markets.")
 @click.option("--profile", help="Name of the bot; its state lives under this name.")

@@ -206,7 +206,13 @@ def _carried(plan: RunPlan) -> Carry | None:
     if carry is not None:
         if carry.set_aside:
             log.critical("run.carried_in_part", from_run=carry.from_run, set_aside=carry.set_aside)
-        log.info("run.carried", from_run=carry.from_run, cash_usd=usd_text(carry.cash), positions=len(carry.positions))
+        log.info(
+            "run.carried",
+            from_run=carry.from_run,
+            cash_usd=usd_text(carry.cash),
+            positions=len(carry.positions),
+            note="--capital counts in a new --state-dir only",
+        )
     return carry
 
 
