@@ -130,11 +130,6 @@ class OrderRecord:
         return 0 if self.state.terminal else max(0, self.command.size - self.filled)
 
     @property
-    def signed_remaining(self) -> int:
-        """Return `remaining` as change of this token's holding."""
-        return self.command.side.sign * self.remaining
-
-    @property
     def reserved_usd(self) -> int:
         """Return the cash that may still leave for it: buys only, at the limit price."""
         command = self.command
