@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import ipaddress
+import os
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ def command(url: str, profile: str | None, directory: str | None) -> None:
         raise ConfigError(
             "agbot tui needs a terminal", id="AGB-521", remedy="run it in one, not in a pipe; or: agbot status"
         )
+    for stale in ("COLUMNS", "LINES"):  # exported once, they would outlive every resize: the terminal itself knows
+        os.environ.pop(stale, None)
     from agbot.tui.app import AgbotApp  # noqa: PLC0415 - a third of a second, after everything that can fail
 
     app = AgbotApp(url, state_dir=state if here else None, by=_who())
