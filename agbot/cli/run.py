@@ -194,11 +194,16 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
 
 
 def _greet(settings: Settings, directory: Path, screens: Screens) -> None:
+    from agbot.cli.tui import URL  # noqa: PLC0415
+    from agbot.run.children import netloc  # noqa: PLC0415
+
     click.echo(f"DEMO: simulated markets (seed {settings.seed}), paper money; nothing real is traded")
     if screens.page:
         click.echo(f"page      {screens.page}")
     which = _which(settings)
-    click.echo(f"terminal  agbot tui{which}\nstop      Ctrl-C, or: agbot stop{which}")
+    url = f"ws://{netloc(screens.host, screens.port)}/dashboard"
+    look = f"{which} --url {url}" if url != URL else which
+    click.echo(f"terminal  agbot tui{look}\nstop      Ctrl-C, or: agbot stop{which}")
     click.echo(f"kill      agbot killswitch on{which} --reason TEXT")
     click.echo(f"state     {directory}")
 

@@ -31,3 +31,9 @@ def test_the_commands_it_prints_reach_it(chosen, tmp_path, monkeypatch, capsys):
         assert state_path(named.get("profile"), Path(explicit) if explicit else None) == directory, command
         assert options[0] == "agbot"
         assert options[1] in cli.list_commands(None)
+
+
+@pytest.mark.parametrize(("port", "url"), [(8080, ""), (8091, " --url ws://127.0.0.1:8091/dashboard")])
+def test_the_terminal_is_sent_to_the_port_of_the_page(port, url, tmp_path, capsys):
+    _greet(Settings(profile="demo"), tmp_path, Screens(port=port, state_dir=tmp_path))
+    assert f"terminal  agbot tui{url}\n" in capsys.readouterr().out
