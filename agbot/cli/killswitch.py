@@ -13,7 +13,7 @@ import click
 
 from agbot.cli.common import bot_options, control, state_path
 from agbot.control import KillReceipt, kill
-from agbot.errors import NotRunningError
+from agbot.errors import NotRunningError, TimedOutError
 from agbot.latch import LATCH_NAME, Latch
 
 
@@ -46,6 +46,7 @@ def on(profile: str | None, state_dir: Path | None, reason: str, by: str, as_jso
     plain = {
         "on": True,
         "latched": receipt.latched,
+        "bot_heard": receipt.reply is not None,
         "gate_closed_ms": reply.get("gate_closed_ms"),
         "orders_cancelled": reply.get("orders_cancelled"),
         "orders_left": reply.get("orders_left"),
@@ -60,7 +61,7 @@ def on(profile: str | None, state_dir: Path | None, reason: str, by: str, as_jso
 def _exit_code(receipt: KillReceipt) -> int:
     if receipt.reply is not None:
         return 0 if receipt.reply.get("verified") and receipt.latched else 1
-    return 0 if "AGB-501" in receipt.doubt else 5
+    return NotRunningError.exit_code if "AGB-501" in receipt.doubt else TimedOutError.exit_code
 
 
 @command.command(name="off")
@@ -96,7 +97,7 @@ def status(profile: str | None, state_dir: Path | None, as_json: bool) -> None:
 def _text(plain: dict[str, Any], reason: str) -> str:
     left = plain["orders_left"]
     lines = {
-        "kill switch": f"ON ({reason})",
+        "kill switch": f"ON ({reason})" if plain["bot_heard"] else f"LATCHED ({reason}), but no bot heard it",
         "latch": "closed on disk" if plain["latched"] else "NOT WRITTEN",
         "gate closed": "-" if plain["gate_closed_ms"] is None else f"{plain['gate_closed_ms']} ms after the bot heard",
         "orders cancelled": "-" if plain["orders_cancelled"] is None else plain["orders_cancelled"],

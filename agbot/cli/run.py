@@ -64,12 +64,25 @@ def command(**options: Any) -> None:
 
     Paper unless told otherwise. Ctrl-C cancels all orders, waits until flat, and exits 0; twice hurries.
     """
+    _refuse_ignored(options)
     settings = _settings(options)
     _check(settings)
     if options["recording"]:
         _replay(settings, options)
     else:
         _trade(settings, options)
+
+
+_REPLAY_ONLY = ("speed", "hold", "yes", "condition_id", "tick", "min_size", "fee_rate")
+_LIVE_ONLY = ("duration", "mode", "seed")
+
+
+def _refuse_ignored(options: dict[str, Any]) -> None:
+    """Say that an option would do nothing, rather than do nothing."""
+    names, needed = (_LIVE_ONLY, "without") if options["recording"] else (_REPLAY_ONLY, "with")
+    for name in names:
+        if options[name]:
+            raise click.UsageError(f"--{name.replace('_', '-')} has a meaning only {needed} --replay")
 
 
 def _settings(options: dict[str, Any]) -> Settings:

@@ -240,7 +240,7 @@ class Engine:
         holding = self.portfolio.holding(market)
         if holding.tokens[Outcome.YES].size == 0 == holding.tokens[Outcome.NO].size:
             self.portfolio.mark(market, 0)
-        elif yes.trusted or no.trusted:
+        elif yes.snapshots or no.snapshots:  # a book that is not to be trusted still holds the last levels known
             self.portfolio.mark(market, liquidation(holding.tokens, yes, no))
         self.portfolio.mark_strategies(market, lambda tokens: liquidation(tokens, yes, no))
 

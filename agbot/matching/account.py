@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.model.order import Side
-from agbot.units import notional
+from agbot.units import complement, token_value
 
 
 def trade_value(market: Market, token: TokenId, yes_price: int, size: int) -> int:
-    """Return the usd (10⁻⁶) that `size` shares of `token` change hands for at a YES price.
-
-    YES rounds down and NO is the rest of one usd per share, so a minted or merged pair is exactly paid for.
-    """
-    yes = notional(yes_price, size)
-    return yes if token == market.yes else size - yes
+    """Return the usd (10⁻⁶) that `size` shares of `token` change hands for at a YES price."""
+    yes = token == market.yes
+    return token_value(yes_price if yes else complement(yes_price), size, yes=yes)
 
 
 def match_kind(market: Market, token: TokenId, side: Side) -> str:

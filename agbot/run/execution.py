@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from decimal import Decimal
@@ -83,6 +84,13 @@ class LocalExecution:
         self._inbox.send_urgent(OperatorCancel(order_id, "operator", self._now_ns()))
         record = await self._until(lambda: self._ended(order_id))
         return CancelAck(order_id=order_id, status=record.state, timestamp=record.changed_ns)
+
+    async def cancel_all(self) -> list[CancelAck]:
+        """Cancel every live order; returns how each of them ended. Strategies may quote again at once."""
+        live = [record.command.client_order_id for record in self._engine.oms.all_live()]
+        self._inbox.send_urgent(OperatorCancel("", "operator: cancel all", self._now_ns()))
+        ended = [await self._until(functools.partial(self._ended, order_id)) for order_id in live]
+        return [CancelAck(order_id=r.command.client_order_id, status=r.state, timestamp=r.changed_ns) for r in ended]
 
     async def get_status(self, order_id: str) -> OrderAck:
         """Return the engine's state of the order. NotFoundError when it has none."""

@@ -14,10 +14,10 @@ from agbot.core.engine import Engine
 from agbot.errors import ConfigError, ExecutionError, NotFoundError, StoreError
 from agbot.latch import Latch
 from agbot.log import get_logger
-from agbot.model.events import KillSwitchSet, OperatorCancel
+from agbot.model.events import KillSwitchSet
 from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market, Outcome
-from agbot.model.order import Order, OrderAck, OrderType, Side, TimeInForce
+from agbot.model.order import Order, OrderAck, OrderState, OrderType, Side, TimeInForce
 from agbot.run.control import Handler
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
@@ -148,9 +148,8 @@ class Operator:
         if order_id:
             ack = await self._execution.cancel_order(order_id)
             return {"order_id": ack.order_id, "status": str(ack.status)}
-        count = len(list(self._engine.oms.all_live()))
-        self._inbox.send_urgent(OperatorCancel("", "operator: cancel all", self._now_ns()))
-        return {"cancelling": count}
+        ended = await self._execution.cancel_all()
+        return {"cancelled": sum(a.status is OrderState.CANCELLED for a in ended), "asked": len(ended)}
 
 
 def order_from(request: Mapping[str, Any], markets: Any, order_id: ClientOrderId) -> Order:

@@ -14,8 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer
 
-from agbot.control import KillReceipt, kill
-from agbot.errors import NotRunningError
+from agbot.control import KillReceipt, kill, request, socket_path
+from agbot.errors import AgbotError, ConfigError, NotRunningError
 from agbot.tui.client import follow
 from agbot.tui.screens.help import HelpScreen
 from agbot.tui.screens.kill import KillScreen
@@ -167,7 +167,24 @@ class AgbotApp(App[None]):
             raise NotRunningError(
                 "this terminal watches a bot on another machine", id="AGB-523", remedy="press k in a terminal there"
             )
+        self._same_bot(self._state_dir)
         return kill(self._state_dir, reason=reason, by=self._by, at_ns=time.time_ns())
+
+    def _same_bot(self, directory: Path) -> None:
+        """Refuse to stop another bot than the one on the screen; one that does not answer is latched all the same."""
+        shown = self.dashboard.run.run_id
+        if not shown:
+            return
+        try:
+            listening = str(request(socket_path(directory), {"op": "status"}, 1.0).get("run_id", ""))
+        except AgbotError:
+            return
+        if listening not in ("", shown):
+            raise ConfigError(
+                f"the screen shows run {shown}, but the bot in {directory} is run {listening}",
+                id="AGB-528",
+                remedy="agbot tui --state-dir DIR of the run you watch",
+            )
 
 
 def screenshot_svg(frames: Sequence[object], size: tuple[int, int] = (120, 40)) -> str:

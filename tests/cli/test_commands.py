@@ -191,7 +191,7 @@ def receipt(latched=True, doubt="", **reply):
         (receipt(orders_left=2, verified=False), 1, "2 (the venue was asked)"),
         (receipt(orders_left=None, orders_cancelled=None, verified=False), 1, "not known"),
         (receipt(latched=False, doubt="full", verified=True), 1, "NOT WRITTEN"),
-        (receipt(doubt="[AGB-501] no bot listens"), 0, "not verified      [AGB-501]"),
+        (receipt(doubt="[AGB-501] no bot listens"), 3, "not verified      [AGB-501]"),
         (receipt(doubt="[AGB-502] did not answer"), 5, "not verified      [AGB-502]"),
     ],
 )
@@ -205,11 +205,12 @@ def test_the_receipt_decides_the_exit_code(as_json, told, code, said, monkeypatc
         assert (plain["latched"], plain["verified"]) == (told.latched, bool(told.reply and told.reply["verified"]))
     else:
         assert said in result.output
-        assert "ON (fire)" in result.output
+        assert ("ON (fire)" in result.output) == (told.reply is not None)
+        assert ("no bot heard it" in result.output) == (told.reply is None)
 
 
 def test_the_switch_works_without_a_bot(state):
-    assert invoke("killswitch", "on", "--reason", "fire", "--by", "me", "--state-dir", state).exit_code == 0
+    assert invoke("killswitch", "on", "--reason", "fire", "--by", "me", "--state-dir", state).exit_code == 3
     assert Latch(state / "latch").read().on
     assert invoke("killswitch", "status", "--state-dir", state).output == "on: fire (by me)\n"
     off = invoke("killswitch", "off", "--by", "me", "--reason", "safe", "--state-dir", state)

@@ -37,7 +37,7 @@ def test_a_demo_from_start_to_verified_journal(home, poll):
     again = home.start("run", "--no-web", "--json")
     stays_closed_until_opened(home, poll)
     everything = home.agbot("cancel", "--all", "--json")
-    assert everything.json["cancelling"] >= 4
+    assert everything.json["cancelled"] >= 4
     assert home.agbot("stop").code == 0
     assert home.ended(again).code == 0
     leaves_logs_and_journals(home)

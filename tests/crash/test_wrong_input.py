@@ -127,7 +127,7 @@ def test_a_state_directory_others_can_enter(agbot, tmp_path):
 def test_the_kill_switch_with_no_bot_closes_the_latch_and_says_what_it_could_not_do(agbot, tmp_path):
     state = tmp_path / "state"
     done = agbot("killswitch", "on", "--reason", "drill", "--json", "--state-dir", state)
-    assert done.returncode == 0
+    assert done.returncode == 3
     receipt = json.loads(done.stdout)
     assert receipt["latched"]
     assert not receipt["verified"]

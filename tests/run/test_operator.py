@@ -186,10 +186,21 @@ async def test_stop_passes_its_reason_on(bench):
     assert bench.stops == ["agbot stop", "lunch"]
 
 
-async def test_cancel_all_counts_and_asks_the_core(bench):
-    await _rest(bench)
-    assert await bench.ask("cancel") == {"cancelling": 1}
-    assert await bench.told() == [OperatorCancel("", "operator: cancel all", bench.core.now)]
+async def test_cancel_all_waits_until_each_has_ended(bench):
+    order_id = await _rest(bench)
+    answers = []
+
+    async def ask():
+        answers.append(await bench.ask("cancel"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await bench.told() == [OperatorCancel("", "operator: cancel all", bench.core.now)]
+        assert answers == []
+        bench.core.step(OperatorCancel("", "operator: cancel all", bench.core.now))
+        bench.core.step(OrderCancelled(order_id, "asked", bench.core.now))
+    assert answers == [{"cancelled": 1, "asked": 1}]
 
 
 async def test_cancelling_one_that_nobody_knows(bench):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from textual.widgets import Input, Static
 
@@ -146,3 +147,20 @@ def test_the_screen_goes_on_under_the_question(run_app: Any, bot: Any, state_dir
         app.draw()
 
     run_app(app, steps)
+
+
+def test_k_never_stops_another_bot_than_the_one_on_the_screen(run_app: Any, state_dir: Path, until: Any) -> None:
+    app = AgbotApp(None, state_dir=state_dir, by="ann")
+
+    async def steps(pilot: Any) -> None:
+        app.dashboard.run = attrs.evolve(app.dashboard.run, run_id="shown")
+        await pilot.press("k")
+        await pilot.press("enter")
+        await pilot.press("y")
+        await until(lambda: stage(app) == "done", "the refusal")
+        assert "AGB-528" in said(app)
+        assert not Latch(state_dir / "latch").read().on
+
+    with FakeBot(state_dir, {"ok": True, "run_id": "another"}) as bot:
+        run_app(app, steps)
+    assert [asked["op"] for asked in bot.asked] == ["status"]
