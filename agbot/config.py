@@ -194,7 +194,7 @@ def _paper(fields: Fields) -> PaperSettings:
 
 
 def _policy_file(fields: Fields, base: Path) -> Path | None:
-    return fields.require("policy_file", lambda node: _path(node, base), None)
+    return fields.require("policy_file", lambda node: _existing(node, base), None)
 
 
 def _strategies(fields: Fields) -> tuple[StrategySettings, ...]:
@@ -254,6 +254,14 @@ def _strategy_name(node: Located, base: Path) -> str:
 
 def _capital(node: Located) -> int:
     return node.as_units(SCALE, CAPITAL_MAX)
+
+
+def _existing(node: Located, base: Path) -> Path:
+    path = _path(node, base)
+    if not path.is_file():
+        remedy = "relative paths start at the directory of this file"
+        raise node.fault(f"there is no policy file {path}", id="AGB-100", remedy=remedy)
+    return path
 
 
 def _path(node: Located, base: Path) -> Path:

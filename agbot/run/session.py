@@ -202,7 +202,7 @@ class Session:
 
 
 def _carried(plan: RunPlan) -> Carry | None:
-    carry = carry_latest(plan.state_dir / RUNS, plan.mode)
+    carry = carry_latest(plan.state_dir / RUNS, plan.mode, plan.settings.seed)
     if carry is not None:
         if carry.set_aside:
             log.critical("run.carried_in_part", from_run=carry.from_run, set_aside=carry.set_aside)

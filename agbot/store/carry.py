@@ -29,17 +29,21 @@ class Carry:
     positions: tuple[CarriedPosition, ...]
     from_run: str
     started_ns: int
+    seed: int
     set_aside: tuple[tuple[int, str], ...] = ()
 
 
-def carry_latest(directory: Path, mode: str) -> Carry | None:
+def carry_latest(directory: Path, mode: str, seed: int | None = None) -> Carry | None:
     """Return what the newest run of `mode` left, None when there was none.
 
+    With a `seed`, runs of another one are passed over: their markets are another world's.
     Journals that hold nothing never traded: skipped. StoreError for one that did and cannot be read.
     """
     for path in sorted(directory.glob(f"*-{mode.lower()}.agj"), reverse=True):
         try:
-            return carry_from(path)
+            carry = carry_from(path)
+            if seed in (None, carry.seed):
+                return carry
         except StoreError as e:
             if e.id != "AGB-606":
                 raise
@@ -122,5 +126,9 @@ class _Fold:
     def result(self) -> Carry:
         unseen = tuple(c for c in self._header.carried if c.market not in self._markets)
         return Carry(
-            self._portfolio.cash, (*self._portfolio.carried(), *unseen), self._header.run_id, self._header.started_ns
+            self._portfolio.cash,
+            (*self._portfolio.carried(), *unseen),
+            self._header.run_id,
+            self._header.started_ns,
+            self._header.seed,
         )

@@ -134,6 +134,7 @@ def test_what_cannot_be_run_is_said_and_starts_nothing(args, error_id, tmp_path)
 
 def test_options_outdo_the_file(tmp_path):
     (tmp_path / "c.yaml").write_text("mode: demo\ncapital_usd: 5\nseed: 7\nrisk: {policy_file: p.yaml}\n")
+    (tmp_path / "p.yaml").write_text("policies: []")
     options = dict.fromkeys(("mode", "capital", "seed", "profile", "state_dir", "policies", "strategies"))
     settings = run_module._settings({**options, "config": tmp_path / "c.yaml"})
     assert (settings.capital_usd, settings.seed, settings.policy_file) == (5_000_000, 7, tmp_path / "p.yaml")

@@ -43,6 +43,7 @@ markets: [0xAB]
 
 
 def test_every_key(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("policies: []")
     path = tmp_path / "c.yaml"
     path.write_text(FULL)
     assert load_settings(path) == Settings(

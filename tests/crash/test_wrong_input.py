@@ -30,7 +30,7 @@ CONFIGURATION = {
         "AGB-113",
         "p.yaml:2: policies[0].type",
     ),
-    "no policy file": ({"c.yaml": "mode: demo\nrisk: {policy_file: p.yaml}\n"}, 2, "AGB-100", "p.yaml: "),
+    "no policy file": ({"c.yaml": "mode: demo\nrisk: {policy_file: p.yaml}\n"}, 2, "AGB-100", "c.yaml:2: "),
     "unknown strategy": ({"c.yaml": "mode: demo\nstrategies:\n  - name: qouter\n"}, 2, "AGB-117", "c.yaml:3: "),
     "unknown parameter": (
         {"c.yaml": "mode: demo\nstrategies:\n  - name: quoter\n    params:\n      sizee: 5\n"},

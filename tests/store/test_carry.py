@@ -212,3 +212,14 @@ def test_orders_are_known_from_the_output_after_their_batch(tmp_path):
     journal.append(BATCH, 3, encode_batch([fill("o1", "1")]))
     journal.close()
     assert carry_from(journal.path).cash == 10**6 - to_units("0.5")
+
+
+def test_another_seed_is_another_world(tmp_path):
+    for name, seed, cash in (("20260101T000000000-demo", 1, 7), ("20260102T000000000-demo", 2, 9)):
+        header = header_of(Settings(seed=seed), run_id=name, mode="DEMO", started_ns=1, source="t", capital=cash)
+        journal = Journal(tmp_path / f"{name}.agj")
+        journal.append(RUN, 1, msgspec.msgpack.encode(header))
+        journal.close()
+    assert carry_latest(tmp_path, "DEMO", 1).cash == 7
+    assert carry_latest(tmp_path, "DEMO", 2).cash == 9
+    assert carry_latest(tmp_path, "DEMO", 3) is None
