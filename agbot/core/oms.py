@@ -2,7 +2,7 @@
 
 Theory of operation: `NEXT` maps (state, evidence) to the next state and is the only place that decides legality. A
 pair that is not in the table raises `IllegalTransition` and changes nothing. Two results depend on how much is filled
-and are marked LIVE: such an order is OPEN or PARTIALLY_FILLED by its filled size.
+and are marked LIVE: such an order is PARTIALLY_FILLED by its filled size, OPEN once acknowledged, else PENDING_NEW.
 
 * Facts arrive in any order: a fill may overtake the acknowledgement, an acknowledgement may arrive after the end. A
   late acknowledgement never revives a finished order; a late fill adjusts quantities only.
@@ -54,7 +54,7 @@ class Evidence(enum.StrEnum):
 
 
 class _Live(enum.Enum):
-    LIVE = "OPEN or PARTIALLY_FILLED"
+    LIVE = "PENDING_NEW, OPEN or PARTIALLY_FILLED"
 
 
 LIVE: Final = _Live.LIVE
@@ -116,6 +116,7 @@ class OrderRecord:
     state: OrderState
     opened_ns: int
     venue_order_id: str = ""
+    acknowledged: bool = False
     filled: int = 0
     spent: int = 0
     fees: int = 0
@@ -234,7 +235,7 @@ class Oms:
         if after is None:
             raise IllegalTransition(f"{evidence} for {record.command.client_order_id} in state {record.state}")
         if isinstance(after, _Live):
-            return OrderState.PARTIALLY_FILLED if record.filled else OrderState.OPEN
+            return _live_state(record, evidence)
         return after
 
     def _move(self, now_ns: int, record: OrderRecord, evidence: Evidence, *, reason: str = "") -> OrderRecord | None:
@@ -246,6 +247,7 @@ class Oms:
         self.in_flight += (after in _IN_FLIGHT) - (record.state in _IN_FLIGHT)
         before, record.state = record.state, after
         record.changed_ns = now_ns
+        record.acknowledged |= evidence is Evidence.ACCEPTED
         record.reason = reason or record.reason
         if after.terminal:
             self.ended[after] += 1
@@ -258,6 +260,14 @@ class Oms:
             ended = next((key for key, record in self._orders.items() if record.state.terminal), None)
             if ended is not None:
                 del self._orders[ended]
+
+
+def _live_state(record: OrderRecord, evidence: Evidence) -> OrderState:
+    """Return what a live order is. A refused cancel tells nothing of an order that nobody acknowledged yet."""
+    if record.filled:
+        return OrderState.PARTIALLY_FILLED
+    known = record.acknowledged or evidence is Evidence.ACCEPTED
+    return OrderState.OPEN if known else OrderState.PENDING_NEW
 
 
 _IN_FLIGHT = frozenset({OrderState.PENDING_NEW, OrderState.PENDING_CANCEL})

@@ -26,11 +26,12 @@ from agbot.model.events import (
     OrderAccepted,
     OrderCancelled,
     OrderEvidence,
+    OrderExpired,
     OrderRejected,
     OrderUnknown,
 )
 from agbot.model.ids import ClientOrderId, VenueOrderId
-from agbot.model.order import OrderState
+from agbot.model.order import CancelAck, OrderState
 from agbot.run.inbox import Inbox
 from agbot.venue.convert import to_order
 from agbot.venue.ports import VenueAdapter
@@ -143,9 +144,7 @@ class Gateway:
             return OrderUnknown(order_id, e.reason, self._now_ns())
         except ExecutionError as e:
             return CancelRejected(order_id, e.reason, self._now_ns())
-        if ack.status is OrderState.CANCELLED:
-            return OrderCancelled(order_id, command.reason, ack.timestamp)
-        return CancelRejected(order_id, f"it is {ack.status}", ack.timestamp)
+        return _found(ack, command)
 
     async def _cancel_all(self) -> None:
         with trio.move_on_after(ON_THE_WIRE_S, shield=True) as scope:
@@ -160,3 +159,17 @@ class Gateway:
 
     def _say(self, evidence: OrderEvidence) -> None:
         self._inbox.send_urgent(evidence)
+
+
+def _found(ack: CancelAck, command: CancelOrder) -> OrderEvidence:
+    """Return the state a cancel found as evidence: an end is told as what it is. Fills tell themselves."""
+    order_id, found = command.client_order_id, f"it is {ack.status}"
+    match ack.status:
+        case OrderState.CANCELLED:
+            return OrderCancelled(order_id, command.reason, ack.timestamp)
+        case OrderState.REJECTED:
+            return OrderRejected(order_id, found, ack.timestamp)
+        case OrderState.EXPIRED:
+            return OrderExpired(order_id, ack.timestamp)
+        case _:
+            return CancelRejected(order_id, found, ack.timestamp)

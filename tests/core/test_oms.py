@@ -110,7 +110,9 @@ def test_every_pair(state, evidence):
         assert snapshot(record) == before
         return
     oms.apply(9, event)
-    expected = (S.PARTIALLY_FILLED if record.filled else S.OPEN) if after is LIVE else after
+    known = state is S.OPEN or evidence is E.ACCEPTED
+    live = S.PARTIALLY_FILLED if record.filled else S.OPEN if known else S.PENDING_NEW
+    expected = live if after is LIVE else after
     assert record.state is expected
 
 
@@ -148,6 +150,14 @@ def test_an_overfill_is_an_error_and_changes_nothing():
     with pytest.raises(IllegalTransition, match="more than was ordered"):
         oms.apply(2, fill(SIZE + 1))
     assert snapshot(oms.get("o")) == before
+
+
+def test_a_cancel_refused_before_the_rejection_arrives_does_not_hide_it():
+    oms = in_state(S.PENDING_CANCEL)
+    oms.apply(3, EVENTS[E.CANCEL_REFUSED])
+    assert oms.get("o").state is S.PENDING_NEW
+    oms.apply(4, EVENTS[E.REJECTED])
+    assert oms.get("o").state is S.REJECTED
 
 
 def test_a_refused_cancel_returns_to_what_the_order_was():

@@ -141,7 +141,7 @@ async def test_a_clock_that_went_back_does_not_bring_old_money_back(plan):
     """The next run carries what the last one left, also when that one's time was before the one before it."""
     made = plan(1.0)
     ahead = sessions.now_ns() + 3600 * NS_PER_S
-    fields = {"version": "0", "seed": 0, "policies": "{}", "strategies": ()}
+    fields = {"version": "0", "seed": made.settings.seed, "policies": "{}", "strategies": ()}
     earlier = Header(run_id="ahead", mode="DEMO", capital=7, started_ns=ahead, **fields)
     journal = Journal(made.state_dir / RUNS / f"{run_id_at(ahead, 'DEMO')}.agj")
     journal.append(RUN, ahead, msgspec.msgpack.encode(earlier))
