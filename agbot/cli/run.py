@@ -177,11 +177,13 @@ def _replay(settings: Settings, options: dict[str, Any]) -> None:
             progress=progress,
         )
         run = ReplayRun(plan)
-        summary = trio.run(run.run)
-    if options["as_json"]:
-        click.echo(json.dumps({**summary, "tokens": by_token(run.engine)}))
-    else:
-        click.echo(table(by_token(run.engine)) + "\n\n" + pairs(summary))
+        try:
+            trio.run(run.run)
+        finally:  # a recording that ends too early was traded up to there
+            result = {**run.summary(), "tokens": by_token(run.engine)}
+            click.echo(
+                json.dumps(result) if options["as_json"] else f"{table(result.pop('tokens'))}\n\n{pairs(result)}"
+            )
 
 
 def _trade(settings: Settings, options: dict[str, Any]) -> None:

@@ -180,6 +180,7 @@ def test_a_truncated_recording_says_where_and_used_what_came_before(agbot, recor
     message = one_error(done, "AGB-203")
     read = int(re.search(r"(\d+) lines were read", message)[1])
     assert f"cut.agh:{read}:" in message
+    assert json.loads(done.stdout)["orders_placed"] > 0, "what was traded before the cut is told"
     assert read > 100
     (path,) = state.glob("runs/*.agj")
     survived = journaled(path)
