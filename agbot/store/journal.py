@@ -89,12 +89,13 @@ class Journal:
         self._swap = threading.Lock()
         _make_sure_of_room(path.parent)
         os.close(_create(path))
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute(f"pragma synchronous={'full' if durable else 'off'}")
             self._db.executescript(_CREATE)
         except sqlite3.Error as e:
+            self._db.close()
             raise _failed(path, e) from e
 
     @property
@@ -152,8 +153,15 @@ class JournalReader:
             raise NotFoundError(f"no journal at {path}", id="AGB-604", remedy="agbot replay --list shows the runs")
         self.path = path
         self.set_aside: list[tuple[int, str]] = []
+        self._db = sqlite3.connect(path, isolation_level=None)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._check(path)
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _check(self, path: Path) -> None:
+        try:
             if self._db.execute("select count(*) from sqlite_master").fetchone() == (0,):
                 raise _headless(path)
             found = self._db.execute("select value from meta where key = 'schema'").fetchone()

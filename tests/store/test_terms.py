@@ -123,7 +123,7 @@ def test_a_sidecar_is_read_from_its_digits(tmp_path: Path) -> None:
         ('{"yes": 71}', 1, "yes: must be text, not 71"),
         ('{"yes": ""}', 1, "yes: must be text"),
         ('{"slug": null}', 1, "slug: must be text"),
-        ('{\n"yes": "A",\n}', 3, "not JSON"),
+        ('{\n"yes": "A"\n"no": "B"}', 3, "not JSON"),
         ("3", 1, "neither an object nor a list"),
         ('["x"]', 1, "neither an object nor a list"),
     ],
