@@ -182,6 +182,12 @@ class VenueAuthFailed(ExecutionError):  # noqa: N818
     error_id = "AGB-404"
 
 
+class VenueForbidden(VenueAuthFailed):
+    """The way to the venue is closed (region, network, user agent), not the key: a person must act; never retried."""
+
+    error_id = "AGB-410"
+
+
 class VenueAmbiguous(ExecutionError):  # noqa: N818
     """Sent, no answer: the order is UNKNOWN until evidence says otherwise."""
 

@@ -50,7 +50,7 @@ def decision_of(
 
 
 def command_of(
-    market: Market | None, market_id: MarketId, strategy: StrategyId, place: Place, order_id: ClientOrderId
+    market: Market | None, market_id: MarketId, strategy: StrategyId, place: Place, order_id: ClientOrderId, now_ns: int
 ) -> PlaceOrder:
     """Return the command an admitted intent becomes; `market` is None for one that nobody listed."""
     return PlaceOrder(
@@ -69,4 +69,5 @@ def command_of(
         strategy=strategy,
         why=place.why,
         replaces=place.replaces,
+        created_ns=now_ns,
     )

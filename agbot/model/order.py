@@ -107,6 +107,7 @@ class Order:
         size: shares; for a MARKET BUY the usd to spend.
         time_in_force: MARKET takes FOK, FAK or IOC only.
         expire_ns: UTC nanoseconds, GTD only.
+        created_ns: UTC nanoseconds of the decision; with `client_order_id` it makes what is signed reproducible.
 
     Raises:
         ValueError: a field or a combination is impossible; the text says which.
@@ -123,6 +124,7 @@ class Order:
     time_in_force: TimeInForce = TimeInForce.GTC
     post_only: bool = False
     expire_ns: int = 0
+    created_ns: int = 0
     id: str = attrs.field()
 
     @id.default  # noqa: A003

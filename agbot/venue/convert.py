@@ -29,6 +29,7 @@ def to_order(command: PlaceOrder, size: int | None = None) -> Order:
         time_in_force=command.time_in_force,
         post_only=command.post_only,
         expire_ns=command.expire_ns,
+        created_ns=command.created_ns,
     )
 
 
@@ -61,4 +62,5 @@ def to_command(order: Order) -> PlaceOrder:
         budget=budget,
         strategy=StrategyId(""),
         why="",
+        created_ns=order.created_ns,
     )

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket on trio, both ends; knows nothing of trading."""
