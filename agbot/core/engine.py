@@ -281,7 +281,7 @@ class Engine:
         self._out.decisions.append(
             decision_of(market, strategy, place, violated=violated, order_id=order_id, request_id=request_id)
         )
-        command = command_of(self.markets.get(market), market, strategy, place, order_id, now_ns)
+        command = command_of(self.markets.get(market), market, strategy, place, order_id=order_id, now_ns=now_ns)
         record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record
         if not violated:

@@ -50,7 +50,13 @@ def decision_of(
 
 
 def command_of(
-    market: Market | None, market_id: MarketId, strategy: StrategyId, place: Place, order_id: ClientOrderId, now_ns: int
+    market: Market | None,
+    market_id: MarketId,
+    strategy: StrategyId,
+    place: Place,
+    *,
+    order_id: ClientOrderId,
+    now_ns: int,
 ) -> PlaceOrder:
     """Return the command an admitted intent becomes; `market` is None for one that nobody listed."""
     return PlaceOrder(
