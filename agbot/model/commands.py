@@ -19,7 +19,7 @@ class PlaceOrder(_Wish, frozen=True):
 
     `budget` (10⁻⁶ usd, MARKET BUY only, else 0) is the most to spend; `size` is then the shares expected.
     `why` is the one line that explains the order to a person. `created_ns` is the `now` of the step that decided it:
-    with the client order id it fixes salt and timestamp, so the signed bytes and the venue's id follow from the journal.
+    with the client order id it fixes salt and timestamp: the signed bytes and the venue's id follow from the journal.
     """
 
     client_order_id: ClientOrderId
