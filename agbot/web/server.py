@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -83,6 +84,10 @@ class Break:
 
     sent: bytes = b""
     reset: bool = False
+
+
+class Abandoned(Exception):  # noqa: N818 - an ending, not an error
+    """Raised by what talks on a WebSocket to end its connection without a close frame."""
 
 
 @attrs.frozen
@@ -279,14 +284,23 @@ class _Connection:
                     receive_buffer_size=RECEIVE_BYTES,
                 )
                 ws = await proposal.accept()
-            code = GOING_AWAY
-            try:
-                await route.talk(ws, request)
-                code = 1000
-            finally:
-                with trio.move_on_after(CLOSE_S if code == 1000 else GOODBYE_S, shield=True):
-                    await ws.aclose(code)
+            with suppress(Abandoned):
+                await _talk(route, ws, request)
             nursery.cancel_scope.cancel()
+
+
+async def _talk(route: SocketRoute, ws: WebSocketConnection, request: Request) -> None:
+    code = GOING_AWAY
+    try:
+        await route.talk(ws, request)
+        code = 1000
+    except Abandoned:
+        code = 0
+        raise
+    finally:
+        if code:
+            with trio.move_on_after(CLOSE_S if code == 1000 else GOODBYE_S, shield=True):
+                await ws.aclose(code)
 
 
 def _request(event: h11.Request, body: bytes) -> Request:
