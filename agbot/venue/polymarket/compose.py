@@ -16,8 +16,8 @@ from agbot.venue.polymarket.wire.rest import ClobMarket
 VENUE: Final = "polymarket"
 EARLY_S: Final = 60
 """The venue drops a GTD order this long before the expiration it was given."""
-LIFE_S_MIN: Final = 120
-"""It wants an expiration at least 180 s away: 120 s of life and the 60 it takes."""
+LIFE_S_MIN: Final = 125
+"""It wants an expiration at least 180 s away: the 60 it takes, 120 of life, and 5 for the way."""
 ORDER_TYPES: Final[dict[TimeInForce, str]] = {
     TimeInForce.GTC: "GTC",
     TimeInForce.GTD: "GTD",
@@ -64,7 +64,7 @@ class Terms:
 
 @attrs.frozen(kw_only=True)
 class Composed:
-    """What is signed, and what it means: `asked` and `shares` as the caller and the venue count them, `budget` in usd."""
+    """What is signed; `asked` shares by the caller and `shares` by the venue, `budget` in usd, all 10⁻⁶."""
 
     fields: OrderFields
     order_type: str
