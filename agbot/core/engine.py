@@ -47,7 +47,7 @@ from agbot.model.events import (
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderType, Side
-from agbot.units import SCALE
+from agbot.units import SCALE, notional
 
 OPERATOR: Final = StrategyId("operator")
 INT64_MAX: Final = 2**63 - 1
@@ -182,6 +182,7 @@ class Engine:
         elif isinstance(event, OrderAccepted):
             self.admission.accepted(command.strategy, command.market)
         elif isinstance(event, OrderFilled):
+            self.state.turnover.add(now_ns, notional(event.price, event.size))
             self.portfolio.fill(
                 self.markets[command.market],
                 command.token,
