@@ -1,7 +1,7 @@
 """The only package that knows Polymarket's JSON. Everything that leaves it has exact integers and UTC nanoseconds.
 
 One module per surface: `market` and `user` (the CLOB's sockets), `rtds` and `realtime` (reference prices and more),
-`rest` (the CLOB's replies), `gamma` (discovery), `account` (the Data API). What cannot be read is `VenueProtocolError` in
+`rest` (the CLOB's replies), `gamma` (discovery), `account` (the Data API). What cannot be read is VenueProtocolError in
 a reply and a counted fault in a stream; it is never 0 and never skipped in silence.
 """
 
