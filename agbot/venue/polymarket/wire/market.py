@@ -1,4 +1,4 @@
-"""The only file that knows Polymarket's JSON: frames of the CLOB market channel become facts with exact integers.
+"""Frames of the CLOB market channel become facts with exact integers.
 
 A frame is one JSON object or an array of them. Numbers arrive as text (``"0.48"``, ``".48"``) and sometimes as JSON
 numbers; both are read from their digits, never through a float. Times are milliseconds.
@@ -6,10 +6,8 @@ numbers; both are read from their digits, never through a float. Times are milli
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
@@ -27,56 +25,12 @@ from agbot.model.events import (
 )
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.order import Side
-from agbot.units import NS_PER_MS, SCALE, TICKS, to_units
+from agbot.venue.polymarket.wire.numbers import exact_ms, exact_price, exact_tick, exact_units
 
 UNKNOWN_NAMES: Final = 32
 """How many distinct unknown event types are counted by name; the rest is counted as ``"other"``."""
 
-_NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _SIDES: Final = {"BUY": BID, "SELL": ASK, "buy": BID, "sell": ASK}
-_LONGEST: Final = 28
-"""Digits that `Decimal` multiplies without rounding."""
-_MS_MAX: Final = (2**63 - 1) // NS_PER_MS
-
-
-def exact_units(text: str) -> int:
-    """Return unsigned decimal text as an exact integer of 10⁻⁶: ``".48"`` is 480 000.
-
-    Raises:
-        ValueError: not an unsigned decimal number, more than six decimals, or beyond 64 bits.
-    """
-    whole, _, part = text.partition(".")
-    digits = whole + part
-    if 0 < len(digits) <= 18 and len(part) <= 6 and digits.isdigit() and digits.isascii() and len(whole) <= 12:
-        return int(digits) * _POWERS[6 - len(part)]
-    if not text or _NUMBER.fullmatch(text) is None:
-        raise ValueError(f"{text[:40]!r} is not a number")
-    if len(text) > _LONGEST:
-        raise ValueError(f"{text[:40]!r} is too long for a number")
-    return to_units(text)
-
-
-_POWERS: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
-
-
-@lru_cache(maxsize=4096)
-def exact_price(text: str) -> int:
-    """Return the price as an integer of 10⁻⁶.
-
-    Raises:
-        ValueError: not a number strictly between 0 and 1.
-    """
-    price = exact_units(text)
-    if not 0 < price < SCALE:
-        raise ValueError(f"price {text!r} is not between 0 and 1")
-    return price
-
-
-def exact_ms(text: str) -> int:
-    """Return text of UTC milliseconds as nanoseconds; ValueError when it is not whole, not positive or too large."""
-    if not (text.isdigit() and text.isascii() and len(text) <= 19 and 0 < int(text) <= _MS_MAX):
-        raise ValueError(f"timestamp {text!r} is not in milliseconds")
-    return int(text) * NS_PER_MS
 
 
 class _Level(msgspec.Struct, gc=False):
@@ -112,6 +66,31 @@ class _Message(msgspec.Struct):
     best_bid: str = ""
     best_ask: str = ""
     winning_asset_id: str = ""
+
+
+class NewMarket(msgspec.Struct, frozen=True, kw_only=True):
+    """A market was announced on the market channel. Not all its terms: minimum size and neg-risk are asked for by REST.
+
+    Args:
+        tick: 10⁻⁶, 0 when the venue did not name one.
+        fee_rate: 10⁻⁶, None without a fee schedule.
+    """
+
+    id: str
+    market: MarketId
+    slug: str
+    question: str
+    tokens: tuple[TokenId, ...]
+    outcomes: tuple[str, ...]
+    tick: int
+    ts_ns: int
+    active: bool = True
+    group_title: str = ""
+    event_slug: str = ""
+    fees_enabled: bool = False
+    fee_rate: int | None = None
+    fee_exponent: int = 1
+    taker_only: bool = True
 
 
 class Top(NamedTuple):
@@ -234,7 +213,7 @@ class FrameDecoder:
         if m.bids is None or m.asks is None:
             raise ValueError("bids or asks are missing")
         book = BookSnapshot(token, _levels(m.bids), _levels(m.asks), ts_ns)
-        tick = _tick(m.tick_size) if m.tick_size else self._ticks.get(token)
+        tick = exact_tick(m.tick_size) if m.tick_size else self._ticks.get(token)
         if tick is None or tick == self._ticks.get(token):
             return [book]
         self._ticks[token] = tick
@@ -262,7 +241,7 @@ class FrameDecoder:
         return [TradePrint(token, side, exact_price(m.price), size, ts_ns)]
 
     def _tick_size(self, m: _Message) -> list[MarketData]:
-        token, tick = self._token(m.asset_id, m.market), _tick(m.new_tick_size)
+        token, tick = self._token(m.asset_id, m.market), exact_tick(m.new_tick_size)
         self._ticks[token] = tick
         return [TickSizeChanged(token, tick, exact_ms(m.timestamp))]
 
@@ -302,13 +281,6 @@ def _side(text: str) -> int:
     if side is None:
         raise ValueError(f"side {text!r} is neither BUY nor SELL")
     return side
-
-
-def _tick(text: str) -> int:
-    tick = exact_units(text)
-    if tick not in TICKS:
-        raise ValueError(f"tick {text!r} is not one the venue uses")
-    return tick
 
 
 def _levels(levels: list[_Level]) -> tuple[Level, ...]:
