@@ -51,9 +51,9 @@ def fail(cause: str, remedy: str, *details: str) -> Finding:
     return Finding(status=Status.FAIL, cause=cause, remedy=remedy, details=details)
 
 
-def skip(cause: str, remedy: str = "") -> Finding:
+def skip(cause: str, remedy: str = "", *details: str) -> Finding:
     """Return the finding of a check that could not be asked, with the reason."""
-    return Finding(status=Status.SKIP, cause=cause, remedy=remedy)
+    return Finding(status=Status.SKIP, cause=cause, remedy=remedy, details=details)
 
 
 @attrs.frozen
