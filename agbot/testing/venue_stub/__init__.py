@@ -9,10 +9,10 @@
         assert stub.asked("POST", "/order")[0].json["orderType"] == "GTC"
 
 One market is listed from the start (`CONDITION`, `YES`, `NO`), one API key is known (`StubKey()`, of `PRIVATE_KEY`).
-Signed routes check the HMAC over the bytes that came.
+Signed routes check the HMAC over the bytes that came; orders and wallet claims are checked by their signature.
 """
 
-from agbot.testing.venue_stub.exchange import StubExchange, hashed_id
+from agbot.testing.venue_stub.exchange import StubExchange
 from agbot.testing.venue_stub.keys import ADDRESS, PRIVATE_KEY, StubKey
 from agbot.testing.venue_stub.markets import CONDITION, NO, YES, StubBook, StubMarket
 from agbot.testing.venue_stub.script import (
@@ -59,7 +59,6 @@ __all__ = [
     "StubSockets",
     "VenueStub",
     "error",
-    "hashed_id",
     "no_answers",
     "post_only_mode",
     "throttled",

@@ -6,13 +6,11 @@ Simple on purpose: shares are what is matched, also for orders in usd; each leve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
-from agbot.testing.venue_stub.keys import StubKey
+from agbot.testing.venue_stub.keys import ADDRESS, StubKey
 from agbot.testing.venue_stub.markets import StubBook, StubMarket
+from agbot.testing.venue_stub.signatures import order_digest, order_signer
 from agbot.units import SCALE, to_text, to_units
 
 Json: TypeAlias = dict[str, Any]
@@ -31,16 +29,12 @@ class RefusedOrder(Exception):  # noqa: N818 - what the venue says, not an error
     """The venue's no; its text is the venue's."""
 
 
-def hashed_id(order: Json) -> str:
-    """Return an order id that follows from the order's content, where the real digest does not matter."""
-    return "0x" + sha256(msgspec.json.encode(order, order="sorted")).hexdigest()
-
-
 class StubExchange:
     """What the venue holds for everybody. Tests set and read its attributes.
 
     Attributes:
-        order_id: computes the id of a posted ``order`` object.
+        order_id: computes the id of a posted ``order`` object: its digest, unless a test puts something else here.
+        check_signatures: whether an order must be signed by the key behind `address`.
         collateral: pUSD that is free or behind orders, 10⁻⁶ usd; `shares`: by token, 10⁻⁶.
         live: resting orders by id, as ``/data/orders`` tells them; `finished`: those that rest no more.
         trades: as ``/data/trades`` tells them, oldest first.
@@ -50,7 +44,8 @@ class StubExchange:
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self.now_s = now_s
-        self.order_id: Callable[[Json], str] = hashed_id
+        self.order_id: Callable[[Json], str] = self.digest_of
+        self.check_signatures = True
         self.markets: dict[str, StubMarket] = {}
         self.books: dict[str, StubBook] = {}
         self.collateral = 1_000 * SCALE
@@ -62,12 +57,23 @@ class StubExchange:
         self.signature_type: int | None = None
         self.listeners: list[Callable[[Json], None]] = []
         self.owner = StubKey().key
+        self.address = ADDRESS
 
     def market_of(self, token: str) -> StubMarket | None:
         """Return the market of a token."""
         return next((market for market in self.markets.values() if token in market.tokens), None)
 
     # ------------------------------------------------------------ orders
+
+    def digest_of(self, order: Json) -> str:
+        """Return the id that follows from the order and its market."""
+        return "0x" + order_digest(order, **self._domain(order)).hex()
+
+    def _domain(self, order: Json) -> Json:
+        market = self.market_of(order["tokenId"])
+        if market is None:
+            raise RefusedOrder("market not found")
+        return {"version": 3 if market.version == "v2" else 2, "neg_risk": market.neg_risk}
 
     def post(self, body: Json) -> Json:
         """Take one order and return its reply.
@@ -77,6 +83,8 @@ class StubExchange:
         """
         order, order_type = body["order"], body["orderType"]
         order_id = self.order_id(order)
+        if self.check_signatures and order_signer(order, **self._domain(order)) != self.address:
+            raise RefusedOrder("invalid signature")
         row = self._row(order_id, order, body)
         self._check(row, post_only=bool(body.get("postOnly")))
         filled = self._crossing(row)
@@ -93,8 +101,7 @@ class StubExchange:
 
     def _row(self, order_id: str, order: Json, body: Json) -> Json:
         market = self.market_of(order["tokenId"])
-        if market is None:
-            raise RefusedOrder("market not found")
+        assert market is not None, "its domain was found"
         maker, taker = int(order["makerAmount"]), int(order["takerAmount"])
         money, size = (maker, taker) if order["side"] == "BUY" else (taker, maker)
         price = money * SCALE // size

@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from agbot.testing.venue_stub.script import Received, Reply, error
+from agbot.testing.venue_stub.signatures import claim_signer
 
 PRIVATE_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 """The first key of every development chain; nobody's money."""
@@ -88,8 +89,11 @@ class Keyring:
 
 
 def _claimed(received: Received) -> tuple[str, int, Reply | None]:
+    """Return address, nonce and None, or a refusal: the wallet at that address must have signed."""
     headers = received.headers
     wanted = ("poly_address", "poly_signature", "poly_timestamp", "poly_nonce")
     if any(not headers.get(name) for name in wanted) or not headers["poly_nonce"].isdigit():
         return "", 0, error(401, "Invalid L1 Request headers")
-    return headers["poly_address"], int(headers["poly_nonce"]), None
+    address, nonce = headers["poly_address"], int(headers["poly_nonce"])
+    signer = claim_signer(address, headers["poly_timestamp"], nonce, headers["poly_signature"])
+    return address, nonce, None if signer == address else error(401, "Invalid L1 Request headers")

@@ -12,6 +12,8 @@ import attrs
 
 from agbot.errors import ConfigError
 from agbot.secrets import Secret
+from agbot.venue.polymarket.keys import SigningKey
+from agbot.venue.polymarket.orders import clob_auth_digest
 
 API_KEY: Final = "POLYMARKET_API_KEY"
 API_SECRET: Final = "POLYMARKET_SECRET"  # noqa: S105 - a name
@@ -64,6 +66,23 @@ class ApiCredentials:
             if not _HEADER.fullmatch(text):
                 raise _malformed(name, "1 to 256 visible ASCII characters without spaces")
         return Hmac(_decode(self.secret))
+
+
+def l1_headers(key: SigningKey, timestamp_s: int, nonce: int = 0, chain_id: int = 137) -> dict[str, str]:
+    """Return the headers by which a wallet asks for its API key.
+
+    Args:
+        key: of the EOA.
+        timestamp_s: seconds since 1970, UTC.
+        nonce: names the API key among several of one wallet.
+        chain_id: 137 is Polygon.
+    """
+    return {
+        "POLY_ADDRESS": key.address,
+        "POLY_SIGNATURE": "0x" + key.sign(clob_auth_digest(key.address, timestamp_s, nonce, chain_id)).hex(),
+        "POLY_TIMESTAMP": str(timestamp_s),
+        "POLY_NONCE": str(nonce),
+    }
 
 
 def l2_headers(  # noqa: PLR0917 - read as one line of a request

@@ -10,12 +10,15 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed
 
+from agbot.model.order import Side
+from agbot.secrets import Secret
 from agbot.telemetry.websocket import open_websocket
 from agbot.testing.venue_stub import (
     ADDRESS,
     CONDITION,
     HTML_403,
     NO,
+    PRIVATE_KEY,
     YES,
     Reply,
     StubKey,
@@ -24,6 +27,10 @@ from agbot.testing.venue_stub import (
     throttled,
     venue_stub,
 )
+from agbot.venue.polymarket.contracts import POLYGON
+from agbot.venue.polymarket.keys import SigningKey
+from agbot.venue.polymarket.orders import OrderFields, OrderSigner, clob_auth_digest, post_body
+from agbot.venue.polymarket.wallets import Account, SignatureType, derive
 
 PATIENCE_S = 5
 
@@ -42,23 +49,17 @@ async def http(stub: VenueStub) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+OWNER = SigningKey.parse(Secret(PRIVATE_KEY))
+SIGNER = OrderSigner(OWNER, Account(ADDRESS, ADDRESS, SignatureType.EOA), POLYGON)
+
+
 def order(price: str, size: int, side: str = "BUY", *, salt: int = 1, order_type: str = "GTC", **more: Any) -> bytes:
     money = int(float(price) * 1_000_000) * size
     maker, taker = (money, size * 1_000_000) if side == "BUY" else (size * 1_000_000, money)
-    fields = {
-        "salt": salt,
-        "maker": ADDRESS,
-        "signer": ADDRESS,
-        "tokenId": YES,
-        "makerAmount": str(maker),
-        "takerAmount": str(taker),
-        "side": side,
-        "expiration": "0",
-        "signatureType": 0,
-        "timestamp": "1790000000123",
-        "signature": "0x",
-    }
-    return msgspec.json.encode({"order": fields, "owner": StubKey().key, "orderType": order_type, **more})
+    fields = OrderFields(int(YES), maker, taker, Side(side), salt, 1_790_000_000_123, int(order_type == "GTD"))
+    signed = SIGNER.sign(fields, version=2, neg_risk=False)
+    body = post_body(signed, owner=StubKey().key, order_type=order_type, post_only=False)
+    return msgspec.json.encode(msgspec.json.decode(body) | more)
 
 
 async def signed(http: httpx.AsyncClient, method: str, path: str, body: bytes = b"", query: str = "") -> httpx.Response:
@@ -144,6 +145,21 @@ async def test_what_the_venue_refuses(http: httpx.AsyncClient, body: bytes, text
     assert text in item["errorMsg"]
 
 
+async def test_an_order_must_be_signed_and_its_id_is_its_digest(stub: VenueStub, http: httpx.AsyncClient) -> None:
+    body = msgspec.json.decode(order("0.48", 10))
+    forged = body | {"order": body["order"] | {"salt": 2}}
+    assert (await signed(http, "POST", "/order", msgspec.json.encode(forged))).json() == {"error": "invalid signature"}
+    fields = OrderFields(int(YES), 4_800_000, 10_000_000, Side.BUY, 1, 1_790_000_000_123)
+    posted = (await signed(http, "POST", "/order", msgspec.json.encode(body))).json()
+    assert posted["orderID"] == SIGNER.order_id(fields, version=2, neg_risk=False)
+    wallet = derive(ADDRESS).deposit_uups
+    deposit = OrderSigner(OWNER, Account(ADDRESS, wallet, SignatureType.DEPOSIT), POLYGON)
+    stub.add_market(StubMarket(version="v2"))
+    of_wallet = deposit.sign(fields, version=3, neg_risk=False)
+    sent = post_body(of_wallet, owner=StubKey().key, order_type="GTC", post_only=True)
+    assert (await signed(http, "POST", "/order", sent)).json()["orderID"] == of_wallet.order_id
+
+
 async def test_the_same_bytes_twice_are_a_duplicate(http: httpx.AsyncClient) -> None:
     assert (await signed(http, "POST", "/order", order("0.48", 10))).status_code == 200
     assert "Duplicated." in (await signed(http, "POST", "/order", order("0.48", 10))).json()["error"]
@@ -196,12 +212,19 @@ async def test_gamma_pages_and_data_pages(stub: VenueStub, http: httpx.AsyncClie
 
 
 async def test_keys_are_created_once_and_derived(http: httpx.AsyncClient) -> None:
-    headers = {"POLY_ADDRESS": ADDRESS, "POLY_SIGNATURE": "0x1", "POLY_TIMESTAMP": "1", "POLY_NONCE": "7"}
+    def claim(nonce: int) -> dict[str, str]:
+        signature = "0x" + OWNER.sign(clob_auth_digest(ADDRESS, 1_790_000_000, nonce, 137)).hex()
+        times = {"POLY_TIMESTAMP": "1790000000", "POLY_NONCE": str(nonce)}
+        return {"POLY_ADDRESS": ADDRESS, "POLY_SIGNATURE": signature, **times}
+
+    headers = claim(7)
     made = await http.post("/auth/api-key", headers=headers)
     assert set(made.json()) == {"apiKey", "secret", "passphrase"}
     assert (await http.post("/auth/api-key", headers=headers)).status_code == 400
     assert (await http.get("/auth/derive-api-key", headers=headers)).json() == made.json()
-    assert (await http.get("/auth/derive-api-key", headers=headers | {"POLY_NONCE": "8"})).status_code == 400
+    assert (await http.get("/auth/derive-api-key", headers=claim(8))).status_code == 400
+    forged = claim(8) | {"POLY_NONCE": "9"}
+    assert (await http.post("/auth/api-key", headers=forged)).status_code == 401
     assert (await http.post("/auth/api-key")).status_code == 401
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from agbot.errors import ConfigError
 from agbot.secrets import Secret
-from agbot.venue.polymarket.auth import ApiCredentials, Hmac, l2_headers
+from agbot.venue.polymarket.auth import ApiCredentials, Hmac, l1_headers, l2_headers
+from agbot.venue.polymarket.keys import SigningKey
 
 SECRET = "yMnKy8zNzs_Q0dLT1NXW19jZ2tvc3d7f4OHi4-Tl5uc="
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -29,6 +30,14 @@ def credentials(secret: str = SECRET, key: str = "key-1", passphrase: str = "pas
 @pytest.fixture(scope="module")
 def vectors(shared: Path) -> dict[str, Any]:
     return json.loads((shared / "vectors" / "polymarket_vectors.json").read_text())
+
+
+def test_l1_vectors(vectors: dict[str, Any]) -> None:
+    for row in vectors["clob_auth_l1"]:
+        i = row["inputs"]
+        key = SigningKey.parse(Secret(i["private_key"]))
+        assert l1_headers(key, i["timestamp_s"], i["nonce"], i["chain_id"]) == row["headers"], row["id"]
+        assert l1_headers(key, 1)["POLY_NONCE"] == "0"
 
 
 def test_l2_vectors(vectors: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from agbot.errors import VenueProtocolError
 from agbot.model.order import Side
+from agbot.units import SCALE
 from agbot.venue.polymarket.wire.numbers import exact_price, exact_tick, exact_time, exact_units, floor_units
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def from_json(raw: bytes | str) -> object:
         raise ValueError(f"not JSON: {e}") from e
 
 
-def reply(what: str, raw: bytes | str, build: Callable[[object], T]) -> T:
+def read(what: str, raw: bytes | str, build: Callable[[object], T]) -> T:
     """Return what `build` makes of a reply's JSON.
 
     Raises:
@@ -44,42 +45,68 @@ def reply(what: str, raw: bytes | str, build: Callable[[object], T]) -> T:
         raise VenueProtocolError(f"{what}: {str(e)[:300]}", venue="polymarket") from e
 
 
+def rows_of(build: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    """Return a reader of a list of what `build` reads."""
+
+    def rows(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise ValueError(f"expected a list, got {type(value).__name__}")
+        return tuple(build(row) for row in value)
+
+    return rows
+
+
+def readable(rows: list[object], build: Callable[[Fields], T]) -> tuple[tuple[T, ...], tuple[str, ...]]:
+    """Return (what can be read, why each of the others cannot): for descriptions, where one must not hide the rest."""
+    items, faults = [], []
+    for i, row in enumerate(rows):
+        try:
+            items.append(build(Fields(row)))
+        except ValueError as e:
+            faults.append(f"{i}: {str(e)[:200]}")
+    return tuple(items), tuple(faults)
+
+
 class Fields:
     """One JSON object. All readers raise ValueError naming the field."""
 
-    __slots__ = ("_of",)
+    __slots__ = ("plain",)
 
     def __init__(self, value: object) -> None:
         if not isinstance(value, dict):
             raise ValueError(f"expected an object, got {type(value).__name__}")
-        self._of: dict[str, object] = value
+        self.plain: dict[str, Any] = value
 
     def __contains__(self, name: str) -> bool:
-        return self._of.get(name) is not None
+        return self.plain.get(name) is not None
 
     def first(self, *names: str) -> object:
-        """Return the first of `names` that is there, None when none is."""
-        for name in names:
-            value = self._of.get(name)
-            if value is not None:
-                return value
-        return None
+        """Return the first of `names` that is there and not "", None when none is."""
+        return next((value for name in names if (value := self.plain.get(name)) is not None and value != ""), None)
 
     def text(self, *names: str, default: str = _REQUIRED) -> str:
         """Return text; a number counts as its digits."""
         return self._as(_text, names, default)
 
+    def name(self, *names: str) -> str:
+        """Return text that must be there: an identity."""
+        return self._as(_text, names, _REQUIRED)
+
     def units(self, *names: str, default: D = _REQUIRED) -> int | D:
         """Return an unsigned number as exact 10⁻⁶."""
         return self._as(_units, names, default)
 
-    def floor(self, *names: str, default: D = _REQUIRED) -> int | D:
-        """Return a number as 10⁻⁶, rounded down: for statistics only."""
-        return self._as(_floor, names, default)
+    def floor(self, *names: str, default: D = _REQUIRED, scale: int = 0) -> int | D:
+        """Return a number divided by 10 to the `scale` as 10⁻⁶, rounded down: never for money of ours."""
+        return self._as(lambda value: floor_units(_text(value), scale), names, default)
 
     def price(self, *names: str, default: D = _REQUIRED) -> int | D:
         """Return a price strictly between 0 and 1 as exact 10⁻⁶."""
         return self._as(_price, names, default)
+
+    def fill_price(self, *names: str) -> int:
+        """Return the price of an execution: it may be an average, so more than six decimals are rounded down."""
+        return self._as(_fill_price, names, _REQUIRED)
 
     def tick(self, *names: str, default: D = _REQUIRED) -> int | D:
         """Return one of the venue's ticks as 10⁻⁶."""
@@ -113,14 +140,23 @@ class Fields:
         """Return a nested object, None when absent."""
         return self._as(Fields, names, None)
 
-    def _as(self, read: Callable[[object], T], names: tuple[str, ...], default: D) -> T | D:
+    def mapping(self, name: str, item: Callable[[object], T]) -> dict[str, T]:
+        """Return an object of many like values by key; empty when absent."""
+        value = self.plain.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise ValueError(f"{name}: expected an object, got {type(value).__name__}")
+        return {key: item(one) for key, one in value.items()}
+
+    def _as(self, convert: Callable[[object], T], names: tuple[str, ...], default: D) -> T | D:
         value = self.first(*names)
-        if value is None or value == "":
+        if value is None:
             if default is _REQUIRED:
                 raise ValueError(f"{names[0]} is missing")
             return default
         try:
-            return read(value)
+            return convert(value)
         except ValueError as e:
             raise ValueError(f"{names[0]}: {e}") from e
 
@@ -137,12 +173,15 @@ def _units(value: object) -> int:
     return exact_units(_text(value))
 
 
-def _floor(value: object) -> int:
-    return floor_units(_text(value))
-
-
 def _price(value: object) -> int:
     return exact_price(_text(value))
+
+
+def _fill_price(value: object) -> int:
+    price = floor_units(_text(value))
+    if not 0 < price < SCALE:
+        raise ValueError(f"price {str(value)[:40]!r} is not between 0 and 1")
+    return price
 
 
 def _tick(value: object) -> int:

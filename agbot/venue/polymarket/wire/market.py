@@ -6,7 +6,7 @@ numbers; both are read from their digits, never through a float. Times are milli
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -25,10 +25,12 @@ from agbot.model.events import (
 )
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.order import Side
+from agbot.venue.polymarket.wire.counted import SILENT, Counted
+from agbot.venue.polymarket.wire.fields import Fields
 from agbot.venue.polymarket.wire.numbers import exact_ms, exact_price, exact_tick, exact_units
 
-UNKNOWN_NAMES: Final = 32
-"""How many distinct unknown event types are counted by name; the rest is counted as ``"other"``."""
+NEW_MARKETS: Final = 256
+"""How many announcements of new markets wait to be read; older ones are dropped."""
 
 _SIDES: Final = {"BUY": BID, "SELL": ASK, "buy": BID, "sell": ASK}
 
@@ -45,6 +47,7 @@ class _Change(msgspec.Struct, gc=False):
     asset_id: str = ""
     best_bid: str = ""
     best_ask: str = ""
+    hash: str = ""
 
 
 class _Message(msgspec.Struct):
@@ -66,6 +69,7 @@ class _Message(msgspec.Struct):
     best_bid: str = ""
     best_ask: str = ""
     winning_asset_id: str = ""
+    hash: str = ""
 
 
 class NewMarket(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,38 +115,49 @@ _frame_decoder: Final = msgspec.json.Decoder(_Message | list[_Message])
 _any_decoder: Final = msgspec.json.Decoder(Any, float_hook=str)
 
 
-class FrameDecoder:
+class FrameDecoder(Counted):
     """Turns market-channel frames into facts. Keeps what the venue said about each token, and counts.
 
     Args:
         ticks: known ticks by token; a book that names another one yields a `TickSizeChanged` before its snapshot.
+        keep_hashes: whether to remember the hash of the last message about each token.
 
     Attributes:
-        messages: understood messages by event type.
-        unknown: messages of other event types, by name (at most `UNKNOWN_NAMES` names).
-        malformed: messages that were set aside.
+        messages, unknown, malformed: see `Counted`.
         markets: the market each token was seen in.
+        new_markets: the latest announcements (at most `NEW_MARKETS`); whoever wants them pops them.
+        hashes: the venue's last book hash by token, if asked for. It is advisory: nothing is checked against it here.
     """
 
-    def __init__(self, ticks: Mapping[TokenId, int] | None = None) -> None:
-        self.messages: Counter[str] = Counter()
-        self.unknown: Counter[str] = Counter()
-        self.malformed = 0
+    def __init__(self, ticks: Mapping[TokenId, int] | None = None, *, keep_hashes: bool = False) -> None:
+        super().__init__()
+        self.new_markets: deque[NewMarket] = deque(maxlen=NEW_MARKETS)
+        self.hashes: dict[TokenId, str] = {}
+        self._keep_hashes = keep_hashes
         self.markets: dict[TokenId, MarketId] = {}
         self._ticks: dict[TokenId, int] = dict(ticks or {})
         self._tops: dict[TokenId, tuple[str, str]] = {}
 
     def decode(self, raw: bytes | str) -> Decoded:
         """Return what `raw` says. Never raises on bad input: a bad message is a fault, the others are read."""
-        if raw in (b"PONG", "PONG", b"", ""):
+        if raw in SILENT:
             return Decoded([], [])
         try:
             frame = _frame_decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._decode_loosely(raw)
         out = Decoded([], [])
-        for message in frame if isinstance(frame, list) else (frame,):
+        messages = frame if isinstance(frame, list) else (frame,)
+        if any(message.event_type == "new_market" for message in messages):
+            return self._decode_loosely(raw)
+        for message in messages:
             self._take(message, out)
+        return out
+
+    def take(self, item: object) -> Decoded:
+        """Return what one message says that is already an object (fractions as text); never raises."""
+        out = Decoded([], [])
+        self._take_loosely(item, out)
         return out
 
     def top(self, token: TokenId) -> Top | None:
@@ -162,7 +177,7 @@ class FrameDecoder:
         try:
             events = convert(self, message)
         except ValueError as e:
-            self._fault(out, f"{kind}: {e}")
+            self._fault(out.faults, f"{kind}: {e}")
             return
         self.messages[kind] += 1
         out.events.extend(events)
@@ -173,7 +188,7 @@ class FrameDecoder:
         try:
             frame = _any_decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
-            self._fault(out, f"not JSON: {e}")
+            self._fault(out.faults, f"not JSON: {e}")
             return out
         for item in frame if isinstance(frame, list) else [frame]:
             self._take_loosely(item, out)
@@ -181,24 +196,18 @@ class FrameDecoder:
 
     def _take_loosely(self, item: object, out: Decoded) -> None:
         kind = item.get("event_type") if isinstance(item, dict) else None
+        if kind == "new_market":
+            self._new_market(item, out)
+            return
         if isinstance(kind, str) and kind and kind not in self._converters:
             self._count_unknown(kind)
             return
         try:
             message = msgspec.convert(_texts(item), _Message)
         except msgspec.ValidationError as e:
-            self._fault(out, f"{kind or 'frame'}: {e}")
+            self._fault(out.faults, f"{kind or 'frame'}: {e}")
             return
         self._take(message, out)
-
-    def _count_unknown(self, kind: str) -> None:
-        name = (kind or "unnamed")[:64]
-        room = name in self.unknown or len(self.unknown) < UNKNOWN_NAMES
-        self.unknown[name if room else "other"] += 1
-
-    def _fault(self, out: Decoded, why: str) -> None:
-        self.malformed += 1
-        out.faults.append(why[:300])
 
     def _token(self, asset_id: str, market: str) -> TokenId:
         if not asset_id:
@@ -212,6 +221,7 @@ class FrameDecoder:
         token, ts_ns = self._token(m.asset_id, m.market), exact_ms(m.timestamp)
         if m.bids is None or m.asks is None:
             raise ValueError("bids or asks are missing")
+        self._keep(token, m.hash)
         book = BookSnapshot(token, _levels(m.bids), _levels(m.asks), ts_ns)
         tick = exact_tick(m.tick_size) if m.tick_size else self._ticks.get(token)
         if tick is None or tick == self._ticks.get(token):
@@ -254,6 +264,18 @@ class FrameDecoder:
             raise ValueError("market or winning_asset_id is missing")
         return [MarketResolved(MarketId(m.market), TokenId(m.winning_asset_id), exact_ms(m.timestamp))]
 
+    def _new_market(self, item: object, out: Decoded) -> None:
+        try:
+            self.new_markets.append(_new_market(Fields(item)))
+        except ValueError as e:
+            self._fault(out.faults, f"new_market: {e}")
+            return
+        self.messages["new_market"] += 1
+
+    def _keep(self, token: TokenId, hash_: str) -> None:
+        if self._keep_hashes and hash_:
+            self.hashes[token] = hash_
+
     _converters: ClassVar[dict[str, Callable[[FrameDecoder, _Message], list[MarketData]]]] = {
         "book": _book,
         "price_change": _price_change,
@@ -274,6 +296,27 @@ def _infer(message: _Message) -> str:
     if message.price and message.size and message.side:
         return "last_trade_price"
     return ""
+
+
+def _new_market(f: Fields) -> NewMarket:
+    fee, event = f.nested("fee_schedule"), f.nested("event_message") or Fields({})
+    return NewMarket(
+        id=f.name("id"),
+        market=MarketId(f.name("condition_id", "market")),
+        slug=f.text("slug", default=""),
+        question=f.text("question", default=""),
+        tokens=tuple(map(TokenId, f.texts("clob_token_ids", "assets_ids"))),
+        outcomes=f.texts("outcomes"),
+        tick=f.tick("order_price_min_tick_size", default=0),
+        ts_ns=f.time("timestamp"),
+        active=f.flag("active", default=True),
+        group_title=f.text("group_item_title", default=""),
+        event_slug=event.text("slug", default=""),
+        fees_enabled=f.flag("fees_enabled", default=False),
+        fee_rate=fee.units("rate") if fee else None,
+        fee_exponent=fee.whole("exponent", default=1) if fee else 1,
+        taker_only=fee.flag("takerOnly", "taker_only", default=True) if fee else True,
+    )
 
 
 def _side(text: str) -> int:
