@@ -47,7 +47,7 @@ from agbot.model.events import (
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderType, Side
-from agbot.units import SCALE
+from agbot.units import SCALE, notional
 
 OPERATOR: Final = StrategyId("operator")
 INT64_MAX: Final = 2**63 - 1
@@ -183,10 +183,12 @@ class Engine:
         elif isinstance(event, OrderAccepted):
             self.admission.accepted(command.strategy, command.market)
         elif isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
-            self._money(record, record.trades[event.trade_id], taken_back=counted)
+            self._money(now_ns, record, record.trades[event.trade_id], taken_back=counted)
 
-    def _money(self, record: OrderRecord, fill: OrderFilled, *, taken_back: bool) -> None:
+    def _money(self, now_ns: int, record: OrderRecord, fill: OrderFilled, *, taken_back: bool) -> None:
         command = record.command
+        if not taken_back:  # what the chain took back was sent all the same: the day's cap counts it
+            self.state.turnover.add(now_ns, notional(fill.price, fill.size))
         (self.portfolio.void if taken_back else self.portfolio.fill)(
             self.markets[command.market],
             command.token,
