@@ -68,15 +68,23 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+def find(name: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the text called `name` from the environment, else from the system's keyring, None where absent. Blocks.
+
+    For what lies beside secrets without being one: the text is not redacted. Secrets come from `lookup`.
+    """
+    value = (os.environ if environ is None else environ).get(name) or _from_keyring(name)
+    return (value or "").strip() or None
+
+
 def lookup(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     """Return the secret called `name` from the environment, else from the system's keyring. Blocks.
 
     Raises:
         ConfigError: AGB-115 it is in neither.
     """
-    value = (os.environ if environ is None else environ).get(name) or _from_keyring(name)
-    if value and value.strip():
-        return Secret(value.strip())
+    if value := find(name, environ):
+        return Secret(value)
     remedy = f"export {name}=… in the environment, or: keyring set {SERVICE} {name}"
     raise ConfigError(
         "the secret is neither in the environment nor in the keyring", id="AGB-115", key=name, remedy=remedy
