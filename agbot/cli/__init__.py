@@ -11,6 +11,7 @@ import click
 from agbot import __version__
 
 COMMANDS = {
+    "init": "Write a first configuration, out of at most eight questions.",
     "run": "Run the bot: demo without configuration, paper with one, or a recording with --replay.",
     "tui": "Watch the running bot in this terminal.",
     "monitor": "Serve the web page and collect metrics (agbot run starts one by itself).",
