@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
+from agbot._frames import Scanner
 from agbot.model.events import (
     ASK,
     BID,
@@ -136,10 +137,20 @@ class FrameDecoder(Counted):
         self._keep_hashes = keep_hashes
         self.markets: dict[TokenId, MarketId] = {}
         self._ticks: dict[TokenId, int] = dict(ticks or {})
-        self._tops: dict[TokenId, tuple[str, str]] = {}
+        self._tops: dict[TokenId, tuple[int, int] | None] = {}
+        kept = self.hashes if keep_hashes else None
+        scanner = Scanner(BookSnapshot, BookDelta, self._ticks, self._tops, self.markets, self.messages, kept)
+        self._scan = scanner.scan
 
     def decode(self, raw: bytes | str) -> Decoded:
         """Return what `raw` says. Never raises on bad input: a bad message is a fault, the others are read."""
+        events = self._scan(raw)
+        if events is not None:
+            return Decoded(events, [])
+        return self._decode_any(raw)
+
+    def _decode_any(self, raw: bytes | str) -> Decoded:
+        """Read a frame with anything but the frequent messages in their usual form, which `Scanner` has read."""
         if raw in SILENT:
             return Decoded([], [])
         try:
@@ -162,11 +173,8 @@ class FrameDecoder(Counted):
 
     def top(self, token: TokenId) -> Top | None:
         """Return the venue's own best prices after its last message, None when it named none or not legibly."""
-        bid, ask = self._tops.get(token, ("", ""))
-        try:
-            return Top(exact_units(bid), exact_units(ask))
-        except ValueError:
-            return None
+        top = self._tops.get(token)
+        return Top(*top) if top else None
 
     def _take(self, message: _Message, out: Decoded) -> None:
         kind = message.event_type or _infer(message)
@@ -239,7 +247,8 @@ class FrameDecoder(Counted):
         for row in rows:
             token = self._token(row.asset_id or m.asset_id, m.market)
             changes.setdefault(token, []).append((_side(row.side), exact_price(row.price), exact_units(row.size)))
-            tops[token] = (row.best_bid, row.best_ask)
+            tops[token] = _top(row.best_bid, row.best_ask)
+            self._keep(token, row.hash)
         self._tops.update(tops)
         return [BookDelta(token, tuple(rows), ts_ns) for token, rows in changes.items()]
 
@@ -256,7 +265,7 @@ class FrameDecoder(Counted):
         return [TickSizeChanged(token, tick, exact_ms(m.timestamp))]
 
     def _top(self, m: _Message) -> list[MarketData]:
-        self._tops[self._token(m.asset_id, m.market)] = (m.best_bid, m.best_ask)
+        self._tops[self._token(m.asset_id, m.market)] = _top(m.best_bid, m.best_ask)
         return []
 
     def _resolved(self, m: _Message) -> list[MarketData]:
@@ -317,6 +326,13 @@ def _new_market(f: Fields) -> NewMarket:
         fee_exponent=fee.whole("exponent", default=1) if fee else 1,
         taker_only=fee.flag("takerOnly", "taker_only", default=True) if fee else True,
     )
+
+
+def _top(bid: str, ask: str) -> tuple[int, int] | None:
+    try:
+        return exact_units(bid), exact_units(ask)
+    except ValueError:
+        return None
 
 
 def _side(text: str) -> int:
