@@ -1,18 +1,21 @@
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, final
 
-E = TypeVar("E")
+D = TypeVar("D", bound=tuple[Any, ...])
 
 @final
-class Scanner(Generic[E]):
+class Scanner(Generic[D]):
     def __new__(
         cls,
-        snapshot: Callable[..., E],
-        delta: Callable[..., E],
+        snapshot: Callable[..., Any],
+        delta: Callable[..., Any],
+        decoded: type[D],
         ticks: dict[Any, int],
-        tops: dict[Any, tuple[int, int] | None],
-        markets: dict[Any, Any],
-        counts: dict[str, int],
+        said: dict[Any, tuple[Any, int | None, int | None]],
         hashes: dict[Any, str] | None = None,
     ) -> Self: ...
-    def scan(self, raw: bytes | str, /) -> list[E] | None: ...
+    @property
+    def books(self) -> int: ...
+    @property
+    def changes(self) -> int: ...
+    def scan(self, raw: bytes | str, /) -> D | None: ...

@@ -44,13 +44,6 @@ static bool room(ag_frames_t *f, size_t count, size_t size) {
 
 /* ---- book ---- */
 
-#define LEVEL_HEAD "{\"price\":\""
-#define LEVEL_MIDDLE ",\"size\":\""
-
-static inline bool starts_with(const text_t *t, const char *text, size_t length) {
-    return (size_t)(t->end - t->at) >= length && memcmp(t->at, text, length) == 0;
-}
-
 static bool level_any_order(text_t *t, ag_level_t *level) {
     unsigned seen = 0;
     bool first = true;
@@ -68,22 +61,15 @@ static bool level_any_order(text_t *t, ag_level_t *level) {
     return more == 0 && seen == 3;
 }
 
+static inline bool level_as_usual(text_t *t, ag_level_t *level) {
+    return FOLLOWS(t, "{\"price\":\"") && price_rest(t, &level->price) && FOLLOWS(t, ",\"size\":\"") &&
+           units_rest(t, &level->size) && FOLLOWS(t, "}");
+}
+
 static inline bool level_get(text_t *t, ag_level_t *level) {
     const char *begin = t->at;
-    if (starts_with(t, LEVEL_HEAD, sizeof LEVEL_HEAD - 1)) {
-        t->at += sizeof LEVEL_HEAD - 1;
-        if (!price_rest(t, &level->price))
-            return false;
-        if (starts_with(t, LEVEL_MIDDLE, sizeof LEVEL_MIDDLE - 1)) {
-            t->at += sizeof LEVEL_MIDDLE - 1;
-            if (!units_rest(t, &level->size))
-                return false;
-            if (t->at < t->end && *t->at == '}') {
-                t->at++;
-                return true;
-            }
-        }
-    }
+    if (level_as_usual(t, level))
+        return true;
     t->at = begin;
     return level_any_order(t, level);
 }
@@ -162,18 +148,47 @@ static bool token_of(ag_frame_t *out, const row_about_t *about, size_t *index) {
     return true;
 }
 
-static bool row_get(text_t *t, ag_frame_row_t *row, ag_frame_t *out) {
+static bool row_any_order(text_t *t, ag_change_t *change, row_about_t *about) {
     unsigned seen = 0;
     bool first = true;
     int more = NO;
     ag_slice_t key;
-    row_about_t about = {.bid_known = false};
+    *about = (row_about_t){.bid_known = false};
     if (!sign(t, '{'))
         return false;
     while ((more = next_key(t, &first, &key)) == OK)
-        if (!row_value(t, key, &seen, &row->change, &about))
+        if (!row_value(t, key, &seen, change, about))
             return false;
-    return more == 0 && (seen & 15) == 15 && token_of(out, &about, &row->token);
+    return more == 0 && (seen & 15) == 15;
+}
+
+/* The order and spacing in which the venue writes a row. */
+static inline bool row_as_usual(text_t *t, ag_change_t *change, row_about_t *about) {
+    if (!(FOLLOWS(t, "{\"asset_id\":\"") && string_rest(t, &about->token) && about->token.length > 0 &&
+          FOLLOWS(t, ",\"price\":\"") && price_rest(t, &change->price) && FOLLOWS(t, ",\"size\":\"") &&
+          units_rest(t, &change->size)))
+        return false;
+    if (FOLLOWS(t, ",\"side\":\"BUY\""))
+        change->side = AG_BID;
+    else if (FOLLOWS(t, ",\"side\":\"SELL\""))
+        change->side = AG_ASK;
+    else
+        return false;
+    about->bid_known = about->ask_known = true;
+    return FOLLOWS(t, ",\"hash\":\"") && string_rest(t, &about->hash) && FOLLOWS(t, ",\"best_bid\":\"") &&
+           units_rest(t, &about->bid) && FOLLOWS(t, ",\"best_ask\":\"") && units_rest(t, &about->ask) &&
+           FOLLOWS(t, "}");
+}
+
+static bool row_get(text_t *t, ag_frame_row_t *row, ag_frame_t *out) {
+    const char *begin = t->at;
+    row_about_t about;
+    if (!row_as_usual(t, &row->change, &about)) {
+        t->at = begin;
+        if (!row_any_order(t, &row->change, &about))
+            return false;
+    }
+    return token_of(out, &about, &row->token);
 }
 
 static int rows(ag_frames_t *f, ag_frame_t *out) {

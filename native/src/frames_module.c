@@ -9,13 +9,23 @@
 #define PRICE_STEP 100
 #define PRICES (AG_BOOK_ONE / PRICE_STEP + 1)
 
+/* A name that comes again and again; for a token also what its decoder's dict says of it. */
+typedef struct {
+    PyObject *text;
+    PyObject *said; /* (market, bid, ask), NULL when not known here; equal to what follows */
+    PyObject *market;
+    bool top_known;
+    int64_t bid, ask;
+} name_t;
+
 typedef struct {
     PyObject_HEAD
     ag_frames_t *frames;
-    PyObject *snapshot_type, *delta_type;
-    PyObject *ticks, *tops, *markets, *counts, *hashes; /* the decoder's dicts; hashes may be NULL */
-    PyObject *kinds[2];
-    PyObject *names[NAMES];
+    PyObject *snapshot_type, *delta_type, *decoded_type;
+    PyObject *ticks, *said, *hashes; /* the decoder's dicts; hashes may be NULL */
+    allocfunc tuple_alloc; /* of decoded_type */
+    long long counts[2]; /* understood messages, by kind */
+    name_t names[NAMES];
     PyObject *prices[PRICES];
 } scanner_t;
 
@@ -29,20 +39,30 @@ static uint32_t name_slot(ag_slice_t name) {
     return (uint32_t)(((head ^ (tail << 1) ^ name.length) * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % NAMES;
 }
 
-/* A string for ids that come again and again: borrowed, kept until another takes its slot. NULL with an error set. */
-static PyObject *name_get(scanner_t *self, ag_slice_t name) {
-    PyObject **slot = &self->names[name_slot(name)];
+/* The name's place, kept until another takes it; NULL with an error set. */
+static name_t *name_get(scanner_t *self, ag_slice_t text) {
+    name_t *name = &self->names[name_slot(text)];
     Py_ssize_t length = 0;
-    if (*slot != NULL) {
-        const char *text = PyUnicode_AsUTF8AndSize(*slot, &length);
-        if (text != NULL && (size_t)length == name.length && memcmp(text, name.text, name.length) == 0)
-            return *slot;
+    if (name->text != NULL) {
+        const char *known = PyUnicode_AsUTF8AndSize(name->text, &length);
+        if (known != NULL && (size_t)length == text.length && memcmp(known, text.text, text.length) == 0)
+            return name;
     }
-    PyObject *fresh = PyUnicode_FromStringAndSize(name.text, (Py_ssize_t)name.length);
+    PyObject *fresh = PyUnicode_FromStringAndSize(text.text, (Py_ssize_t)text.length);
     if (fresh == NULL)
         return NULL;
-    Py_XDECREF(*slot);
-    return *slot = fresh;
+    Py_XDECREF(name->text);
+    Py_CLEAR(name->said);
+    Py_CLEAR(name->market);
+    name->text = fresh;
+    return name;
+}
+
+/* The market's name as a new reference, NULL without an error when the message names none. */
+static int market_get(scanner_t *self, ag_slice_t text, PyObject **out) {
+    name_t *name = text.length == 0 ? NULL : name_get(self, text);
+    *out = name == NULL ? NULL : Py_NewRef(name->text);
+    return text.length > 0 && name == NULL ? -1 : 0;
 }
 
 /* A new reference; prices on the finest grid are made once. */
@@ -83,17 +103,59 @@ static PyObject *made(PyObject *type, Py_ssize_t count, PyObject *const *items) 
 
 /* ---- what the decoder keeps ---- */
 
-/* markets[token] = market, unless it is so already or the message names none. */
-static int keep_market(scanner_t *self, PyObject *token, ag_slice_t market) {
-    if (market.length == 0)
+static void replace(PyObject **place, PyObject *object) {
+    PyObject *before = *place;
+    *place = object;
+    Py_XDECREF(before);
+}
+
+/* Whether said[token] is what this name holds, and a message with this market and top would leave it so. */
+static bool unchanged(const name_t *name, const PyObject *current, const PyObject *market,
+                      const ag_frame_token_t *about) {
+    if (current == NULL || current != name->said || (market != NULL && market != name->market))
+        return false;
+    if (about == NULL)
+        return true;
+    return about->top_known == name->top_known &&
+           (!about->top_known || (about->bid == name->bid && about->ask == name->ask));
+}
+
+/* What the dict says of a token: (market, bid, ask), borrowed; None where it says nothing. */
+static int said_before(PyObject *current, PyObject *items[3]) {
+    for (Py_ssize_t i = 0; i < 3; i++) {
+        items[i] = current == NULL ? Py_None : PyTuple_GetItem(current, i);
+        if (items[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* said[token] = (market, bid, ask); a message without market keeps the one before, a book (about is NULL) the top. */
+static int remember(scanner_t *self, name_t *name, PyObject *market, const ag_frame_token_t *about) {
+    PyObject *current = PyDict_GetItemWithError(self->said, name->text), *before[3];
+    if (unchanged(name, current, market, about))
         return 0;
-    PyObject *name = name_get(self, market);
-    if (name == NULL)
+    if ((current == NULL && PyErr_Occurred()) || said_before(current, before) < 0)
         return -1;
-    PyObject *known = PyDict_GetItemWithError(self->markets, token);
-    if (known == name)
-        return 0;
-    return PyErr_Occurred() ? -1 : PyDict_SetItem(self->markets, token, name);
+    PyObject *items[3] = {Py_NewRef(market == NULL ? before[0] : market), NULL, NULL};
+    bool top = about != NULL && about->top_known;
+    items[1] = top ? price_get(self, about->bid) : Py_NewRef(about == NULL ? before[1] : Py_None);
+    items[2] = top ? price_get(self, about->ask) : Py_NewRef(about == NULL ? before[2] : Py_None);
+    PyObject *said = tuple_of(3, items);
+    if (said == NULL || PyDict_SetItem(self->said, name->text, said) < 0) {
+        Py_XDECREF(said);
+        return -1;
+    }
+    /* A book's top is not read back: the next price_change says it anew. */
+    replace(&name->said, about == NULL ? NULL : Py_NewRef(said));
+    replace(&name->market, Py_XNewRef(market));
+    Py_DECREF(said);
+    if (about != NULL) {
+        name->top_known = about->top_known;
+        name->bid = about->bid;
+        name->ask = about->ask;
+    }
+    return 0;
 }
 
 static int keep_hash(scanner_t *self, PyObject *token, ag_slice_t hash) {
@@ -102,26 +164,6 @@ static int keep_hash(scanner_t *self, PyObject *token, ag_slice_t hash) {
     PyObject *text = PyUnicode_FromStringAndSize(hash.text, (Py_ssize_t)hash.length);
     int result = text == NULL ? -1 : PyDict_SetItem(self->hashes, token, text);
     Py_XDECREF(text);
-    return result;
-}
-
-static int keep_top(scanner_t *self, PyObject *token, const ag_frame_token_t *about) {
-    if (!about->top_known)
-        return PyDict_SetItem(self->tops, token, Py_None);
-    PyObject *top = tuple_of(2, (PyObject *[]){price_get(self, about->bid), price_get(self, about->ask)});
-    int result = top == NULL ? -1 : PyDict_SetItem(self->tops, token, top);
-    Py_XDECREF(top);
-    return result;
-}
-
-static int count_add(scanner_t *self, ag_frame_kind_t kind, long long count) {
-    PyObject *key = self->kinds[kind];
-    PyObject *before = count == 0 ? NULL : PyDict_GetItemWithError(self->counts, key);
-    if (count == 0 || (before == NULL && PyErr_Occurred()))
-        return count == 0 ? 0 : -1;
-    PyObject *after = PyLong_FromLongLong(count + (before == NULL ? 0 : PyLong_AsLongLong(before)));
-    int result = after == NULL ? -1 : PyDict_SetItem(self->counts, key, after);
-    Py_XDECREF(after);
     return result;
 }
 
@@ -159,17 +201,15 @@ static int append(PyObject *events, PyObject *event) {
 }
 
 /* 1: appended. 0: this frame needs the other way. -1: an error is set. So too below. */
-static int add_book(scanner_t *self, const ag_frame_t *frame, PyObject *events) {
-    PyObject *token = name_get(self, frame->token);
-    int known = token == NULL ? -1 : tick_is_known(self, token, frame->tick);
+static int add_book(scanner_t *self, const ag_frame_t *frame, PyObject *market, PyObject *events) {
+    name_t *token = name_get(self, frame->token);
+    int known = token == NULL ? -1 : tick_is_known(self, token->text, frame->tick);
     if (known != 1)
         return known;
-    Py_INCREF(token); /* the market's name may take its slot */
-    PyObject *items[] = {Py_NewRef(token), levels_tuple(self, frame->bids, frame->bid_count),
+    PyObject *items[] = {Py_NewRef(token->text), levels_tuple(self, frame->bids, frame->bid_count),
                          levels_tuple(self, frame->asks, frame->ask_count), PyLong_FromLongLong(frame->ts_ns)};
-    bool failed = append(events, made(self->snapshot_type, 4, items)) < 0 ||
-                  keep_market(self, token, frame->market) < 0 || keep_hash(self, token, frame->hash) < 0;
-    Py_DECREF(token);
+    bool failed = append(events, made(self->snapshot_type, 4, items)) < 0 || remember(self, token, market, NULL) < 0 ||
+                  keep_hash(self, token->text, frame->hash) < 0;
     return failed ? -1 : 1;
 }
 
@@ -191,27 +231,35 @@ static PyObject *changes_tuple(scanner_t *self, const ag_frame_t *frame, size_t 
     return tuple;
 }
 
-static int add_delta(scanner_t *self, const ag_frame_t *frame, size_t index, PyObject *events) {
+static int add_delta(scanner_t *self, const ag_frame_t *frame, size_t index, PyObject *market, PyObject *ts_ns,
+                     PyObject *events) {
     const ag_frame_token_t *about = &frame->tokens[index];
-    PyObject *token = name_get(self, about->token);
+    name_t *token = name_get(self, about->token);
     if (token == NULL)
         return -1;
-    Py_INCREF(token);
-    PyObject *items[] = {Py_NewRef(token), changes_tuple(self, frame, index), PyLong_FromLongLong(frame->ts_ns)};
-    bool failed = append(events, made(self->delta_type, 3, items)) < 0 ||
-                  keep_market(self, token, frame->market) < 0 || keep_top(self, token, about) < 0 ||
-                  keep_hash(self, token, about->hash) < 0;
-    Py_DECREF(token);
+    PyObject *items[] = {Py_NewRef(token->text), changes_tuple(self, frame, index), Py_NewRef(ts_ns)};
+    bool failed = append(events, made(self->delta_type, 3, items)) < 0 || remember(self, token, market, about) < 0 ||
+                  keep_hash(self, token->text, about->hash) < 0;
     return failed ? -1 : 1;
 }
 
+static int add_deltas(scanner_t *self, const ag_frame_t *frame, PyObject *market, PyObject *events) {
+    PyObject *ts_ns = PyLong_FromLongLong(frame->ts_ns);
+    int result = ts_ns == NULL ? -1 : 1;
+    for (size_t i = 0; i < frame->token_count && result == 1; i++)
+        result = add_delta(self, frame, i, market, ts_ns, events);
+    Py_XDECREF(ts_ns);
+    return result;
+}
+
 static int add_frame(scanner_t *self, const ag_frame_t *frame, PyObject *events) {
-    if (frame->kind == AG_FRAME_BOOK)
-        return add_book(self, frame, events);
-    for (size_t i = 0; i < frame->token_count; i++)
-        if (add_delta(self, frame, i, events) < 0)
-            return -1;
-    return 1;
+    PyObject *market;
+    if (market_get(self, frame->market, &market) < 0)
+        return -1;
+    int result = frame->kind == AG_FRAME_BOOK ? add_book(self, frame, market, events)
+                                              : add_deltas(self, frame, market, events);
+    Py_XDECREF(market);
+    return result;
 }
 
 static int scan(scanner_t *self, const char *text, size_t length, PyObject *events) {
@@ -229,8 +277,9 @@ static int scan(scanner_t *self, const char *text, size_t length, PyObject *even
         PyErr_NoMemory();
     if (more != 0)
         return more == AG_ERR_NOMEM ? -1 : 0;
-    bool failed = count_add(self, AG_FRAME_BOOK, seen[0]) < 0 || count_add(self, AG_FRAME_CHANGES, seen[1]) < 0;
-    return failed ? -1 : 1;
+    for (int kind = 0; kind < 2; kind++)
+        self->counts[kind] += seen[kind];
+    return 1;
 }
 
 /* The bytes of `raw`; NULL without an error when it is neither bytes nor text that UTF-8 can hold. */
@@ -244,47 +293,61 @@ static const char *text_get(PyObject *raw, Py_ssize_t *length) {
     return text;
 }
 
+/* Decoded(events, []); `events` is stolen. A named tuple is filled like a tuple, which costs a third of calling it. */
+static PyObject *decoded(scanner_t *self, PyObject *events) {
+    PyObject *faults = PyList_New(0);
+    PyObject *pair = faults == NULL ? NULL : self->tuple_alloc((PyTypeObject *)self->decoded_type, 2);
+    if (pair == NULL) {
+        Py_XDECREF(faults);
+        Py_DECREF(events);
+        return NULL;
+    }
+    PyTuple_SetItem(pair, 0, events);
+    PyTuple_SetItem(pair, 1, faults);
+    return pair;
+}
+
 static PyObject *scanner_scan(PyObject *object, PyObject *raw) {
+    scanner_t *self = (scanner_t *)object;
     Py_ssize_t length = 0;
     const char *text = text_get(raw, &length);
     if (text == NULL)
         Py_RETURN_NONE;
     PyObject *events = PyList_New(0);
-    int result = events == NULL ? -1 : scan((scanner_t *)object, text, (size_t)length, events);
+    int result = events == NULL ? -1 : scan(self, text, (size_t)length, events);
     if (result == 1)
-        return events;
+        return decoded(self, events);
     Py_XDECREF(events);
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 /* ---- construction ---- */
 
+#define FIELDS 6
+
 static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"snapshot", "delta", "ticks", "tops", "markets", "counts", "hashes", NULL};
-    PyObject *given[7] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!O!O!O!|O:Scanner", names, &given[0], &given[1], &PyDict_Type,
-                                     &given[2], &PyDict_Type, &given[3], &PyDict_Type, &given[4], &PyDict_Type,
-                                     &given[5], &given[6]))
+    static char *names[] = {"snapshot", "delta", "decoded", "ticks", "said", "hashes", NULL};
+    PyObject *given[FIELDS] = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!O!O!|O:Scanner", names, &given[0], &given[1], &PyType_Type,
+                                     &given[2], &PyDict_Type, &given[3], &PyDict_Type, &given[4], &given[5]))
         return NULL;
-    if (given[6] == Py_None)
-        given[6] = NULL;
-    if (given[6] != NULL && !PyDict_Check(given[6])) {
-        PyErr_SetString(PyExc_TypeError, "hashes is neither a dict nor None");
+    if (given[5] == Py_None)
+        given[5] = NULL;
+    if ((given[5] != NULL && !PyDict_Check(given[5])) ||
+        !PyType_IsSubtype((PyTypeObject *)given[2], &PyTuple_Type)) {
+        PyErr_SetString(PyExc_TypeError, "needs a subclass of tuple as decoded, and a dict or None as hashes");
         return NULL;
     }
     scanner_t *self = (scanner_t *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (self == NULL)
         return NULL;
-    PyObject **fields[] = {&self->snapshot_type, &self->delta_type, &self->ticks, &self->tops,
-                           &self->markets,       &self->counts,     &self->hashes};
-    for (int i = 0; i < 7; i++) {
-        Py_XINCREF(given[i]);
-        *fields[i] = given[i];
-    }
+    PyObject **fields[FIELDS] = {&self->snapshot_type, &self->delta_type, &self->decoded_type,
+                                 &self->ticks,         &self->said,       &self->hashes};
+    for (int i = 0; i < FIELDS; i++)
+        *fields[i] = Py_XNewRef(given[i]);
+    self->tuple_alloc = (allocfunc)PyType_GetSlot((PyTypeObject *)given[2], Py_tp_alloc);
     self->frames = ag_frames_create();
-    self->kinds[AG_FRAME_BOOK] = PyUnicode_InternFromString("book");
-    self->kinds[AG_FRAME_CHANGES] = PyUnicode_InternFromString("price_change");
-    if (self->frames != NULL && self->kinds[0] != NULL && self->kinds[1] != NULL)
+    if (self->frames != NULL)
         return (PyObject *)self;
     Py_DECREF(self);
     return PyErr_NoMemory();
@@ -293,32 +356,46 @@ static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 static void scanner_dealloc(PyObject *object) {
     scanner_t *self = (scanner_t *)object;
     PyTypeObject *type = Py_TYPE(object);
-    PyObject *fields[] = {self->snapshot_type, self->delta_type, self->ticks,    self->tops,    self->markets,
-                          self->counts,        self->hashes,     self->kinds[0], self->kinds[1]};
+    PyObject *fields[FIELDS] = {self->snapshot_type, self->delta_type, self->decoded_type,
+                                self->ticks,         self->said,       self->hashes};
     ag_frames_destroy(self->frames);
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+    for (int i = 0; i < FIELDS; i++)
         Py_XDECREF(fields[i]);
-    for (size_t i = 0; i < NAMES; i++)
-        Py_XDECREF(self->names[i]);
+    for (size_t i = 0; i < NAMES; i++) {
+        Py_XDECREF(self->names[i].text);
+        Py_XDECREF(self->names[i].said);
+        Py_XDECREF(self->names[i].market);
+    }
     for (size_t i = 0; i < PRICES; i++)
         Py_XDECREF(self->prices[i]);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
     Py_DECREF(type);
 }
 
+static PyObject *get_count(PyObject *self, void *kind) {
+    return PyLong_FromLongLong(((scanner_t *)self)->counts[kind == NULL ? AG_FRAME_BOOK : AG_FRAME_CHANGES]);
+}
+
+static PyGetSetDef scanner_getset[] = {
+    {"books", get_count, NULL, PyDoc_STR("Book messages read."), NULL},
+    {"changes", get_count, NULL, PyDoc_STR("price_change messages read."), (void *)1},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMethodDef scanner_methods[] = {
     {"scan", scanner_scan, METH_O,
-     PyDoc_STR("scan($self, raw, /)\n--\n\nThe events of a frame of book and price_change messages, None when it is "
-               "anything else.")},
+     PyDoc_STR("scan($self, raw, /)\n--\n\ndecoded(events, []) of a frame of book and price_change messages, None when it "
+               "is anything else.")},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot scanner_slots[] = {
-    {Py_tp_doc, "Scanner(snapshot, delta, ticks, tops, markets, counts, hashes=None)\n--\n\n"
-                "Reads the frequent market frames; updates the dicts it was given."},
+    {Py_tp_doc, "Scanner(snapshot, delta, decoded, ticks, said, hashes=None)\n--\n\n"
+                "Reads the frequent market frames. Sets said[token] = (market, best bid, best ask), reads ticks[token]."},
     {Py_tp_new, scanner_new},
     {Py_tp_dealloc, scanner_dealloc},
     {Py_tp_methods, scanner_methods},
+    {Py_tp_getset, scanner_getset},
     {0, NULL},
 };
 

@@ -49,13 +49,21 @@ static inline uint64_t stopping(uint64_t word) {
            HIGHS;
 }
 
+/*
+ * Whether every byte is in 0x30-0x3f or 0x60-0x7f: the ids and hashes that fill most of a frame, at half the price of
+ * `stopping`. Such bytes have bit 5 and not bit 7, and bit 4 or bit 6.
+ */
+static inline bool digits_or_lower(uint64_t word) {
+    return (word & (ONES * 0xa0)) == ONES * 0x20 && ((word | word >> 2) & (ONES * 0x10)) == ONES * 0x10;
+}
+
 /* A string after its opening quote. */
 static inline bool string_rest(text_t *t, ag_slice_t *out) {
     const char *at = t->at;
     uint64_t word;
     while (t->end - at >= 8) {
         memcpy(&word, at, 8);
-        if (stopping(word))
+        if (!digits_or_lower(word) && stopping(word))
             break;
         at += 8;
     }
@@ -71,6 +79,16 @@ static inline bool string_rest(text_t *t, ag_slice_t *out) {
 static inline bool string(text_t *t, ag_slice_t *out) { return sign(t, '"') && string_rest(t, out); }
 
 #define IS(slice, name) ((slice).length == sizeof(name) - 1 && memcmp((slice).text, name, sizeof(name) - 1) == 0)
+
+/* Whether `word` follows right here, white space or not; then it is passed. */
+static inline bool follows(text_t *t, const char *word, size_t length) {
+    if ((size_t)(t->end - t->at) < length || memcmp(t->at, word, length) != 0)
+        return false;
+    t->at += length;
+    return true;
+}
+
+#define FOLLOWS(t, word) follows(t, word, sizeof(word) - 1)
 
 static inline bool same(ag_slice_t a, ag_slice_t b) {
     return a.length == b.length && memcmp(a.text, b.text, a.length) == 0;
@@ -170,19 +188,11 @@ static inline bool once(unsigned *seen, unsigned key) {
     return true;
 }
 
-static inline bool literal(text_t *t, const char *word) {
-    size_t length = strlen(word);
-    space(t);
-    if ((size_t)(t->end - t->at) < length || memcmp(t->at, word, length) != 0)
-        return false;
-    t->at += length;
-    return true;
-}
-
 /* Another key's value: text is passed over, and so is the truth value of neg_risk. */
 static inline bool pass_over(text_t *t, ag_slice_t key) {
     ag_slice_t ignored;
-    if (IS(key, "neg_risk") && (literal(t, "true") || literal(t, "false")))
+    space(t);
+    if (IS(key, "neg_risk") && (FOLLOWS(t, "true") || FOLLOWS(t, "false")))
         return true;
     return string(t, &ignored);
 }
