@@ -48,7 +48,7 @@ from agbot.model.events import (
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderType, Side
-from agbot.units import SCALE
+from agbot.units import SCALE, notional
 
 OPERATOR: Final = StrategyId("operator")
 INT64_MAX: Final = 2**63 - 1
@@ -173,6 +173,7 @@ class Engine:
     # -- facts: our orders -----------------------------------------------------------------------------------------
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
+        counted = isinstance(event, OrderFilled) and self.oms.counts(event)
         try:
             record = self.oms.apply(now_ns, event)
         except IllegalTransition as e:
@@ -187,17 +188,23 @@ class Engine:
             self.admission.rejected(now_ns, command.strategy, command.market)
         elif isinstance(event, OrderAccepted):
             self.admission.accepted(command.strategy, command.market)
-        elif isinstance(event, OrderFilled):
-            self.portfolio.fill(
-                self.markets[command.market],
-                command.token,
-                command.side,
-                price=event.price,
-                size=event.size,
-                fee=event.fee,
-                strategy=command.strategy,
-            )
-            self._out.fills.append((record, event))
+        elif isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
+            self._money(now_ns, record, record.trades[event.trade_id], taken_back=counted)
+
+    def _money(self, now_ns: int, record: OrderRecord, fill: OrderFilled, *, taken_back: bool) -> None:
+        command = record.command
+        if not taken_back:  # what the chain took back was sent all the same: the day's cap counts it
+            self.state.turnover.add(now_ns, notional(fill.price, fill.size))
+        (self.portfolio.void if taken_back else self.portfolio.fill)(
+            self.markets[command.market],
+            command.token,
+            command.side,
+            price=fill.price,
+            size=fill.size,
+            fee=fill.fee,
+            strategy=command.strategy,
+        )
+        (self._out.voided if taken_back else self._out.fills).append((record, fill))
 
     # -- facts: the operator ---------------------------------------------------------------------------------------
 
@@ -339,7 +346,7 @@ class Engine:
 
 
 class _Collected:
-    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched")
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched", "voided")
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
@@ -348,7 +355,9 @@ class _Collected:
         self.touched: dict[MarketId, None] = {}
         self.changed: dict[ClientOrderId, OrderRecord] = {}
         self.fills: list[tuple[OrderRecord, OrderFilled]] = []
+        self.voided: list[tuple[OrderRecord, OrderFilled]] = []
 
     def step(self, now_ns: int) -> Step:
         output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
-        return Step(now_ns, output, tuple(self.touched), tuple(self.changed.values()), tuple(self.fills))
+        changed = tuple(self.changed.values())
+        return Step(now_ns, output, tuple(self.touched), changed, tuple(self.fills), tuple(self.voided))

@@ -61,6 +61,8 @@ class Publisher:
             self._order(record)
         for record, fill in step.fills:
             self._fill(record, fill)
+        for record, fill in step.voided:
+            self._voided(record, fill)
         for command in step.output.commands:
             if isinstance(command, PlaceOrder):
                 self._registry.counter("exec.orders_placed", venue=command.venue, side=command.side).add(1)
@@ -159,6 +161,15 @@ class Publisher:
             match=fill.match,
         )
 
+    def _voided(self, record: OrderRecord, fill: OrderFilled) -> None:
+        self._registry.event(
+            "log",
+            level="warning",
+            event="fill.voided",
+            reason=f"trade {fill.trade_id} of {record.command.client_order_id} failed to settle: "
+            f"{to_text(fill.size)} at {to_text(fill.price)} taken back",
+        )
+
     def _book(self, market: Market) -> None:
         book = self._engine.books[market.yes]
         gauge = self._registry.gauge
@@ -167,7 +178,7 @@ class Publisher:
 
     def _positions(self, batch: list[Event], step: Step) -> None:
         """Publish positions where one can have changed: by a fill, taken over at the listing, or redeemed."""
-        moved = {record.command.market for record, _ in step.fills}
+        moved = {record.command.market for record, _ in (*step.fills, *step.voided)}
         moved |= {event.market.id for event in batch if isinstance(event, MarketListed)}
         moved |= {event.market for event in batch if isinstance(event, MarketResolved)}
         for market_id in sorted(moved & self._engine.markets.keys()):

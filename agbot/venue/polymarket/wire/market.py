@@ -1,4 +1,4 @@
-"""The only file that knows Polymarket's JSON: frames of the CLOB market channel become facts with exact integers.
+"""Frames of the CLOB market channel become facts with exact integers.
 
 A frame is one JSON object or an array of them. Numbers arrive as text (``"0.48"``, ``".48"``) and sometimes as JSON
 numbers; both are read from their digits, never through a float. Times are milliseconds.
@@ -6,10 +6,8 @@ numbers; both are read from their digits, never through a float. Times are milli
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
@@ -27,56 +25,14 @@ from agbot.model.events import (
 )
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.order import Side
-from agbot.units import NS_PER_MS, SCALE, TICKS, to_units
+from agbot.venue.polymarket.wire.counted import SILENT, Counted
+from agbot.venue.polymarket.wire.fields import Fields
+from agbot.venue.polymarket.wire.numbers import exact_ms, exact_price, exact_tick, exact_units
 
-UNKNOWN_NAMES: Final = 32
-"""How many distinct unknown event types are counted by name; the rest is counted as ``"other"``."""
+NEW_MARKETS: Final = 256
+"""How many announcements of new markets wait to be read; older ones are dropped."""
 
-_NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _SIDES: Final = {"BUY": BID, "SELL": ASK, "buy": BID, "sell": ASK}
-_LONGEST: Final = 28
-"""Digits that `Decimal` multiplies without rounding."""
-_MS_MAX: Final = (2**63 - 1) // NS_PER_MS
-
-
-def exact_units(text: str) -> int:
-    """Return unsigned decimal text as an exact integer of 10⁻⁶: ``".48"`` is 480 000.
-
-    Raises:
-        ValueError: not an unsigned decimal number, more than six decimals, or beyond 64 bits.
-    """
-    whole, _, part = text.partition(".")
-    digits = whole + part
-    if 0 < len(digits) <= 18 and len(part) <= 6 and digits.isdigit() and digits.isascii() and len(whole) <= 12:
-        return int(digits) * _POWERS[6 - len(part)]
-    if not text or _NUMBER.fullmatch(text) is None:
-        raise ValueError(f"{text[:40]!r} is not a number")
-    if len(text) > _LONGEST:
-        raise ValueError(f"{text[:40]!r} is too long for a number")
-    return to_units(text)
-
-
-_POWERS: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
-
-
-@lru_cache(maxsize=4096)
-def exact_price(text: str) -> int:
-    """Return the price as an integer of 10⁻⁶.
-
-    Raises:
-        ValueError: not a number strictly between 0 and 1.
-    """
-    price = exact_units(text)
-    if not 0 < price < SCALE:
-        raise ValueError(f"price {text!r} is not between 0 and 1")
-    return price
-
-
-def exact_ms(text: str) -> int:
-    """Return text of UTC milliseconds as nanoseconds; ValueError when it is not whole, not positive or too large."""
-    if not (text.isdigit() and text.isascii() and len(text) <= 19 and 0 < int(text) <= _MS_MAX):
-        raise ValueError(f"timestamp {text!r} is not in milliseconds")
-    return int(text) * NS_PER_MS
 
 
 class _Level(msgspec.Struct, gc=False):
@@ -91,6 +47,7 @@ class _Change(msgspec.Struct, gc=False):
     asset_id: str = ""
     best_bid: str = ""
     best_ask: str = ""
+    hash: str = ""
 
 
 class _Message(msgspec.Struct):
@@ -112,6 +69,32 @@ class _Message(msgspec.Struct):
     best_bid: str = ""
     best_ask: str = ""
     winning_asset_id: str = ""
+    hash: str = ""
+
+
+class NewMarket(msgspec.Struct, frozen=True, kw_only=True):
+    """A market was announced on the market channel. Not all its terms: minimum size and neg-risk are asked for by REST.
+
+    Args:
+        tick: 10⁻⁶, 0 when the venue did not name one.
+        fee_rate: 10⁻⁶, None without a fee schedule.
+    """
+
+    id: str
+    market: MarketId
+    slug: str
+    question: str
+    tokens: tuple[TokenId, ...]
+    outcomes: tuple[str, ...]
+    tick: int
+    ts_ns: int
+    active: bool = True
+    group_title: str = ""
+    event_slug: str = ""
+    fees_enabled: bool = False
+    fee_rate: int | None = None
+    fee_exponent: int = 1
+    taker_only: bool = True
 
 
 class Top(NamedTuple):
@@ -132,38 +115,49 @@ _frame_decoder: Final = msgspec.json.Decoder(_Message | list[_Message])
 _any_decoder: Final = msgspec.json.Decoder(Any, float_hook=str)
 
 
-class FrameDecoder:
+class FrameDecoder(Counted):
     """Turns market-channel frames into facts. Keeps what the venue said about each token, and counts.
 
     Args:
         ticks: known ticks by token; a book that names another one yields a `TickSizeChanged` before its snapshot.
+        keep_hashes: whether to remember the hash of the last message about each token.
 
     Attributes:
-        messages: understood messages by event type.
-        unknown: messages of other event types, by name (at most `UNKNOWN_NAMES` names).
-        malformed: messages that were set aside.
+        messages, unknown, malformed: see `Counted`.
         markets: the market each token was seen in.
+        new_markets: the latest announcements (at most `NEW_MARKETS`); whoever wants them pops them.
+        hashes: the venue's last book hash by token, if asked for. It is advisory: nothing is checked against it here.
     """
 
-    def __init__(self, ticks: Mapping[TokenId, int] | None = None) -> None:
-        self.messages: Counter[str] = Counter()
-        self.unknown: Counter[str] = Counter()
-        self.malformed = 0
+    def __init__(self, ticks: Mapping[TokenId, int] | None = None, *, keep_hashes: bool = False) -> None:
+        super().__init__()
+        self.new_markets: deque[NewMarket] = deque(maxlen=NEW_MARKETS)
+        self.hashes: dict[TokenId, str] = {}
+        self._keep_hashes = keep_hashes
         self.markets: dict[TokenId, MarketId] = {}
         self._ticks: dict[TokenId, int] = dict(ticks or {})
         self._tops: dict[TokenId, tuple[str, str]] = {}
 
     def decode(self, raw: bytes | str) -> Decoded:
         """Return what `raw` says. Never raises on bad input: a bad message is a fault, the others are read."""
-        if raw in (b"PONG", "PONG", b"", ""):
+        if raw in SILENT:
             return Decoded([], [])
         try:
             frame = _frame_decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._decode_loosely(raw)
         out = Decoded([], [])
-        for message in frame if isinstance(frame, list) else (frame,):
+        messages = frame if isinstance(frame, list) else (frame,)
+        if any(message.event_type == "new_market" for message in messages):
+            return self._decode_loosely(raw)
+        for message in messages:
             self._take(message, out)
+        return out
+
+    def take(self, item: object) -> Decoded:
+        """Return what one message says that is already an object (fractions as text); never raises."""
+        out = Decoded([], [])
+        self._take_loosely(item, out)
         return out
 
     def top(self, token: TokenId) -> Top | None:
@@ -183,7 +177,7 @@ class FrameDecoder:
         try:
             events = convert(self, message)
         except ValueError as e:
-            self._fault(out, f"{kind}: {e}")
+            self._fault(out.faults, f"{kind}: {e}")
             return
         self.messages[kind] += 1
         out.events.extend(events)
@@ -194,7 +188,7 @@ class FrameDecoder:
         try:
             frame = _any_decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
-            self._fault(out, f"not JSON: {e}")
+            self._fault(out.faults, f"not JSON: {e}")
             return out
         for item in frame if isinstance(frame, list) else [frame]:
             self._take_loosely(item, out)
@@ -202,24 +196,18 @@ class FrameDecoder:
 
     def _take_loosely(self, item: object, out: Decoded) -> None:
         kind = item.get("event_type") if isinstance(item, dict) else None
+        if kind == "new_market":
+            self._new_market(item, out)
+            return
         if isinstance(kind, str) and kind and kind not in self._converters:
             self._count_unknown(kind)
             return
         try:
             message = msgspec.convert(_texts(item), _Message)
         except msgspec.ValidationError as e:
-            self._fault(out, f"{kind or 'frame'}: {e}")
+            self._fault(out.faults, f"{kind or 'frame'}: {e}")
             return
         self._take(message, out)
-
-    def _count_unknown(self, kind: str) -> None:
-        name = (kind or "unnamed")[:64]
-        room = name in self.unknown or len(self.unknown) < UNKNOWN_NAMES
-        self.unknown[name if room else "other"] += 1
-
-    def _fault(self, out: Decoded, why: str) -> None:
-        self.malformed += 1
-        out.faults.append(why[:300])
 
     def _token(self, asset_id: str, market: str) -> TokenId:
         if not asset_id:
@@ -233,8 +221,9 @@ class FrameDecoder:
         token, ts_ns = self._token(m.asset_id, m.market), exact_ms(m.timestamp)
         if m.bids is None or m.asks is None:
             raise ValueError("bids or asks are missing")
+        self._keep(token, m.hash)
         book = BookSnapshot(token, _levels(m.bids), _levels(m.asks), ts_ns)
-        tick = _tick(m.tick_size) if m.tick_size else self._ticks.get(token)
+        tick = exact_tick(m.tick_size) if m.tick_size else self._ticks.get(token)
         if tick is None or tick == self._ticks.get(token):
             return [book]
         self._ticks[token] = tick
@@ -262,7 +251,7 @@ class FrameDecoder:
         return [TradePrint(token, side, exact_price(m.price), size, ts_ns)]
 
     def _tick_size(self, m: _Message) -> list[MarketData]:
-        token, tick = self._token(m.asset_id, m.market), _tick(m.new_tick_size)
+        token, tick = self._token(m.asset_id, m.market), exact_tick(m.new_tick_size)
         self._ticks[token] = tick
         return [TickSizeChanged(token, tick, exact_ms(m.timestamp))]
 
@@ -274,6 +263,18 @@ class FrameDecoder:
         if not m.market or not m.winning_asset_id:
             raise ValueError("market or winning_asset_id is missing")
         return [MarketResolved(MarketId(m.market), TokenId(m.winning_asset_id), exact_ms(m.timestamp))]
+
+    def _new_market(self, item: object, out: Decoded) -> None:
+        try:
+            self.new_markets.append(_new_market(Fields(item)))
+        except ValueError as e:
+            self._fault(out.faults, f"new_market: {e}")
+            return
+        self.messages["new_market"] += 1
+
+    def _keep(self, token: TokenId, hash_: str) -> None:
+        if self._keep_hashes and hash_:
+            self.hashes[token] = hash_
 
     _converters: ClassVar[dict[str, Callable[[FrameDecoder, _Message], list[MarketData]]]] = {
         "book": _book,
@@ -297,18 +298,32 @@ def _infer(message: _Message) -> str:
     return ""
 
 
+def _new_market(f: Fields) -> NewMarket:
+    fee, event = f.nested("fee_schedule"), f.nested("event_message") or Fields({})
+    return NewMarket(
+        id=f.name("id"),
+        market=MarketId(f.name("condition_id", "market")),
+        slug=f.text("slug", default=""),
+        question=f.text("question", default=""),
+        tokens=tuple(map(TokenId, f.texts("clob_token_ids", "assets_ids"))),
+        outcomes=f.texts("outcomes"),
+        tick=f.tick("order_price_min_tick_size", default=0),
+        ts_ns=f.time("timestamp"),
+        active=f.flag("active", default=True),
+        group_title=f.text("group_item_title", default=""),
+        event_slug=event.text("slug", default=""),
+        fees_enabled=f.flag("fees_enabled", default=False),
+        fee_rate=fee.units("rate") if fee else None,
+        fee_exponent=fee.whole("exponent", default=1) if fee else 1,
+        taker_only=fee.flag("takerOnly", "taker_only", default=True) if fee else True,
+    )
+
+
 def _side(text: str) -> int:
     side = _SIDES.get(text)
     if side is None:
         raise ValueError(f"side {text!r} is neither BUY nor SELL")
     return side
-
-
-def _tick(text: str) -> int:
-    tick = exact_units(text)
-    if tick not in TICKS:
-        raise ValueError(f"tick {text!r} is not one the venue uses")
-    return tick
 
 
 def _levels(levels: list[_Level]) -> tuple[Level, ...]:
