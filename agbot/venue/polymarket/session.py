@@ -150,7 +150,8 @@ class MarketSession:
 
     def unsubscribe(self, markets: Iterable[Market], now_ns: int) -> list[MarketData]:
         """Take markets off; returns that their books are no longer kept."""
-        gone = [token for market in markets for token in (market.yes, market.no) if token in self._tokens]
+        named = dict.fromkeys(token for market in markets for token in (market.yes, market.no))
+        gone = [token for token in named if token in self._tokens]
         if self._open and gone:
             self._texts.append(_operation("unsubscribe", gone))
         for token in gone:
@@ -226,7 +227,8 @@ class MarketSession:
             if isinstance(said, TickSizeChanged):
                 token.trust.retick(said.tick)
             elif isinstance(said, BookSnapshot):
-                token.faults += not token.trust.snapshot(said, self._decoder.top(said.token))
+                token.faults += not token.trust.snapshot(said)
+                self._decoder.forget_top(said.token)
             yield said
 
     def _blame(self, frame: bytes, faults: list[str], touched: dict[TokenId, None]) -> None:

@@ -88,7 +88,6 @@ class TokenTrust:
         self._causes: set[Doubt] = {Doubt.NO_SNAPSHOT}
         self._crossed = _Streak()
         self._contradicted = _Streak()
-        self._outdated: Top | None = None
         self._print = (0, 0)
         self._mismatch_ns = 0
 
@@ -110,15 +109,14 @@ class TokenTrust:
 
     # -- what the stream says --------------------------------------------------------------------------------------
 
-    def snapshot(self, event: BookSnapshot, claimed: Top | None) -> bool:
-        """Replace the book; returns whether it could be applied. `claimed` is from before, so it says no more."""
+    def snapshot(self, event: BookSnapshot) -> bool:
+        """Replace the book; returns whether it could be applied."""
         self.messages += 1
         if not self.book.snapshot(event.bids, event.asks, event.ts_ns):
             self._causes.add(Doubt.IMPOSSIBLE)
             return False
         self.live = True
         self._causes -= CURED_BY_SNAPSHOT
-        self._outdated = claimed
         return True
 
     def delta(self, event: BookDelta) -> bool:
@@ -162,8 +160,6 @@ class TokenTrust:
         book, terms, messages = self.book, self._terms, self.messages
         if self._crossed.lasts(book.crossed, messages, now_ns, terms):
             self._causes.add(Doubt.CROSSED)
-        if claimed == self._outdated:
-            claimed = None
         wrong = claimed is not None and (claimed.bid != book.best_bid or claimed.ask != book.best_ask)
         if self._contradicted.lasts(wrong, messages, now_ns, terms):
             self._causes.add(Doubt.DISAGREES)

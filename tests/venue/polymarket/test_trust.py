@@ -23,7 +23,7 @@ NUDGE = BookDelta("y", ((0, 470_000, 7),), 11)
 
 def believed(snapshot: BookSnapshot = REAL) -> TokenTrust:
     trust = TokenTrust(10_000)
-    assert trust.snapshot(snapshot, None)
+    assert trust.snapshot(snapshot)
     return trust
 
 
@@ -32,7 +32,7 @@ def test_nothing_is_believed_before_a_whole_book():
     trust.look(5 * S, TIGHT)
     assert trust.cause is Doubt.NO_SNAPSHOT
     assert trust.wants_a_new_book
-    trust.snapshot(REAL, None)
+    trust.snapshot(REAL)
     assert (trust.cause, trust.live, trust.wants_a_new_book, trust.wants_a_check) == (None, True, False, False)
 
 
@@ -54,12 +54,12 @@ def spoil(trust: TokenTrust, cause: Doubt) -> None:
             for _ in range(2):
                 trust.checked(BookSnapshot("y", ((490_000, 1),), ((520_000, 1),), 12))
         case Doubt.GHOST:
-            trust.snapshot(FAR, None)
+            trust.snapshot(FAR)
             trust.look(0, None, believed().book)
         case Doubt.SILENT:
             trust.silent(True)
         case Doubt.IMPOSSIBLE:
-            assert not trust.snapshot(BookSnapshot("y", ((480_001, 1),), (), 11), None)
+            assert not trust.snapshot(BookSnapshot("y", ((480_001, 1),), (), 11))
         case _:
             raise AssertionError(cause)
 
@@ -73,7 +73,7 @@ def test_each_doubt_and_whether_a_whole_book_ends_it(cause):
     spoil(trust, cause)
     assert trust.cause is cause
     assert trust.wants_a_new_book == (cause is not Doubt.SILENT)
-    trust.snapshot(REAL, None)
+    trust.snapshot(REAL)
     assert (trust.cause is None) == (cause in CURED_BY_SNAPSHOT)
 
 
@@ -116,18 +116,6 @@ def test_what_passes_starts_anew():
         trust.look(2 * S, TIGHT)
         trust.delta(NUDGE)
     assert trust.cause is None
-
-
-def test_best_prices_from_before_a_whole_book_say_no_more():
-    old = Top(300_000, 310_000)
-    trust = believed()
-    trust.snapshot(REAL, old)
-    for n in range(10):
-        trust.look(n * S, old)
-    assert trust.cause is None
-    trust.look(10 * S, Top(300_000, 320_000))
-    trust.look(14 * S, Top(300_000, 320_000))
-    assert trust.cause is Doubt.DISAGREES
 
 
 # ---------------------------------------------------------------- ghosts
@@ -210,7 +198,7 @@ def test_a_book_that_moved_between_two_answers_is_given_time():
 def test_a_new_book_after_the_answer_settles_it_only_when_rest_is_older():
     trust = believed()
     spoil(trust, Doubt.REST)
-    trust.snapshot(BookSnapshot("y", ((480_000, 5),), ((520_000, 5),), 20), None)
+    trust.snapshot(BookSnapshot("y", ((480_000, 5),), ((520_000, 5),), 20))
     assert trust.cause is Doubt.REST
     trust.checked(OTHERWISE)
     assert trust.cause is None
@@ -245,7 +233,7 @@ def test_the_core_told_of_every_change_believes_exactly_what_the_feed_believes(s
         if isinstance(event, Doubt):
             trust.doubt(event)
         elif isinstance(event, BookSnapshot):
-            trust.snapshot(event, None)
+            trust.snapshot(event)
             core.snapshot(event.bids, event.asks, 1)
         elif trust.live:
             trust.delta(event)
