@@ -287,8 +287,8 @@ class Limiter:
         """Requests in the queue."""
         return len(self._queue)
 
-    async def admit(self, name: str, cost: int = 1) -> Route:
-        """Wait until a request of kind `name` (of `ROUTES`) may go, count it, and return its route.
+    async def admit(self, name: str, cost: int = 1) -> None:
+        """Wait until a request of kind `name` (of `ROUTES`) may go, and count it.
 
         Raises:
             VenueThrottled: too many wait already; nothing was sent.
@@ -310,15 +310,14 @@ class Limiter:
             await self._until_admitted(waiter)
         finally:
             self._leave(waiter)
-        return route
 
-    def observe(self, route: Route, headers: Mapping[str, str]) -> None:
-        """Learn from a reply."""
-        self.limits.observe(self._now_ns(), route, headers)
+    def observe(self, name: str, headers: Mapping[str, str]) -> None:
+        """Learn from a reply to a request of kind `name`."""
+        self.limits.observe(self._now_ns(), ROUTES[name], headers)
 
-    def pause(self, route: Route, seconds: float) -> None:
-        """Obey a 429."""
-        self.limits.pause(self._now_ns(), route, seconds)
+    def pause(self, name: str, seconds: float) -> None:
+        """Obey a 429 to a request of kind `name`."""
+        self.limits.pause(self._now_ns(), ROUTES[name], seconds)
 
     def owe(self, cost: int) -> None:
         """Count what a cancel cost beyond what was taken for it."""

@@ -213,7 +213,7 @@ async def test_who_gives_up_leaves_the_queue_to_the_next(autojump_clock: MockClo
 
 async def test_a_pause_is_waited_out_and_a_debt_too(autojump_clock: MockClock, limiter: Limiter) -> None:
     start = trio.current_time()
-    limiter.pause(ORDER, 3)
+    limiter.pause("post-order", 3)
     limiter.owe(180)
     await limiter.admit("delete-order")
     assert trio.current_time() - start == pytest.approx(81 / 80)
@@ -223,7 +223,7 @@ async def test_a_pause_is_waited_out_and_a_debt_too(autojump_clock: MockClock, l
 
 
 async def test_the_queue_is_bounded_and_has_places_for_cancels(autojump_clock: MockClock, limiter: Limiter) -> None:
-    limiter.pause(ORDER, 10_000)
+    limiter.pause("post-order", 10_000)
     async with trio.open_nursery() as nursery:
         for _ in range(QUEUE_MAX - QUEUE_FOR_CANCELS):
             nursery.start_soon(limiter.admit, "post-order")
