@@ -11,6 +11,7 @@ import click
 from agbot import __version__
 
 COMMANDS = {
+    "init": "Write a first configuration, out of at most eight questions.",
     "run": "Run the bot: demo without configuration, paper with one, or a recording with --replay.",
     "tui": "Watch the running bot in this terminal.",
     "monitor": "Serve the web page and collect metrics (agbot run starts one by itself).",
@@ -19,6 +20,7 @@ COMMANDS = {
     "stop": "Stop the bot in order: cancel all, drain, exit.",
     "logs": "Show the bot's log; -f follows.",
     "check": "Check configuration and policies without starting anything.",
+    "selftest": "Compute test vectors made elsewhere and compare.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",

@@ -23,6 +23,7 @@ from agbot.model.commands import CancelAll, CancelOrder, Command
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
     CancelRejected,
     Event,
     HaltRequested,
@@ -47,7 +48,7 @@ from agbot.model.events import (
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderType, Side
-from agbot.units import SCALE
+from agbot.units import SCALE, notional
 
 OPERATOR: Final = StrategyId("operator")
 INT64_MAX: Final = 2**63 - 1
@@ -108,6 +109,7 @@ class Engine:
             MarketResolved: self._resolved,
             LinkUp: self._link,
             LinkDown: self._link,
+            BookTrust: self._trust,
             Timer: self._timer,
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,
@@ -159,6 +161,10 @@ class Engine:
                 book.distrust()
             self._touch_all()
 
+    def _trust(self, _now_ns: int, event: BookTrust) -> None:
+        if book := self._book(event.token):
+            book.doubt = event.cause
+
     def _timer(self, now_ns: int, _event: Timer) -> None:
         for record in self.oms.unanswered(now_ns):
             self._cancel(now_ns, record.command.client_order_id, "asked again: no answer to its cancel")
@@ -183,10 +189,12 @@ class Engine:
         elif isinstance(event, OrderAccepted):
             self.admission.accepted(command.strategy, command.market)
         elif isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
-            self._money(record, record.trades[event.trade_id], taken_back=counted)
+            self._money(now_ns, record, record.trades[event.trade_id], taken_back=counted)
 
-    def _money(self, record: OrderRecord, fill: OrderFilled, *, taken_back: bool) -> None:
+    def _money(self, now_ns: int, record: OrderRecord, fill: OrderFilled, *, taken_back: bool) -> None:
         command = record.command
+        if not taken_back:  # what the chain took back was sent all the same: the day's cap counts it
+            self.state.turnover.add(now_ns, notional(fill.price, fill.size))
         (self.portfolio.void if taken_back else self.portfolio.fill)(
             self.markets[command.market],
             command.token,
@@ -266,7 +274,7 @@ class Engine:
             no_size=position.size(Outcome.NO),
             orders=[own_order(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
             cash=self.admission.cash_free(),
-            trusted=yes.trusted,
+            trusted=yes.trusted and not no.doubt,
         )
 
     def _carry(self, now_ns: int, market: Market, strategy: StrategyId, intent: Intent) -> None:

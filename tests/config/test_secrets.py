@@ -75,6 +75,16 @@ def test_what_is_remembered_is_bounded_and_the_newest_stays() -> None:
     assert redact(f"bounded-{MAX_KNOWN + 9:04d} bounded-0000") == "*** bounded-0000"
 
 
+def test_many_secrets_push_out_the_oldest_and_not_the_longest() -> None:
+    long = "a-long-secret-" + "x" * 40
+    for n in range(MAX_KNOWN - 1):
+        Secret(f"earlier-{n:04d}")
+    Secret(long)
+    for n in range(10):
+        Secret(f"later-{n:04d}")
+    assert redact(long) == "***"
+
+
 @settings(deadline=None)
 @given(st.text(min_size=4, max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_a_known_secret_never_survives(value: str, before: str, after: str) -> None:
