@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agbot.errors import VenueUnavailable
 from agbot.units import NS_PER_S
-from agbot.venue.polymarket.heartbeat import CHAIN_MAX, Heart, Heartbeat
+from agbot.venue.polymarket.heartbeat import Heart, Heartbeat
 
 
 def s(seconds):
@@ -28,7 +28,6 @@ def test_the_deadline_counts_from_the_last_accepted_send():
     beat = Heartbeat()
     beat.accepted(s(0), "a")
     beat.missed(s(4))
-    beat.expected(s(5), "b")
     assert not beat.overdue(s(9.9))
     assert beat.overdue(s(10))
 
@@ -42,15 +41,6 @@ def test_a_miss_is_counted_and_tried_again_soon():
     assert beat.misses == 0
 
 
-def test_an_expected_id_is_adopted_at_once_but_not_for_ever():
-    beat = Heartbeat()
-    for n in range(CHAIN_MAX):
-        beat.expected(s(n), f"id-{n}")
-        assert (beat.due(s(n)), beat.id, beat.misses) == (0, f"id-{n}", 0)
-    beat.expected(s(9), "again")
-    assert (beat.misses, beat.due(s(9))) == (1, s(1))
-
-
 def test_a_loss_is_told_once_and_again_after_it_came_back():
     beat = Heartbeat()
     beat.accepted(0, "a")
@@ -61,7 +51,7 @@ def test_a_loss_is_told_once_and_again_after_it_came_back():
     assert beat.newly_lost(s(76))
 
 
-@given(st.lists(st.tuples(st.sampled_from(["yes", "no", "other"]), st.integers(0, 8)), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from(["yes", "no"]), st.integers(0, 8)), max_size=40))
 def test_it_is_overdue_exactly_ten_seconds_after_the_last_yes(steps):
     beat, now, last = Heartbeat(), 0, None
     for what, gap in steps:
@@ -69,10 +59,8 @@ def test_it_is_overdue_exactly_ten_seconds_after_the_last_yes(steps):
         if what == "yes":
             beat.accepted(now, "x")
             last = now
-        elif what == "no":
-            beat.missed(now)
         else:
-            beat.expected(now, "y")
+            beat.missed(now)
         assert beat.overdue(now) is False or last != now
         assert beat.overdue(now + s(3)) == (last is not None and now + s(3) - last >= s(10))
         assert 0 <= beat.due(now) <= s(5)
@@ -82,7 +70,7 @@ def test_it_is_overdue_exactly_ten_seconds_after_the_last_yes(steps):
 
 
 class Venue:
-    """Answers by script: an id, ("other", id), an error, or "hang"; then names ids of its own."""
+    """Answers by script: an id, an error, or "hang"; then names ids of its own."""
 
     def __init__(self, *script):
         self.script = list(script)
@@ -96,9 +84,7 @@ class Venue:
                 await trio.sleep_forever()
             case Exception():
                 raise said
-            case ("other", expected):
-                return False, expected
-        return True, said
+        return said
 
 
 async def beaten(venue, seconds):
@@ -119,12 +105,6 @@ async def test_it_beats_every_five_seconds_with_the_id_it_was_given(autojump_clo
     heart, synced = await beaten(venue, 16)
     assert venue.sent == [(0, ""), (5, "h1"), (10, "h2"), (15, "h3")]
     assert (heart.overdue, synced) == (False, [])
-
-
-async def test_another_id_is_sent_at_once(autojump_clock):
-    venue = Venue("a", ("other", "b"))
-    await beaten(venue, 9)
-    assert venue.sent == [(0, ""), (5, "a"), (5, "b")]
 
 
 async def test_an_answer_that_does_not_come_is_a_miss_and_does_not_stop_the_beat(autojump_clock):
