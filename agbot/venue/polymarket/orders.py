@@ -38,7 +38,6 @@ _ORDER_TYPES: Final = (*_RESTING, "FOK", "FAK")
 
 # type hash, salt, maker, signer, token, maker amount, taker amount, side, signature type, timestamp, metadata, builder
 _ORDER: Final = Struct(">32s24xQ32s32s32s24xQ24xQ31xB31xB24xQ32s32s").pack
-_DIGEST: Final = Struct(">2s32s32s").pack
 _ORDER_HASH: Final = TYPE_HASHES["order_v2_and_v3"]
 _CONTENTS_TYPE: Final = ORDER_TYPE.encode() + len(ORDER_TYPE).to_bytes(2, "big")
 _CLOB_AUTH: Final = "This message attests that I control the given wallet"
@@ -73,7 +72,7 @@ class SignedOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderIds:
-    """The ids of one account's orders on one chain; needs no key."""
+    """Names orders of one account on one chain as the venue will; needs no key."""
 
     def __init__(self, account: Account, chain: Chain) -> None:
         self.account = account
@@ -89,8 +88,7 @@ class OrderIds:
         Raises:
             UnsupportedOrder: the venue would refuse these fields, or knows no such version.
         """
-        digest = keccak256(_DIGEST(b"\x19\x01", self._domain(version, neg_risk), self._contents(fields)))
-        return "0x" + digest.hex()
+        return "0x" + typed_digest(self._domain(version, neg_risk), self._contents(fields)).hex()
 
     def _domain(self, version: int, neg_risk: bool) -> bytes:
         domain = self._domains.get((version, neg_risk))
@@ -124,7 +122,7 @@ class OrderIds:
 
 
 class OrderSigner(OrderIds):
-    """Signs orders of one account on one chain.
+    """Names and signs orders of one account on one chain.
 
     Raises:
         ConfigError: AGB-132 the key is not the account's owner.
@@ -149,10 +147,8 @@ class OrderSigner(OrderIds):
         Raises:
             UnsupportedOrder: the venue would refuse these fields, or knows no such version.
         """
-        domain = self._domain(version, neg_risk)
-        contents = self._contents(fields)
-        digest = keccak256(_DIGEST(b"\x19\x01", domain, contents))
-        account = self.account
+        account, domain, contents = self.account, self._domain(version, neg_risk), self._contents(fields)
+        digest = typed_digest(domain, contents)
         if account.signature_type is SignatureType.DEPOSIT:
             signature = self._wallet_signature(domain, contents)
         else:
@@ -163,8 +159,7 @@ class OrderSigner(OrderIds):
     def _wallet_signature(self, domain: bytes, contents: bytes) -> bytes:
         """Return the signature a deposit wallet checks (ERC-1271, nested as in ERC-7739): it names what it covers."""
         nested = keccak256(TYPE_HASHES["typed_data_sign_poly1271"] + contents + self._wallet)
-        inner = self._key.sign(keccak256(_DIGEST(b"\x19\x01", domain, nested)))
-        return inner + domain + contents + _CONTENTS_TYPE
+        return self._key.sign(typed_digest(domain, nested)) + domain + contents + _CONTENTS_TYPE
 
 
 def _complaint(fields: OrderFields) -> str:  # noqa: PLR0911 - one line per rule
