@@ -23,6 +23,7 @@ from agbot.model.commands import CancelAll, CancelOrder, Command
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
     CancelRejected,
     Event,
     HaltRequested,
@@ -108,6 +109,7 @@ class Engine:
             MarketResolved: self._resolved,
             LinkUp: self._link,
             LinkDown: self._link,
+            BookTrust: self._trust,
             Timer: self._timer,
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,
@@ -158,6 +160,10 @@ class Engine:
             for book in self.books.values():
                 book.distrust()
             self._touch_all()
+
+    def _trust(self, _now_ns: int, event: BookTrust) -> None:
+        if book := self._book(event.token):
+            book.doubt = event.cause
 
     def _timer(self, now_ns: int, _event: Timer) -> None:
         for record in self.oms.unanswered(now_ns):
@@ -275,7 +281,7 @@ class Engine:
             no_size=position.size(Outcome.NO),
             orders=[own_order(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
             cash=self.admission.cash_free(),
-            trusted=yes.trusted,
+            trusted=yes.trusted and not no.doubt,
         )
 
     def _carry(self, now_ns: int, market: Market, strategy: StrategyId, intent: Intent) -> None:

@@ -11,6 +11,7 @@ from agbot.model.commands import PlaceOrder
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
     Event,
     KillSwitchSet,
     LinkDown,
@@ -102,6 +103,8 @@ class Publisher:
             elif isinstance(event, LinkUp | LinkDown):
                 up = isinstance(event, LinkUp)
                 self._registry.gauge("polymarket.rtds.connection_status", feed=event.feed).set(1 if up else 0)
+            elif isinstance(event, BookTrust):
+                self._trust(event)
             elif isinstance(event, KillSwitchSet):
                 self._registry.event("kill_switch", on=event.on, reason=event.reason, by=event.by)
         if newest:
@@ -110,6 +113,10 @@ class Publisher:
     def _lag(self, lag_ms: float) -> None:
         self._lag_ms.set(lag_ms)
         self._skew.set(1 if lag_ms < 0 else 0)
+
+    def _trust(self, event: BookTrust) -> None:
+        said = ("warning", "book.doubted") if event.cause else ("info", "book.believed")
+        self._registry.event("log", level=said[0], event=said[1], token=event.token, reason=event.cause)
 
     def _listed(self, market: Market) -> None:
         self._registry.event("market", **market_fields(market))

@@ -13,6 +13,8 @@ from agbot.core.rules import InventoryLimit, PositionLimit
 from agbot.core.view import Place
 from agbot.model.events import (
     BookDelta,
+    BookTrust,
+    Doubt,
     HaltRequested,
     KillSwitchSet,
     LinkDown,
@@ -242,6 +244,15 @@ def test_links_latch_listings_and_anomalies_are_told(bench):
             "event_id": "",
         }
     ]  # fmt: skip
+
+
+def test_a_doubted_book_is_told(bench):
+    bench.core.step(BookTrust("m1-yes", Doubt.CROSSED, 1), BookTrust("m1-yes", "", 2))
+    told = [(e["level"], e["event"], e["token"], e["reason"]) for e in bench.news()[1]["log"]]
+    assert told == [
+        ("warning", "book.doubted", "m1-yes", "crossed for too long"),
+        ("info", "book.believed", "m1-yes", ""),
+    ]
 
 
 def test_best_prices_are_those_of_yes(bench):
