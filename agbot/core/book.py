@@ -37,14 +37,17 @@ class OrderBook:
         self.locked_states = 0
         self.crossed_states = 0
         self.updated_ns = 0
+        self._tick_due = 0
 
     def snapshot(self, bids: Sequence[Level], asks: Sequence[Level], ts_ns: int) -> bool:
         """Replace the whole book; returns whether it could be applied."""
         self.snapshots += 1
+        grid = Book(self._tick_due) if self._tick_due else self.grid
         try:
-            self.grid.snapshot(bids, asks)
+            grid.snapshot(bids, asks)
         except ValueError:
             return self._impossible()
+        self.grid, self._tick_due = grid, 0
         self.whole = True
         if self.doubt in CURED_BY_SNAPSHOT:
             self.doubt = ""
@@ -60,12 +63,14 @@ class OrderBook:
         return self._applied(ts_ns)
 
     def retick(self, tick: int) -> bool:
-        """Follow a tick change; returns whether the levels fit the new grid."""
+        """Follow a tick change; returns whether the levels fit the new grid. If not, the next snapshot is put on it."""
+        self._tick_due = 0
         if tick == self.grid.tick:
             return True
         try:
             self.grid.regrid(tick)
         except ValueError:
+            self._tick_due = tick
             return self._impossible()
         self.tick_changes += 1
         return True
