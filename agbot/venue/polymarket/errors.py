@@ -33,6 +33,7 @@ VENUE: Final = "polymarket"
 TEXT_MAX: Final = 300
 """Characters of the venue's text that an error carries."""
 RETRY_AFTER_MAX_S: Final = 3600.0
+PAGE: Final = "a page instead of JSON"
 THROTTLED_S: Final = 1.0
 """The pause after a 429 that names none."""
 
@@ -187,6 +188,9 @@ TABLE: Final = (
     Row("the trade contains rounding issues", _ANY, V.AMBIGUOUS, "engine", _SUBMIT),
     Row("discrepancy greater than allowed", _ANY, V.AMBIGUOUS, "engine", _SUBMIT),
     Row("service is not ready", _ANY, V.AMBIGUOUS, "engine", _SUBMIT),
+    # A page in the place of a 404: whatever answered, it is not the interface.
+    Row("a page instead of json", range(404, 405), V.AMBIGUOUS, "page", ACTS),
+    Row("a page instead of json", range(404, 405), V.UNAVAILABLE, "page", _REST),
     # By status alone.
     Row("", range(401, 402), V.AUTH, "unauthorized", remedy="check the clock and the API key: agbot doctor"),
     Row("", range(403, 404), V.FORBIDDEN, "forbidden", remedy="agbot doctor"),
@@ -276,7 +280,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now_s: 
 def _plain(headers: Mapping[str, str], body: bytes) -> str:
     text = body[: 4 * TEXT_MAX].decode(errors="replace").strip()
     if "html" in headers.get("content-type", "").lower() or text[:1] == "<":
-        return "error code: 1015" if "1015" in text else "a page instead of JSON"
+        return "error code: 1015" if "1015" in text else PAGE
     return text
 
 

@@ -93,6 +93,8 @@ ROWS: list[tuple[tuple[Operation, ...], int, str, type[ExecutionError], str]] = 
     (tuple(Operation), 403, "a page instead of JSON", VenueForbidden, "forbidden"),
     ((SUBMIT,), 404, "No orderbook exists for the requested token id", VenueRefused, "no_market"),
     ((SUBMIT,), 404, "market not found", VenueRefused, "no_market"),
+    ((SUBMIT, CANCEL), 404, "a page instead of JSON", VenueAmbiguous, "page"),
+    ((READ,), 404, "a page instead of JSON", VenueUnavailable, "page"),
     ((READ, CANCEL), 404, "market not found", VenueNotFound, "not_found"),
     ((READ,), 404, "No orderbook exists for the requested token id", VenueNotFound, "not_found"),
     ((SUBMIT, CANCEL), 408, "", VenueAmbiguous, "interrupted"),
