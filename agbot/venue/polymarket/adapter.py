@@ -102,7 +102,7 @@ class PolymarketVenue:
             link=self._linked,
             now_ns=now_ns,
         )
-        self._heart = Heart(self._beat, back=self._asking.barrier, now_ns=now_ns) if heartbeat else None
+        self._heart = Heart(clob.heartbeat, back=self._asking.barrier, now_ns=now_ns) if heartbeat else None
         self._terms: dict[MarketId, Terms] = {}
         self._market_of: dict[TokenId, MarketId] = {}
         self._closed = ""
@@ -313,10 +313,6 @@ class PolymarketVenue:
             expire_ns=expires_s * NS_PER_S,
             created_ns=found.created_ns,
         )
-
-    async def _beat(self, heartbeat_id: str) -> tuple[bool, str]:
-        reply = await self._clob.heartbeat(heartbeat_id)
-        return not reply.error, reply.id
 
     def _linked(self, up: bool, reason: str) -> None:
         self._deaf = "" if up else reason or "the user stream is lost"

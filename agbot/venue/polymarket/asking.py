@@ -93,7 +93,7 @@ class Asking:
             return
         desk = self._desk
         since = min(own.since_ns(desk.ledger.synced_ns) for own in owns)
-        for trade in await desk.clob.trades(after=max(0, since // NS_PER_S - 1)):
+        for trade in await desk.clob.trades(after_s=max(0, since // NS_PER_S - 1)):
             desk.say(desk.ledger.hear(trade))
 
     async def _look(self, own: OwnOrder) -> None:

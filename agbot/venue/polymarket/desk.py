@@ -16,7 +16,7 @@ from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.own import OwnOrder
 from agbot.venue.polymarket.wire.public import ClobMarket
-from agbot.venue.polymarket.wire.rest import CancelReply, HeartbeatReply, OpenOrder, OrderReply, Trade
+from agbot.venue.polymarket.wire.rest import CancelReply, OpenOrder, OrderReply, Trade
 
 EVIDENCE_MAX: Final = 100_000
 """Evidence that waits for its reader. One more is a reader that is gone: the stream is closed."""
@@ -53,7 +53,7 @@ class Clob(Protocol):
         """Return one order, None when the venue answers that it has none."""
         ...
 
-    async def trades(self, *, after: int = 0) -> Sequence[Trade]:
+    async def trades(self, *, after_s: int | None = None) -> Sequence[Trade]:
         """Return our trades matched at or after this UTC second."""
         ...
 
@@ -61,8 +61,8 @@ class Clob(Protocol):
         """Return a market's terms."""
         ...
 
-    async def heartbeat(self, heartbeat_id: str) -> HeartbeatReply:
-        """Send a heartbeat; the reply names the next id, or with an error the one that is expected."""
+    async def heartbeat(self, last_id: str = "") -> str:
+        """Send a heartbeat; return the id for the next."""
         ...
 
 

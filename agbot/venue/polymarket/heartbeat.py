@@ -20,8 +20,6 @@ PERIOD_NS: Final = 5 * NS_PER_S
 EXPIRES_NS: Final = 10 * NS_PER_S
 SEND_S: Final = 4.0
 """One send may take this long; the next one is due soon after."""
-CHAIN_MAX: Final = 3
-"""How often in a row an id the venue expects instead is adopted and sent at once."""
 
 log = get_logger(__name__)
 
@@ -40,7 +38,6 @@ class Heartbeat:
     misses: int = 0
     _accepted_ns: int = 0
     _due_ns: int = 0
-    _adopted: int = 0
     _lost_told: bool = False
 
     def due(self, now_ns: int) -> int:
@@ -53,23 +50,13 @@ class Heartbeat:
         The deadline counts from the send: when the venue took it in between is not known.
         """
         was_lost = self._lost_told
-        self.id, self.armed, self.misses, self._adopted, self._lost_told = next_id, True, 0, 0, False
+        self.id, self.armed, self.misses, self._lost_told = next_id, True, 0, False
         self._accepted_ns, self._due_ns = sent_ns, sent_ns + PERIOD_NS
         return was_lost
-
-    def expected(self, now_ns: int, other_id: str) -> None:
-        """Fold in that the venue expects another id: adopted, and sent at once, a few times in a row."""
-        self.id = other_id
-        self._adopted += 1
-        if self._adopted > CHAIN_MAX:
-            self.missed(now_ns)
-        else:
-            self._due_ns = now_ns
 
     def missed(self, now_ns: int) -> None:
         """Fold in that a send was not accepted."""
         self.misses += 1
-        self._adopted = 0
         self._due_ns = now_ns + PERIOD_NS // 5
 
     def overdue(self, now_ns: int) -> bool:
@@ -88,13 +75,13 @@ class Heart:
     """Sends heartbeats until cancelled.
 
     Args:
-        send: sends an id and returns (accepted, the id the venue names).
+        send: sends an id and returns the next one; an id that the venue expects instead is its affair.
         back: awaited when one is accepted after that: orders must be read anew.
     """
 
     def __init__(
         self,
-        send: Callable[[str], Awaitable[tuple[bool, str]]],
+        send: Callable[[str], Awaitable[str]],
         *,
         back: Callable[[], Awaitable[None]],
         now_ns: Callable[[], int],
@@ -119,20 +106,15 @@ class Heart:
 
     async def _once(self) -> None:
         beat, sent_ns, reason = self.beat, self._now_ns(), f"no answer within {SEND_S:g} s"
-        answer: tuple[bool, str] | None = None
+        next_id: str | None = None
         with trio.move_on_after(SEND_S):
             try:
-                answer = await self._send(beat.id)
+                next_id = await self._send(beat.id)
             except ExecutionError as e:
                 reason = e.reason
-        if answer is None:
+        if next_id is None:
             beat.missed(self._now_ns())
             log.error("heartbeat.missed", misses=beat.misses, reason=reason)
-            return
-        accepted, next_id = answer
-        if not accepted:
-            log.warning("heartbeat.other_id_expected")
-            beat.expected(self._now_ns(), next_id)
         elif beat.accepted(sent_ns, next_id):
             await self._resync()
 
