@@ -216,3 +216,34 @@ class UnsupportedOrder(ExecutionError):  # noqa: N818
     """This venue cannot express the order; refused before the risk gate."""
 
     error_id = "AGB-409"
+
+
+class LinkLost(VenueUnavailable):
+    """A socket could not be opened or was lost: connect again by schedule, and believe nothing it fed until then.
+
+    Args:
+        code: the WebSocket close code, 0 when there was none.
+    """
+
+    error_id = "AGB-411"
+
+    def __init__(self, reason: str, *, code: int = 0, venue: str = "") -> None:
+        super().__init__(reason, venue=venue)
+        self.code = code
+
+
+class HandshakeRefused(VenueUnavailable):
+    """An HTTP answer instead of a socket: `status`, and the first bytes of `body`."""
+
+    error_id = "AGB-412"
+
+    def __init__(self, reason: str, *, status: int, body: bytes = b"", venue: str = "") -> None:
+        super().__init__(reason, venue=venue)
+        self.status = status
+        self.body = body
+
+
+class MessageTooLarge(LinkLost):
+    """A message beyond the bound: the same request will bring the same message, so ask for less."""
+
+    error_id = "AGB-413"
