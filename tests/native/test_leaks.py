@@ -16,6 +16,7 @@ if child:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 import numpy
 from agbot._book import Book
+from agbot._keccak import keccak256
 from agbot._timeseries import Series
 from agbot.timeseries import TimeSeries
 
@@ -96,6 +97,14 @@ def cycle():
     refused(b.top_into, 0, buffer)
 """
 
+KECCAK = """
+packed = array.array("b", range(90))
+def cycle():
+    keccak256(packed), keccak256(memoryview(packed)[3:]), keccak256(b"")
+    refused(keccak256, "text")
+    refused(keccak256, memoryview(packed)[::2])
+"""
+
 FORGETFUL = "def cycle():\n    kept.append(Series(1))\n"
 
 
@@ -105,7 +114,7 @@ def growth(cycle: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.parametrize("cycle", [SERIES, SERIES_REFUSALS, BOOK, BOOK_REFUSALS])
+@pytest.mark.parametrize("cycle", [SERIES, SERIES_REFUSALS, BOOK, BOOK_REFUSALS, KECCAK])
 def test_memory_does_not_grow(cycle):
     assert growth(cycle) < GROWTH_MAX
 
