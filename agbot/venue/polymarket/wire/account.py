@@ -16,7 +16,7 @@ T = TypeVar("T")
 _NO_OUTCOME: Final = 999
 
 
-class DataPosition(msgspec.Struct, frozen=True, kw_only=True):
+class AccountPosition(msgspec.Struct, frozen=True, kw_only=True):
     """One wallet's holding of one token. usd and shares in 10⁻⁶ rounded down; pnl is signed."""
 
     wallet: str
@@ -41,7 +41,7 @@ class DataPosition(msgspec.Struct, frozen=True, kw_only=True):
     slug: str = ""
 
 
-class DataTrade(msgspec.Struct, frozen=True, kw_only=True):
+class AccountTrade(msgspec.Struct, frozen=True, kw_only=True):
     """A public trade."""
 
     wallet: str
@@ -57,7 +57,7 @@ class DataTrade(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
 
 
-class DataActivity(msgspec.Struct, frozen=True, kw_only=True):
+class AccountActivity(msgspec.Struct, frozen=True, kw_only=True):
     """Something a wallet did: TRADE, SPLIT, MERGE, REDEEM, REWARD, CONVERSION, … `usd` in 10⁻⁶."""
 
     kind: str
@@ -75,7 +75,7 @@ class DataActivity(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
 
 
-def decode_positions(raw: bytes | str) -> Page[DataPosition]:
+def decode_positions(raw: bytes | str) -> Page[AccountPosition]:
     """Read a page of positions (version 2, or the bare list of version 1).
 
     Raises:
@@ -84,12 +84,12 @@ def decode_positions(raw: bytes | str) -> Page[DataPosition]:
     return read("positions", raw, _page(_position))
 
 
-def decode_public_trades(raw: bytes | str) -> Page[DataTrade]:
+def decode_public_trades(raw: bytes | str) -> Page[AccountTrade]:
     """Read a page of public trades."""
     return read("public trades", raw, _page(_trade))
 
 
-def decode_activity(raw: bytes | str) -> Page[DataActivity]:
+def decode_activity(raw: bytes | str) -> Page[AccountActivity]:
     """Read a page of a wallet's activity."""
     return read("activity", raw, _page(_activity))
 
@@ -117,8 +117,8 @@ def _page(item: Callable[[Fields], T]) -> Callable[[object], Page[T]]:
     return build
 
 
-def _position(f: Fields) -> DataPosition:
-    return DataPosition(
+def _position(f: Fields) -> AccountPosition:
+    return AccountPosition(
         token=f.name("token_id", "asset"),
         size=f.floor("current_size", "size"),
         avg_price=f.floor("avg_price", "avgPrice", default=0),
@@ -138,8 +138,8 @@ def _position(f: Fields) -> DataPosition:
     )
 
 
-def _trade(f: Fields) -> DataTrade:
-    return DataTrade(
+def _trade(f: Fields) -> AccountTrade:
+    return AccountTrade(
         token=f.name("token_id", "asset"),
         side=f.side("side"),
         size=f.floor("size"),
@@ -150,8 +150,8 @@ def _trade(f: Fields) -> DataTrade:
     )
 
 
-def _activity(f: Fields) -> DataActivity:
-    return DataActivity(
+def _activity(f: Fields) -> AccountActivity:
+    return AccountActivity(
         kind=f.name("type").upper(),
         side=f.side("side") if f.first("side") is not None else None,
         size=f.floor("size", default=0),
