@@ -20,6 +20,7 @@ COMMANDS = {
     "stop": "Stop the bot in order: cancel all, drain, exit.",
     "logs": "Show the bot's log; -f follows.",
     "check": "Check configuration and policies without starting anything.",
+    "selftest": "Compute test vectors made elsewhere and compare.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
