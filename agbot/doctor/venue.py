@@ -10,6 +10,7 @@ from agbot.errors import VenueAuthFailed, VenueForbidden
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.units import on_tick, to_text, usd_text
+from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.credentials import API, FUNDER, SIGNATURE_TYPE
 from agbot.venue.polymarket.data_api import DataClient
 from agbot.venue.polymarket.rest import ClobClient
@@ -136,7 +137,7 @@ async def allowances(world: Venue) -> Finding:
     if market is not None:
         found["shares"] = await world.clob.balance("CONDITIONAL", market.yes)
     lines = [line for what, told in found.items() for line in allowance_lines(world, what, told)]
-    missing = [f"{name} ({what})" for what, told in found.items() for name in missing_spenders(world, told)]
+    missing = [f"{name} ({what})" for what, told in found.items() for name in missing_spenders(world.chain, told)]
     if missing:
         return fail(f"no permission for {', '.join(missing)}", "agbot allowances shows the calls that give it", *lines)
     return ok("the exchanges may take pUSD and move shares" if market else "the exchanges may take pUSD", *lines)
@@ -152,10 +153,10 @@ def amount_text(amount: int) -> str:
     return "unlimited" if amount >= UNLIMITED else "none" if amount == 0 else to_text(amount)
 
 
-def missing_spenders(world: Wallet, told: BalanceAllowance) -> list[str]:
+def missing_spenders(chain: Chain, told: BalanceAllowance) -> list[str]:
     """Return the contracts that need a permission and have none."""
     given = {address.lower(): amount for address, amount in told.allowances.items()}
-    return [name for name in SPENDERS if not given.get(world.chain.contract(name).lower())]
+    return [name for name in SPENDERS if not given.get(chain.contract(name).lower())]
 
 
 async def listed(world: Venue) -> Finding:
