@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 @click.command(name="allowances")
-@click.option("--refresh", is_flag=True, help="Let the venue read the chain anew first, after a deposit or an approval.")
-@click.option("--all", "everything", is_flag=True, help="Every approval a trading wallet sets; needs no key, no network.")
+@click.option(
+    "--refresh", is_flag=True, help="Let the venue read the chain anew first, after a deposit or an approval."
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="Every approval a trading wallet sets; needs no key, no network."
+)
 @venue_options
 def command(refresh: bool, everything: bool, config: Path | None, as_json: bool) -> None:
     """Show who may take your pUSD and move your shares, and the approve calls that are missing.
@@ -74,7 +78,12 @@ def _rows(what: str, told: BalanceAllowance, chain: Chain) -> list[dict[str, Any
     from agbot.doctor.venue import amount_text  # noqa: PLC0415
 
     return [
-        {"what": what, "spender": chain.name_of(address) or "unknown", "address": address, "may_take": amount_text(amount)}
+        {
+            "what": what,
+            "spender": chain.name_of(address) or "unknown",
+            "address": address,
+            "may_take": amount_text(amount),
+        }
         for address, amount in told.allowances.items()
     ]
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command(name="apikey")
 @click.option("--print", "printed", is_flag=True, help="Print export lines, secrets and all, instead of storing them.")
-@click.option("--config", type=click.Path(path_type=Path), help="Configuration, when the venue is not where it always is.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Configuration, when the venue is not where it always is."
+)
 def command(printed: bool, config: Path | None) -> None:
     """Get the API key that belongs to your private key, and keep its three parts in the keyring.
 

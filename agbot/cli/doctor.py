@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @bot_options
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def command(
-    config: Path | None, offline: bool, live: bool, profile: str | None, state_dir: Path | None, as_json: bool
+    *, config: Path | None, offline: bool, live: bool, profile: str | None, state_dir: Path | None, as_json: bool
 ) -> None:
     """Check configuration, wallet, permissions, clock, disk and the way to the venue.
 

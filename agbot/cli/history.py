@@ -12,7 +12,7 @@ from agbot.cli.access import ask, moment, short, show, venue_options
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agbot.model.market import Market
+    from agbot.model.order import Side
     from agbot.venue.polymarket.access import Access
     from agbot.venue.polymarket.wire.account import AccountPosition, AccountTrade
     from agbot.venue.polymarket.wire.rest import Trade
@@ -55,27 +55,31 @@ def own_rows(trade: Trade, access: Access) -> Iterator[dict[str, Any]]:
     base = {"ts_ns": trade.match_ns, "market": trade.market, "status": str(trade.status), "trade": trade.id}
     taker = trade.owner == api.key or trade.maker_address.lower() in mine
     if trade.trader_side == "TAKER" or (taker and not trade.trader_side):
-        yield _row(base, "taker", trade.outcome, str(trade.side), trade.price, trade.size)
+        yield {**base, "role": "taker", **_what(trade.outcome, trade.side, trade.price, trade.size)}
     for maker in trade.maker_orders:
         if maker.owner == api.key or maker.maker_address.lower() in mine:
-            yield _row(base, "maker", maker.outcome, str(maker.side or ""), maker.price, maker.matched)
+            yield {**base, "role": "maker", **_what(maker.outcome, maker.side, maker.price, maker.matched)}
 
 
-def _row(base: dict[str, Any], role: str, outcome: str, side: str, price: int, size: int) -> dict[str, Any]:
+def _what(outcome: str, side: Side | None, price: int, size: int) -> dict[str, str]:
     from agbot.units import notional, to_text, usd_text  # noqa: PLC0415
 
     money = usd_text(notional(price, size))
-    return {**base, "role": role, "outcome": outcome, "side": side, "price": to_text(price), "size": to_text(size), "usd": money}
+    return {"outcome": outcome, "side": str(side or ""), "price": to_text(price), "size": to_text(size), "usd": money}
 
 
 def _public_row(trade: AccountTrade) -> dict[str, Any]:
-    base = {"ts_ns": trade.ts_ns, "market": trade.slug or trade.condition, "status": "", "trade": trade.transaction_hash}
-    return _row(base, "", trade.outcome, str(trade.side), trade.price, trade.size)
+    base = {"ts_ns": trade.ts_ns, "market": trade.slug or trade.condition, "trade": trade.transaction_hash}
+    return {**base, **_what(trade.outcome, trade.side, trade.price, trade.size)}
 
 
 def _trade_line(row: dict[str, Any]) -> dict[str, Any]:
     line = {"time": moment(row["ts_ns"]), **{k: v for k, v in row.items() if k != "ts_ns"}}
-    return {**line, "market": short(row["market"]) if row["market"].startswith("0x") else row["market"], "trade": short(row["trade"])}
+    return {
+        **line,
+        "market": short(row["market"]) if row["market"].startswith("0x") else row["market"],
+        "trade": short(row["trade"]),
+    }
 
 
 @click.command(name="positions")
@@ -103,7 +107,9 @@ async def _positions(access: Access, wallet: str | None) -> Sequence[AccountPosi
 
     account = access.credentials.account
     if wallet is None and account is None:
-        raise ConfigError("whose positions?", id="AGB-454", remedy="agbot positions --wallet 0x…, or set your keys: agbot doctor")
+        raise ConfigError(
+            "whose positions?", id="AGB-454", remedy="agbot positions --wallet 0x…, or set your keys: agbot doctor"
+        )
     address = parse_address(wallet, key="--wallet") if wallet else account.funder if account else ""
     return await access.data.positions(address)
 

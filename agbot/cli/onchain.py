@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,9 @@ def sender(account: Account | None) -> str:
     if account.signature_type is SignatureType.EOA:
         return f"{account.owner}, as a transaction of its own; it needs POL for gas"
     kind = account.signature_type.name.lower()
-    return f"the {kind} wallet {account.funder}, through polymarket.com or its relayer; not the key {account.owner} itself"
+    return (
+        f"the {kind} wallet {account.funder}, through polymarket.com or its relayer; not the key {account.owner} itself"
+    )
 
 
 def as_json_call(call: Call, chain: Chain) -> dict[str, Any]:

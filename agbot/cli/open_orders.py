@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @bot_options
 @venue_options
 def command(
-    market: str | None, venue: bool, profile: str | None, state_dir: Path | None, config: Path | None, as_json: bool
+    *, market: str | None, venue: bool, profile: str | None, state_dir: Path | None, config: Path | None, as_json: bool
 ) -> None:
     """Show open orders: the running bot's, or yours at Polymarket when none runs.
 

@@ -63,7 +63,9 @@ async def rtds_socket(world: Sockets) -> Finding:
             await socket.send(_json({"action": "subscribe", "subscriptions": [RTDS_TOPIC]}))
             await _frame(socket)
     except LinkLost as e:
-        return warn(f"no frame from {world.hosts.rtds}: {e.reason}", "only strategies that read reference prices need it")
+        return warn(
+            f"no frame from {world.hosts.rtds}: {e.reason}", "only strategies that read reference prices need it"
+        )
     return ok("the first frame came")
 
 

@@ -1,4 +1,4 @@
-"""What the venue says: its clock, whether it lets us trade, whether key, wallet and permissions are as they should be."""
+"""What the venue says: its clock, whether it lets us trade, whether key, wallet and permissions are right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final, Protocol
 from agbot.doctor.report import Check, Finding, fail, ok, skip, warn
 from agbot.doctor.wallet import KIND, Wallet, without
 from agbot.errors import VenueAuthFailed, VenueForbidden
-from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.units import on_tick, to_text, usd_text
 from agbot.venue.polymarket.contracts import Chain
@@ -67,7 +66,9 @@ async def region(world: Venue) -> Finding:
     place = await world.clob.geoblock()
     said = f"{place.country} {place.region}".strip()
     if place.blocked:
-        return fail(f"the venue takes no orders from here ({said})", "trade from where you are allowed to; paper trading works")
+        return fail(
+            f"the venue takes no orders from here ({said})", "trade from where you are allowed to; paper trading works"
+        )
     return ok(f"orders are taken from here ({said})")
 
 
@@ -77,8 +78,12 @@ async def version(world: Venue) -> Finding:
     if told == 2:
         return ok("the venue takes orders of version 2")
     if told == 3:
-        return warn("the venue's default is version 3", "agbot signs by each market's version; update agbot all the same")
-    return fail(f"the venue takes orders of version {told}, this agbot signs 2 and 3", "update agbot; trade nothing before")
+        return warn(
+            "the venue's default is version 3", "agbot signs by each market's version; update agbot all the same"
+        )
+    return fail(
+        f"the venue takes orders of version {told}, this agbot signs 2 and 3", "update agbot; trade nothing before"
+    )
 
 
 async def api_key(world: Venue) -> Finding:
@@ -97,7 +102,9 @@ async def api_key(world: Venue) -> Finding:
         said = f"the venue does not know this API key of {account.owner} (or secret or passphrase is wrong): {e.reason}"
         return fail(said, f"agbot apikey, and put its parts into {', '.join(API)}")
     if api.key not in known:
-        return fail(f"the API key is none of the {len(known)} keys of {account.owner}", f"set {', '.join(API)} to one of them")
+        return fail(
+            f"the API key is none of the {len(known)} keys of {account.owner}", f"set {', '.join(API)} to one of them"
+        )
     return ok(f"the venue knows the API key of {account.owner}")
 
 
@@ -175,7 +182,9 @@ async def book(world: Venue) -> Finding:
     ticks = {tick, market.tick, told.tick or tick}
     if len(ticks) > 1:
         said = ", ".join(map(to_text, sorted(ticks)))
-        return warn(f"{market.name}: the venue tells different ticks ({said})", "wait a minute; the tick has just changed")
+        return warn(
+            f"{market.name}: the venue tells different ticks ({said})", "wait a minute; the tick has just changed"
+        )
     off = [price for price, _ in (*told.bids, *told.asks) if not on_tick(price, tick)]
     if off:
         remedy = "update agbot; do not trade this market before"

@@ -12,7 +12,7 @@ import trio
 
 from agbot.config import Settings
 from agbot.doctor import machine, official, sockets, venue, wallet
-from agbot.doctor.report import Check, Report
+from agbot.doctor.report import Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
