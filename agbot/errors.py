@@ -151,9 +151,13 @@ class ExecutionError(AgbotError):
 
 
 class VenueUnavailable(ExecutionError):  # noqa: N818
-    """Nothing was accepted; retry by schedule."""
+    """Nothing was accepted; retry by schedule, or after `retry_after_s` where the venue names it."""
 
     error_id = "AGB-401"
+
+    def __init__(self, reason: str, *, venue: str = "", remedy: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(reason, venue=venue, remedy=remedy)
+        self.retry_after_s = retry_after_s
 
 
 class VenueThrottled(ExecutionError):  # noqa: N818

@@ -17,6 +17,8 @@ PROMISES = {
     ("book update + best bid and ask", ">= 6 x faster than sortedcontainers"),
     ("one change of a batch inside C", "<= 20 ns"),
     ("top 10 of both sides", ">= 10 x faster than nautilus_trader"),
+    ("HMAC of an order", "<= 0.5 x py-clob-client"),
+    ("HMAC without a body", "<= 0.5 x py-clob-client"),
 }
 
 
@@ -58,7 +60,8 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
-        "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)]; m.ring.rows = lambda effort: [];"
+        "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
+        "m.ring.rows = m.authentication.rows = lambda effort: [];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
     )
     assert run("-c", program).returncode == 1
