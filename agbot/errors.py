@@ -106,6 +106,8 @@ _AFTER_DENIAL: Final = {
     "InFlightLimit": "wait until the venue has answered the orders under way",
     "RejectedLately": "the venue refused several in a row here: wait a minute",
     "UnknownMarket": "agbot status --json lists the markets",
+    "OrderCap": "order less: live.max_order_usd or an OrderCap policy bounds one order",
+    "DayCap": "wait for midnight UTC: live.max_day_usd or a DayCap policy bounds what is traded in a day",
     "Halted": "the bot is stopping; start it again",
 }
 

@@ -19,6 +19,7 @@ SERVICE: Final = "agbot"
 _PRIVATE_KEY: Final = re.compile(r"0[xX][0-9a-fA-F]{64}(?![0-9a-fA-F])")
 
 # Replaced as a whole, never changed in place: log lines may be redacted in other threads.
+_seen: tuple[str, ...] = ()
 _known: tuple[str, ...] = ()
 
 
@@ -109,10 +110,11 @@ def redact_known(text: str) -> str:
 
 
 def _remember(value: str) -> None:
-    global _known  # noqa: PLW0603 - the one place where secrets become known
-    if len(value) >= MIN_REDACTED and value not in _known:
+    global _seen, _known  # noqa: PLW0603 - the one place where secrets become known
+    if len(value) >= MIN_REDACTED:
+        _seen = (*(each for each in _seen if each != value), value)[-MAX_KNOWN:]
         # Longest first, so that a secret inside another leaves no rest of the longer one.
-        _known = tuple(sorted((*_known, value)[-MAX_KNOWN:], key=len, reverse=True))
+        _known = tuple(sorted(_seen, key=len, reverse=True))
 
 
 def _from_keyring(name: str) -> str | None:

@@ -62,14 +62,13 @@ async def _told(access: Access, refresh: bool) -> dict[str, Any]:
     if refresh:
         await access.clob.update_balance("COLLATERAL")
     money = await access.clob.balance("COLLATERAL")
-    market = await access.any_market()
-    shares = await access.clob.balance("CONDITIONAL", market.yes) if market else None
+    shares = await access.clob.balance("CONDITIONAL", (await access.busiest_market()).yes)
     account = access.credentials.account
     return {
         "wallet": account.funder if account else "",
         "money": f"{usd_text(money.balance)} pUSD",
         "sender": sender(account),
-        "spenders": [*_rows("pUSD", money, access.chain), *(_rows("shares", shares, access.chain) if shares else [])],
+        "spenders": [*_rows("pUSD", money, access.chain), *_rows("shares", shares, access.chain)],
         "calls": [as_json_call(call, access.chain) for call in missing_calls(access.chain, money, shares)],
     }
 
@@ -88,12 +87,12 @@ def _rows(what: str, told: BalanceAllowance, chain: Chain) -> list[dict[str, Any
     ]
 
 
-def missing_calls(chain: Chain, money: BalanceAllowance, shares: BalanceAllowance | None) -> list[Call]:
+def missing_calls(chain: Chain, money: BalanceAllowance, shares: BalanceAllowance) -> list[Call]:
     """Return the calls that give the permissions without which orders are refused."""
     from agbot.doctor.venue import missing_spenders  # noqa: PLC0415
     from agbot.venue.polymarket.calls import approve, set_approval_for_all  # noqa: PLC0415
 
-    calls = [approve(chain, chain.contract(name)) for name in missing_spenders(chain, money)]
-    if shares is not None:
-        calls += [set_approval_for_all(chain, "ctf", chain.contract(name)) for name in missing_spenders(chain, shares)]
-    return calls
+    return [
+        *(approve(chain, chain.contract(name)) for name in missing_spenders(chain, money)),
+        *(set_approval_for_all(chain, "ctf", chain.contract(name)) for name in missing_spenders(chain, shares)),
+    ]

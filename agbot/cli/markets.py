@@ -10,12 +10,12 @@ import click
 from agbot.cli.access import ask, moment, show, venue_options
 
 if TYPE_CHECKING:
-    from agbot.model.market import Market
     from agbot.venue.polymarket.access import Access
     from agbot.venue.polymarket.wire.gamma import GammaMarket
     from agbot.venue.polymarket.wire.public import ClobMarket
 
 TEXT_MAX = 400
+SEARCH_EVENTS = 50
 
 
 @click.group(name="markets")
@@ -49,7 +49,7 @@ def matching(text: str, config: Path | None = None, *, closed: bool = False) -> 
     """Return the markets that match, the busiest first."""
 
     async def work(access: Access) -> list[GammaMarket]:
-        return list(await access.gamma.search(text))
+        return [market for event in await access.gamma.search(text, limit=SEARCH_EVENTS) for market in event.markets]
 
     found = ask(config, work, required=None)
     return sorted((m for m in found if closed or not m.closed), key=lambda m: -m.volume_24h)
@@ -84,19 +84,19 @@ def show_one(market: str, config: Path | None, as_json: bool) -> None:
 
 async def _terms(access: Access, name: str) -> dict[str, Any]:
     """Return everything a person asks of a market before trading it."""
-    found = await access.market(name)
-    clob = await access.clob.market(found.id)
-    gamma = await access.gamma.market_of(found.id)
-    return _described(found, clob, gamma)
+    from agbot.venue.polymarket.catalogue import find_listing  # noqa: PLC0415
+
+    gamma = await find_listing(access.gamma, name)
+    return _described(await access.clob.market(gamma.condition), gamma)
 
 
-def _described(found: Market, clob: ClobMarket, gamma: GammaMarket | None) -> dict[str, Any]:
+def _described(clob: ClobMarket, gamma: GammaMarket) -> dict[str, Any]:
     from agbot.units import SCALE, to_text  # noqa: PLC0415
 
-    told = {
-        "market": found.name,
-        "question": found.question,
-        "condition": found.id,
+    return {
+        "market": gamma.slug,
+        "question": gamma.question,
+        "condition": gamma.condition,
         **{f"token_{name.lower()}": token for token, name in clob.tokens},
         "tick": to_text(clob.tick),
         "least": f"{to_text(clob.min_size)} shares",
@@ -105,11 +105,6 @@ def _described(found: Market, clob: ClobMarket, gamma: GammaMarket | None) -> di
         "neg_risk": "yes: its outcomes can be converted" if clob.neg_risk else "no",
         "orders": "taken" if clob.accepting else "not taken now",
         "version": clob.version,
-    }
-    if gamma is None:
-        return told
-    return {
-        **told,
         "prices": ", ".join(f"{o} {to_text(p)}" for o, p in zip(gamma.outcomes, gamma.prices, strict=False)),
         "volume_24h": f"{gamma.volume_24h // SCALE} usd",
         "ends": f"{moment(gamma.end_ns)} UTC" if gamma.end_ns else "",

@@ -113,15 +113,16 @@ def _show(_only: None, market: str, config: Path | None, as_json: bool, plan: Pl
 
 
 async def _told(access: Access, name: str, plan: Plan) -> dict[str, Any]:
-    found = await access.market(name)
-    terms = await access.clob.market(found.id)
-    gamma = await access.gamma.market_of(found.id)
+    from agbot.venue.polymarket.catalogue import find_listing  # noqa: PLC0415
+
+    found = await find_listing(access.gamma, name)
+    terms = await access.clob.market(found.condition)
     account = access.credentials.account
-    held = [p for p in await access.data.positions(account.funder) if p.condition == found.id] if account else []
+    held = [p for p in await access.data.positions(account.funder) if p.condition == found.condition] if account else []
     return {
-        "market": found.name,
-        "condition": found.id,
-        "state": (gamma.resolution or ("closed" if gamma.closed else "open")) if gamma else "unknown",
+        "market": found.slug,
+        "condition": found.condition,
+        "state": found.resolution or ("closed" if found.closed else "open"),
         **({"held": _held(held)} if account else {}),
         "sender": sender(account),
         "calls": [as_json_call(call, access.chain) for call in plan(access, terms, held)],

@@ -36,7 +36,7 @@ async def market_socket(world: Sockets) -> Finding:
         await socket.send(_json(first))
         while True:
             for raw in await socket.receive():
-                if decoder.decode(raw):
+                if decoder.decode(raw).events:
                     return ok(f"the first frame of {market.name} came")
 
 

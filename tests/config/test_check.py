@@ -66,7 +66,7 @@ def test_all_faults_at_once(wrong: Path) -> None:
         "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live, strategies, markets"
     )
     number = "write a plain number such as 1000.0, without unit or separators"
-    types = "known: PositionLimit, InventoryLimit, KillSwitch"
+    types = "known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"
     assert result.stderr.splitlines() == [
         f"agbot: [AGB-109] {wrong}/c.yaml:1: mode: 'papr' is not known here → did you mean 'paper'?",
         f"agbot: [AGB-104] {wrong}/c.yaml:2: what: unknown key 'what' → known: {known}",

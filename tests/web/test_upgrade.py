@@ -1,4 +1,4 @@
-"""From a URL to an open WebSocket, or to a loss that says what was in the way: name, TCP, TLS, an answer of another kind."""
+"""From a URL to an open WebSocket, or to a loss that says what was in the way: name, TCP, TLS, another answer."""
 
 from __future__ import annotations
 

@@ -38,7 +38,6 @@ _ORDER_TYPES: Final = (*_RESTING, "FOK", "FAK")
 
 # type hash, salt, maker, signer, token, maker amount, taker amount, side, signature type, timestamp, metadata, builder
 _ORDER: Final = Struct(">32s24xQ32s32s32s24xQ24xQ31xB31xB24xQ32s32s").pack
-_DIGEST: Final = Struct(">2s32s32s").pack
 _ORDER_HASH: Final = TYPE_HASHES["order_v2_and_v3"]
 _CONTENTS_TYPE: Final = ORDER_TYPE.encode() + len(ORDER_TYPE).to_bytes(2, "big")
 _CLOB_AUTH: Final = "This message attests that I control the given wallet"
@@ -72,30 +71,16 @@ class SignedOrder(msgspec.Struct, frozen=True, gc=False):
     signature: bytes
 
 
-class OrderSigner:
-    """Signs orders of one account on one chain.
+class OrderIds:
+    """Names orders of one account on one chain as the venue will; needs no key."""
 
-    Raises:
-        ConfigError: AGB-132 the key is not the account's owner.
-    """
-
-    def __init__(self, key: SigningKey, account: Account, chain: Chain) -> None:
-        if key.address != account.owner:
-            raise ConfigError(
-                f"the private key belongs to {key.address}, the account to {account.owner}",
-                id="AGB-132",
-                remedy="set the private key of the account's owner",
-            )
+    def __init__(self, account: Account, chain: Chain) -> None:
         self.account = account
         self.chain = chain
-        self._key = key
         self._maker = address_word(account.maker)
         self._signer = address_word(account.signer)
         self._type = int(account.signature_type)
         self._domains: dict[tuple[int, bool], bytes] = {}
-        self._wallet = b"".join(
-            (text_hash("DepositWallet"), text_hash("1"), word(chain.chain_id), self._signer, ZERO_WORD)
-        )
 
     def order_id(self, fields: OrderFields, *, version: Version, neg_risk: bool) -> str:
         """Return the id the venue will give this order, before anything is signed or sent.
@@ -103,25 +88,7 @@ class OrderSigner:
         Raises:
             UnsupportedOrder: the venue would refuse these fields, or knows no such version.
         """
-        digest = keccak256(_DIGEST(b"\x19\x01", self._domain(version, neg_risk), self._contents(fields)))
-        return "0x" + digest.hex()
-
-    def sign(self, fields: OrderFields, *, version: Version, neg_risk: bool) -> SignedOrder:
-        """Return the order with its id and signature: 65 bytes, 317 for a deposit wallet.
-
-        Raises:
-            UnsupportedOrder: the venue would refuse these fields, or knows no such version.
-        """
-        domain = self._domain(version, neg_risk)
-        contents = self._contents(fields)
-        digest = keccak256(_DIGEST(b"\x19\x01", domain, contents))
-        account = self.account
-        if account.signature_type is SignatureType.DEPOSIT:
-            signature = self._wallet_signature(domain, contents)
-        else:
-            signature = self._key.sign(digest)
-        order_id = "0x" + digest.hex()
-        return SignedOrder(order_id, fields, account.maker, account.signer, account.signature_type, signature)
+        return "0x" + typed_digest(self._domain(version, neg_risk), self._contents(fields)).hex()
 
     def _domain(self, version: int, neg_risk: bool) -> bytes:
         domain = self._domains.get((version, neg_risk))
@@ -153,11 +120,46 @@ class OrderSigner:
             )
         )
 
+
+class OrderSigner(OrderIds):
+    """Names and signs orders of one account on one chain.
+
+    Raises:
+        ConfigError: AGB-132 the key is not the account's owner.
+    """
+
+    def __init__(self, key: SigningKey, account: Account, chain: Chain) -> None:
+        if key.address != account.owner:
+            raise ConfigError(
+                f"the private key belongs to {key.address}, the account to {account.owner}",
+                id="AGB-132",
+                remedy="set the private key of the account's owner",
+            )
+        super().__init__(account, chain)
+        self._key = key
+        self._wallet = b"".join(
+            (text_hash("DepositWallet"), text_hash("1"), word(chain.chain_id), self._signer, ZERO_WORD)
+        )
+
+    def sign(self, fields: OrderFields, *, version: Version, neg_risk: bool) -> SignedOrder:
+        """Return the order with its id and signature: 65 bytes, 317 for a deposit wallet.
+
+        Raises:
+            UnsupportedOrder: the venue would refuse these fields, or knows no such version.
+        """
+        account, domain, contents = self.account, self._domain(version, neg_risk), self._contents(fields)
+        digest = typed_digest(domain, contents)
+        if account.signature_type is SignatureType.DEPOSIT:
+            signature = self._wallet_signature(domain, contents)
+        else:
+            signature = self._key.sign(digest)
+        order_id = "0x" + digest.hex()
+        return SignedOrder(order_id, fields, account.maker, account.signer, account.signature_type, signature)
+
     def _wallet_signature(self, domain: bytes, contents: bytes) -> bytes:
         """Return the signature a deposit wallet checks (ERC-1271, nested as in ERC-7739): it names what it covers."""
         nested = keccak256(TYPE_HASHES["typed_data_sign_poly1271"] + contents + self._wallet)
-        inner = self._key.sign(keccak256(_DIGEST(b"\x19\x01", domain, nested)))
-        return inner + domain + contents + _CONTENTS_TYPE
+        return self._key.sign(typed_digest(domain, nested)) + domain + contents + _CONTENTS_TYPE
 
 
 def _complaint(fields: OrderFields) -> str:  # noqa: PLR0911 - one line per rule

@@ -149,3 +149,12 @@ def test_impossible_calls_are_refused(make, error):
     with pytest.raises(ConfigError) as caught:
         make()
     assert caught.value.id == error
+
+
+lists = st.lists(st.integers(0, 2**256 - 1), max_size=3)
+
+
+@given(first=lists, number=st.integers(0, 2**256 - 1), second=lists, raw=st.binary(min_size=31, max_size=31))
+def test_bytes_equal_eth_abi_with_several_lists(first, number, second, raw):
+    expected = encode(["uint256[]", "uint256", "uint256[]", "bytes31"], [first, number, second, raw])
+    assert calls._encoded((tuple(first), number, tuple(second), raw)) == expected

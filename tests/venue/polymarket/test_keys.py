@@ -147,7 +147,8 @@ def test_every_spelling_of_a_parsed_key_is_redacted():
     mixed = "".join(c.upper() if i % 2 else c for i, c in enumerate(raw))
     SigningKey.parse(Secret("0x" + mixed))
     redacted = redact(f"a {mixed} b {raw} c 0x{raw} d 0x{mixed}")
-    assert redacted == "a *** b *** c 0x*** d ***"
+    assert raw not in redacted.lower()
+    assert redacted.replace("0x", "") == "a *** b *** c *** d ***"
 
 
 @given(st.binary(min_size=20, max_size=20))

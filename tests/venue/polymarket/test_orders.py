@@ -17,7 +17,7 @@ from agbot.model.order import Side
 from agbot.secrets import Secret
 from agbot.venue.polymarket.contracts import AMOY, ORDER_TYPE, POLYGON, Chain, domain_separator
 from agbot.venue.polymarket.keys import SigningKey, checksum
-from agbot.venue.polymarket.orders import SALT_BITS, OrderFields, OrderSigner, post_body, salt_of
+from agbot.venue.polymarket.orders import SALT_BITS, OrderFields, OrderIds, OrderSigner, post_body, salt_of
 from agbot.venue.polymarket.wallets import Account, SignatureType
 
 KEY = SigningKey.parse(Secret("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"))
@@ -111,6 +111,13 @@ def test_the_id_depends_on_all_that_is_signed():
     ids += [signer().order_id(FIELDS, version=version, neg_risk=risk) for version, risk in ((2, True), (3, False))]
     ids += [signer(chain=AMOY).order_id(FIELDS, version=2, neg_risk=False)]
     assert len(set(ids)) == len(ids) == 15
+
+
+def test_an_id_needs_no_key():
+    for kind in SignatureType:
+        watched = OrderIds(signer(kind).account, POLYGON)
+        signed = signer(kind).sign(FIELDS, version=3, neg_risk=True)
+        assert watched.order_id(FIELDS, version=3, neg_risk=True) == signed.order_id
 
 
 def test_the_id_depends_on_nothing_else():
