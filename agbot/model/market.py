@@ -26,6 +26,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     """A binary market. Prices and sizes are integers of 10⁻⁶; see `agbot.units`.
 
     The taker fee of C shares at price p is ``C · fee_rate · (p(1−p))^fee_exponent``; makers pay none.
+    `exchange_version` is the version of Polymarket's exchange whose orders it takes; other venues pass over it.
     """
 
     id: MarketId
@@ -42,6 +43,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     neg_risk: bool = False
     price_scale: int = SCALE
     size_scale: int = SCALE
+    exchange_version: int = 2
 
     def __post_init__(self) -> None:
         if self.yes == self.no:
