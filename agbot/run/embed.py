@@ -17,6 +17,7 @@ from agbot.model.market import Market
 from agbot.run.attach import Screens
 from agbot.run.bot import bot
 from agbot.run.demo import demo_plan
+from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
 from agbot.venue.ports import ExecutionEngine
 
@@ -41,7 +42,7 @@ async def demo_bot(*, seed: int = 1, strategies: Sequence[str] = ()) -> AsyncIte
         directory = prepare_state_dir("embedded", Path(scratch) / "state")
         settings = Settings(seed=seed, strategies=tuple(StrategySettings(name=name) for name in strategies))
         screens = Screens(web=False, state_dir=directory)
-        session = Session(demo_plan(settings, directory, screens, monitor_runs=False, duration_s=None))
+        session = Session(demo_plan(Start(settings=settings, state_dir=directory, screens=screens)))
         ready = _Ready(session)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(bot, session.parts(ready.observe))

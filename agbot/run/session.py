@@ -24,7 +24,7 @@ from agbot.run.clock import Clock
 from agbot.run.control import ControlServer
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
-from agbot.run.facts import RunFacts
+from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
 from agbot.run.operator import Operator
@@ -59,6 +59,7 @@ class RunPlan:
         account: what the venue says the account is; None goes on with what the last run of this mode left.
         rules: what the gate asks beside the policies.
         spend: asked once more right before an order leaves.
+        live: whose real money, if it is real.
     """
 
     mode: str
@@ -70,6 +71,7 @@ class RunPlan:
     account: Account | None = None
     rules: Sequence[Rule] = ()
     spend: DaySpend | None = None
+    live: LiveFacts | None = None
     page: str = ""
     duration_s: float = float("inf")
     beside: Sequence[Service] = ()
@@ -135,6 +137,7 @@ class Session:
             started_ns=started,
             journal=str(self.journal.path),
             capital=account.cash + sum(position.cost for position in account.positions),
+            live=plan.live,
         )
 
     def parts(self, *more: Observer) -> Parts:
