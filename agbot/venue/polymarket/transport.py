@@ -16,6 +16,7 @@ import trio
 
 from agbot import __version__
 from agbot.errors import VenueAmbiguous, VenueProtocolError, VenueThrottled
+from agbot.log import get_logger
 from agbot.venue.polymarket.errors import (
     ACTS,
     VENUE,
@@ -32,6 +33,7 @@ from agbot.venue.polymarket.wire.rest import Page
 from agbot.venue.polymarket.wire_log import WireLog
 
 T = TypeVar("T")
+log = get_logger(__name__)
 
 REPLY_BYTES_MAX: Final = 16 * 1024 * 1024
 PAGES_MAX: Final = 500
@@ -212,6 +214,8 @@ async def pages(fetch: Callable[[str], Awaitable[Page[T]]], first: str = "") -> 
     while len(seen) < PAGES_MAX:
         seen.add(cursor)
         page = await fetch(cursor)
+        if page.faults:
+            log.warning("polymarket.rows_left_out", rows=len(page.faults), first=page.faults[0])
         yield page
         cursor = page.next_cursor
         if not cursor:
