@@ -18,7 +18,7 @@ from agbot.model.market import Market
 from agbot.run.facts import LiveFacts
 from agbot.run.live import read_account
 from agbot.run.plans import Start, trade
-from agbot.run.session import RUNS, now_ns
+from agbot.run.session import RUNS, RunPlan, now_ns
 from agbot.run.spend import FILE_NAME, Caps, DaySpend
 from agbot.run.venues import VenueLink, open_paper, open_shadow
 from agbot.store.carry import carry_latest
@@ -41,7 +41,7 @@ LIVE: Final = "LIVE"
 async def trade_paper(start: Start) -> dict[str, Any]:
     """Trade live markets on paper, or in shadow send nothing at all; returns the closing summary."""
     settings = start.settings
-    async with _connected(settings, Credentials()) as access:
+    async with connected(settings, Credentials()) as access:
         markets = await markets_of(settings, access)
         feed = feed_of(settings, markets, access)
         shadow = settings.mode is Mode.SHADOW
@@ -87,7 +87,7 @@ class Trader:
 
     def connected(self, wallet: Wallet) -> AbstractAsyncContextManager[Access]:
         """Return the way to the venue as this wallet."""
-        return _connected(self.settings, attrs.evolve(self.credentials, account=wallet))
+        return connected(self.settings, attrs.evolve(self.credentials, account=wallet))
 
     def facts(self, wallet: Wallet) -> LiveFacts:
         """Return what an operator is told of this wallet."""
@@ -127,17 +127,24 @@ async def trade_live(start: Start, trader: Trader, wallet_directory: Path) -> di
     signer = await trader.signer()
     async with trader.connected(signer.account) as access:
         markets = await markets_of(start.settings, access)
-        plan = await live_plan(start, trader, signer, access, markets, wallet_directory)
+        plan = await live_plan(start, trader, signer, access, markets, wallet_directory=wallet_directory)
         return await trade(plan)
 
 
-async def live_plan(  # noqa: PLR0917
-    start: Start, trader: Trader, signer: Signer, access: Access, markets: Sequence[Market], wallet_directory: Path
-) -> Any:
+async def live_plan(
+    start: Start,
+    trader: Trader,
+    signer: Signer,
+    access: Access,
+    markets: Sequence[Market],
+    *,
+    wallet_directory: Path,
+    alone: bool = True,
+) -> RunPlan:
     """Return the plan of a live run: account and markets' terms are read, nothing is sent yet."""
     left = carry_latest(start.state_dir / RUNS, LIVE)
     known = left.positions if left else ()
-    account = await read_account(access.clob, access.data, signer.account.maker, markets, known)
+    account = await read_account(access.clob, access.data, signer.account.maker, markets, known, alone=alone)
     spend = DaySpend(wallet_directory / FILE_NAME, trader.caps, now_ns)
     link = await _live_link(start.settings, signer, access, markets)
     return start.plan(
@@ -205,7 +212,8 @@ def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> Po
     )
 
 
-def _connected(settings: Settings, credentials: Credentials) -> AbstractAsyncContextManager[Access]:
+def connected(settings: Settings, credentials: Credentials) -> AbstractAsyncContextManager[Access]:
+    """Return the way to the venue that the configuration names."""
     place = settings.polymarket
     return connect(place.hosts, chain_named(place.chain), credentials)
 

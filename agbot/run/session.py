@@ -168,7 +168,7 @@ class Session:
             beside=self.plan.beside,
             push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
-            on_end=self._end,
+            on_end=self.end,
             engine=engine.run,
             venue_link=self.link.run,
             venue=self.venue,
@@ -193,7 +193,8 @@ class Session:
             "journal": str(self.journal.path),
         }
 
-    def _end(self, reason: str) -> None:
+    def end(self, reason: str) -> None:
+        """Say why the run ended: in the journal, to the monitor, and to the day's sum."""
         self.recorder.end(now_ns(), reason)
         if self.plan.spend:
             self.plan.spend.close()
