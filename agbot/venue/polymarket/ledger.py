@@ -138,7 +138,6 @@ class Ledger:
         own.told_unknown |= told_unknown
         self._schedule(own)
 
-
     def gone(self, own: OwnOrder, state: OrderState, reason: str, *, matched: int = 0) -> list[OrderEvidence]:
         """Fold in that nothing more of it can match; told at once when every matched share was heard of."""
         if own.stage is Stage.ENDED:
