@@ -22,6 +22,7 @@ from agbot.errors import (
     ExecutionError,
     UnsupportedOrder,
     VenueAmbiguous,
+    VenueAuthFailed,
     VenueDuplicate,
     VenueNotFound,
     VenueRefused,
@@ -40,19 +41,31 @@ from agbot.venue.polymarket.cancelling import Cancelling
 from agbot.venue.polymarket.compose import EARLY_S, ORDER_TYPES, VENUE, Terms
 from agbot.venue.polymarket.contracts import POLYGON, Chain
 from agbot.venue.polymarket.credentials import PRIVATE_KEY, Credentials
-from agbot.venue.polymarket.desk import Clob, Desk, Voice
+from agbot.venue.polymarket.desk import Desk, Voice
+from agbot.venue.polymarket.errors import TradingMode
 from agbot.venue.polymarket.heartbeat import Heart
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.orders import OrderSigner
 from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
+from agbot.venue.polymarket.rest import ClobClient
+from agbot.venue.polymarket.signer import LocalSigner, Signer
 from agbot.venue.polymarket.user import UserStream
 from agbot.venue.polymarket.wire.rest import OpenOrder
 
 _KINDS: Final = {text: kind for kind, text in ORDER_TYPES.items() if kind is not TimeInForce.IOC}
 
+UNAUTHORIZED: Final = "HTTP 401"
+UNAUTHORIZED_MAX: Final = 3
+
 log = get_logger(__name__)
+
+
+def _own_signer(credentials: Credentials, chain: Chain) -> Signer | None:
+    if credentials.key is None or credentials.account is None:
+        return None
+    return LocalSigner(OrderSigner(credentials.key, credentials.account, chain))
 
 
 class PolymarketVenue:
@@ -63,6 +76,7 @@ class PolymarketVenue:
         credentials: with private key, API key and account.
         hosts: where the user stream is.
         now_ns: UTC nanoseconds.
+        signer: signs instead of the private key among the credentials, which need not be there then.
         heartbeat: arm the venue's own switch, which cancels everything when this bot falls silent.
 
     Raises:
@@ -71,16 +85,18 @@ class PolymarketVenue:
 
     def __init__(
         self,
-        clob: Clob,
+        clob: ClobClient,
         credentials: Credentials,
         hosts: Hosts,
         now_ns: Callable[[], int],
         *,
         chain: Chain = POLYGON,
+        signer: Signer | None = None,
         heartbeat: bool = True,
     ) -> None:
-        key, api, account = credentials.key, credentials.api, credentials.account
-        if key is None or api is None or account is None:
+        api = credentials.api
+        signer = signer or _own_signer(credentials, chain)
+        if signer is None or api is None:
             raise ConfigError(
                 "orders need a private key and an API key",
                 id="AGB-420",
@@ -92,7 +108,7 @@ class PolymarketVenue:
         self._ledger = Ledger(now_ns)
         self._desk = Desk(clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake)
         self._asking = Asking(self._desk)
-        self._placing = Placing(self._desk, OrderSigner(key, account, chain), api.key)
+        self._placing = Placing(self._desk, signer, api.key)
         self._cancelling = Cancelling(self._desk, self._placing, self._asking)
         self._user = UserStream(
             hosts.user_socket,
@@ -106,6 +122,8 @@ class PolymarketVenue:
         self._terms: dict[MarketId, Terms] = {}
         self._market_of: dict[TokenId, MarketId] = {}
         self._closed = ""
+        self._restarting = False
+        self._unauthorized = 0
         self._deaf = "the user stream is not open yet"
         self.ready = trio.Event()
         """Set once orders may be sent for the first time."""
@@ -163,7 +181,7 @@ class PolymarketVenue:
         """
         for command in commands:
             terms = attrs.evolve(await self._terms_of(command.market), min_size=0)
-            own = self._placing.order_of(to_order(command), terms, signed=False)
+            own = self._placing.order_of(to_order(command), terms)
             if self._ledger.get(own.name) is None:
                 own.sent_ns = command.created_ns
                 self._ledger.add(own)
@@ -177,10 +195,12 @@ class PolymarketVenue:
         await trio.lowlevel.checkpoint()
         own = await self._compose(order)
         try:
-            return await self._placing.place(own)
-        except VenueRefused as e:
+            ack = await self._placing.place(own)
+        except ExecutionError as e:
             self._learn(order, e)
             raise
+        self._taken()
+        return ack
 
     async def place_orders(self, orders: Sequence[Order]) -> list[OrderAck | ExecutionError]:
         """Send orders in batches; one answer each, in their order. One that cannot be composed stops none."""
@@ -194,7 +214,7 @@ class PolymarketVenue:
         said = await self._placing.place_many(list(owns.values()))
         answers.update(zip(owns, said, strict=True))
         for at, answer in answers.items():
-            if isinstance(answer, VenueRefused):
+            if isinstance(answer, ExecutionError):
                 self._learn(orders[at], answer)
         return [answers[at] for at in range(len(orders))]
 
@@ -253,13 +273,16 @@ class PolymarketVenue:
     async def _compose(self, order: Order) -> OwnOrder:
         if self.closed:
             raise VenueUnavailable(f"no order is sent: {self.closed}", venue=VENUE)
+        if not _takes(self._clob.mode, order):
+            raise VenueUnavailable(f"no order is sent: the venue is in {self._clob.mode} mode", venue=VENUE)
         self._not_twice(order)
         terms = await self._terms_of(order.market)
         self._not_twice(order)
         if self._market_of.get(order.token) != order.market:
             raise UnsupportedOrder(f"{order.token} is not an outcome of {order.market}", venue=VENUE)
         stamped = order if order.created_ns else attrs.evolve(order, created_ns=self._now_ns())
-        own = self._placing.order_of(stamped, terms)
+        own = await self._placing.signed(stamped, terms)
+        self._not_twice(order)
         own.order = order
         return own
 
@@ -274,13 +297,32 @@ class PolymarketVenue:
             self._market_of.update({TokenId(token): market for token, _ in told.tokens})
         return self._terms[market]
 
-    def _learn(self, order: Order, refused: VenueRefused) -> None:
-        """Draw the consequence of a no: a tick that changed is read anew, a version that is not ours ends trading."""
-        if refused.code in ("tick", "min_size"):
+    def _learn(self, order: Order, error: ExecutionError) -> None:
+        """Draw the consequence of a no.
+
+        Terms that changed are read anew. A wrong wallet, region or version fails with every order: trading ends until a
+        person has acted and started again. A 401 comes now and then to good keys too: three in a row are no accident.
+        """
+        self._restarting |= self._clob.mode is TradingMode.RESTARTING
+        code = error.code if isinstance(error, VenueRefused) else ""
+        if code in ("tick", "min_size"):
             self._terms.pop(order.market, None)
-        if refused.code == "version":
-            self._closed = "the venue wants another order version than this agbot signs"
-            log.critical("venue.version", reason=refused.reason, remedy=refused.remedy)
+        hopeless = isinstance(error, VenueAuthFailed)
+        if hopeless and UNAUTHORIZED in error.reason:
+            self._unauthorized += 1
+            hopeless = self._unauthorized >= UNAUTHORIZED_MAX
+        if code == "version" or hopeless:
+            self._closed = f"the venue refused one for good ({error.reason})"
+            log.critical("venue.closed", reason=error.reason, remedy=error.remedy)
+
+    def _taken(self) -> None:
+        """Note that the venue takes orders. After a restart ours are read anew: it may have lost some."""
+        self._unauthorized = 0
+        if self._restarting:
+            self._restarting = False
+            for own in self._ledger.live():
+                self._ledger.doubt(own)
+            self._wake()
 
     def _known(self, order_id: str) -> OwnOrder:
         own = self._ledger.get(order_id)
@@ -321,3 +363,10 @@ class PolymarketVenue:
 
     def _wake(self) -> None:
         self._asking.wake()
+
+
+def _takes(mode: TradingMode, order: Order) -> bool:
+    """Return whether the venue takes this order now. A restart ends without a word: orders find it out."""
+    if mode is TradingMode.POST_ONLY:
+        return order.post_only
+    return mode in (TradingMode.NORMAL, TradingMode.RESTARTING)
