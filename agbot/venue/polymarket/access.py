@@ -11,10 +11,10 @@ import attrs
 
 from agbot.errors import NotFoundError
 from agbot.model.market import Market
+from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.catalogue import find_markets
 from agbot.venue.polymarket.contracts import AMOY, POLYGON, Chain
 from agbot.venue.polymarket.credentials import Credentials
-from agbot.venue.polymarket.data_api import DataClient
 from agbot.venue.polymarket.gamma import GammaClient
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.limits import Limiter
@@ -36,7 +36,7 @@ class Access:
     credentials: Credentials
     clob: ClobClient
     gamma: GammaClient
-    data: DataClient
+    data: AccountClient
     as_type: Callable[[SignatureType], ClobClient]
     """The CLOB, asked as another kind of wallet."""
 
@@ -55,12 +55,10 @@ class Access:
         Raises:
             NotFoundError: AGB-416 Gamma's busiest ones all take no orders.
         """
-        filters = {"closed": "false", "order": "volume24hr", "ascending": "false", "limit": LOOK_AT}
-        async for listed in self.gamma.market_pages(**filters):
-            for told in listed:
-                if told.accepting and told.order_book and not told.closed:
-                    return await self.market(told.condition, tradable=True)
-            break
+        busiest = {"closed": "false", "order": "volume24hr", "ascending": "false"}
+        for told in await self.gamma.first_markets(**busiest, limit=LOOK_AT):
+            if told.accepting and told.order_book and not told.closed:
+                return await self.market(told.condition, tradable=True)
         raise NotFoundError("no market takes orders", id="AGB-416", remedy="try again in a minute")
 
 
@@ -90,6 +88,6 @@ async def connect(
             credentials=credentials,
             clob=as_type(account.signature_type if account else SignatureType.EOA),
             gamma=GammaClient(http, hosts, limiter=limiter, now_s=now_s),
-            data=DataClient(http, hosts, limiter=limiter, now_s=now_s),
+            data=AccountClient(http, hosts, limiter=limiter, now_s=now_s),
             as_type=as_type,
         )
