@@ -108,6 +108,7 @@ _AFTER_DENIAL: Final = {
     "UnknownMarket": "agbot status --json lists the markets",
     "OrderCap": "order less: live.max_order_usd or an OrderCap policy bounds one order",
     "DayCap": "wait for midnight UTC: live.max_day_usd or a DayCap policy bounds what is traded in a day",
+    "KillSwitch": "agbot killswitch status says why; off: agbot killswitch off --by NAME --reason TEXT",
     "Halted": "the bot is stopping; start it again",
 }
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",
     "cancel": "Cancel one order, or all.",
+    "signer": "Hold the private key in a process of its own, with limits of its own.",
 }
 
 _ELSEWHERE = {
