@@ -12,7 +12,7 @@ import trio
 
 from agbot.config import Settings
 from agbot.doctor import machine, official, sockets, venue, wallet
-from agbot.doctor.report import Report
+from agbot.doctor.report import Check, Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
@@ -26,11 +26,6 @@ from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.wallets import SignatureType
 
 T = TypeVar("T")
-
-LOCAL: Final = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
-"""Checks that need no network."""
-REMOTE: Final = (*venue.CHECKS, *sockets.CHECKS)
-CHECKS: Final = (*LOCAL, *REMOTE)
 
 
 class Once(Generic[T]):
@@ -122,6 +117,11 @@ class World:
         if self.markets:
             return await self._online.market(self.markets[0])
         return await self._online.busiest_market()
+
+
+LOCAL: Final[tuple[Check[World], ...]] = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
+"""Checks that need no network."""
+CHECKS: Final[tuple[Check[World], ...]] = (*LOCAL, *venue.CHECKS, *sockets.CHECKS)
 
 
 async def run_checks(
