@@ -131,6 +131,7 @@ async def run_checks(
     faults: Sequence[ConfigError] = (),
     live: bool = False,
     offline: bool = False,
+    credentials: Credentials | None = None,
     environ: Mapping[str, str] | None = None,
     now_s: Callable[[], float] = time.time,
     deadline_s: float = DEADLINE_S,
@@ -143,12 +144,13 @@ async def run_checks(
         faults: what `agbot check` found.
         live: credentials must be there.
         offline: only the checks that need no network.
+        credentials: those to look at, such as with the account of a signer that holds the key; None looks for them.
         environ: where credentials are looked for before the keyring; None is the process's.
         now_s: this machine's clock.
         deadline_s: of each check; they run side by side.
     """
     place = settings.polymarket
-    found, fault = _credentials(environ, live=live)
+    found, fault = (credentials, None) if credentials else _credentials(environ, live=live)
     world = World(
         state_dir=state_dir,
         faults=tuple(faults),
