@@ -23,6 +23,7 @@ from agbot.run.demo import demo_plan
 from agbot.run.plans import Start, trade
 
 if TYPE_CHECKING:
+    from agbot.doctor import Report
     from agbot.run.modes import Trader
 
 SAYS = {
@@ -49,23 +50,29 @@ def live(settings: Settings, directory: Path, confirm: str | None, held: ExitSta
             trades with the wallet; or what the account's reads raise.
     """
     from agbot.run.lock import exclusive_wallet  # noqa: PLC0415
-    from agbot.run.modes import Trader, look  # noqa: PLC0415
+    from agbot.run.modes import Trader, check_caps, check_named, look  # noqa: PLC0415
     from agbot.venue.polymarket.credentials import ALL, API, load_credentials  # noqa: PLC0415
 
+    check_named(settings)
+    check_caps(settings)
     trader = Trader.of(settings, load_credentials(required=API if settings.live.signer else ALL))
-    _green(settings, directory)
+    _green(trader, directory)
     shown = trio.run(look, trader)
     click.echo(_told(shown), err=True)
     confirm_wallet(shown, confirm)
     return Ready(trader=trader, wallet_directory=held.enter_context(exclusive_wallet(shown["wallet"])))
 
 
-def _green(settings: Settings, directory: Path) -> None:
+def _green(trader: Trader, directory: Path) -> None:
     from agbot.cli.doctor import as_text  # noqa: PLC0415
     from agbot.doctor.world import run_checks  # noqa: PLC0415
 
-    async def ask() -> Any:
-        return await run_checks(settings, directory, live=True)
+    settings = trader.settings
+
+    async def ask() -> Report:
+        wallet = (await trader.signer()).account
+        found = attrs.evolve(trader.credentials, account=wallet)
+        return await run_checks(settings, directory, live=True, credentials=found)
 
     report = trio.run(ask)
     if report.green:

@@ -64,6 +64,8 @@ async def credentials(world: Wallet) -> Finding:
     lines = (f"owner  {account.owner}", f"funder {account.funder}", f"type   {kind}")
     if world.credentials.api is None:
         return skip("there is a private key and no API key", f"put {', '.join(ALL[1:])} into the environment", *lines)
+    if world.credentials.key is None:
+        return ok("the API key is there, and a signer holds the private key", *lines)
     return ok("private key and API key are there", *lines)
 
 

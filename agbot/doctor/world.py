@@ -12,7 +12,7 @@ import trio
 
 from agbot.config import Settings
 from agbot.doctor import machine, official, sockets, venue, wallet
-from agbot.doctor.report import Report
+from agbot.doctor.report import Check, Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
@@ -26,11 +26,6 @@ from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.wallets import SignatureType
 
 T = TypeVar("T")
-
-LOCAL: Final = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
-"""Checks that need no network."""
-REMOTE: Final = (*venue.CHECKS, *sockets.CHECKS)
-CHECKS: Final = (*LOCAL, *REMOTE)
 
 
 class Once(Generic[T]):
@@ -124,6 +119,11 @@ class World:
         return await self._online.busiest_market()
 
 
+LOCAL: Final[tuple[Check[World], ...]] = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
+"""Checks that need no network."""
+CHECKS: Final[tuple[Check[World], ...]] = (*LOCAL, *venue.CHECKS, *sockets.CHECKS)
+
+
 async def run_checks(
     settings: Settings,
     state_dir: Path,
@@ -131,6 +131,7 @@ async def run_checks(
     faults: Sequence[ConfigError] = (),
     live: bool = False,
     offline: bool = False,
+    credentials: Credentials | None = None,
     environ: Mapping[str, str] | None = None,
     now_s: Callable[[], float] = time.time,
     deadline_s: float = DEADLINE_S,
@@ -143,12 +144,13 @@ async def run_checks(
         faults: what `agbot check` found.
         live: credentials must be there.
         offline: only the checks that need no network.
+        credentials: those to look at, such as with the account of a signer that holds the key; None looks for them.
         environ: where credentials are looked for before the keyring; None is the process's.
         now_s: this machine's clock.
         deadline_s: of each check; they run side by side.
     """
     place = settings.polymarket
-    found, fault = _credentials(environ, live=live)
+    found, fault = (credentials, None) if credentials else _credentials(environ, live=live)
     world = World(
         state_dir=state_dir,
         faults=tuple(faults),

@@ -257,14 +257,8 @@ async def test_sockets_that_say_nothing(ask, stub):
 
 
 async def test_offline_names_each_host_it_could_not_reach(ask):
-    hosts = Hosts(
-        **{
-            name: address.partition("://")[0].replace("s", "") + f"://{NOWHERE}/{name}"
-            if address.startswith("ws")
-            else f"http://{NOWHERE}/{name}"
-            for name, address in attrs.asdict(Hosts()).items()
-        }
-    )
+    real = attrs.asdict(Hosts()).items()
+    hosts = Hosts(**{name: f"{'ws' if url.startswith('ws') else 'http'}://{NOWHERE}/{name}" for name, url in real})
     report = await ask(settings=Settings(polymarket=PolymarketSettings(hosts=hosts)))
     asked = {check.id: getattr(hosts, check.host) for check in CHECKS if check.host}
     skipped = {"D18", "D20"}

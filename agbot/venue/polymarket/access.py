@@ -55,12 +55,10 @@ class Access:
         Raises:
             NotFoundError: AGB-416 Gamma's busiest ones all take no orders.
         """
-        filters = {"closed": "false", "order": "volume24hr", "ascending": "false", "limit": LOOK_AT}
-        async for listed in self.gamma.market_pages(**filters):
-            for told in listed:
-                if told.accepting and told.order_book and not told.closed:
-                    return await self.market(told.condition, tradable=True)
-            break
+        busiest = {"closed": "false", "order": "volume24hr", "ascending": "false"}
+        for told in await self.gamma.first_markets(**busiest, limit=LOOK_AT):
+            if told.accepting and told.order_book and not told.closed:
+                return await self.market(told.condition, tradable=True)
         raise NotFoundError("no market takes orders", id="AGB-416", remedy="try again in a minute")
 
 
