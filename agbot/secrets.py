@@ -111,8 +111,8 @@ def redact_known(text: str) -> str:
 
 def _remember(value: str) -> None:
     global _seen, _known  # noqa: PLW0603 - the one place where secrets become known
-    if len(value) >= MIN_REDACTED and value not in _known:
-        _seen = (*_seen, value)[-MAX_KNOWN:]
+    if len(value) >= MIN_REDACTED:
+        _seen = (*(each for each in _seen if each != value), value)[-MAX_KNOWN:]
         # Longest first, so that a secret inside another leaves no rest of the longer one.
         _known = tuple(sorted(_seen, key=len, reverse=True))
 

@@ -75,14 +75,15 @@ def test_what_is_remembered_is_bounded_and_the_newest_stays() -> None:
     assert redact(f"bounded-{MAX_KNOWN + 9:04d} bounded-0000") == "*** bounded-0000"
 
 
-def test_many_secrets_push_out_the_oldest_and_not_the_longest() -> None:
-    long = "a-long-secret-" + "x" * 40
+def test_the_oldest_is_forgotten_not_the_longest() -> None:
+    Secret("the-longest-secret-of-all-of-them")
     for n in range(MAX_KNOWN - 1):
-        Secret(f"earlier-{n:04d}")
-    Secret(long)
-    for n in range(10):
-        Secret(f"later-{n:04d}")
-    assert redact(long) == "***"
+        Secret(f"younger-{n}")
+    Secret("younger-0")
+    assert redact("the-longest-secret-of-all-of-them") == "***"
+    Secret("one more")
+    assert redact("younger-0 younger-1") == "*** ***"
+    assert redact("the-longest-secret-of-all-of-them") == "the-longest-secret-of-all-of-them"
 
 
 @settings(deadline=None)

@@ -20,6 +20,8 @@ PROMISES = {
     ("order to signed body", "<= 1.6 x coincurve's signature alone"),
     ("order to signed body", ">= 10 x faster than py-clob-client-v2"),
     ("order to signed body", ">= 100 x faster than py-clob-client-v2 without coincurve"),
+    ("HMAC of an order", "<= 0.5 x py-clob-client"),
+    ("HMAC without a body", "<= 0.5 x py-clob-client"),
 }
 
 
@@ -61,7 +63,8 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
-        "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)]; m.ring.rows = m.signing.rows = lambda effort: [];"
+        "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
+        "m.ring.rows = m.signing.rows = m.authentication.rows = lambda effort: [];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
     )
     assert run("-c", program).returncode == 1
