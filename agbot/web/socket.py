@@ -131,7 +131,7 @@ class Socket:
         try:
             await self._flush()
         except LinkLost:
-            if not self._ready:
+            if not self._ready and self._protocol.close_rcvd is None:  # a close frame says more than a broken pipe
                 raise
 
     async def _flush(self) -> None:
