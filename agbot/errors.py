@@ -108,6 +108,7 @@ _AFTER_DENIAL: Final = {
     "UnknownMarket": "agbot status --json lists the markets",
     "OrderCap": "order less: live.max_order_usd or an OrderCap policy bounds one order",
     "DayCap": "wait for midnight UTC: live.max_day_usd or a DayCap policy bounds what is traded in a day",
+    "KillSwitch": "agbot killswitch status says why; off: agbot killswitch off --by NAME --reason TEXT",
     "Halted": "the bot is stopping; start it again",
 }
 
@@ -153,9 +154,13 @@ class ExecutionError(AgbotError):
 
 
 class VenueUnavailable(ExecutionError):  # noqa: N818
-    """Nothing was accepted; retry by schedule."""
+    """Nothing was accepted; retry by schedule, or after `retry_after_s` where the venue names it."""
 
     error_id = "AGB-401"
+
+    def __init__(self, reason: str, *, venue: str = "", remedy: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(reason, venue=venue, remedy=remedy)
+        self.retry_after_s = retry_after_s
 
 
 class VenueThrottled(ExecutionError):  # noqa: N818

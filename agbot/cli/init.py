@@ -173,7 +173,9 @@ def _numbers(most: int) -> Any:
 
 def search(text: str) -> Sequence[tuple[str, str]]:
     """Return (slug, question) of open markets that match, as `agbot markets search` does."""
-    raise NotImplementedError
+    from agbot.cli.markets import matching  # noqa: PLC0415
+
+    return [(market.slug, market.question) for market in matching(text)[:SHOWN]]
 
 
 def _tell(path: Path, mode: str) -> None:
@@ -184,7 +186,7 @@ def _tell(path: Path, mode: str) -> None:
 
 def _offer_keyring() -> None:
     """Offer to keep the keys in the system's keyring; without one, say how the environment holds them."""
-    if importlib.util.find_spec("keyring") is None:
+    if not keyring_there():
         click.echo("Keys are needed for live trading only. In the environment:")
         click.echo("\n".join(f"  export {name}=…   # {what}" for name, what in KEYS.items()))
         click.echo("or in the system's keyring: pip install keyring, then keyring set agbot NAME")
@@ -196,11 +198,17 @@ def _offer_keyring() -> None:
     for name, what in KEYS.items():
         value = click.prompt(f"{name}, {what} (hidden; empty: skip)", default="", hide_input=True, show_default=False)
         if value.strip():
-            _keep(name, value.strip())
+            keep(name, value.strip())
             click.echo(f"{name}: stored")
 
 
-def _keep(name: str, value: str) -> None:
+def keyring_there() -> bool:
+    """Return whether the keyring package is installed."""
+    return importlib.util.find_spec("keyring") is not None
+
+
+def keep(name: str, value: str) -> None:
+    """Store a secret in the system's keyring; ConfigError AGB-452 when it does not take it."""
     from agbot.secrets import SERVICE, Secret  # noqa: PLC0415
 
     Secret(value)  # from here on it is removed from every text we print

@@ -215,9 +215,17 @@ class Engine:
 
     # -- facts: the operator ---------------------------------------------------------------------------------------
 
+    def would_deny(self, now_ns: int, event: OperatorOrder) -> tuple[str, ...]:
+        """Return the names of everything that would forbid this order now; changes nothing."""
+        return self.admission.violations(now_ns, event.market, OPERATOR, self._operator_place(event))
+
     def _operator_order(self, now_ns: int, event: OperatorOrder) -> None:
+        place = self._operator_place(event)
+        self._admit(now_ns, event.market, OPERATOR, place, request_id=event.request_id)
+
+    def _operator_place(self, event: OperatorOrder) -> Place:
         is_budget = event.order_type is OrderType.MARKET and event.side is Side.BUY
-        place = Place(
+        return Place(
             token=event.token,
             side=event.side,
             price=event.price,
@@ -229,7 +237,6 @@ class Engine:
             expire_ns=event.expire_ns,
             budget=event.size if is_budget else 0,
         )
-        self._admit(now_ns, event.market, OPERATOR, place, request_id=event.request_id)
 
     def _shares_for(self, event: OperatorOrder) -> int:
         book = self.books.get(event.token)

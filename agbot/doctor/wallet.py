@@ -35,10 +35,7 @@ DOMAINS: Final[tuple[tuple[Version, bool], ...]] = ((2, False), (2, True), (3, F
 
 
 class Wallet(Protocol):
-    """What these checks look at. `live`: without credentials nothing can be green."""
-
-    @property
-    def live(self) -> bool: ...
+    """What these checks look at."""
 
     @property
     def chain(self) -> Chain: ...

@@ -132,7 +132,7 @@ class Gateway:
             return OrderRejected(order_id, e.reason, self._now_ns())
         except ExecutionError as e:
             return OrderUnknown(order_id, str(e), self._now_ns())
-        return OrderAccepted(order_id, VenueOrderId(ack.order_id), ack.timestamp)
+        return OrderAccepted(order_id, VenueOrderId(ack.venue_order_id or ack.order_id), ack.timestamp)
 
     async def _cancel(self, command: CancelOrder) -> None:
         if command.client_order_id in self._unsent:

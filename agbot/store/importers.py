@@ -206,7 +206,7 @@ class _Frames:
             frame = _FRAME.fullmatch(raw or b"")
             for event in decoder.decode(frame[2]).events if frame else ():
                 if isinstance(event, BookSnapshot | BookDelta | TradePrint | TickSizeChanged):
-                    census.count(event.token, decoder.markets.get(event.token, ""))
+                    census.count(event.token, decoder.market(event.token) or "")
         return census.markets()
 
     def __call__(self, lines: LineReader, log: ReadLog) -> Iterator[Numbered]:

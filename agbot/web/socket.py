@@ -92,7 +92,7 @@ class Socket:
 
     async def _read(self) -> None:
         protocol = self._protocol
-        if self._broken or protocol.close_rcvd is not None or protocol.parser_exc is not None:
+        if protocol.close_rcvd is not None or protocol.parser_exc is not None:
             raise self._lost()
         try:
             received = await self._stream.receive_some(RECEIVE_BYTES)
@@ -127,11 +127,11 @@ class Socket:
                 self._parts = None
 
     async def _answer(self) -> None:
-        """Send pongs and the answer to a close; what was received before stays readable if that fails."""
+        """Send pongs and the answer to a close; what was received before is told first if that fails."""
         try:
             await self._flush()
         except LinkLost:
-            if not self._ready and self._protocol.close_rcvd is None:  # a close frame says more than a broken pipe
+            if not self._ready and self._protocol.close_rcvd is None:
                 raise
 
     async def _flush(self) -> None:

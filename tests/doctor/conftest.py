@@ -42,7 +42,6 @@ def wallet() -> Callable[..., Any]:
 
     def make(kind: SignatureType = SignatureType.EOA, funder: str = "", **more: Any) -> Any:
         world = {
-            "live": False,
             "chain": POLYGON,
             "credentials": credentials_of(kind, funder),
             "credentials_fault": None,

@@ -103,6 +103,8 @@ class Clob:
         if head == "clob-markets":
             market = self.exchange.markets.get(tail)
             return Reply(json=market.clob_json()) if market else _NO_MARKET
+        if head == "markets" and tail in self.exchange.markets:
+            return Reply(json=self.exchange.markets[tail].record_json(self.exchange.winners.get(tail, "")))
         if head == "markets-by-token":
             market = self.exchange.market_of(tail)
             told = market and {"condition_id": market.condition, "primary_token_id": market.yes}

@@ -37,6 +37,7 @@ class StubExchange:
         check_signatures: whether an order must be signed by the key behind `address`.
         collateral: pUSD that is free or behind orders, 10⁻⁶ usd; `shares`: by token, 10⁻⁶.
         live: resting orders by id, as ``/data/orders`` tells them; `finished`: those that rest no more.
+        winners: the winning token of each resolved market.
         trades: as ``/data/trades`` tells them, oldest first.
         signature_type: balances read 0 for another one; None takes any.
         listeners: called with each user event.
@@ -48,6 +49,7 @@ class StubExchange:
         self.check_signatures = True
         self.markets: dict[str, StubMarket] = {}
         self.books: dict[str, StubBook] = {}
+        self.winners: dict[str, str] = {}
         self.collateral = 1_000 * SCALE
         self.allowances = dict.fromkeys(SPENDERS, 2**256 - 1)
         self.shares: dict[str, int] = {}

@@ -65,6 +65,28 @@ class StubMarket:
             told["fd"] = {"r": _number(self.fee_rate), "e": self.fee_exponent, "to": True}
         return told
 
+    def record_json(self, winner: str) -> dict[str, Any]:
+        """Return the long object of ``/markets/{condition}``; `winner` is a token, empty before resolution."""
+        return {
+            "condition_id": self.condition,
+            "question": self.question,
+            "market_slug": self.slug,
+            "tokens": [
+                {"token_id": token, "outcome": name, "price": 0.5, "winner": token == winner}
+                for token, name in zip(self.tokens, self.outcomes, strict=True)
+            ],
+            "minimum_tick_size": _number(self.tick),
+            "minimum_order_size": _number(self.min_size),
+            "neg_risk": self.neg_risk,
+            "active": True,
+            "closed": self.closed or bool(winner),
+            "accepting_orders": self.accepting,
+            "enable_order_book": True,
+            "end_date_iso": self.end_date,
+            "game_start_time": None,
+            "seconds_delay": 0,
+        }
+
     def gamma_json(self) -> dict[str, Any]:
         """Return Gamma's market object, lists inside strings as Gamma has them."""
         fees = {"exponent": self.fee_exponent, "rate": _number(self.fee_rate), "takerOnly": True, "rebateRate": 0.25}

@@ -11,7 +11,7 @@ from agbot.model.order import Order, OrderType, Side, TimeInForce
 from agbot.units import NS_PER_MS, NS_PER_S, TICKS, notional, on_tick, to_text, to_units
 from agbot.venue.polymarket.amounts import Amounts, limit_amounts, market_amounts
 from agbot.venue.polymarket.orders import OrderFields, Version, salt_of
-from agbot.venue.polymarket.wire.rest import ClobMarket
+from agbot.venue.polymarket.wire.public import ClobMarket
 
 VENUE: Final = "polymarket"
 EARLY_S: Final = 60

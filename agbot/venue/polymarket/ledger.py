@@ -3,7 +3,8 @@
 Theory of operation. An order is SENDING while its post is under way, PLACED once the venue is known to have it,
 UNRESOLVED when it was sent and nobody knows, ENDED when nothing more of it can match.
 
-* While it is SENDING, what the user stream says of it is held: the reply comes first, then the rest in order.
+* While it is SENDING, what the user stream says of it is held: the reply comes first, then the rest in order. When no
+  reply came, it is held until the next message or question: the caller hears of the doubt before it hears the answer.
 * An end is told after the fills it includes. The venue says how much matched, trades say what: until every matched
   share was heard of, the end waits, and the venue is asked for the trades.
 * Fills are keyed by (trade id, own order id) and say how final they are. Which side was ours follows from the order,
@@ -95,10 +96,14 @@ class Ledger:
         own.stage, own.state, own.reason, own.body = Stage.ENDED, OrderState.REJECTED, reason, b""
         return self._released(own)
 
-    def unresolved(self, own: OwnOrder, reason: str) -> list[OrderEvidence]:
-        """Note that the order was sent and nobody knows; what was held may resolve it at once."""
+    def unresolved(self, own: OwnOrder, reason: str) -> None:
+        """Note that the order was sent and nobody knows."""
         own.stage, own.state, own.reason = Stage.UNRESOLVED, OrderState.UNKNOWN, reason
-        return self._released(own)
+        self._schedule(own)
+
+    def release(self, own: OwnOrder) -> list[OrderEvidence]:
+        """Return what was held of an order whose post got no answer."""
+        return [] if own.stage is Stage.SENDING else self._released(own)
 
     def _released(self, own: OwnOrder) -> list[OrderEvidence]:
         said = [evidence for event in self._held.pop(own.name, ()) for evidence in self._apply(own, event)]
@@ -116,20 +121,27 @@ class Ledger:
             if own.stage is Stage.SENDING:
                 self._hold(own, event)
             else:
-                said += self._apply(own, event)
+                said += self._released(own) + self._apply(own, event)
         return said
 
     def found(self, own: OwnOrder, order: OpenOrder) -> list[OrderEvidence]:
         """Fold in the venue's record of one order."""
         if own.stage is Stage.SENDING:
             return []
-        said = self._exists(own)
+        said = self._released(own) + self._exists(own)
         own.doubtful, own.absent = False, 0
         return said + self._told(own, order, self._now_ns())
 
-    def absent(self, own: OwnOrder) -> None:
-        """Note that the venue, asked, has no record of it."""
-        own.absent += 1
+    def doubt(self, own: OwnOrder, *, told_unknown: bool = False) -> None:
+        """Note that the venue must be asked about an order that was thought to rest."""
+        own.doubtful = True
+        own.told_unknown |= told_unknown
+        self._schedule(own)
+
+    def due_to_cancel(self) -> list[OwnOrder]:
+        """Return the orders with open questions that rest although their cancel was asked for."""
+        asked = tuple(self._asking.values())
+        return [own for own in asked if own.unwanted and own.stage is Stage.PLACED and own.closed is None]
 
     def gone(self, own: OwnOrder, state: OrderState, reason: str, *, matched: int = 0) -> list[OrderEvidence]:
         """Fold in that nothing more of it can match; told at once when every matched share was heard of."""
@@ -161,9 +173,10 @@ class Ledger:
         return said + self._traded(own, event)
 
     def _exists(self, own: OwnOrder) -> list[OrderEvidence]:
-        if own.stage is not Stage.UNRESOLVED:
+        if own.stage is Stage.ENDED or (own.stage is Stage.PLACED and not own.told_unknown):
             return []
-        own.stage, own.state, own.body = Stage.PLACED, OrderState.OPEN, b""
+        own.told_unknown = False
+        own.stage, own.state, own.body, own.doubtful = Stage.PLACED, OrderState.OPEN, b"", True
         return [OrderAccepted(own.name, VenueOrderId(own.order_id), self._now_ns())]
 
     def _told(self, own: OwnOrder, told: OrderUpdate | OpenOrder, ts_ns: int) -> list[OrderEvidence]:

@@ -55,17 +55,19 @@ class OwnOrder:
         asked: the shares the caller asked for.
         shares: the shares that were signed; the venue takes two decimals.
         budget: usd a MARKET BUY spends, else 0.
+        offered: the maker amount that was signed: usd of a BUY, shares of a SELL.
         fee_rate: of the market, for what we take; with `fee_exponent`.
         sent_ns: when the first post left, or may have.
     """
 
     order: Order
-    order_id: str
-    body: bytes
+    order_id: str = ""
+    body: bytes = b""
     asked: int
     shares: int
     sent_ns: int
     budget: int = 0
+    offered: int = 0
     fee_rate: int = 0
     fee_exponent: int = 1
 
@@ -83,6 +85,8 @@ class OwnOrder:
     doubtful: bool = False
     unwanted: bool = False
     written_off: bool = False
+    told_unknown: bool = False
+    """The caller was told that its fate is not known: that it exists must be said again."""
     absent: int = 0
     looks: int = 0
     look_ns: int = 0

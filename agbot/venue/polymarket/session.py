@@ -241,6 +241,10 @@ class MarketSession:
                 token.trust.doubt(Doubt.IMPOSSIBLE)
                 touched[TokenId(name)] = None
 
+    def has_ended(self, market: MarketId) -> bool:
+        """Return whether the market's end was told."""
+        return market in self._ended
+
     def resolved(self, event: MarketResolved) -> list[MarketData]:
         """Note a market's end, from the stream or from elsewhere; returns the event the first time."""
         if event.market in self._ended:

@@ -20,7 +20,7 @@ from agbot.model.events import (
 from agbot.model.market import Market
 from agbot.testing.frames import best, book, price_change, resolved, tick_change, together, trade
 from agbot.units import NS_PER_S
-from agbot.venue.polymarket.session import MarketSession, SessionTerms
+from agbot.venue.polymarket.session import MarketSession
 
 S = NS_PER_S
 GAME = Market(id="0xc0ffee", yes="11", no="12")
@@ -395,8 +395,3 @@ def test_what_is_told_is_always_what_is_thought(story):
             t: c for t, c in thought.items() if told[t] != Doubt.NO_SNAPSHOT
         }
     assert asked <= 2 + len(story) // 3
-
-
-def test_terms_are_in_order():
-    terms = SessionTerms()
-    assert terms.ping_s < terms.probe_s < terms.silent_s < terms.dead_s

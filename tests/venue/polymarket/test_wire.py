@@ -176,7 +176,7 @@ def test_the_venues_own_best_prices_are_kept_per_token() -> None:
     decoder.decode(json.dumps(GOOD[2][0]))
     assert decoder.top("A") is None, "the older shape names no best prices"
     assert decoder.top("never seen") is None
-    assert decoder.markets == {"A": "0xm", "B": "0xm"}
+    assert [decoder.market(token) for token in ("A", "B", "C")] == ["0xm", "0xm", None]
 
 
 def test_a_book_that_names_another_tick_announces_it_once() -> None:

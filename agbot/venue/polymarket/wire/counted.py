@@ -18,15 +18,19 @@ class Counted:
     """Base of the stream decoders.
 
     Attributes:
-        messages: understood messages by type.
         unknown: messages of other types, by name (at most `UNKNOWN_NAMES` names).
         malformed: messages that were set aside; each is a fault with a reason.
     """
 
     def __init__(self) -> None:
-        self.messages: Counter[str] = Counter()
+        self._understood: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.malformed = 0
+
+    @property
+    def messages(self) -> Counter[str]:
+        """Return how many messages were understood, by type."""
+        return self._understood
 
     def _count_unknown(self, kind: str) -> None:
         name = (kind or "unnamed")[:64]

@@ -6,12 +6,13 @@ numbers; both are read from their digits, never through a float. Times are milli
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from agbot._frames import Scanner
 from agbot.model.events import (
     ASK,
     BID,
@@ -111,6 +112,10 @@ class Decoded(NamedTuple):
     faults: list[str]
 
 
+_Said: TypeAlias = tuple[MarketId | None, int | None, int | None]
+"""(market, best bid, best ask) as the venue last said of a token."""
+_NOTHING: Final[_Said] = (None, None, None)
+
 _frame_decoder: Final = msgspec.json.Decoder(_Message | list[_Message])
 _any_decoder: Final = msgspec.json.Decoder(Any, float_hook=str)
 
@@ -123,8 +128,7 @@ class FrameDecoder(Counted):
         keep_hashes: whether to remember the hash of the last message about each token.
 
     Attributes:
-        messages, unknown, malformed: see `Counted`.
-        markets: the market each token was seen in.
+        unknown, malformed: see `Counted`.
         new_markets: the latest announcements (at most `NEW_MARKETS`); whoever wants them pops them.
         hashes: the venue's last book hash by token, if asked for. It is advisory: nothing is checked against it here.
     """
@@ -134,12 +138,17 @@ class FrameDecoder(Counted):
         self.new_markets: deque[NewMarket] = deque(maxlen=NEW_MARKETS)
         self.hashes: dict[TokenId, str] = {}
         self._keep_hashes = keep_hashes
-        self.markets: dict[TokenId, MarketId] = {}
         self._ticks: dict[TokenId, int] = dict(ticks or {})
-        self._tops: dict[TokenId, tuple[str, str]] = {}
+        self._said: dict[TokenId, _Said] = {}
+        kept = self.hashes if keep_hashes else None
+        self._scanner = Scanner(BookSnapshot, BookDelta, Decoded, self._ticks, self._said, kept)
 
     def decode(self, raw: bytes | str) -> Decoded:
         """Return what `raw` says. Never raises on bad input: a bad message is a fault, the others are read."""
+        return self._scanner.scan(raw) or self._decode_any(raw)
+
+    def _decode_any(self, raw: bytes | str) -> Decoded:
+        """Read a frame with anything but the frequent messages in their usual form, which `Scanner` has read."""
         if raw in SILENT:
             return Decoded([], [])
         try:
@@ -162,15 +171,21 @@ class FrameDecoder(Counted):
 
     def top(self, token: TokenId) -> Top | None:
         """Return the venue's own best prices after its last message, None when it named none or not legibly."""
-        bid, ask = self._tops.get(token, ("", ""))
-        try:
-            return Top(exact_units(bid), exact_units(ask))
-        except ValueError:
-            return None
+        _, bid, ask = self._said.get(token, _NOTHING)
+        return None if bid is None or ask is None else Top(bid, ask)
+
+    def market(self, token: TokenId) -> MarketId | None:
+        """Return the market the token was last seen in, None when no message named one."""
+        return self._said.get(token, _NOTHING)[0]
+
+    @property
+    def messages(self) -> Counter[str]:
+        """Return how many messages were understood, by event type."""
+        return self._understood + Counter(book=self._scanner.books, price_change=self._scanner.changes)
 
     def forget_top(self, token: TokenId) -> None:
         """Forget what the venue named as best prices: a whole book came, and the claim was about the one before."""
-        self._tops.pop(token, None)
+        self._said[token] = (self._said.get(token, _NOTHING)[0], None, None)
 
     def _take(self, message: _Message, out: Decoded) -> None:
         kind = message.event_type or _infer(message)
@@ -183,7 +198,7 @@ class FrameDecoder(Counted):
         except ValueError as e:
             self._fault(out.faults, f"{kind}: {e}")
             return
-        self.messages[kind] += 1
+        self._understood[kind] += 1
         out.events.extend(events)
 
     def _decode_loosely(self, raw: bytes | str) -> Decoded:
@@ -217,9 +232,17 @@ class FrameDecoder(Counted):
         if not asset_id:
             raise ValueError("asset_id is missing")
         token = TokenId(asset_id)
-        if market:
-            self.markets[token] = MarketId(market)
+        known, bid, ask = self._said.get(token, _NOTHING)
+        if market and market != known:
+            self._said[token] = (MarketId(market), bid, ask)
         return token
+
+    def _tops(self, token: TokenId, bid: str, ask: str) -> None:
+        market = self._said.get(token, _NOTHING)[0]
+        try:
+            self._said[token] = (market, exact_units(bid), exact_units(ask))
+        except ValueError:
+            self._said[token] = (market, None, None)
 
     def _book(self, m: _Message) -> list[MarketData]:
         token, ts_ns = self._token(m.asset_id, m.market), exact_ms(m.timestamp)
@@ -239,12 +262,13 @@ class FrameDecoder(Counted):
         if rows is None:
             raise ValueError("neither price_changes nor changes")
         changes: dict[TokenId, list[tuple[int, int, int]]] = {}
-        tops = {}
         for row in rows:
             token = self._token(row.asset_id or m.asset_id, m.market)
             changes.setdefault(token, []).append((_side(row.side), exact_price(row.price), exact_units(row.size)))
-            tops[token] = (row.best_bid, row.best_ask)
-        self._tops.update(tops)
+        for row in rows:
+            token = TokenId(row.asset_id or m.asset_id)
+            self._tops(token, row.best_bid, row.best_ask)
+            self._keep(token, row.hash)
         return [BookDelta(token, tuple(rows), ts_ns) for token, rows in changes.items()]
 
     def _trade(self, m: _Message) -> list[MarketData]:
@@ -260,7 +284,7 @@ class FrameDecoder(Counted):
         return [TickSizeChanged(token, tick, exact_ms(m.timestamp))]
 
     def _top(self, m: _Message) -> list[MarketData]:
-        self._tops[self._token(m.asset_id, m.market)] = (m.best_bid, m.best_ask)
+        self._tops(self._token(m.asset_id, m.market), m.best_bid, m.best_ask)
         return []
 
     def _resolved(self, m: _Message) -> list[MarketData]:
@@ -274,7 +298,7 @@ class FrameDecoder(Counted):
         except ValueError as e:
             self._fault(out.faults, f"new_market: {e}")
             return
-        self.messages["new_market"] += 1
+        self._understood["new_market"] += 1
 
     def _keep(self, token: TokenId, hash_: str) -> None:
         if self._keep_hashes and hash_:

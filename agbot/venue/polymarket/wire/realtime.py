@@ -72,7 +72,7 @@ class RealtimeDecoder(Counted):
         except ValueError as e:
             self._fault(out.faults, f"{kind or 'frame'}: {e}")
             return out
-        self.messages[kind] += 1
+        self._understood[kind] += 1
         return out
 
 

@@ -129,7 +129,7 @@ class RtdsDecoder(Counted):
 
     def _items(self, f: Fields, topic: str, kind: str, ts_ns: int) -> list[RtdsItem]:
         if not topic and ("statusCode" in f or "message" in f):
-            self.messages["refusal"] += 1
+            self._understood["refusal"] += 1
             return [_refusal(f)]
         read = _READERS.get((topic, kind))
         if read is None:
@@ -138,7 +138,7 @@ class RtdsDecoder(Counted):
         payload = f.first("payload")
         payloads = payload if isinstance(payload, list) else [payload]
         items = [item for one in payloads for item in read(self.market, Fields(one), Envelope(topic, kind, ts_ns))]
-        self.messages[f"{topic}/{kind}"] += 1
+        self._understood[f"{topic}/{kind}"] += 1
         return items
 
 

@@ -80,7 +80,7 @@ class UserDecoder(Counted):
         except ValueError as e:
             self._fault(out.faults, f"{kind or 'frame'}: {e}")
             return
-        self.messages[kind] += 1
+        self._understood[kind] += 1
 
 
 def _kind(f: Fields) -> str:
