@@ -37,6 +37,7 @@ def _seconds(_context: click.Context, parameter: click.Parameter, value: float |
 )
 @click.option("--hold", is_flag=True, help="With --replay: stay at the end, for page and terminal.")
 @click.option("--mode", type=click.Choice(["demo", "paper", "shadow", "live"]), help="Overrides the configuration's.")
+@click.option("--confirm", metavar="WALLET", help="With --mode live, without a terminal: the wallet that pays.")
 @click.option("--capital", help="Paper money at start, usd; a state directory that has traded goes on with its own.")
 @click.option("--duration", type=float, callback=_seconds, help="Stop after this many seconds.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the demo's markets.")
@@ -59,7 +60,8 @@ def command(**options: Any) -> None:
     \b
     agbot run                     demo: simulated markets, paper money, http://127.0.0.1:8080
     agbot run --replay FILE       trade a recorded order book, print what came of it
-    agbot run config.yaml         what the configuration says
+    agbot run config.yaml         what the configuration says: live markets, paper orders
+    agbot run config.yaml --mode live        real money, after the doctor and a question
     agbot run --tui --no-web      on this terminal
 
     Paper unless told otherwise. Ctrl-C cancels all orders, waits until flat, and exits 0; twice hurries.
@@ -74,7 +76,7 @@ def command(**options: Any) -> None:
 
 
 _REPLAY_ONLY = ("speed", "hold", "yes", "condition_id", "tick", "min_size", "fee_rate")
-_LIVE_ONLY = ("duration", "mode", "seed")
+_LIVE_ONLY = ("duration", "mode", "seed", "confirm")
 
 
 def _refuse_ignored(options: dict[str, Any]) -> None:
@@ -176,62 +178,36 @@ def _replay(settings: Settings, options: dict[str, Any]) -> None:
 
 
 def _trade(settings: Settings, options: dict[str, Any]) -> None:
+    from contextlib import ExitStack  # noqa: PLC0415
+
     import trio  # noqa: PLC0415
 
     from agbot import log  # noqa: PLC0415
-    from agbot.run.demo import demo_plan, trade  # noqa: PLC0415
+    from agbot.cli import start as start_  # noqa: PLC0415
+    from agbot.config import Mode  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
+    from agbot.run.plans import Start  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
     from agbot.run.tally import pairs  # noqa: PLC0415
 
-    _only_demo(settings)
     directory = prepare_state_dir(settings.profile, settings.state_dir)
     screens = _screens(settings, options, directory)
     log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
-    with exclusive(directory):
-        running = trio.run(screens.check)
-        plan = demo_plan(settings, directory, screens, monitor_runs=running, duration_s=options["duration"])
-        if not options["as_json"] and not options["tui"]:
-            _greet(settings, directory, screens)
-        summary = trio.run(trade, plan)
-    click.echo(json.dumps(summary) if options["as_json"] else pairs(summary))
-
-
-def _greet(settings: Settings, directory: Path, screens: Screens) -> None:
-    from agbot.cli.tui import URL  # noqa: PLC0415
-    from agbot.run.children import netloc  # noqa: PLC0415
-
-    click.echo(f"DEMO: simulated markets (seed {settings.seed}), paper money; nothing real is traded")
-    if screens.page:
-        click.echo(f"page      {screens.page}")
-    which = _which(settings)
-    url = f"ws://{netloc(screens.host, screens.port)}/dashboard"
-    look = f"{which} --url {url}" if url != URL else which
-    click.echo(f"terminal  agbot tui{look}\nstop      Ctrl-C, or: agbot stop{which}")
-    click.echo(f"kill      agbot killswitch on{which} --reason TEXT")
-    click.echo(f"state     {directory}")
-
-
-def _which(settings: Settings) -> str:
-    """Return the option another terminal needs to mean this bot: a kill switch must not reach for another one."""
-    import shlex  # noqa: PLC0415
-
-    from agbot.cli.common import DEFAULT_PROFILE  # noqa: PLC0415
-
-    if settings.state_dir:
-        return f" --state-dir {shlex.quote(str(settings.state_dir.expanduser().absolute()))}"
-    return "" if settings.profile == DEFAULT_PROFILE else f" --profile {settings.profile}"
-
-
-def _only_demo(settings: Settings) -> None:
-    if settings.mode != "demo":
-        raise ConfigError(
-            f"mode {settings.mode} needs live Polymarket feeds, which this version does not have yet",
-            id="AGB-111",
-            path=str(settings.path or ""),
-            key="mode",
-            remedy="mode: demo, or agbot run --replay FILE",
+    quiet = options["as_json"] or options["tui"]
+    with ExitStack() as held:
+        held.enter_context(exclusive(directory))
+        ready = start_.live(settings, directory, options["confirm"], held) if settings.mode is Mode.LIVE else None
+        start = Start(
+            settings=settings,
+            state_dir=directory,
+            screens=screens,
+            monitor_runs=trio.run(screens.check),
+            duration_s=options["duration"],
         )
+        if not quiet:
+            start_.greet(start)
+        summary = trio.run(start_.run, start, ready)
+    click.echo(json.dumps(summary) if options["as_json"] else pairs(summary))
 
 
 def _terms(options: dict[str, Any]) -> Any:

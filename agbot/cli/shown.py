@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ def shown_order(shown: Mapping[str, Any]) -> str:
         rows["caps"] = f"{shown['max_order_usd']} usd an order, {shown['max_day_usd']} usd a day (UTC)"
     if warnings := [*shown["warnings"], *shown.get("notes", ())]:
         rows["careful"] = "\n".join(warnings)
-    rows["gate"] = f"would deny it: {', '.join(shown['denied'])}" if shown["denied"] else "would let it pass"
+    rows["gate"] = _gate(shown["denied"])
     return f"{pairs(rows)}\n{shown['mode']}, not sent; --send sends it"
 
 
@@ -36,6 +36,12 @@ def _headline(shown: Mapping[str, Any]) -> str:
     what = f"{shown['size']} usd of" if shown["type"] == "MARKET" and shown["side"] == "BUY" else f"{shown['size']}"
     price = f"{'worst ' if shown['type'] == 'MARKET' else ''}{shown['price']}"
     return f"{shown['side']} {what} {shown['outcome']} at {price}, {shown['tif']}{kind}, in {shown['market']}"
+
+
+def _gate(denied: Sequence[str] | None) -> str:
+    if denied is None:
+        return "asked when it is sent: no bot runs"
+    return f"would deny it: {', '.join(denied)}" if denied else "would let it pass"
 
 
 def _taken(shown: Mapping[str, Any]) -> str:

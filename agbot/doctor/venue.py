@@ -9,9 +9,9 @@ from agbot.doctor.wallet import KIND, Wallet, without
 from agbot.errors import VenueAuthFailed, VenueForbidden
 from agbot.model.market import Market
 from agbot.units import on_tick, to_text, usd_text
+from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.credentials import API, FUNDER, SIGNATURE_TYPE
-from agbot.venue.polymarket.data_api import DataClient
 from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.wallets import SignatureType
 from agbot.venue.polymarket.wire.rest import BalanceAllowance
@@ -31,7 +31,7 @@ class Venue(Wallet, Protocol):
     def clob(self) -> ClobClient: ...
 
     @property
-    def data(self) -> DataClient: ...
+    def data(self) -> AccountClient: ...
 
     def as_type(self, kind: SignatureType) -> ClobClient:
         """Return the same client that asks as another kind of wallet."""

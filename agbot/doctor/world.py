@@ -18,9 +18,9 @@ from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.access import CHAINS, Access, connect
+from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.credentials import ALL, Credentials, load_credentials
-from agbot.venue.polymarket.data_api import DataClient
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.wallets import SignatureType
@@ -84,7 +84,7 @@ class World:
         return self._online.clob
 
     @property
-    def data(self) -> DataClient:
+    def data(self) -> AccountClient:
         """Return the Data API."""
         return self._online.data
 

@@ -155,12 +155,13 @@ async def _supervised(feed: Feed, parts: Parts) -> None:
         # Behind what the link delivered: a snapshot that waits would make the book trusted again.
         parts.inbox.append([LinkDown(feed.name, reason, parts.now_ns())])
 
-    await supervise(lambda: _pump(feed, parts), lost=VenueUnavailable, backoff=Backoff(), on_loss=lost)
+    await supervise(lambda: deliver(feed, parts), lost=VenueUnavailable, backoff=Backoff(), on_loss=lost)
     if not parts.stop.reason:  # a second request would hurry the drain
         parts.stop.ask(f"feed {feed.name} ended")
 
 
-async def _pump(feed: Feed, parts: Parts) -> None:
+async def deliver(feed: Feed, parts: Parts) -> None:
+    """Bring a feed's batches to whoever watches the market and to the engine, until it ends or is lost."""
     if isinstance(feed, LinkedFeed):
         async with background(feed.run):
             await _deliver(feed, parts)

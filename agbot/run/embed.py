@@ -17,6 +17,7 @@ from agbot.model.market import Market
 from agbot.run.attach import Screens
 from agbot.run.bot import bot
 from agbot.run.demo import demo_plan
+from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
 from agbot.venue.ports import ExecutionEngine
 
@@ -41,8 +42,8 @@ async def demo_bot(*, seed: int = 1, strategies: Sequence[str] = ()) -> AsyncIte
         directory = prepare_state_dir("embedded", Path(scratch) / "state")
         settings = Settings(seed=seed, strategies=tuple(StrategySettings(name=name) for name in strategies))
         screens = Screens(web=False, state_dir=directory)
-        session = Session(demo_plan(settings, directory, screens, monitor_runs=False, duration_s=None))
-        ready = _Ready(session)
+        session = Session(demo_plan(Start(settings=settings, state_dir=directory, screens=screens)))
+        ready = Ready(session)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(bot, session.parts(ready.observe))
             await ready.event.wait()
@@ -50,7 +51,7 @@ async def demo_bot(*, seed: int = 1, strategies: Sequence[str] = ()) -> AsyncIte
             session.stop.ask("the program ended")
 
 
-class _Ready:
+class Ready:
     """Observer: set once every book has been seen."""
 
     def __init__(self, session: Session) -> None:
@@ -58,6 +59,7 @@ class _Ready:
         self.event = trio.Event()
 
     def observe(self, _batch: list[Event], _step: Step) -> None:
+        """Look after each step."""
         books = self._session.engine.books
         if books and all(book.trusted for book in books.values()):
             self.event.set()

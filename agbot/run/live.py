@@ -9,6 +9,7 @@ from agbot.core.portfolio import CarriedPosition
 from agbot.errors import ConfigError
 from agbot.model.ids import StrategyId
 from agbot.model.market import Market, Outcome
+from agbot.model.order import Side
 from agbot.run.venues import Account
 from agbot.units import SCALE, notional
 from agbot.venue.polymarket.wire.account import AccountPosition
@@ -45,19 +46,24 @@ async def read_account(
     wallet: str,
     markets: Sequence[Market],
     known: Sequence[CarriedPosition] = (),
+    *,
+    alone: bool = True,
 ) -> Account:
     """Return cash and positions as the venue shows them.
 
     Args:
+        alone: whether no other order may rest; else what resting buys may still cost is not counted as cash.
         known: what the last run left, by strategy; it says whose a position is where the sizes agree.
 
     Raises:
         ConfigError: AGB-144, orders rest that this run did not place.
         ExecutionError: a read failed; nothing is assumed in its place.
     """
-    if resting := await clob.open_orders():
+    resting = await clob.open_orders()
+    if resting and alone:
         raise _not_ours(resting)
-    cash = (await clob.balance()).balance
+    behind = sum(notional(o.price, o.original_size - o.size_matched) for o in resting if o.side is Side.BUY)
+    cash = max(0, (await clob.balance()).balance - behind)
     held = await positions.positions(wallet)
     return Account(cash=cash, positions=tuple(_positions(held, markets, known)))
 

@@ -24,7 +24,7 @@ from agbot.run.clock import Clock
 from agbot.run.control import ControlServer
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
-from agbot.run.facts import RunFacts
+from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
 from agbot.run.operator import Operator
@@ -59,6 +59,7 @@ class RunPlan:
         account: what the venue says the account is; None goes on with what the last run of this mode left.
         rules: what the gate asks beside the policies.
         spend: asked once more right before an order leaves.
+        live: whose real money, if it is real.
     """
 
     mode: str
@@ -70,6 +71,7 @@ class RunPlan:
     account: Account | None = None
     rules: Sequence[Rule] = ()
     spend: DaySpend | None = None
+    live: LiveFacts | None = None
     page: str = ""
     duration_s: float = float("inf")
     beside: Sequence[Service] = ()
@@ -135,6 +137,7 @@ class Session:
             started_ns=started,
             journal=str(self.journal.path),
             capital=account.cash + sum(position.cost for position in account.positions),
+            live=plan.live,
         )
 
     def parts(self, *more: Observer) -> Parts:
@@ -165,7 +168,7 @@ class Session:
             beside=self.plan.beside,
             push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
-            on_end=self._end,
+            on_end=self.end,
             engine=engine.run,
             venue_link=self.link.run,
             venue=self.venue,
@@ -190,7 +193,8 @@ class Session:
             "journal": str(self.journal.path),
         }
 
-    def _end(self, reason: str) -> None:
+    def end(self, reason: str) -> None:
+        """Say why the run ended: in the journal, to the monitor, and to the day's sum."""
         self.recorder.end(now_ns(), reason)
         if self.plan.spend:
             self.plan.spend.close()

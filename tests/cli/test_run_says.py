@@ -9,10 +9,11 @@ import pytest
 
 from agbot.cli import cli
 from agbot.cli.common import state_path
-from agbot.cli.run import _greet
+from agbot.cli.start import greet
 from agbot.config import Settings
 from agbot.control import state_dir
 from agbot.run.attach import Screens
+from agbot.run.plans import Start
 
 
 @pytest.mark.parametrize("chosen", [{"profile": "demo"}, {"profile": "second"}, {"state_dir": Path("a place")}])
@@ -21,7 +22,7 @@ def test_the_commands_it_prints_reach_it(chosen, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     settings = Settings(**{"profile": "demo", **chosen})
     directory = state_dir(settings.profile, settings.state_dir)
-    _greet(settings, directory, Screens(state_dir=directory))
+    greet(Start(settings=settings, state_dir=directory, screens=Screens(state_dir=directory)))
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
     monkeypatch.chdir("/")  # another terminal
     for command in (lines["terminal"], lines["stop"].removeprefix("Ctrl-C, or: "), lines["kill"]):
@@ -35,5 +36,5 @@ def test_the_commands_it_prints_reach_it(chosen, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(("port", "url"), [(8080, ""), (8091, " --url ws://127.0.0.1:8091/dashboard")])
 def test_the_terminal_is_sent_to_the_port_of_the_page(port, url, tmp_path, capsys):
-    _greet(Settings(profile="demo"), tmp_path, Screens(port=port, state_dir=tmp_path))
+    greet(Start(settings=Settings(profile="demo"), state_dir=tmp_path, screens=Screens(port=port, state_dir=tmp_path)))
     assert f"terminal  agbot tui{url}\n" in capsys.readouterr().out

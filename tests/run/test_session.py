@@ -18,8 +18,9 @@ from agbot.latch import Latch
 from agbot.model.events import KillSwitchSet, MarketListed
 from agbot.model.market import Outcome
 from agbot.run.bot import bot
-from agbot.run.demo import demo_plan, trade
+from agbot.run.demo import demo_plan
 from agbot.run.lock import exclusive
+from agbot.run.plans import Start, trade
 from agbot.run.session import Session, prepare_state_dir, run_id_at
 from agbot.run.venues import Account, paper_matcher
 from agbot.store.journal import END, JournalReader
@@ -35,7 +36,7 @@ def directory(tmp_path):
 
 @pytest.fixture
 def plan(directory, no_screens):
-    return demo_plan(Settings(seed=3), directory, no_screens, monitor_runs=False, duration_s=None)
+    return demo_plan(Start(settings=Settings(seed=3), state_dir=directory, screens=no_screens))
 
 
 def close(session):
@@ -204,7 +205,7 @@ async def test_a_lost_feed_is_no_end(plan, run_until):
 
 
 async def test_trade_returns_the_summary_after_its_duration(directory, no_screens):
-    plan = demo_plan(Settings(), directory, no_screens, monitor_runs=False, duration_s=0.3)
+    plan = demo_plan(Start(settings=Settings(), state_dir=directory, screens=no_screens, duration_s=0.3))
     with trio.fail_after(60):
         summary = await trade(plan)
     assert summary["ended"] == "--duration 0.3 s is over"

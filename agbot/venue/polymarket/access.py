@@ -11,10 +11,10 @@ import attrs
 
 from agbot.errors import NotFoundError
 from agbot.model.market import Market
+from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.catalogue import find_markets
 from agbot.venue.polymarket.contracts import AMOY, POLYGON, Chain
 from agbot.venue.polymarket.credentials import Credentials
-from agbot.venue.polymarket.data_api import DataClient
 from agbot.venue.polymarket.gamma import GammaClient
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.limits import Limiter
@@ -36,7 +36,7 @@ class Access:
     credentials: Credentials
     clob: ClobClient
     gamma: GammaClient
-    data: DataClient
+    data: AccountClient
     as_type: Callable[[SignatureType], ClobClient]
     """The CLOB, asked as another kind of wallet."""
 
@@ -90,6 +90,6 @@ async def connect(
             credentials=credentials,
             clob=as_type(account.signature_type if account else SignatureType.EOA),
             gamma=GammaClient(http, hosts, limiter=limiter, now_s=now_s),
-            data=DataClient(http, hosts, limiter=limiter, now_s=now_s),
+            data=AccountClient(http, hosts, limiter=limiter, now_s=now_s),
             as_type=as_type,
         )

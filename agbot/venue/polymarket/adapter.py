@@ -47,12 +47,19 @@ from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.orders import OrderSigner
 from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
+from agbot.venue.polymarket.signer import LocalSigner, Signer
 from agbot.venue.polymarket.user import UserStream
 from agbot.venue.polymarket.wire.rest import OpenOrder
 
 _KINDS: Final = {text: kind for kind, text in ORDER_TYPES.items() if kind is not TimeInForce.IOC}
 
 log = get_logger(__name__)
+
+
+def _own_signer(credentials: Credentials, chain: Chain) -> Signer | None:
+    if credentials.key is None or credentials.account is None:
+        return None
+    return LocalSigner(OrderSigner(credentials.key, credentials.account, chain))
 
 
 class PolymarketVenue:
@@ -63,6 +70,7 @@ class PolymarketVenue:
         credentials: with private key, API key and account.
         hosts: where the user stream is.
         now_ns: UTC nanoseconds.
+        signer: signs instead of the private key among the credentials, which need not be there then.
         heartbeat: arm the venue's own switch, which cancels everything when this bot falls silent.
 
     Raises:
@@ -77,10 +85,12 @@ class PolymarketVenue:
         now_ns: Callable[[], int],
         *,
         chain: Chain = POLYGON,
+        signer: Signer | None = None,
         heartbeat: bool = True,
     ) -> None:
-        key, api, account = credentials.key, credentials.api, credentials.account
-        if key is None or api is None or account is None:
+        api = credentials.api
+        signer = signer or _own_signer(credentials, chain)
+        if signer is None or api is None:
             raise ConfigError(
                 "orders need a private key and an API key",
                 id="AGB-420",
@@ -92,7 +102,7 @@ class PolymarketVenue:
         self._ledger = Ledger(now_ns)
         self._desk = Desk(clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake)
         self._asking = Asking(self._desk)
-        self._placing = Placing(self._desk, OrderSigner(key, account, chain), api.key)
+        self._placing = Placing(self._desk, signer, api.key)
         self._cancelling = Cancelling(self._desk, self._placing, self._asking)
         self._user = UserStream(
             hosts.user_socket,
@@ -163,7 +173,7 @@ class PolymarketVenue:
         """
         for command in commands:
             terms = attrs.evolve(await self._terms_of(command.market), min_size=0)
-            own = self._placing.order_of(to_order(command), terms, signed=False)
+            own = self._placing.order_of(to_order(command), terms)
             if self._ledger.get(own.name) is None:
                 own.sent_ns = command.created_ns
                 self._ledger.add(own)
@@ -259,7 +269,8 @@ class PolymarketVenue:
         if self._market_of.get(order.token) != order.market:
             raise UnsupportedOrder(f"{order.token} is not an outcome of {order.market}", venue=VENUE)
         stamped = order if order.created_ns else attrs.evolve(order, created_ns=self._now_ns())
-        own = self._placing.order_of(stamped, terms)
+        own = await self._placing.signed(stamped, terms)
+        self._not_twice(order)
         own.order = order
         return own
 

@@ -90,6 +90,7 @@ def market_of(told: GammaMarket, terms: ClobMarket, *, name: str = "", tradable:
         event_id=told.events[0].slug if told.events else "",
         neg_risk=terms.neg_risk,
         exchange_version=3 if told.version == "v2" else 2,
+        end_ns=told.end_ns,
     )
 
 

@@ -25,8 +25,9 @@ from agbot.log import get_logger
 from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
 from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
 from agbot.venue.polymarket.desk import Desk
-from agbot.venue.polymarket.orders import OrderSigner, post_body
+from agbot.venue.polymarket.orders import post_body
 from agbot.venue.polymarket.own import CENT, DUST, OwnOrder, Stage
+from agbot.venue.polymarket.signer import Signer
 from agbot.venue.polymarket.wire.rest import OrderReply
 
 POSTS_MAX: Final = 3
@@ -46,22 +47,25 @@ class Placing:
         api_key: the key's name, which the body carries as the order's owner.
     """
 
-    def __init__(self, desk: Desk, signer: OrderSigner, api_key: str) -> None:
+    def __init__(self, desk: Desk, signer: Signer, api_key: str) -> None:
         self._desk = desk
         self._signer = signer
         self._api_key = api_key
         self._answered: dict[str, trio.Event] = {}
 
-    def order_of(self, order: Order, terms: Terms, *, signed: bool = True) -> OwnOrder:
-        """Return an order as it will be posted; without `signed`, only its id. VenueRefused and such by its terms."""
+    def order_of(self, order: Order, terms: Terms) -> OwnOrder:
+        """Return an order under its id, not signed yet. VenueRefused and such by its terms."""
         composed = compose(order, terms)
         own = _own(order, composed, terms, self._desk.now_ns())
-        if signed:
-            made = self._signer.sign(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
-            own.order_id = made.order_id
-            own.body = post_body(made, owner=self._api_key, order_type=composed.order_type, post_only=order.post_only)
-        else:
-            own.order_id = self._signer.order_id(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
+        own.order_id = self._signer.order_id(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
+        return own
+
+    async def signed(self, order: Order, terms: Terms) -> OwnOrder:
+        """Return an order as it will be posted; an ExecutionError of the signer means that nothing was signed."""
+        own, composed = self.order_of(order, terms), compose(order, terms)
+        made = await self._signer.sign(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
+        own.order_id = made.order_id
+        own.body = post_body(made, owner=self._api_key, order_type=composed.order_type, post_only=order.post_only)
         return own
 
     async def settled(self, own: OwnOrder) -> None:

@@ -1,0 +1,87 @@
+"""agbot buy, sell and cancel when no bot runs: the venue itself, for one order."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from agbot.cli.confirm import confirm_wallet
+from agbot.cli.shown import shown_order
+from agbot.config import Settings, load_settings
+from agbot.errors import VenueRefused
+from agbot.run.attach import Screens
+from agbot.run.lock import exclusive, exclusive_wallet
+from agbot.run.modes import Trader, connected
+from agbot.run.oneshot import account_shown, send_one, shown
+from agbot.run.plans import Start
+from agbot.run.session import prepare_state_dir
+from agbot.run.spend import Caps
+from agbot.secrets import find
+from agbot.venue.polymarket.auth import API_KEY
+from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
+
+
+def order_alone(
+    config: Path, state_dir: Path | None, request: dict[str, Any], *, send: bool, confirm: str | None
+) -> dict[str, Any]:
+    """Show what an order would do, or send it and return the acknowledgement.
+
+    Raises:
+        ConfigError: credentials, caps, locks or confirmation are missing. ExecutionError: what the venue said.
+    """
+    settings = load_settings(config)
+    if not send:
+        return trio.run(_look, settings, request)
+    trader = Trader.of(settings, _credentials(settings))
+    directory = prepare_state_dir(settings.profile, state_dir or settings.state_dir)
+    told = trio.run(account_shown, trader, request)
+    click.echo(shown_order(told), err=True)
+    confirm_wallet(told, confirm)
+    with ExitStack() as held:
+        held.enter_context(exclusive(directory))
+        place = held.enter_context(exclusive_wallet(told["wallet"]))
+        start = Start(settings=settings, state_dir=directory, screens=Screens(web=False, state_dir=directory))
+        # the price that was shown, not one walked through the book anew
+        ack = trio.run(send_one, start, trader, place, {**request, "price": told["price"]})
+    return {"order_id": ack.order_id, "status": str(ack.status), "filled": f"{ack.filled:f}"}
+
+
+async def _look(settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
+    async with connected(settings, Credentials()) as access:
+        return await shown(access, request)
+
+
+def has_credentials() -> bool:
+    """Return whether there is an API key to cancel with."""
+    return find(API_KEY) is not None
+
+
+def cancel_alone(config: Path | None, order_id: str) -> dict[str, Any]:
+    """Cancel one order by the venue's id, or all with an empty one, and look what is left.
+
+    Raises:
+        VenueRefused: the venue did not cancel it; the text says why. ExecutionError: it could not be asked.
+    """
+    settings = load_settings(config) if config else Settings()
+    caps = Caps(max_order_usd=0, max_day_usd=0)
+    trader = Trader(settings=settings, credentials=_credentials(settings), caps=caps)
+    return trio.run(_cancel, trader, order_id)
+
+
+async def _cancel(trader: Trader, order_id: str) -> dict[str, Any]:
+    wallet = (await trader.signer()).account
+    async with trader.connected(wallet) as access:
+        reply = await (access.clob.cancel(order_id) if order_id else access.clob.cancel_all())
+        if order_id and order_id not in reply.canceled:
+            reason = reply.not_canceled.get(order_id) or "the venue does not say why"
+            raise VenueRefused(f"{order_id} was not cancelled: {reason}", venue="polymarket")
+        left = await access.clob.open_orders()
+        return {"cancelled": len(reply.canceled), "orders_left": len(left)}
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return load_credentials(required=API if settings.live.signer else ALL)

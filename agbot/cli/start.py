@@ -1,0 +1,121 @@
+"""What happens between `agbot run` and the first order: the doctor, the question, the greeting."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+import trio
+
+from agbot.cli.common import DEFAULT_PROFILE
+from agbot.cli.confirm import confirm_wallet
+from agbot.cli.tables import pairs
+from agbot.config import Mode, Settings
+from agbot.errors import ConfigError
+from agbot.run.children import netloc
+from agbot.run.demo import demo_plan
+from agbot.run.plans import Start, trade
+
+if TYPE_CHECKING:
+    from agbot.run.modes import Trader
+
+SAYS = {
+    Mode.DEMO: "DEMO: simulated markets (seed {seed}), paper money; nothing real is traded",
+    Mode.PAPER: "PAPER: live markets, paper money; nothing real is traded",
+    Mode.SHADOW: "SHADOW: live markets; orders are decided and logged, nothing is sent",
+    Mode.LIVE: "LIVE: live markets, real money",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Ready:
+    """Real money may be traded: by whom, and where the wallet's own files are. The wallet's lock is held."""
+
+    trader: Trader
+    wallet_directory: Path
+
+
+def live(settings: Settings, directory: Path, confirm: str | None, held: ExitStack) -> Ready:
+    """Return when caps, doctor, account and a person agree; the wallet's lock goes into `held`.
+
+    Raises:
+        ConfigError: AGB-141 no caps, AGB-143 the doctor is not green, AGB-142 not confirmed, AGB-149 somebody else
+            trades with the wallet; or what the account's reads raise.
+    """
+    from agbot.run.lock import exclusive_wallet  # noqa: PLC0415
+    from agbot.run.modes import Trader, look  # noqa: PLC0415
+    from agbot.venue.polymarket.credentials import ALL, API, load_credentials  # noqa: PLC0415
+
+    trader = Trader.of(settings, load_credentials(required=API if settings.live.signer else ALL))
+    _green(settings, directory)
+    shown = trio.run(look, trader)
+    click.echo(_told(shown), err=True)
+    confirm_wallet(shown, confirm)
+    return Ready(trader=trader, wallet_directory=held.enter_context(exclusive_wallet(shown["wallet"])))
+
+
+def _green(settings: Settings, directory: Path) -> None:
+    from agbot.cli.doctor import as_text  # noqa: PLC0415
+    from agbot.doctor.world import run_checks  # noqa: PLC0415
+
+    async def ask() -> Any:
+        return await run_checks(settings, directory, live=True)
+
+    report = trio.run(ask)
+    if report.green:
+        return
+    click.echo(as_text(report), err=True)
+    failed = ", ".join(row.id for row in report.failures)
+    raise ConfigError(
+        f"the doctor is not green ({failed}): nothing is sent",
+        id="AGB-143",
+        remedy=f"mend what it names; agbot doctor {settings.path or ''} --live asks again".replace("  ", " "),
+    )
+
+
+def _told(shown: Mapping[str, Any]) -> str:
+    rows = {"region": shown["region"], "positions": str(shown["positions"])}
+    ends = [f"{name}{_end(end_ns)}" for name, end_ns in shown["markets"]]
+    return pairs({**rows, "markets": "\n".join(ends)})
+
+
+def _end(end_ns: int) -> str:
+    return f", ends {datetime.fromtimestamp(end_ns // 10**9, UTC):%Y-%m-%d %H:%M} UTC" if end_ns else ""
+
+
+async def run(start: Start, ready: Ready | None) -> dict[str, Any]:
+    """Run in the mode that was asked for and return the closing summary."""
+    if start.settings.mode is Mode.DEMO:
+        return await trade(demo_plan(start))
+    from agbot.run.modes import trade_live, trade_paper  # noqa: PLC0415
+
+    return await (trade_live(start, ready.trader, ready.wallet_directory) if ready else trade_paper(start))
+
+
+def greet(start: Start) -> None:
+    """Say what runs, where to look, and how to end it."""
+    from agbot.cli.tui import URL  # noqa: PLC0415
+
+    settings, screens = start.settings, start.screens
+    click.echo(SAYS[settings.mode].format(seed=settings.seed))
+    if screens.page:
+        click.echo(f"page      {screens.page}")
+    which = _which(settings)
+    url = f"ws://{netloc(screens.host, screens.port)}/dashboard"
+    look = f"{which} --url {url}" if url != URL else which
+    click.echo(f"terminal  agbot tui{look}\nstop      Ctrl-C, or: agbot stop{which}")
+    click.echo(f"kill      agbot killswitch on{which} --reason TEXT")
+    click.echo(f"state     {start.state_dir}")
+
+
+def _which(settings: Settings) -> str:
+    """Return the option another terminal needs to mean this bot: a kill switch must not reach for another one."""
+    if settings.state_dir:
+        return f" --state-dir {shlex.quote(str(settings.state_dir.expanduser().absolute()))}"
+    return "" if settings.profile == DEFAULT_PROFILE else f" --profile {settings.profile}"

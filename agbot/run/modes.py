@@ -1,0 +1,228 @@
+"""Real markets: paper and shadow over live data, and live trading with what has to be known before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+
+from agbot.config import Mode, Settings
+from agbot.core.rules import DayCap, OrderCap, Rule
+from agbot.core.turnover import utc_day
+from agbot.errors import ConfigError, ExecutionError, VenueUnavailable
+from agbot.model.market import Market
+from agbot.run.facts import LiveFacts
+from agbot.run.live import read_account
+from agbot.run.plans import Start, trade
+from agbot.run.session import RUNS, RunPlan, now_ns
+from agbot.run.spend import FILE_NAME, Caps, DaySpend
+from agbot.run.venues import VenueLink, open_paper, open_shadow
+from agbot.store.carry import carry_latest
+from agbot.units import usd_text
+from agbot.venue.polymarket.access import Access, connect
+from agbot.venue.polymarket.adapter import PolymarketVenue
+from agbot.venue.polymarket.catalogue import find_markets
+from agbot.venue.polymarket.contracts import Chain
+from agbot.venue.polymarket.credentials import Credentials
+from agbot.venue.polymarket.orders import OrderSigner
+from agbot.venue.polymarket.signer import LocalSigner, RemoteSigner, Signer, chain_named
+from agbot.venue.polymarket.stream import PolymarketFeed
+from agbot.venue.polymarket.wallets import Account as Wallet
+
+READY_S: Final = 20.0
+"""The user stream opens and open orders are read within this, or the run does not begin."""
+LIVE: Final = "LIVE"
+
+
+async def trade_paper(start: Start) -> dict[str, Any]:
+    """Trade live markets on paper, or in shadow send nothing at all; returns the closing summary."""
+    settings = start.settings
+    async with connected(settings, Credentials()) as access:
+        markets = await markets_of(settings, access)
+        feed = feed_of(settings, markets, access)
+        shadow = settings.mode is Mode.SHADOW
+        plan = start.plan(str(settings.mode).upper(), markets, feed, open_venue=open_shadow if shadow else open_paper)
+        return await trade(plan)
+
+
+@attrs.frozen(kw_only=True)
+class Trader:
+    """Who trades with real money, and up to where.
+
+    Args:
+        credentials: with the API key, and with the private key unless `settings.live.signer` names who has it.
+    """
+
+    settings: Settings
+    credentials: Credentials
+    caps: Caps
+
+    @classmethod
+    def of(cls, settings: Settings, credentials: Credentials) -> Trader:
+        """Return the trader of a configuration; ConfigError AGB-141 unless both caps are decided."""
+        live = settings.live
+        if live.max_order_usd is None or live.max_day_usd is None:
+            raise ConfigError(
+                "real money needs a cap for one order and one for a day",
+                id="AGB-141",
+                path=str(settings.path or ""),
+                key="live",
+                remedy="live: {max_order_usd: 5, max_day_usd: 25}, for example",
+            )
+        caps = Caps(max_order_usd=live.max_order_usd, max_day_usd=live.max_day_usd)
+        return cls(settings=settings, credentials=credentials, caps=caps)
+
+    async def signer(self) -> Signer:
+        """Return who signs; ConfigError AGB-148 when that is a process that does not answer."""
+        chain, found = self._chain, self.credentials
+        if self.settings.live.signer is not None:
+            return await RemoteSigner.at(self.settings.live.signer, chain)
+        assert found.key is not None
+        assert found.account is not None
+        return LocalSigner(OrderSigner(found.key, found.account, chain))
+
+    def connected(self, wallet: Wallet) -> AbstractAsyncContextManager[Access]:
+        """Return the way to the venue as this wallet."""
+        return connected(self.settings, attrs.evolve(self.credentials, account=wallet))
+
+    def facts(self, wallet: Wallet) -> LiveFacts:
+        """Return what an operator is told of this wallet."""
+        caps = self.caps
+        return LiveFacts(wallet=wallet.maker, max_order_usd=caps.max_order_usd, max_day_usd=caps.max_day_usd)
+
+    @property
+    def _chain(self) -> Chain:
+        return chain_named(self.settings.polymarket.chain)
+
+
+async def look(trader: Trader) -> dict[str, Any]:
+    """Return what a person is shown before real money: wallet, balance, caps, markets, and whether the region may.
+
+    Raises:
+        ConfigError: AGB-140 no market is named, AGB-144 orders rest already, AGB-148 no signer.
+        ExecutionError: the venue could not be asked.
+    """
+    wallet = (await trader.signer()).account
+    async with trader.connected(wallet) as access:
+        markets = await markets_of(trader.settings, access)
+        account = await read_account(access.clob, access.data, wallet.maker, markets)
+        return {
+            **trader.facts(wallet).json(),
+            "cash_usd": usd_text(account.cash),
+            "positions": len(account.positions),
+            "markets": [(market.name, market.end_ns) for market in markets],
+            "region": await _region(access),
+        }
+
+
+async def trade_live(start: Start, trader: Trader, wallet_directory: Path) -> dict[str, Any]:
+    """Trade with real money; the caller holds the wallet's lock. Returns the closing summary.
+
+    Everything is read anew: what was shown to a person a minute ago is not what orders are counted from.
+    """
+    signer = await trader.signer()
+    async with trader.connected(signer.account) as access:
+        markets = await markets_of(start.settings, access)
+        plan = await live_plan(start, trader, signer, access, markets, wallet_directory=wallet_directory)
+        return await trade(plan)
+
+
+async def live_plan(
+    start: Start,
+    trader: Trader,
+    signer: Signer,
+    access: Access,
+    markets: Sequence[Market],
+    *,
+    wallet_directory: Path,
+    alone: bool = True,
+) -> RunPlan:
+    """Return the plan of a live run: account and markets' terms are read, nothing is sent yet."""
+    left = carry_latest(start.state_dir / RUNS, LIVE)
+    known = left.positions if left else ()
+    account = await read_account(access.clob, access.data, signer.account.maker, markets, known, alone=alone)
+    spend = DaySpend(wallet_directory / FILE_NAME, trader.caps, now_ns)
+    link = await _live_link(start.settings, signer, access, markets)
+    return start.plan(
+        LIVE,
+        markets,
+        feed_of(start.settings, markets, access),
+        open_venue=lambda *_: link,
+        account=account,
+        rules=rules_of(trader.caps, spend.total()),
+        spend=spend,
+        live=trader.facts(signer.account),
+    )
+
+
+def rules_of(caps: Caps, spent_usd: int) -> tuple[Rule, ...]:
+    """Return the caps as the gate asks them, with what was traded today before this run."""
+    return OrderCap(caps.max_order_usd), DayCap(caps.max_day_usd, spent_usd=spent_usd, day=utc_day(now_ns()))
+
+
+async def _live_link(settings: Settings, signer: Signer, access: Access, markets: Sequence[Market]) -> VenueLink:
+    venue = PolymarketVenue(
+        access.clob, access.credentials, access.hosts, now_ns, signer=signer, heartbeat=settings.live.heartbeat
+    )
+    await venue.prepare(market.id for market in markets)
+    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market)
+
+
+def within(service: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    """Return a service that has started within `seconds`, or raises VenueUnavailable."""
+
+    async def run(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        async with trio.open_nursery() as nursery:
+            with trio.move_on_after(seconds) as late:
+                await nursery.start(service)
+                task_status.started()
+            if late.cancelled_caught:
+                raise VenueUnavailable(f"its user stream did not open within {seconds:g} s", venue="polymarket")
+
+    return run
+
+
+async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
+    """Return the configured markets; ConfigError AGB-140 when none is named, NotFoundError AGB-414 when one is not."""
+    if not settings.markets:
+        raise ConfigError(
+            f"mode {settings.mode} trades the markets that are named, and none is",
+            id="AGB-140",
+            path=str(settings.path or ""),
+            key="markets",
+            remedy="agbot markets search TEXT finds some; then markets: [slug, slug]",
+        )
+    return tuple(await find_markets(access.gamma, access.clob, settings.markets))
+
+
+def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> PolymarketFeed:
+    """Return the feed of these markets, its books compared with the venue's own."""
+    place = settings.polymarket
+    return PolymarketFeed(
+        place.hosts,
+        markets,
+        now_ns,
+        check_book=access.clob.book,
+        ends_ns={market.id: market.end_ns for market in markets if market.end_ns},
+        tokens_per_socket=max(2, place.tokens_per_socket),
+    )
+
+
+def connected(settings: Settings, credentials: Credentials) -> AbstractAsyncContextManager[Access]:
+    """Return the way to the venue that the configuration names."""
+    place = settings.polymarket
+    return connect(place.hosts, chain_named(place.chain), credentials)
+
+
+async def _region(access: Access) -> str:
+    try:
+        found = await access.clob.geoblock()
+    except ExecutionError as e:
+        return f"not known: {e.reason}"
+    return f"{found.country} {found.region}".strip() + (
+        ": BLOCKED, orders are refused" if found.blocked else ": allowed"
+    )

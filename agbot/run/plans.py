@@ -1,0 +1,54 @@
+"""What every run has in common, whatever its mode: from settings and screens to a plan, from a plan to a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from agbot.config import Settings
+from agbot.model.market import Market
+from agbot.run.attach import Screens
+from agbot.run.bot import bot
+from agbot.run.session import RunPlan, Session
+from agbot.venue.ports import Feed
+
+
+@attrs.frozen(kw_only=True)
+class Start:
+    """How a run was asked for.
+
+    Args:
+        monitor_runs: whether a monitor answers at the screens' port already.
+        duration_s: after which it ends by itself; None is never.
+    """
+
+    settings: Settings
+    state_dir: Path
+    screens: Screens
+    monitor_runs: bool = False
+    duration_s: float | None = None
+
+    def plan(self, mode: str, markets: Sequence[Market], feed: Feed, **more: Any) -> RunPlan:
+        """Return the plan of a run labelled `mode`; `more` are further fields of `RunPlan`."""
+        return RunPlan(
+            mode=mode,
+            settings=self.settings,
+            state_dir=self.state_dir,
+            markets=markets,
+            feed=feed,
+            page=self.screens.page,
+            duration_s=float("inf") if self.duration_s is None else self.duration_s,
+            beside=self.screens.beside(running=self.monitor_runs),
+            push=self.screens.push,
+            **more,
+        )
+
+
+async def trade(plan: RunPlan) -> dict[str, Any]:
+    """Run the plan until it ends and return the closing summary."""
+    session = Session(plan)
+    reason = await bot(session.parts())
+    return {"ended": reason, **session.summary()}
