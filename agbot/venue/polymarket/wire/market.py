@@ -183,7 +183,7 @@ class FrameDecoder(Counted):
 
     def forget_top(self, token: TokenId) -> None:
         """Forget what the venue named as best prices: a whole book came, and the claim was about the one before."""
-        self._said[token] = (self._said.get(token, _NOTHING)[0], None, None)
+        self._scanner.note_top(token)
 
     def _take(self, message: _Message, out: Decoded) -> None:
         kind = message.event_type or _infer(message)
