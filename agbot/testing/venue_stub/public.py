@@ -76,7 +76,7 @@ class PublicSites:
             return error(404, "not found")
         rows = [row for row in self._data[path]() if _data_wanted(row, received)]
         start, limit = int(received.query.get("cursor") or 0), min(int(received.query.get("limit", 100)), 1000)
-        page: dict[str, Any] = {"limit": limit, "has_more": start + limit < len(rows)}
+        page: dict[str, Any] = {"limit": limit, "has_more": start + limit < len(rows), "next_cursor": None}
         if page["has_more"]:
             page["next_cursor"] = str(start + limit)
         return Reply(json={"data": rows[start : start + limit], "pagination": page})
