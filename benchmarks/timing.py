@@ -6,7 +6,9 @@ import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+COMPARISON: Final = "for comparison"
 
 Case = Callable[[int], None]
 """Does its operation that many times."""
@@ -73,6 +75,11 @@ def within(name: str, limit_ns: float, ns: Mapping[str, float], ours: str) -> Ro
     """Promise: `ours` takes at most `limit_ns` nanoseconds."""
     measured = _ns(ns[ours])
     return Row(name, f"<= {limit_ns:g} ns", measured, measured <= limit_ns, measured)
+
+
+def beside(name: str, ns: Mapping[str, float], ours: str, peer: str) -> Row:
+    """Tell how `ours` compares with `peer`; promises nothing."""
+    return Row(name, COMPARISON, round(ns[ours] / ns[peer], 3), None, _ns(ns[ours]), peer, _ns(ns[peer]))
 
 
 def not_installed(name: str, goal: str, peer: str) -> Row:

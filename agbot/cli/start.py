@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ from agbot.run.demo import demo_plan
 from agbot.run.plans import Start, trade
 
 if TYPE_CHECKING:
-    from agbot.doctor import Report
     from agbot.run.modes import Trader
 
 SAYS = {
@@ -69,12 +69,7 @@ def _green(trader: Trader, directory: Path) -> None:
 
     settings = trader.settings
 
-    async def ask() -> Report:
-        wallet = (await trader.signer()).account
-        found = attrs.evolve(trader.credentials, account=wallet)
-        return await run_checks(settings, directory, live=True, credentials=found)
-
-    report = trio.run(ask)
+    report = trio.run(partial(run_checks, settings, directory, live=True))
     if report.green:
         return
     click.echo(as_text(report), err=True)

@@ -270,6 +270,15 @@ async def test_offline_names_each_host_it_could_not_reach(ask):
     assert found(report, "D07").status is Status.OK
 
 
+async def test_a_gamma_that_never_answers_costs_one_deadline_and_is_the_one_that_is_named(ask, stub):
+    stub.hold("GET", "/gamma/markets/keyset", times=None)
+    report = await ask(deadline_s=1.0)
+    assert failed(report) == ["D17"]
+    assert found(report, "D17").cause == f"cannot reach {stub.hosts.gamma}: no answer within 1 s"
+    assert found(report, "D16").status is Status.OK
+    assert [found(report, each).status for each in ("D18", "D20")] == [Status.SKIP, Status.SKIP]
+
+
 async def test_the_offline_option_asks_nobody(ask, stub):
     report = await ask(offline=True)
     assert report.green

@@ -17,11 +17,14 @@ PROMISES = {
     ("book update + best bid and ask", ">= 6 x faster than sortedcontainers"),
     ("one change of a batch inside C", "<= 20 ns"),
     ("top 10 of both sides", ">= 10 x faster than nautilus_trader"),
+    ("market message of 750 bytes, socket to facts", "<= 0.75 x trio-websocket, receiving only"),
+    ("market message of 750 bytes, received", "for comparison"),
     ("order to signed body", "<= 1.6 x coincurve's signature alone"),
     ("order to signed body", ">= 10 x faster than py-clob-client-v2"),
     ("order to signed body", ">= 100 x faster than py-clob-client-v2 without coincurve"),
     ("HMAC of an order", "<= 0.5 x py-clob-client"),
     ("HMAC without a body", "<= 0.5 x py-clob-client"),
+    ("market frames, text to book", "<= 1.2 x msgspec decode alone"),
 }
 
 
@@ -39,6 +42,9 @@ def test_one_table_with_every_promise():
     for row in rows:
         if row["measured"] is None:
             assert (row["ok"], row["ours_ns"], "not installed" in row["peer"]) == (None, None, True)
+            continue
+        if row["goal"] == "for comparison":
+            assert row["ok"] is None
             continue
         limit = float(row["goal"].split()[1])
         assert row["ok"] == (row["measured"] <= limit if row["goal"].startswith("<=") else row["measured"] >= limit)
@@ -63,8 +69,9 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
+        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket);"
+        "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
-        "m.ring.rows = m.signing.rows = m.authentication.rows = lambda effort: [];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
     )
     assert run("-c", program).returncode == 1

@@ -30,9 +30,12 @@ from agbot.model.events import (
 )
 from agbot.model.market import Outcome
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
+from agbot.run.feeds import publish_feed
 from agbot.run.publish import Publisher
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, NS_PER_S, to_units
+from agbot.venue.polymarket.hosts import Hosts
+from agbot.venue.polymarket.stream import PolymarketFeed
 
 
 class Bench:
@@ -92,6 +95,7 @@ def test_every_metric_of_the_protocol_appears_with_its_labels(root, make_core):
     core.step(OrderAccepted(command.client_order_id, "v", 1), fill(command.client_order_id, "10"))
     bench.publisher.latency("paper", "m1", 2.5)
     bench.publisher.second(core.now)
+    publish_feed(bench.registry, PolymarketFeed(Hosts(), [], lambda: core.now))
     bench.registry.event("log", text="x" * 100_000)  # over the bound of a line: dropped and counted
     bench.registry.gauge("odd").set(float("nan"))
     found = {}

@@ -31,6 +31,7 @@ FORBIDDEN: Final = (401, 403)
 READ_FAILED: Final = (VenueUnavailable, VenueThrottled, VenueNotFound, VenueProtocolError)
 """A question beside the stream that had no answer this time; what a person must mend is let out."""
 
+CHECK_FAILED: Final = (*READ_FAILED, trio.TooSlowError)
 LAST_WORDS_S: Final = 0.2
 
 CheckBook: TypeAlias = Callable[[TokenId], Awaitable[CheckedBook]]
@@ -218,7 +219,7 @@ class MarketLink:
                 try:
                     with trio.fail_after(self._terms.check_s):
                         found = await check_book(token)
-                except (*READ_FAILED, trio.TooSlowError) as e:
+                except CHECK_FAILED as e:
                     self._checks_failed += 1
                     log.debug("feed.check_failed", token=token, reason=str(e))
                 else:

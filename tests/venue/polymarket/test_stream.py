@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,14 +24,14 @@ from agbot.model.events import (
 )
 from agbot.model.market import Market
 from agbot.testing.frames import book, price_change, resolved, tick_change, together, trade
-from agbot.testing.peer import Peer, Switchboard, listening
+from agbot.testing.market_socket import LEVELS, MarketSocketVenue
+from agbot.testing.peer import Peer, listening
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.stream import BATCHES_MAX, PolymarketFeed
 from agbot.venue.ports import LinkedFeed
 from agbot.web.socket import open_socket
 
 HOSTS = Hosts(market_socket="ws://venue.test/ws/market")
-YES = {"0.48": "5"}, {"0.52": "5"}
 
 
 def market(n: int) -> Market:
@@ -48,50 +47,6 @@ def now_ns() -> int:
 
 def now_ms() -> int:
     return now_ns() // 10**6
-
-
-class Venue:
-    """Answers subscriptions with books and PING with PONG, as long as it is told to."""
-
-    def __init__(self):
-        self.board = Switchboard()
-        self.peers: list[Peer] = []
-        self.heard: list[dict] = []
-        self.gives_books = True
-        self.closes_at_once = False
-        self.refuses = b""
-
-    async def run(self, task_status=trio.TASK_STATUS_IGNORED):
-        async with trio.open_nursery() as nursery:
-            task_status.started()
-            async for peer in self.board.calls:
-                nursery.start_soon(self.serve, peer)
-
-    async def serve(self, peer: Peer):
-        try:
-            if self.refuses:
-                await peer.request()
-                await peer.raw(self.refuses)
-                await peer.stream.aclose()
-                return
-            await peer.accept()
-            if self.closes_at_once:
-                await peer.close(1013, "later")
-                return
-            self.peers.append(peer)
-            while True:
-                await self.answer(peer, await peer.receive())
-        except (EOFError, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-
-    async def answer(self, peer: Peer, text: str):
-        if text == "PING":
-            await peer.send("PONG")
-            return
-        said = json.loads(text)
-        self.heard.append(said)
-        if self.gives_books and said.get("operation") != "unsubscribe":
-            await peer.send(*(book(token, *YES, ms=now_ms()) for token in said["assets_ids"]))
 
 
 class Reader:
@@ -121,8 +76,8 @@ class Reader:
 
 @asynccontextmanager
 async def running(markets=ONE, **more):
-    """A feed that runs against a `Venue`, read by a `Reader`, after its first second."""
-    venue = Venue()
+    """A feed that runs against a `MarketSocketVenue`, read by a `Reader`, once its first books have come."""
+    venue = MarketSocketVenue(now_ms)
     async with trio.open_nursery() as nursery:
         await nursery.start(venue.run)
         feed = PolymarketFeed(
@@ -136,7 +91,7 @@ async def running(markets=ONE, **more):
         reader = Reader(feed)
         await nursery.start(feed.run)
         nursery.start_soon(reader.run)
-        await trio.sleep(1)
+        await trio.testing.wait_all_tasks_blocked()
         yield venue, feed, reader
         nursery.cancel_scope.cancel()
 
@@ -277,7 +232,7 @@ BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 
 
 async def test_a_closed_way_stops_the_feed_with_what_to_do(autojump_clock):
-    venue = Venue()
+    venue = MarketSocketVenue(now_ms)
     venue.refuses = FORBIDDEN
     feed = PolymarketFeed(HOSTS, [market(1)], now_ns, open_=partial(open_socket, connect=venue.board.connect))
     async with trio.open_nursery() as nursery:
@@ -332,7 +287,7 @@ async def test_an_array_of_more_than_a_mebibyte_over_tcp():
     async def script(peer: Peer) -> None:
         await peer.accept()
         await peer.receive()
-        await peer.send(book("11", *YES), many)
+        await peer.send(book("11", *LEVELS), many)
         await peer.receive()
 
     async with listening(script) as url, trio.open_nursery() as nursery:
