@@ -39,7 +39,6 @@ class Cancelling:
     async def cancel(self, own: OwnOrder) -> CancelAck:
         """Cancel one order and return the state it was found in."""
         own.unwanted = True
-        await self._placing.settled(own)
         proven = False
         try:
             for again in range(CANCELS_MAX):
@@ -80,6 +79,7 @@ class Cancelling:
             VenueAmbiguous: orders still rest after several rounds.
         """
         desk = self._desk
+        self._placing.withdraw_all()
         ours = desk.ledger.live()
         for own in ours:
             own.unwanted = True
