@@ -41,6 +41,7 @@ from agbot.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    ReferencePrice,
     TickSizeChanged,
     Timer,
     TradePrint,
@@ -110,6 +111,7 @@ class Engine:
             LinkUp: self._link,
             LinkDown: self._link,
             BookTrust: self._trust,
+            ReferencePrice: self._reference,
             Timer: self._timer,
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,
@@ -164,6 +166,11 @@ class Engine:
     def _trust(self, _now_ns: int, event: BookTrust) -> None:
         if book := self._book(event.token):
             book.doubt = event.cause
+
+    def _reference(self, _now_ns: int, event: ReferencePrice) -> None:
+        """Keep it; markets are not touched: who uses it looks with the next message or the next second."""
+        if refused := self.state.references.take(event):
+            self._out.anomalies.append(refused)
 
     def _timer(self, now_ns: int, _event: Timer) -> None:
         for record in self.oms.unanswered(now_ns):
@@ -282,6 +289,7 @@ class Engine:
             orders=[own_order(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
             cash=self.admission.cash_free(),
             trusted=yes.trusted and not no.doubt,
+            references=self.state.references.latest,
         )
 
     def _carry(self, now_ns: int, market: Market, strategy: StrategyId, intent: Intent) -> None:

@@ -7,6 +7,7 @@ import attrs
 from agbot.core.book import OrderBook
 from agbot.core.oms import Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
+from agbot.core.references import References
 from agbot.core.risk import Gate
 from agbot.core.turnover import Turnover
 from agbot.model.ids import MarketId, TokenId
@@ -39,6 +40,7 @@ class CoreState:
     portfolio: Portfolio
     oms: Oms = attrs.field(factory=Oms)
     turnover: Turnover = attrs.field(factory=Turnover)
+    references: References = attrs.field(factory=References)
     markets: dict[MarketId, Market] = attrs.field(factory=dict)
     books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
     halted: str = ""

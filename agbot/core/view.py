@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import attrs
 
+from agbot.core.references import ReferenceKey
+from agbot.model.events import ReferencePrice
 from agbot.model.ids import ClientOrderId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, OrderType, Side, TimeInForce
@@ -66,6 +68,7 @@ class View:
         orders: the asking strategy's live orders in this market, oldest first.
         cash: 10⁻⁶ usd not yet reserved by resting buys.
         trusted: False while the feed is down, no snapshot has come, or one of the books is doubted: quote nothing.
+        references: the latest reference price by (source, symbol); look at its `ts_ns` before believing it.
     """
 
     now_ns: int
@@ -76,6 +79,7 @@ class View:
     orders: Sequence[OwnOrder]
     cash: int
     trusted: bool
+    references: Mapping[ReferenceKey, ReferencePrice] = attrs.field(factory=dict)
 
     @property
     def net_size(self) -> int:

@@ -116,6 +116,15 @@ class BookTrust(_Fact, frozen=True):
     ts_ns: int
 
 
+class ReferencePrice(_Fact, frozen=True):
+    """What something outside our markets costs. `source` names the topic or channel, `value` is in 10⁻⁶ usd."""
+
+    symbol: str
+    source: str
+    value: int
+    ts_ns: int
+
+
 class OrderAccepted(_Fact, frozen=True):
     """The venue has the order."""
 
@@ -235,6 +244,7 @@ MarketData: TypeAlias = (
     | LinkUp
     | LinkDown
     | BookTrust
+    | ReferencePrice
 )
 OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown

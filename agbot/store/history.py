@@ -25,6 +25,7 @@ from agbot.model.events import (
     MarketData,
     MarketListed,
     MarketResolved,
+    ReferencePrice,
     TickSizeChanged,
     TradePrint,
 )
@@ -101,11 +102,17 @@ class _Trust(_Line, tag="trust"):
     cause: str
 
 
+class _Reference(_Line, tag="reference"):
+    symbol: str
+    source: str
+    value: _Volume
+
+
 class _End(msgspec.Struct, array_like=True, tag="end"):
     messages: int
 
 
-_Fact: TypeAlias = _Market | _Book | _Delta | _Trade | _Tick | _Resolved | _Up | _Down | _Trust
+_Fact: TypeAlias = _Market | _Book | _Delta | _Trade | _Tick | _Resolved | _Up | _Down | _Trust | _Reference
 _decoder: Final = msgspec.json.Decoder(_Fact | _End)
 _header_decoder: Final = msgspec.json.Decoder(_Header)
 _encoder: Final = msgspec.json.Encoder()
@@ -256,6 +263,8 @@ def _to_message(line: _Fact) -> MarketData:  # noqa: PLR0911 - one return a kind
             return LinkDown(line.feed, line.reason, line.ts_ns)
         case _Trust():
             return BookTrust(TokenId(line.token), line.cause, line.ts_ns)
+        case _Reference():
+            return ReferencePrice(line.symbol, line.source, line.value, line.ts_ns)
 
 
 def _to_line(m: MarketData) -> _Fact:  # noqa: PLR0911 - one return a kind
@@ -278,6 +287,8 @@ def _to_line(m: MarketData) -> _Fact:  # noqa: PLR0911 - one return a kind
             return _Down(m.ts_ns, m.feed, m.reason)
         case BookTrust():
             return _Trust(m.ts_ns, m.token, m.cause)
+        case ReferencePrice():
+            return _Reference(m.ts_ns, m.symbol, m.source, m.value)
 
 
 @contextmanager

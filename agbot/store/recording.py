@@ -18,6 +18,7 @@ from agbot.model.events import (
     MarketData,
     MarketListed,
     MarketResolved,
+    ReferencePrice,
     TickSizeChanged,
     TradePrint,
 )
@@ -183,5 +184,6 @@ KINDS: Final[dict[type[MarketData], str]] = {
     LinkUp: "up",
     LinkDown: "down",
     BookTrust: "trust",
+    ReferencePrice: "reference",
 }
 """The word for each kind of message, in the history format and in counts."""

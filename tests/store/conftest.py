@@ -19,6 +19,7 @@ from agbot.model.events import (
     MarketData,
     MarketListed,
     MarketResolved,
+    ReferencePrice,
     TickSizeChanged,
     TradePrint,
 )
@@ -61,6 +62,7 @@ def every_kind(market: Market) -> list[MarketData]:
         TickSizeChanged(market.yes, 1_000, 5),
         LinkDown("clob", "reset by peer", 6),
         BookTrust(market.yes, Doubt.CROSSED, 6),
+        ReferencePrice("btcusd", "price.crypto", 61_234_567_890, 6),
         MarketResolved(market.id, market.yes, 7),
     ]
 
