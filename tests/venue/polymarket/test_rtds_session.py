@@ -108,7 +108,7 @@ def test_what_realtime_does_not_have(text):
 
 
 def test_books_and_own_orders_need_no_rtds():
-    assert needs_socket(["clob_market", "activity", "clob_user"]) == ("activity",)
+    assert needs_socket(map(Topic, ["clob_market", "activity", "clob_user"])) == (Topic("activity"),)
 
 
 # ---------------------------------------------------------------- subscribing
