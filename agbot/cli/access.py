@@ -43,15 +43,16 @@ def ask(config: Path | None, work: Callable[[Access], Awaitable[T]], *, required
     import trio  # noqa: PLC0415
 
     from agbot.errors import TimedOutError  # noqa: PLC0415
-    from agbot.venue.polymarket.access import CHAINS, connect  # noqa: PLC0415
+    from agbot.venue.polymarket.access import connect  # noqa: PLC0415
+    from agbot.venue.polymarket.signer import chain_named  # noqa: PLC0415
 
     settings = settings_of(config)
-    credentials = credentials_of(required)
-    place = settings.polymarket
+    place, chain = settings.polymarket, chain_named(settings.polymarket.chain)
 
     async def main() -> T:
         with trio.move_on_after(DEADLINE_S):
-            async with connect(place.hosts, CHAINS[place.chain], credentials) as access:
+            credentials = await credentials_of(settings, required)
+            async with connect(place.hosts, chain, credentials) as access:
                 return await work(access)
         hosts = f"{place.hosts.clob}, {place.hosts.gamma} or {place.hosts.data}"
         reason = f"no answer from {hosts} within {DEADLINE_S:g} s"
@@ -67,13 +68,20 @@ def settings_of(config: Path | None) -> Settings:
     return load_settings(config) if config else Settings()
 
 
-def credentials_of(required: Collection[str] | None) -> Credentials:
-    """Return the credentials there are; with None, malformed ones are told on standard error and left out."""
-    from agbot.errors import ConfigError  # noqa: PLC0415
-    from agbot.venue.polymarket.credentials import Credentials, load_credentials  # noqa: PLC0415
+async def credentials_of(settings: Settings, required: Collection[str] | None) -> Credentials:
+    """Return the credentials there are, the signer process's account among them.
 
+    With `required` None, what cannot be used is told on standard error and left out.
+    """
+    from agbot.errors import ConfigError  # noqa: PLC0415
+    from agbot.venue.polymarket.access import with_signer  # noqa: PLC0415
+    from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials  # noqa: PLC0415
+    from agbot.venue.polymarket.signer import chain_named  # noqa: PLC0415
+
+    signer = settings.live.signer
+    names = API if signer and required == ALL else required or ()
     try:
-        return load_credentials(required=required or ())
+        return await with_signer(load_credentials(required=names), signer, chain_named(settings.polymarket.chain))
     except ConfigError as e:
         if required is not None:
             raise

@@ -48,10 +48,10 @@ def command(refresh: bool, everything: bool, config: Path | None, as_json: bool)
 
 def _every(config: Path | None) -> dict[str, Any]:
     from agbot.cli.onchain import as_json_call, sender  # noqa: PLC0415
-    from agbot.venue.polymarket.access import CHAINS  # noqa: PLC0415
     from agbot.venue.polymarket.calls import trading_approvals  # noqa: PLC0415
+    from agbot.venue.polymarket.signer import chain_named  # noqa: PLC0415
 
-    chain = CHAINS[settings_of(config).polymarket.chain]
+    chain = chain_named(settings_of(config).polymarket.chain)
     return {"sender": sender(None), "calls": [as_json_call(call, chain) for call in trading_approvals(chain)]}
 
 

@@ -43,7 +43,7 @@ async def _trades(access: Access, name: str | None, public: bool, limit: int) ->
     if found is None:
         remedy = "agbot trades MARKET shows everybody's; own ones need keys: agbot doctor"
         raise ConfigError("own trades need credentials", id="AGB-454", remedy=remedy)
-    return [_public_row(trade) for trade in await access.data.trades(condition=found.id, limit=limit)]
+    return [_public_row(trade) for trade in await access.data.market_trades(found.id, limit=limit)]
 
 
 def own_rows(trade: Trade, access: Access) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,7 @@ def split(market: str, amount: str, dry_run: bool, config: Path | None, as_json:
 
     Example: agbot split will-it-rain 25 --dry-run
     """
+    _only_dry(dry_run)
     from agbot.venue.polymarket.calls import router_split, split_position  # noqa: PLC0415
 
     size = _amount(amount)
@@ -43,7 +44,7 @@ def split(market: str, amount: str, dry_run: bool, config: Path | None, as_json:
             return [router_split(access.chain, terms.condition, size)]
         return [split_position(access.chain, terms.condition, size, neg_risk=terms.neg_risk)]
 
-    _show(_only_dry(dry_run), market, config, as_json, plan)
+    _show(market, config, as_json, plan)
 
 
 @click.command(name="merge")
@@ -56,6 +57,7 @@ def merge(market: str, amount: str, dry_run: bool, config: Path | None, as_json:
 
     Example: agbot merge will-it-rain 25 --dry-run
     """
+    _only_dry(dry_run)
     from agbot.venue.polymarket.calls import merge_positions, router_merge  # noqa: PLC0415
 
     size = _amount(amount)
@@ -65,7 +67,7 @@ def merge(market: str, amount: str, dry_run: bool, config: Path | None, as_json:
             return [router_merge(access.chain, terms.condition, size)]
         return [merge_positions(access.chain, terms.condition, size, neg_risk=terms.neg_risk)]
 
-    _show(_only_dry(dry_run), market, config, as_json, plan)
+    _show(market, config, as_json, plan)
 
 
 @click.command(name="redeem")
@@ -77,6 +79,7 @@ def redeem(market: str, dry_run: bool, config: Path | None, as_json: bool) -> No
 
     Example: agbot redeem will-it-rain --dry-run
     """
+    _only_dry(dry_run)
     from agbot.venue.polymarket.calls import redeem_positions, router_redeem  # noqa: PLC0415
 
     def plan(access: Access, terms: ClobMarket, held: Sequence[AccountPosition]) -> Sequence[Call]:
@@ -87,7 +90,7 @@ def redeem(market: str, dry_run: bool, config: Path | None, as_json: bool) -> No
             raise ConfigError(reason, id="AGB-454", remedy="set your keys (agbot doctor); agbot positions shows shares")
         return [router_redeem(access.chain, terms.condition, each.outcome_index, each.size) for each in held]
 
-    _show(_only_dry(dry_run), market, config, as_json, plan)
+    _show(market, config, as_json, plan)
 
 
 def _only_dry(dry_run: bool) -> None:
@@ -107,7 +110,7 @@ def _amount(text: str) -> int:
     return size
 
 
-def _show(_only: None, market: str, config: Path | None, as_json: bool, plan: Plan) -> None:
+def _show(market: str, config: Path | None, as_json: bool, plan: Plan) -> None:
     told = ask(config, lambda access: _told(access, market, plan), required=None)
     show(as_json, told, as_text(told))
 

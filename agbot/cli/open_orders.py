@@ -9,7 +9,7 @@ import click
 
 from agbot.cli.access import ask, moment, short, show, venue_options
 from agbot.cli.common import bot_options, control
-from agbot.errors import NotRunningError
+from agbot.errors import ConfigError, NotRunningError
 
 if TYPE_CHECKING:
     from agbot.venue.polymarket.access import Access
@@ -55,7 +55,12 @@ def _at_the_venue(market: str | None, config: Path | None) -> list[dict[str, Any
         condition = (await access.market(market)).id if market else ""
         return [_row(order) for order in await access.clob.open_orders(market=condition)]
 
-    return ask(config, work, required=ALL)
+    try:
+        return ask(config, work, required=ALL)
+    except ConfigError as e:
+        if e.id == "AGB-135":
+            e.reason = f"no bot runs, and your orders at Polymarket need credentials, which are {e.reason}"
+        raise
 
 
 def _row(order: OpenOrder) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,25 +50,26 @@ def live(settings: Settings, directory: Path, confirm: str | None, held: ExitSta
             trades with the wallet; or what the account's reads raise.
     """
     from agbot.run.lock import exclusive_wallet  # noqa: PLC0415
-    from agbot.run.modes import Trader, look  # noqa: PLC0415
+    from agbot.run.modes import Trader, check_caps, check_named, look  # noqa: PLC0415
     from agbot.venue.polymarket.credentials import ALL, API, load_credentials  # noqa: PLC0415
 
+    check_named(settings)
+    check_caps(settings)
     trader = Trader.of(settings, load_credentials(required=API if settings.live.signer else ALL))
-    _green(settings, directory)
+    _green(trader, directory)
     shown = trio.run(look, trader)
     click.echo(_told(shown), err=True)
     confirm_wallet(shown, confirm)
     return Ready(trader=trader, wallet_directory=held.enter_context(exclusive_wallet(shown["wallet"])))
 
 
-def _green(settings: Settings, directory: Path) -> None:
+def _green(trader: Trader, directory: Path) -> None:
     from agbot.cli.doctor import as_text  # noqa: PLC0415
     from agbot.doctor.world import run_checks  # noqa: PLC0415
 
-    async def ask() -> Any:
-        return await run_checks(settings, directory, live=True)
+    settings = trader.settings
 
-    report = trio.run(ask)
+    report = trio.run(partial(run_checks, settings, directory, live=True))
     if report.green:
         return
     click.echo(as_text(report), err=True)

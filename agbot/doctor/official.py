@@ -19,7 +19,7 @@ from agbot.doctor.wallet import DOMAINS, PROBE, Wallet, without
 from agbot.secrets import Secret
 from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.keys import SigningKey
-from agbot.venue.polymarket.orders import OrderSigner, SignedOrder, Version
+from agbot.venue.polymarket.orders import OrderIds, OrderSigner, SignedOrder, Version
 from agbot.venue.polymarket.wallets import Account, SignatureType, derive
 
 PACKAGE: Final = "py_clob_client_v2"
@@ -28,21 +28,21 @@ _KNOWN_KEY: Final = "0x" + "11" * 32
 
 async def official(world: Wallet) -> Finding:
     """D09: the official library makes the same order."""
-    key, account = world.credentials.key, world.credentials.account
-    if key is None or account is None:
+    account = world.credentials.account
+    if account is None:
         return without(world, "private key")
     try:
         library = _library()
     except ImportError as e:
         return skip(f"the official library is not installed ({e.name or e})", "pip install 'agbot[official]'")
-    signer = OrderSigner(key, account, world.chain)
+    ids = OrderIds(account, world.chain)
     known = SigningKey.parse(Secret(_KNOWN_KEY))
     stand_in = OrderSigner(known, _same_kind(known, account.signature_type), world.chain)
     wrong = []
     for version, neg_risk in DOMAINS:
         place = f"version {version}{', neg-risk' * neg_risk}"
         domain = _Domain(library, world.chain, version, neg_risk)
-        ours = signer.order_id(PROBE, version=version, neg_risk=neg_risk)
+        ours = ids.order_id(PROBE, version=version, neg_risk=neg_risk)
         if (theirs := domain.order_id(account)) != ours:
             wrong.append(f"{place}: order id {ours} here, {theirs} there")
         signed = stand_in.sign(PROBE, version=version, neg_risk=neg_risk)

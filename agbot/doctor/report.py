@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-W = TypeVar("W")
+W_contra = TypeVar("W_contra", contravariant=True)
 
 
 class Status(enum.StrEnum):
@@ -57,8 +57,8 @@ def skip(cause: str, remedy: str = "", *details: str) -> Finding:
 
 
 @attrs.frozen
-class Check(Generic[W]):
-    """A question about the world `W`; `docs/doctor.md` has a section for each id.
+class Check(Generic[W_contra]):
+    """A question about the world `W_contra`; `docs/doctor.md` has a section for each id.
 
     Args:
         id: ``D01`` and so on.
@@ -69,7 +69,7 @@ class Check(Generic[W]):
 
     id: str
     title: str
-    run: Callable[[W], Awaitable[Finding]]
+    run: Callable[[W_contra], Awaitable[Finding]]
     host: str = ""
 
 

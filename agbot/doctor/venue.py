@@ -199,7 +199,7 @@ async def positions(world: Venue) -> Finding:
         market = await world.known_market()
         if market is None:
             return skip("no wallet and no market to ask about, see D06 and D17")
-        await world.data.trades(condition=market.id, limit=1)
+        await world.data.market_trades(market.id, limit=1)
         return ok("the Data API answers")
     held = await world.data.positions(account.funder)
     return ok(f"{len(held)} position{'' if len(held) == 1 else 's'} of {account.funder}")

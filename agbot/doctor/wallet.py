@@ -5,6 +5,7 @@ Nothing made here is ever sent: the order that is signed is for a token that doe
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Protocol
 
 import attrs
@@ -46,6 +47,9 @@ class Wallet(Protocol):
     @property
     def credentials_fault(self) -> ConfigError | None: ...
 
+    @property
+    def signer(self) -> Path | None: ...
+
 
 def without(world: Wallet, what: str) -> Finding:
     """Return the finding of a check that needs `what` and has none."""
@@ -64,12 +68,15 @@ async def credentials(world: Wallet) -> Finding:
     lines = (f"owner  {account.owner}", f"funder {account.funder}", f"type   {kind}")
     if world.credentials.api is None:
         return skip("there is a private key and no API key", f"put {', '.join(ALL[1:])} into the environment", *lines)
-    return ok("private key and API key are there", *lines)
+    held = "the signer process holds the key, the" if world.signer else "private key and"
+    return ok(f"{held} API key {'is' if world.signer else 'are'} there", *lines)
 
 
 async def signature(world: Wallet) -> Finding:
     """D07: what the key signs is recovered to its address, for L1 authentication and for an order of each exchange."""
     key, account = world.credentials.key, world.credentials.account
+    if world.signer is not None and account is not None:
+        return ok(f"the signer process at {world.signer} answers, and signs as {account.owner}")
     if key is None or account is None:
         return without(world, "private key")
     chain = world.chain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,25 +13,21 @@ import trio
 
 from agbot.config import Settings
 from agbot.doctor import machine, official, sockets, venue, wallet
-from agbot.doctor.report import Report
+from agbot.doctor.report import Check, Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
 from agbot.units import NS_PER_S
-from agbot.venue.polymarket.access import CHAINS, Access, connect
+from agbot.venue.polymarket.access import Access, connect, with_signer
 from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.contracts import Chain
-from agbot.venue.polymarket.credentials import ALL, Credentials, load_credentials
+from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.rest import ClobClient
+from agbot.venue.polymarket.signer import chain_named
 from agbot.venue.polymarket.wallets import SignatureType
 
 T = TypeVar("T")
-
-LOCAL: Final = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
-"""Checks that need no network."""
-REMOTE: Final = (*venue.CHECKS, *sockets.CHECKS)
-CHECKS: Final = (*LOCAL, *REMOTE)
 
 
 class Once(Generic[T]):
@@ -68,6 +65,8 @@ class World:
     hosts: Hosts
     credentials: Credentials
     credentials_fault: ConfigError | None
+    signer: Path | None
+    """Socket of the process that holds the key, None when it is here."""
     markets: Sequence[str]
     now_s: Callable[[], float]
     access: Access | None = None
@@ -102,10 +101,14 @@ class World:
 
     async def known_market(self) -> Market | None:
         """Return the same, None when it cannot be found."""
-        try:
-            return await self.market()
-        except AgbotError:
-            return None
+        end = trio.current_effective_deadline()
+        half = end if end == math.inf else (trio.current_time() + end) / 2  # the other half is for what it is asked for
+        with trio.move_on_at(half):
+            try:
+                return await self.market()
+            except AgbotError:
+                return None
+        return None
 
     @property
     def _online(self) -> Access:
@@ -122,6 +125,11 @@ class World:
         if self.markets:
             return await self._online.market(self.markets[0])
         return await self._online.busiest_market()
+
+
+LOCAL: Final[tuple[Check[World], ...]] = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
+"""Checks that need no network."""
+CHECKS: Final[tuple[Check[World], ...]] = (*LOCAL, *venue.CHECKS, *sockets.CHECKS)
 
 
 async def run_checks(
@@ -148,14 +156,16 @@ async def run_checks(
         deadline_s: of each check; they run side by side.
     """
     place = settings.polymarket
-    found, fault = _credentials(environ, live=live)
+    chain, signer = chain_named(place.chain), settings.live.signer
+    found, fault = await _credentials(environ, signer, chain, live=live)
     world = World(
         state_dir=state_dir,
         faults=tuple(faults),
-        chain=CHAINS[place.chain],
+        chain=chain,
         hosts=place.hosts,
         credentials=found,
         credentials_fault=fault,
+        signer=signer if found.key is None else None,
         markets=settings.markets,
         now_s=now_s,
     )
@@ -166,8 +176,11 @@ async def run_checks(
         return await run_all(world, CHECKS, world.hosts, deadline_s)
 
 
-def _credentials(environ: Mapping[str, str] | None, *, live: bool) -> tuple[Credentials, ConfigError | None]:
+async def _credentials(
+    environ: Mapping[str, str] | None, signer: Path | None, chain: Chain, *, live: bool
+) -> tuple[Credentials, ConfigError | None]:
+    required = () if not live else API if signer else ALL
     try:
-        return load_credentials(environ, required=ALL if live else ()), None
+        return await with_signer(load_credentials(environ, required=required), signer, chain), None
     except ConfigError as e:
         return Credentials(), e

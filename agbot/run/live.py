@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from agbot.core.portfolio import CarriedPosition
@@ -12,12 +12,16 @@ from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
 from agbot.run.venues import Account
 from agbot.units import SCALE, notional
+from agbot.venue.polymarket.rest import COLLATERAL, CONDITIONAL, CONDITIONAL_V2
 from agbot.venue.polymarket.wire.account import AccountPosition
 from agbot.venue.polymarket.wire.rest import BalanceAllowance, OpenOrder
 
 UNATTRIBUTED: Final = StrategyId("wallet")
 """Whose a position is that no journal explains."""
 NAMED: Final = 3
+DUST: Final = SCALE // 100
+"""Shares that no order can sell."""
+V3: Final = 3
 
 
 class AccountReads(Protocol):
@@ -27,8 +31,8 @@ class AccountReads(Protocol):
         """Return every resting order of the key."""
         ...
 
-    async def balance(self) -> BalanceAllowance:
-        """Return the collateral that is held."""
+    async def balance(self, asset_type: str = COLLATERAL, token: str = "") -> BalanceAllowance:
+        """Return what is held of the collateral, or of an outcome token."""
         ...
 
 
@@ -51,6 +55,8 @@ async def read_account(
 ) -> Account:
     """Return cash and positions as the venue shows them.
 
+    Sizes are the CLOB's, which it checks sales against; what they cost is the Data API's, which is late by minutes.
+
     Args:
         alone: whether no other order may rest; else what resting buys may still cost is not counted as cash.
         known: what the last run left, by strategy; it says whose a position is where the sizes agree.
@@ -64,25 +70,24 @@ async def read_account(
         raise _not_ours(resting)
     behind = sum(notional(o.price, o.original_size - o.size_matched) for o in resting if o.side is Side.BUY)
     cash = max(0, (await clob.balance()).balance - behind)
-    held = await positions.positions(wallet)
-    return Account(cash=cash, positions=tuple(_positions(held, markets, known)))
+    prices = {p.token: p.avg_price for p in await positions.positions(wallet)} if markets else {}
+    held = [p for m in markets for p in [position async for position in _held(clob, m, prices)]]
+    return Account(cash=cash, positions=tuple(p for position in held for p in _explained(position, known)))
 
 
-def _positions(
-    held: Iterable[AccountPosition], markets: Sequence[Market], known: Sequence[CarriedPosition]
-) -> Iterator[CarriedPosition]:
-    places = {token: (m.id, outcome) for m in markets for token, outcome in _tokens(m)}
-    for position in held:
-        place = places.get(position.token)
-        if place is None or position.size <= 0:
-            continue
-        market, outcome = place
-        explained = [k for k in known if (k.market, k.outcome) == place]
-        if explained and sum(k.size for k in explained) == position.size:
-            yield from explained
-        else:
-            cost = position.cost or notional(min(position.avg_price, SCALE), position.size)
-            yield CarriedPosition(market, outcome, position.size, cost, UNATTRIBUTED)
+async def _held(clob: AccountReads, market: Market, prices: Mapping[str, int]) -> AsyncIterator[CarriedPosition]:
+    kind = CONDITIONAL_V2 if market.exchange_version == V3 else CONDITIONAL
+    for token, outcome in _tokens(market):
+        size = (await clob.balance(kind, token)).balance
+        if size >= DUST:
+            cost = notional(prices.get(token, SCALE // 2), size)
+            yield CarriedPosition(market.id, outcome, size, cost, UNATTRIBUTED)
+
+
+def _explained(position: CarriedPosition, known: Sequence[CarriedPosition]) -> Sequence[CarriedPosition]:
+    """Return the position by strategy as the last run left it, when that is all of it."""
+    parts = [k for k in known if (k.market, k.outcome) == (position.market, position.outcome)]
+    return parts if parts and sum(k.size for k in parts) == position.size else [position]
 
 
 def _tokens(market: Market) -> tuple[tuple[str, Outcome], tuple[str, Outcome]]:

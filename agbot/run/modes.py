@@ -44,6 +44,7 @@ LIVE: Final = "LIVE"
 async def trade_paper(start: Start) -> dict[str, Any]:
     """Trade live markets on paper, or in shadow send nothing at all; returns the closing summary."""
     settings = start.settings
+    check_named(settings)
     async with connected(settings, Credentials()) as access:
         markets = await markets_of(settings, access)
         feed = feed_of(settings, markets, access)
@@ -73,17 +74,7 @@ class Trader:
     @classmethod
     def of(cls, settings: Settings, credentials: Credentials) -> Trader:
         """Return the trader of a configuration; ConfigError AGB-141 unless both caps are decided."""
-        live = settings.live
-        if live.max_order_usd is None or live.max_day_usd is None:
-            raise ConfigError(
-                "real money needs a cap for one order and one for a day",
-                id="AGB-141",
-                path=str(settings.path or ""),
-                key="live",
-                remedy="live: {max_order_usd: 5, max_day_usd: 25}, for example",
-            )
-        caps = Caps(max_order_usd=live.max_order_usd, max_day_usd=live.max_day_usd)
-        return cls(settings=settings, credentials=credentials, caps=caps)
+        return cls(settings=settings, credentials=credentials, caps=check_caps(settings))
 
     async def signer(self) -> Signer:
         """Return who signs; ConfigError AGB-148 when that is a process that does not answer."""
@@ -106,6 +97,20 @@ class Trader:
     @property
     def _chain(self) -> Chain:
         return chain_named(self.settings.polymarket.chain)
+
+
+def check_caps(settings: Settings) -> Caps:
+    """Return the caps of real money; ConfigError AGB-141 unless both are decided."""
+    live = settings.live
+    if live.max_order_usd is None or live.max_day_usd is None:
+        raise ConfigError(
+            "real money needs a cap for one order and one for a day",
+            id="AGB-141",
+            path=str(settings.path or ""),
+            key="live",
+            remedy="live: {max_order_usd: 5, max_day_usd: 25}, for example",
+        )
+    return Caps(max_order_usd=live.max_order_usd, max_day_usd=live.max_day_usd)
 
 
 async def look(trader: Trader) -> dict[str, Any]:
@@ -197,8 +202,8 @@ def within(service: Callable[..., Any], seconds: float) -> Callable[..., Any]:
     return run
 
 
-async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
-    """Return the configured markets; ConfigError AGB-140 when none is named, NotFoundError AGB-414 when one is not."""
+def check_named(settings: Settings) -> None:
+    """Raise ConfigError AGB-140 unless the configuration names markets."""
     if not settings.markets:
         raise ConfigError(
             f"mode {settings.mode} trades the markets that are named, and none is",
@@ -207,6 +212,11 @@ async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
             key="markets",
             remedy="agbot markets search TEXT finds some; then markets: [slug, slug]",
         )
+
+
+async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
+    """Return the configured markets; ConfigError AGB-140 when none is named, NotFoundError AGB-414 when one is not."""
+    check_named(settings)
     return tuple(await find_markets(access.gamma, access.clob, settings.markets))
 
 

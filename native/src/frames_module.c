@@ -1,62 +1,26 @@
 /* Python face of ag_frames: makes BookSnapshot and BookDelta from what was read, or answers None. */
 #include "binding.h"
 
-#include <string.h>
-
 #include "agbot/ag_frames.h"
+#include "names.h"
 
-#define NAMES 512 /* names kept as Python strings, by a hash of their text */
 #define PRICE_STEP 100
 #define PRICES (AG_BOOK_ONE / PRICE_STEP + 1)
-
-/* A name that comes again and again; for a token also what its decoder's dict says of it. */
-typedef struct {
-    PyObject *text;
-    PyObject *said; /* (market, bid, ask), NULL when not known here; equal to what follows */
-    PyObject *market;
-    bool top_known;
-    int64_t bid, ask;
-} name_t;
 
 typedef struct {
     PyObject_HEAD
     ag_frames_t *frames;
     PyObject *snapshot_type, *delta_type, *decoded_type;
-    PyObject *ticks, *said, *hashes; /* the decoder's dicts; hashes may be NULL */
+    PyObject *ticks, *hashes; /* the decoder's dicts; hashes may be NULL */
     allocfunc tuple_alloc; /* of decoded_type */
     long long counts[2]; /* understood messages, by kind */
-    name_t names[NAMES];
+    names_t names;
     PyObject *prices[PRICES];
 } scanner_t;
 
 /* ---- values ---- */
 
-static uint32_t name_slot(ag_slice_t name) {
-    uint64_t head = 0, tail = 0;
-    size_t size = name.length < 8 ? name.length : 8;
-    memcpy(&head, name.text, size);
-    memcpy(&tail, name.text + name.length - size, size);
-    return (uint32_t)(((head ^ (tail << 1) ^ name.length) * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % NAMES;
-}
-
-/* The name's place, kept until another takes it; NULL with an error set. */
-static name_t *name_get(scanner_t *self, ag_slice_t text) {
-    name_t *name = &self->names[name_slot(text)];
-    Py_ssize_t length = 0;
-    if (name->text != NULL) {
-        const char *known = PyUnicode_AsUTF8AndSize(name->text, &length);
-        if (known != NULL && (size_t)length == text.length && memcmp(known, text.text, text.length) == 0)
-            return name;
-    }
-    PyObject *fresh = PyUnicode_FromStringAndSize(text.text, (Py_ssize_t)text.length);
-    if (fresh == NULL)
-        return NULL;
-    Py_XDECREF(name->text);
-    Py_CLEAR(name->said);
-    Py_CLEAR(name->market);
-    name->text = fresh;
-    return name;
-}
+static name_t *name_get(scanner_t *self, ag_slice_t text) { return names_get(&self->names, text.text, text.length); }
 
 /* The market's name as a new reference, NULL without an error when the message names none. */
 static int market_get(scanner_t *self, ag_slice_t text, PyObject **out) {
@@ -103,59 +67,18 @@ static PyObject *made(PyObject *type, Py_ssize_t count, PyObject *const *items) 
 
 /* ---- what the decoder keeps ---- */
 
-static void replace(PyObject **place, PyObject *object) {
-    PyObject *before = *place;
-    *place = object;
-    Py_XDECREF(before);
-}
-
-/* Whether said[token] is what this name holds, and a message with this market and top would leave it so. */
-static bool unchanged(const name_t *name, const PyObject *current, const PyObject *market,
-                      const ag_frame_token_t *about) {
-    if (current == NULL || current != name->said || (market != NULL && market != name->market))
-        return false;
-    if (about == NULL)
-        return true;
-    return about->top_known == name->top_known &&
-           (!about->top_known || (about->bid == name->bid && about->ask == name->ask));
-}
-
-/* What the dict says of a token: (market, bid, ask), borrowed; None where it says nothing. */
-static int said_before(PyObject *current, PyObject *items[3]) {
-    for (Py_ssize_t i = 0; i < 3; i++) {
-        items[i] = current == NULL ? Py_None : PyTuple_GetItem(current, i);
-        if (items[i] == NULL)
-            return -1;
+/* Notes market and best prices; a message without market leaves the one before, a book (about is NULL) the prices. */
+static void remember(name_t *token, PyObject *market, const ag_frame_token_t *about) {
+    if (market != NULL && market != token->market) {
+        PyObject *before = token->market;
+        token->market = Py_NewRef(market);
+        Py_XDECREF(before);
     }
-    return 0;
-}
-
-/* said[token] = (market, bid, ask); a message without market keeps the one before, a book (about is NULL) the top. */
-static int remember(scanner_t *self, name_t *name, PyObject *market, const ag_frame_token_t *about) {
-    PyObject *current = PyDict_GetItemWithError(self->said, name->text), *before[3];
-    if (unchanged(name, current, market, about))
-        return 0;
-    if ((current == NULL && PyErr_Occurred()) || said_before(current, before) < 0)
-        return -1;
-    PyObject *items[3] = {Py_NewRef(market == NULL ? before[0] : market), NULL, NULL};
-    bool top = about != NULL && about->top_known;
-    items[1] = top ? price_get(self, about->bid) : Py_NewRef(about == NULL ? before[1] : Py_None);
-    items[2] = top ? price_get(self, about->ask) : Py_NewRef(about == NULL ? before[2] : Py_None);
-    PyObject *said = tuple_of(3, items);
-    if (said == NULL || PyDict_SetItem(self->said, name->text, said) < 0) {
-        Py_XDECREF(said);
-        return -1;
-    }
-    /* A book's top is not read back: the next price_change says it anew. */
-    replace(&name->said, about == NULL ? NULL : Py_NewRef(said));
-    replace(&name->market, Py_XNewRef(market));
-    Py_DECREF(said);
     if (about != NULL) {
-        name->top_known = about->top_known;
-        name->bid = about->bid;
-        name->ask = about->ask;
+        token->top_known = about->top_known;
+        token->bid = about->bid;
+        token->ask = about->ask;
     }
-    return 0;
 }
 
 static int keep_hash(scanner_t *self, PyObject *token, ag_slice_t hash) {
@@ -208,7 +131,8 @@ static int add_book(scanner_t *self, const ag_frame_t *frame, PyObject *market, 
         return known;
     PyObject *items[] = {Py_NewRef(token->text), levels_tuple(self, frame->bids, frame->bid_count),
                          levels_tuple(self, frame->asks, frame->ask_count), PyLong_FromLongLong(frame->ts_ns)};
-    bool failed = append(events, made(self->snapshot_type, 4, items)) < 0 || remember(self, token, market, NULL) < 0 ||
+    remember(token, market, NULL);
+    bool failed = append(events, made(self->snapshot_type, 4, items)) < 0 ||
                   keep_hash(self, token->text, frame->hash) < 0;
     return failed ? -1 : 1;
 }
@@ -238,7 +162,8 @@ static int add_delta(scanner_t *self, const ag_frame_t *frame, size_t index, PyO
     if (token == NULL)
         return -1;
     PyObject *items[] = {Py_NewRef(token->text), changes_tuple(self, frame, index), Py_NewRef(ts_ns)};
-    bool failed = append(events, made(self->delta_type, 3, items)) < 0 || remember(self, token, market, about) < 0 ||
+    remember(token, market, about);
+    bool failed = append(events, made(self->delta_type, 3, items)) < 0 ||
                   keep_hash(self, token->text, about->hash) < 0;
     return failed ? -1 : 1;
 }
@@ -321,19 +246,56 @@ static PyObject *scanner_scan(PyObject *object, PyObject *raw) {
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+/* ---- what the venue said, for the other way of reading ---- */
+
+static PyObject *scanner_said(PyObject *object, PyObject *token) {
+    const name_t *name = names_find(&((scanner_t *)object)->names, token);
+    PyObject *items[] = {Py_NewRef(name == NULL || name->market == NULL ? Py_None : name->market), NULL, NULL};
+    bool top = name != NULL && name->top_known;
+    items[1] = top ? PyLong_FromLongLong(name->bid) : Py_NewRef(Py_None);
+    items[2] = top ? PyLong_FromLongLong(name->ask) : Py_NewRef(Py_None);
+    return tuple_of(3, items);
+}
+
+static PyObject *scanner_note_market(PyObject *object, PyObject *const *args, Py_ssize_t count) {
+    names_t *names = &((scanner_t *)object)->names;
+    if (count != 2)
+        return wrong_count("note_market(token, market)");
+    name_t *market = names_of(names, args[1]);
+    PyObject *text = market == NULL ? NULL : Py_NewRef(market->text);
+    name_t *token = text == NULL ? NULL : names_of(names, args[0]);
+    if (token != NULL)
+        remember(token, text, NULL);
+    Py_XDECREF(text);
+    return token == NULL ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *scanner_note_top(PyObject *object, PyObject *const *args, Py_ssize_t count) {
+    ag_frame_token_t about = {.top_known = count == 3};
+    if (count != 1 && count != 3)
+        return wrong_count("note_top(token[, bid, ask])");
+    if (count == 3 && (int64_get(args[1], &about.bid) < 0 || int64_get(args[2], &about.ask) < 0))
+        return NULL;
+    name_t *token = names_of(&((scanner_t *)object)->names, args[0]);
+    if (token == NULL)
+        return NULL;
+    remember(token, NULL, &about);
+    Py_RETURN_NONE;
+}
+
 /* ---- construction ---- */
 
-#define FIELDS 6
+#define FIELDS 5
 
 static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"snapshot", "delta", "decoded", "ticks", "said", "hashes", NULL};
+    static char *names[] = {"snapshot", "delta", "decoded", "ticks", "hashes", NULL};
     PyObject *given[FIELDS] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!O!O!|O:Scanner", names, &given[0], &given[1], &PyType_Type,
-                                     &given[2], &PyDict_Type, &given[3], &PyDict_Type, &given[4], &given[5]))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!O!|O:Scanner", names, &given[0], &given[1], &PyType_Type,
+                                     &given[2], &PyDict_Type, &given[3], &given[4]))
         return NULL;
-    if (given[5] == Py_None)
-        given[5] = NULL;
-    if ((given[5] != NULL && !PyDict_Check(given[5])) ||
+    if (given[4] == Py_None)
+        given[4] = NULL;
+    if ((given[4] != NULL && !PyDict_Check(given[4])) ||
         !PyType_IsSubtype((PyTypeObject *)given[2], &PyTuple_Type)) {
         PyErr_SetString(PyExc_TypeError, "needs a subclass of tuple as decoded, and a dict or None as hashes");
         return NULL;
@@ -341,8 +303,8 @@ static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     scanner_t *self = (scanner_t *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (self == NULL)
         return NULL;
-    PyObject **fields[FIELDS] = {&self->snapshot_type, &self->delta_type, &self->decoded_type,
-                                 &self->ticks,         &self->said,       &self->hashes};
+    PyObject **fields[FIELDS] = {&self->snapshot_type, &self->delta_type, &self->decoded_type, &self->ticks,
+                                 &self->hashes};
     for (int i = 0; i < FIELDS; i++)
         *fields[i] = Py_XNewRef(given[i]);
     self->tuple_alloc = (allocfunc)PyType_GetSlot((PyTypeObject *)given[2], Py_tp_alloc);
@@ -356,16 +318,12 @@ static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 static void scanner_dealloc(PyObject *object) {
     scanner_t *self = (scanner_t *)object;
     PyTypeObject *type = Py_TYPE(object);
-    PyObject *fields[FIELDS] = {self->snapshot_type, self->delta_type, self->decoded_type,
-                                self->ticks,         self->said,       self->hashes};
+    PyObject *fields[FIELDS] = {self->snapshot_type, self->delta_type, self->decoded_type, self->ticks,
+                                self->hashes};
     ag_frames_destroy(self->frames);
     for (int i = 0; i < FIELDS; i++)
         Py_XDECREF(fields[i]);
-    for (size_t i = 0; i < NAMES; i++) {
-        Py_XDECREF(self->names[i].text);
-        Py_XDECREF(self->names[i].said);
-        Py_XDECREF(self->names[i].market);
-    }
+    names_clear(&self->names);
     for (size_t i = 0; i < PRICES; i++)
         Py_XDECREF(self->prices[i]);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
@@ -386,12 +344,19 @@ static PyMethodDef scanner_methods[] = {
     {"scan", scanner_scan, METH_O,
      PyDoc_STR("scan($self, raw, /)\n--\n\ndecoded(events, []) of a frame of book and price_change messages, None when it "
                "is anything else.")},
+    {"said", scanner_said, METH_O,
+     PyDoc_STR("said($self, token, /)\n--\n\n(market, best bid, best ask) as last said of a token; None what is not "
+               "known.")},
+    {"note_market", FAST(scanner_note_market), METH_FASTCALL,
+     PyDoc_STR("note_market($self, token, market, /)\n--\n\nNote the token's market.")},
+    {"note_top", FAST(scanner_note_top), METH_FASTCALL,
+     PyDoc_STR("Note the token's best prices; without them, that they are not known.")},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot scanner_slots[] = {
-    {Py_tp_doc, "Scanner(snapshot, delta, decoded, ticks, said, hashes=None)\n--\n\n"
-                "Reads the frequent market frames. Sets said[token] = (market, best bid, best ask), reads ticks[token]."},
+    {Py_tp_doc, "Scanner(snapshot, delta, decoded, ticks, hashes=None)\n--\n\n"
+                "Reads the frequent market frames; those whose tick is not ticks[token] it leaves."},
     {Py_tp_new, scanner_new},
     {Py_tp_dealloc, scanner_dealloc},
     {Py_tp_methods, scanner_methods},

@@ -45,6 +45,7 @@ def wallet() -> Callable[..., Any]:
             "chain": POLYGON,
             "credentials": credentials_of(kind, funder),
             "credentials_fault": None,
+            "signer": None,
         }
         return types.SimpleNamespace(**world | more)
 

@@ -257,14 +257,8 @@ async def test_sockets_that_say_nothing(ask, stub):
 
 
 async def test_offline_names_each_host_it_could_not_reach(ask):
-    hosts = Hosts(
-        **{
-            name: address.partition("://")[0].replace("s", "") + f"://{NOWHERE}/{name}"
-            if address.startswith("ws")
-            else f"http://{NOWHERE}/{name}"
-            for name, address in attrs.asdict(Hosts()).items()
-        }
-    )
+    real = attrs.asdict(Hosts()).items()
+    hosts = Hosts(**{name: f"{'ws' if url.startswith('ws') else 'http'}://{NOWHERE}/{name}" for name, url in real})
     report = await ask(settings=Settings(polymarket=PolymarketSettings(hosts=hosts)))
     asked = {check.id: getattr(hosts, check.host) for check in CHECKS if check.host}
     skipped = {"D18", "D20"}
@@ -274,6 +268,15 @@ async def test_offline_names_each_host_it_could_not_reach(ask):
     assert asked["D22"] in found(report, "D22").cause
     assert [found(report, each).status for each in sorted(skipped)] == [Status.SKIP, Status.SKIP]
     assert found(report, "D07").status is Status.OK
+
+
+async def test_a_gamma_that_never_answers_costs_one_deadline_and_is_the_one_that_is_named(ask, stub):
+    stub.hold("GET", "/gamma/markets/keyset", times=None)
+    report = await ask(deadline_s=1.0)
+    assert failed(report) == ["D17"]
+    assert found(report, "D17").cause == f"cannot reach {stub.hosts.gamma}: no answer within 1 s"
+    assert found(report, "D16").status is Status.OK
+    assert [found(report, each).status for each in ("D18", "D20")] == [Status.SKIP, Status.SKIP]
 
 
 async def test_the_offline_option_asks_nobody(ask, stub):

@@ -15,7 +15,7 @@ from agbot.secrets import Secret
 from agbot.testing.venue_stub import ADDRESS, PRIVATE_KEY, StubKey
 from agbot.venue.polymarket.credentials import Credentials, load_credentials
 from agbot.venue.polymarket.keys import SigningKey
-from agbot.venue.polymarket.orders import OrderSigner
+from agbot.venue.polymarket.orders import OrderIds
 from agbot.venue.polymarket.wallets import SignatureType, derive
 
 OTHER = "0x000000000000000000000000000000000000dEaD"
@@ -116,7 +116,7 @@ async def test_the_official_library_agrees(wallet, kind):
 
 
 async def test_a_disagreement_is_noticed(wallet, monkeypatch):
-    monkeypatch.setattr(OrderSigner, "order_id", lambda *_, **__: "0x" + "0" * 64)
+    monkeypatch.setattr(OrderIds, "order_id", lambda *_, **__: "0x" + "0" * 64)
     found = await library.official(wallet())
     assert found.status is Status.FAIL
     assert [line.partition(":")[0] for line in found.details] == ["version 2", "version 2, neg-risk", "version 3"]

@@ -24,6 +24,7 @@ PROMISES = {
     ("order to signed body", ">= 100 x faster than py-clob-client-v2 without coincurve"),
     ("HMAC of an order", "<= 0.5 x py-clob-client"),
     ("HMAC without a body", "<= 0.5 x py-clob-client"),
+    ("market frames, text to book", "<= 1.2 x msgspec decode alone"),
 }
 
 
@@ -68,8 +69,9 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
+        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket);"
+        "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
-        "m.ring.rows = m.signing.rows = m.authentication.rows = m.websocket.rows = lambda effort: [];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
     )
     assert run("-c", program).returncode == 1

@@ -182,7 +182,7 @@ def _frames() -> tuple[list[str], list[MarketData]]:
         f"{NS + 5} " + json.dumps(_frame("price_change", MS + 1, price_changes=[change])),
         json.dumps(_frame("last_trade_price", MS + 1, asset_id="A", price=".4", size=2, side="SELL")),
         "PONG",
-        json.dumps(_frame("new_market", MS + 1, id="3")),
+        json.dumps(_frame("fresh_kind", MS + 1, id="3")),
         json.dumps(_frame("market_resolved", MS + 2, winning_asset_id="B")),
     ]
     facts: list[MarketData] = []
@@ -203,7 +203,7 @@ def test_frames_with_and_without_local_time(tmp_path: Path) -> None:
     recording = open_recording(path)
     assert recording.markets == (Market(id="0xm", yes="A", no="B"),)
     assert list(recording.messages()) == facts
-    assert recording.log.noted == {"new_market": 1}
+    assert recording.log.noted == {"fresh_kind": 1}
     assert recording.log.skipped_count == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -13,17 +14,16 @@ from agbot.errors import NotFoundError
 from agbot.model.market import Market
 from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.catalogue import find_markets
-from agbot.venue.polymarket.contracts import AMOY, POLYGON, Chain
+from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.credentials import Credentials
 from agbot.venue.polymarket.gamma import GammaClient
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.limits import Limiter
 from agbot.venue.polymarket.rest import ClobClient
+from agbot.venue.polymarket.signer import RemoteSigner
 from agbot.venue.polymarket.transport import open_http
 from agbot.venue.polymarket.wallets import SignatureType
 
-CHAINS: Final = {"polygon": POLYGON, "amoy": AMOY}
-"""By the names a configuration uses."""
 LOOK_AT: Final = 20
 
 
@@ -55,13 +55,22 @@ class Access:
         Raises:
             NotFoundError: AGB-416 Gamma's busiest ones all take no orders.
         """
-        filters = {"closed": "false", "order": "volume24hr", "ascending": "false", "limit": LOOK_AT}
-        async for listed in self.gamma.market_pages(**filters):
-            for told in listed:
-                if told.accepting and told.order_book and not told.closed:
-                    return await self.market(told.condition, tradable=True)
-            break
+        busiest = {"closed": "false", "order": "volume24hr", "ascending": "false"}
+        for told in await self.gamma.first_markets(**busiest, limit=LOOK_AT):
+            if told.accepting and told.order_book and not told.closed:
+                return await self.market(told.condition, tradable=True)
         raise NotFoundError("no market takes orders", id="AGB-416", remedy="try again in a minute")
+
+
+async def with_signer(credentials: Credentials, path: Path | None, chain: Chain) -> Credentials:
+    """Return the credentials with the account of the signer process at `path`, where the key is not here.
+
+    Raises:
+        ConfigError: AGB-148 no signer answers there.
+    """
+    if path is None or credentials.key is not None:
+        return credentials
+    return attrs.evolve(credentials, account=(await RemoteSigner.at(path, chain)).account)
 
 
 @asynccontextmanager

@@ -57,6 +57,11 @@ class AccountClient:
         async for page in pages(self._fetch("data-trades", "/v2/trades", account.decode_public_trades, params)):
             yield page.items
 
+    async def market_trades(self, condition: str, *, limit: int) -> tuple[AccountTrade, ...]:
+        """Return at most `limit` (one page) of everybody's latest trades in a market."""
+        params = {"condition": condition, "limit": str(min(limit, PAGE_MAX))}
+        return account.decode_public_trades(await self._get("data-trades", "/v2/trades", params)).items[:limit]
+
     async def activity(self, user: str, *, kind: str = "") -> AsyncIterator[tuple[AccountActivity, ...]]:
         """Yield what a wallet did page by page: that of one `kind` (TRADE, REDEEM …) where given."""
         params = given(user=user, type=kind)

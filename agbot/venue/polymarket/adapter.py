@@ -22,6 +22,7 @@ from agbot.errors import (
     ExecutionError,
     UnsupportedOrder,
     VenueAmbiguous,
+    VenueAuthFailed,
     VenueDuplicate,
     VenueNotFound,
     VenueRefused,
@@ -40,18 +41,23 @@ from agbot.venue.polymarket.cancelling import Cancelling
 from agbot.venue.polymarket.compose import EARLY_S, ORDER_TYPES, VENUE, Terms
 from agbot.venue.polymarket.contracts import POLYGON, Chain
 from agbot.venue.polymarket.credentials import PRIVATE_KEY, Credentials
-from agbot.venue.polymarket.desk import Clob, Desk, Voice
+from agbot.venue.polymarket.desk import Desk, Voice
+from agbot.venue.polymarket.errors import TradingMode
 from agbot.venue.polymarket.heartbeat import Heart
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.orders import OrderSigner
 from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
+from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.signer import LocalSigner, Signer
 from agbot.venue.polymarket.user import UserStream
 from agbot.venue.polymarket.wire.rest import OpenOrder
 
 _KINDS: Final = {text: kind for kind, text in ORDER_TYPES.items() if kind is not TimeInForce.IOC}
+
+UNAUTHORIZED: Final = "HTTP 401"
+UNAUTHORIZED_MAX: Final = 3
 
 log = get_logger(__name__)
 
@@ -79,7 +85,7 @@ class PolymarketVenue:
 
     def __init__(
         self,
-        clob: Clob,
+        clob: ClobClient,
         credentials: Credentials,
         hosts: Hosts,
         now_ns: Callable[[], int],
@@ -116,6 +122,8 @@ class PolymarketVenue:
         self._terms: dict[MarketId, Terms] = {}
         self._market_of: dict[TokenId, MarketId] = {}
         self._closed = ""
+        self._restarting = False
+        self._unauthorized = 0
         self._deaf = "the user stream is not open yet"
         self.ready = trio.Event()
         """Set once orders may be sent for the first time."""
@@ -187,10 +195,12 @@ class PolymarketVenue:
         await trio.lowlevel.checkpoint()
         own = await self._compose(order)
         try:
-            return await self._placing.place(own)
-        except VenueRefused as e:
+            ack = await self._placing.place(own)
+        except ExecutionError as e:
             self._learn(order, e)
             raise
+        self._taken()
+        return ack
 
     async def place_orders(self, orders: Sequence[Order]) -> list[OrderAck | ExecutionError]:
         """Send orders in batches; one answer each, in their order. One that cannot be composed stops none."""
@@ -204,7 +214,7 @@ class PolymarketVenue:
         said = await self._placing.place_many(list(owns.values()))
         answers.update(zip(owns, said, strict=True))
         for at, answer in answers.items():
-            if isinstance(answer, VenueRefused):
+            if isinstance(answer, ExecutionError):
                 self._learn(orders[at], answer)
         return [answers[at] for at in range(len(orders))]
 
@@ -263,6 +273,8 @@ class PolymarketVenue:
     async def _compose(self, order: Order) -> OwnOrder:
         if self.closed:
             raise VenueUnavailable(f"no order is sent: {self.closed}", venue=VENUE)
+        if not _takes(self._clob.mode, order):
+            raise VenueUnavailable(f"no order is sent: the venue is in {self._clob.mode} mode", venue=VENUE)
         self._not_twice(order)
         terms = await self._terms_of(order.market)
         self._not_twice(order)
@@ -285,13 +297,32 @@ class PolymarketVenue:
             self._market_of.update({TokenId(token): market for token, _ in told.tokens})
         return self._terms[market]
 
-    def _learn(self, order: Order, refused: VenueRefused) -> None:
-        """Draw the consequence of a no: a tick that changed is read anew, a version that is not ours ends trading."""
-        if refused.code in ("tick", "min_size"):
+    def _learn(self, order: Order, error: ExecutionError) -> None:
+        """Draw the consequence of a no.
+
+        Terms that changed are read anew. A wrong wallet, region or version fails with every order: trading ends until a
+        person has acted and started again. A 401 comes now and then to good keys too: three in a row are no accident.
+        """
+        self._restarting |= self._clob.mode is TradingMode.RESTARTING
+        code = error.code if isinstance(error, VenueRefused) else ""
+        if code in ("tick", "min_size"):
             self._terms.pop(order.market, None)
-        if refused.code == "version":
-            self._closed = "the venue wants another order version than this agbot signs"
-            log.critical("venue.version", reason=refused.reason, remedy=refused.remedy)
+        hopeless = isinstance(error, VenueAuthFailed)
+        if hopeless and UNAUTHORIZED in error.reason:
+            self._unauthorized += 1
+            hopeless = self._unauthorized >= UNAUTHORIZED_MAX
+        if code == "version" or hopeless:
+            self._closed = f"the venue refused one for good ({error.reason})"
+            log.critical("venue.closed", reason=error.reason, remedy=error.remedy)
+
+    def _taken(self) -> None:
+        """Note that the venue takes orders. After a restart ours are read anew: it may have lost some."""
+        self._unauthorized = 0
+        if self._restarting:
+            self._restarting = False
+            for own in self._ledger.live():
+                self._ledger.doubt(own)
+            self._wake()
 
     def _known(self, order_id: str) -> OwnOrder:
         own = self._ledger.get(order_id)
@@ -332,3 +363,10 @@ class PolymarketVenue:
 
     def _wake(self) -> None:
         self._asking.wake()
+
+
+def _takes(mode: TradingMode, order: Order) -> bool:
+    """Return whether the venue takes this order now. A restart ends without a word: orders find it out."""
+    if mode is TradingMode.POST_ONLY:
+        return order.post_only
+    return mode in (TradingMode.NORMAL, TradingMode.RESTARTING)

@@ -23,6 +23,7 @@ ABSENT_ENOUGH: Final = 3
 """How often in a row the venue must say that it has no such order before it is believed."""
 QUIET_NS: Final = 60 * NS_PER_S
 """And how long after the last send: a copy that was on its way has arrived by then, or never will."""
+ORPHAN_S: Final = 1.0
 LOOKS_FOR_TRADES: Final = 12
 """How often trades that the venue counted and does not list are looked for: about nine minutes."""
 
@@ -61,7 +62,7 @@ class Asking:
                     ledger.doubt(own)
                     await self._look(own)
             ledger.synced_ns = began_ns
-        await self._clear_away()
+        await self._clear_away(ours)
 
     async def run(self) -> None:
         """Put open questions until cancelled; a failed read is put again by the schedule."""
@@ -70,6 +71,7 @@ class Asking:
             due = self._desk.ledger.due(self._desk.now_ns())
             try:
                 await self.ask(due)
+                await self._clear_away(due)
             except ExecutionError as e:
                 log.warning("venue.not_answered", error=str(e), orders=[own.name for own in due][:10])
                 for own in due:
@@ -85,7 +87,6 @@ class Asking:
                 if own.puzzling:
                     await self._look(own)
                 self._desk.ledger.asked(own)
-        await self._clear_away()
 
     async def read_trades(self, owns: Sequence[OwnOrder]) -> None:
         """Read the trades these orders may have made that are not known yet."""
@@ -130,21 +131,25 @@ class Asking:
         reason = f"{own.reason or own.closed}; {own.matched - own.heard} of its shares (10⁻⁶) matched in no trade told"
         self._desk.say(self._desk.ledger.write_off(own, reason))
 
-    async def _clear_away(self) -> None:
+    async def _clear_away(self, owns: Sequence[OwnOrder]) -> None:
         """Cancel what rests although nobody wants it: written off and risen, or found after its cancel."""
         desk, ledger = self._desk, self._desk.ledger
-        orphans, ledger.orphans = ledger.orphans, []
-        for own in orphans:
-            log.critical("venue.order_written_off_rests", client_order_id=own.name, remedy="it is cancelled now")
-        unwanted = [own for own in ledger.due_to_cancel() if own not in orphans]
-        for own in (*orphans, *unwanted):
+        for own in [own for own in owns if own.unwanted and own.stage is Stage.PLACED and own.closed is None]:
             reply = await desk.clob.cancel(own.order_id)
             if own.order_id in reply.canceled:
                 desk.say(ledger.gone(own, OrderState.CANCELLED, "cancelled by us"))
+        while ledger.orphans:
+            own = ledger.orphans[0]
+            log.critical("venue.order_written_off_rests", client_order_id=own.name, remedy="it is cancelled now")
+            await desk.clob.cancel(own.order_id)
+            ledger.orphans.remove(own)
 
     async def _until_due(self) -> None:
-        due_ns = self._desk.ledger.next_due()
+        ledger = self._desk.ledger
+        due_ns = ledger.next_due()
         seconds = math.inf if due_ns is None else max(0, due_ns - self._desk.now_ns()) / NS_PER_S
+        if ledger.orphans:  # its cancel got no answer
+            seconds = min(seconds, ORPHAN_S)
         with trio.move_on_after(seconds):
             await self._news.wait()
         self._news = trio.Event()

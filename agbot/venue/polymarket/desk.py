@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Final
 
 import attrs
 import trio
@@ -15,55 +15,10 @@ from agbot.units import to_decimal
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.own import OwnOrder
-from agbot.venue.polymarket.wire.public import ClobMarket
-from agbot.venue.polymarket.wire.rest import CancelReply, OpenOrder, OrderReply, Trade
+from agbot.venue.polymarket.rest import ClobClient
 
 EVIDENCE_MAX: Final = 100_000
 """Evidence that waits for its reader. One more is a reader that is gone: the stream is closed."""
-
-
-class Clob(Protocol):
-    """The calls of `ClobClient` that trading needs. Each fails with a subclass of `ExecutionError`, never empty."""
-
-    async def submit(self, body: bytes) -> OrderReply:
-        """Post one signed order; anything but an acceptance raises."""
-        ...
-
-    async def submit_batch(self, bodies: Sequence[bytes]) -> Sequence[OrderReply]:
-        """Post at most 15; one reply each, accepted or not."""
-        ...
-
-    async def cancel(self, order_id: str) -> CancelReply:
-        """Cancel one order."""
-        ...
-
-    async def cancel_many(self, order_ids: Sequence[str]) -> CancelReply:
-        """Cancel these."""
-        ...
-
-    async def cancel_all(self) -> CancelReply:
-        """Cancel every order of the key."""
-        ...
-
-    async def open_orders(self) -> Sequence[OpenOrder]:
-        """Return every open order."""
-        ...
-
-    async def order(self, order_id: str) -> OpenOrder | None:
-        """Return one order, None when the venue answers that it has none."""
-        ...
-
-    async def trades(self, *, after_s: int | None = None) -> Sequence[Trade]:
-        """Return our trades matched at or after this UTC second."""
-        ...
-
-    async def market(self, condition: str) -> ClobMarket:
-        """Return a market's terms."""
-        ...
-
-    async def heartbeat(self, last_id: str = "") -> str:
-        """Send a heartbeat; return the id for the next."""
-        ...
 
 
 class Voice:
@@ -87,7 +42,7 @@ class Voice:
 class Desk:
     """Shared by the parts of the adapter."""
 
-    clob: Clob
+    clob: ClobClient
     ledger: Ledger
     voice: Voice
     now_ns: Callable[[], int]

@@ -274,7 +274,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now_s: 
     retry_after_s = _retry_after(headers.get("retry-after", ""), now_s)
     if retry_after_s is None and isinstance(wait, int | float) and math.isfinite(wait):
         retry_after_s = min(max(float(wait), 0.0), RETRY_AFTER_MAX_S)
-    return Answer(status=status, text=text[:TEXT_MAX], code=code[:TEXT_MAX], retry_after_s=retry_after_s)
+    return Answer(status=status, text=redact_known(text)[:TEXT_MAX], code=code[:TEXT_MAX], retry_after_s=retry_after_s)
 
 
 def _plain(headers: Mapping[str, str], body: bytes) -> str:

@@ -58,6 +58,10 @@ class GammaClient:
         async for page in pages(self._fetch(filters)):
             yield page.items
 
+    async def first_markets(self, **filters: str | int | Sequence[str]) -> tuple[GammaMarket, ...]:
+        """Return the first page of what `market_pages` yields."""
+        return (await self._fetch(filters)("")).items
+
     async def event_pages(self, **filters: str | int | Sequence[str]) -> AsyncIterator[tuple[GammaEvent, ...]]:
         """Yield events page by page, each with all its markets, closed ones and placeholders included."""
 

@@ -138,11 +138,6 @@ class Ledger:
         own.told_unknown |= told_unknown
         self._schedule(own)
 
-    def due_to_cancel(self) -> list[OwnOrder]:
-        """Return the orders with open questions that rest although their cancel was asked for."""
-        asked = tuple(self._asking.values())
-        return [own for own in asked if own.unwanted and own.stage is Stage.PLACED and own.closed is None]
-
     def gone(self, own: OwnOrder, state: OrderState, reason: str, *, matched: int = 0) -> list[OrderEvidence]:
         """Fold in that nothing more of it can match; told at once when every matched share was heard of."""
         if own.stage is Stage.ENDED:

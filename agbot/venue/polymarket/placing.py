@@ -25,6 +25,7 @@ from agbot.log import get_logger
 from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
 from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
 from agbot.venue.polymarket.desk import Desk
+from agbot.venue.polymarket.errors import order_refusal
 from agbot.venue.polymarket.orders import post_body
 from agbot.venue.polymarket.own import CENT, DUST, OwnOrder, Stage
 from agbot.venue.polymarket.signer import Signer
@@ -111,9 +112,6 @@ class Placing:
                 replies = await desk.clob.submit_batch([own.body for own in owns])
             except ExecutionError as e:
                 return [await self._doubted(own, e) for own in owns]
-            if len(replies) != len(owns):
-                broken = VenueProtocolError(f"{len(replies)} replies to {len(owns)} orders", venue=VENUE)
-                return [await self._doubted(own, broken) for own in owns]
             return [await self._item(own, reply) for own, reply in zip(owns, replies, strict=True)]
         finally:
             for own in owns:
@@ -123,10 +121,9 @@ class Placing:
             desk.woken()
             answered.set()
 
-    async def _item(self, own: OwnOrder, reply: OrderReply | ExecutionError) -> OrderAck | ExecutionError:
-        if isinstance(reply, ExecutionError):
-            return await self._doubted(own, reply)
-        return self._accepted(own, reply)
+    async def _item(self, own: OwnOrder, reply: OrderReply) -> OrderAck | ExecutionError:
+        refused = order_refusal(reply)
+        return await self._doubted(own, refused) if refused else self._accepted(own, reply)
 
     async def _doubted(self, own: OwnOrder, error: ExecutionError) -> OrderAck | ExecutionError:
         try:

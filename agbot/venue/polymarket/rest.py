@@ -274,7 +274,7 @@ class ClobClient(PublicReads):
     def _l2(self, ask: Ask) -> Mapping[str, str]:
         if self.credentials is None:
             raise ConfigError(
-                "this needs an API key", id="AGB-415", remedy="agbot init makes one and says where it goes"
+                "this needs an API key", id="AGB-415", remedy="agbot apikey gets one for your private key"
             )
         return l2_headers(self.credentials, self.address, ask.method, ask.path, ask.body, int(self._now_s()))
 

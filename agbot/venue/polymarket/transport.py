@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final, NoReturn, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 import httpx
@@ -201,7 +202,7 @@ class Transport:
         why = f"{type(error).__name__}: {error}".rstrip(": ")[:300]
         if self._wire_log is not None:
             self._wire_log.lost(number, why)
-        return lost(ask.operation, phase, why)
+        return lost(ask.operation, phase, f"{urlsplit(ask.base).netloc.rpartition('@')[2]}: {why}")
 
 
 async def pages(fetch: Callable[[str], Awaitable[Page[T]]], first: str = "") -> AsyncIterator[Page[T]]:

@@ -93,6 +93,7 @@ async def test_orders_need_keys_without_a_bot(run, monkeypatch):
     result = await run("orders", code=None)
     assert isinstance(result.exception, ConfigError)
     assert result.exception.id == "AGB-135"
+    assert result.exception.reason.startswith("no bot runs, and your orders")
 
 
 # ---------------------------------------------------------------- allowances and calls

@@ -30,6 +30,13 @@ async def test_search(run, told):
     assert text[2].startswith("will-it-rain  Will it rain?")
 
 
+async def test_what_a_venue_writes_cannot_harm_a_terminal(run, stub):
+    stub.add_market(StubMarket(question="Rain?\x1b[2J\x07", slug="will-it-rain", gamma={"description": "\x1b]0;x"}))
+    for words in (("markets", "search", "rain"), ("markets", "show", "will-it-rain"), ("book", "will-it-rain")):
+        told = (await run(*words)).output
+        assert told.replace("\n", "").isprintable()
+
+
 async def test_search_finds_nothing(run):
     assert "no market matches 'moon cheese'" in (await run("markets", "search", "moon", "cheese")).output
 

@@ -18,6 +18,7 @@ from agbot.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
+from agbot.secrets import Secret
 from agbot.venue.polymarket.errors import (
     RETRY_AFTER_MAX_S,
     TABLE,
@@ -276,5 +277,12 @@ def test_any_json_is_read(value: object) -> None:
 
 
 def test_a_reason_is_cut_and_names_its_status() -> None:
-    found = refusal(READ, Answer(status=500, text="x" * 1000))
-    assert found.reason == "x" * 300 + " (HTTP 500)"
+    words = " ".join(f"word{n}" for n in range(200))
+    found = refusal(READ, Answer(status=500, text=words))
+    assert found.reason == words[:300] + " (HTTP 500)"
+
+
+def test_a_secret_in_a_reply_is_masked_before_it_is_cut() -> None:
+    secret = Secret("told-back-by-a-careless-server")
+    text = "." * 290 + secret.reveal()
+    assert read_answer(400, {}, msgspec.json.encode({"error": text}), now_s=0).text == "." * 290 + "***"

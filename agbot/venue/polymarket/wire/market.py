@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -112,10 +112,6 @@ class Decoded(NamedTuple):
     faults: list[str]
 
 
-_Said: TypeAlias = tuple[MarketId | None, int | None, int | None]
-"""(market, best bid, best ask) as the venue last said of a token."""
-_NOTHING: Final[_Said] = (None, None, None)
-
 _frame_decoder: Final = msgspec.json.Decoder(_Message | list[_Message])
 _any_decoder: Final = msgspec.json.Decoder(Any, float_hook=str)
 
@@ -139,9 +135,10 @@ class FrameDecoder(Counted):
         self.hashes: dict[TokenId, str] = {}
         self._keep_hashes = keep_hashes
         self._ticks: dict[TokenId, int] = dict(ticks or {})
-        self._said: dict[TokenId, _Said] = {}
         kept = self.hashes if keep_hashes else None
-        self._scanner = Scanner(BookSnapshot, BookDelta, Decoded, self._ticks, self._said, kept)
+        self._scanner = Scanner(BookSnapshot, BookDelta, Decoded, self._ticks, kept)
+        for token in self._ticks:  # events then carry these very strings, which dicts find by identity
+            self._scanner.note_top(token)
 
     def decode(self, raw: bytes | str) -> Decoded:
         """Return what `raw` says. Never raises on bad input: a bad message is a fault, the others are read."""
@@ -171,12 +168,13 @@ class FrameDecoder(Counted):
 
     def top(self, token: TokenId) -> Top | None:
         """Return the venue's own best prices after its last message, None when it named none or not legibly."""
-        _, bid, ask = self._said.get(token, _NOTHING)
+        _, bid, ask = self._scanner.said(token)
         return None if bid is None or ask is None else Top(bid, ask)
 
     def market(self, token: TokenId) -> MarketId | None:
         """Return the market the token was last seen in, None when no message named one."""
-        return self._said.get(token, _NOTHING)[0]
+        market, _, _ = self._scanner.said(token)
+        return None if market is None else MarketId(market)
 
     @property
     def messages(self) -> Counter[str]:
@@ -185,7 +183,7 @@ class FrameDecoder(Counted):
 
     def forget_top(self, token: TokenId) -> None:
         """Forget what the venue named as best prices: a whole book came, and the claim was about the one before."""
-        self._said[token] = (self._said.get(token, _NOTHING)[0], None, None)
+        self._scanner.note_top(token)
 
     def _take(self, message: _Message, out: Decoded) -> None:
         kind = message.event_type or _infer(message)
@@ -232,17 +230,15 @@ class FrameDecoder(Counted):
         if not asset_id:
             raise ValueError("asset_id is missing")
         token = TokenId(asset_id)
-        known, bid, ask = self._said.get(token, _NOTHING)
-        if market and market != known:
-            self._said[token] = (MarketId(market), bid, ask)
+        if market:
+            self._scanner.note_market(token, market)
         return token
 
     def _tops(self, token: TokenId, bid: str, ask: str) -> None:
-        market = self._said.get(token, _NOTHING)[0]
         try:
-            self._said[token] = (market, exact_units(bid), exact_units(ask))
+            self._scanner.note_top(token, exact_units(bid), exact_units(ask))
         except ValueError:
-            self._said[token] = (market, None, None)
+            self._scanner.note_top(token)
 
     def _book(self, m: _Message) -> list[MarketData]:
         token, ts_ns = self._token(m.asset_id, m.market), exact_ms(m.timestamp)
