@@ -14,6 +14,7 @@ from agbot.errors import ConfigError, NotRunningError
 if TYPE_CHECKING:
     from agbot.config import Settings
     from agbot.venue.polymarket.access import Access
+    from agbot.venue.polymarket.auth import ApiCredentials
     from agbot.venue.polymarket.topics import Topic
 
 FIND_S = 30.0
@@ -60,7 +61,7 @@ def observe(options: dict[str, Any]) -> dict[str, Any]:
         options: markets, busiest, topics, seconds and config, as the command line has them.
 
     Raises:
-        ConfigError: AGB-490 no such topic, AGB-491 it needs the API key, AGB-494 it needs a market.
+        ConfigError: AGB-490 no such topic, AGB-135 it needs the API key, AGB-494 it needs a market.
         NotFoundError: AGB-414 no such market.
         TimedOutError: AGB-453 the markets could not be asked for in time.
         ExecutionError: the venue refused or could not be reached.
@@ -86,19 +87,20 @@ def _topic(text: str) -> Topic:
 async def _watched(settings: Settings, topics: list[Topic], options: dict[str, Any]) -> dict[str, Any]:
     import trio  # noqa: PLC0415
 
-    from agbot.cli.access import credentials_of  # noqa: PLC0415
     from agbot.errors import TimedOutError  # noqa: PLC0415
     from agbot.run.observe import Observation  # noqa: PLC0415
     from agbot.run.references import reference_feeds  # noqa: PLC0415
     from agbot.run.session import now_ns  # noqa: PLC0415
-    from agbot.venue.polymarket.access import CHAINS, connect  # noqa: PLC0415
+    from agbot.venue.polymarket.access import connect  # noqa: PLC0415
+    from agbot.venue.polymarket.credentials import Credentials  # noqa: PLC0415
     from agbot.venue.polymarket.reference_feed import ReferenceFeed  # noqa: PLC0415
     from agbot.venue.polymarket.rtds import RtdsSession  # noqa: PLC0415
+    from agbot.venue.polymarket.signer import chain_named  # noqa: PLC0415
     from agbot.venue.polymarket.stream import PolymarketFeed  # noqa: PLC0415
 
     place = settings.polymarket
-    credentials = credentials_of(None)
-    async with connect(place.hosts, CHAINS[place.chain], credentials) as access:
+    api = _api_key(topics)
+    async with connect(place.hosts, chain_named(place.chain), Credentials()) as access:
         with trio.move_on_after(FIND_S) as late:
             found = await _markets(access, options)
         if late.cancelled_caught:
@@ -109,9 +111,17 @@ async def _watched(settings: Settings, topics: list[Topic], options: dict[str, A
         if topics:
             _named(topics, found)
             tokens = [token for market in found for token in (market.yes, market.no)]
-            session = RtdsSession(topics, tokens=tokens, credentials=credentials.api)
+            session = RtdsSession(topics, tokens=tokens, credentials=api)
             references.append(ReferenceFeed(session, place.hosts.rtds, now_ns))
         return await Observation(feed, references, found, now_ns).run(options["seconds"])
+
+
+def _api_key(topics: list[Topic]) -> ApiCredentials | None:
+    """Return the API key where a topic needs it; ConfigError AGB-135 when it is not there."""
+    from agbot.venue.polymarket.credentials import API, load_credentials  # noqa: PLC0415
+    from agbot.venue.polymarket.topics import USER_TOPIC  # noqa: PLC0415
+
+    return load_credentials(required=API).api if any(topic.name == USER_TOPIC for topic in topics) else None
 
 
 def _named(topics: list[Topic], found: list[Any]) -> None:

@@ -48,7 +48,7 @@ async def test_topics_are_subscribed_as_asked(run, stub):
     [
         (["--topic", "market"], 2, "[AGB-490] --topic: 'market' is no topic of RTDS"),
         (["--topic", "clob_market"], 2, "[AGB-494] clob_market is about markets, and none is named"),
-        (["--topic", "clob_user"], 2, "[AGB-491] clob_user needs the API key"),
+        (["--topic", "clob_user"], 2, "[AGB-135]"),
         (["--market", "no-such-market"], 4, "[AGB-414]"),
     ],
 )
