@@ -174,3 +174,10 @@ def shots(session: nox.Session) -> None:
     """Regenerate docs/page.png and docs/tui.svg from a running demo (needs chromium)."""
     install(session)
     session.run("python", "docs/shots.py", *session.posargs, env=SAFE_PATH)
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Watch the venue's live feeds, read-only, for five minutes (or the seconds given); skipped offline."""
+    install(session)
+    session.run("python", "-m", "benchmarks.live", *session.posargs, env=SAFE_PATH)
