@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agbot import _book, _timeseries
+from agbot import _book, _frames, _timeseries
 
 
 def second(module):
@@ -33,7 +33,13 @@ def test_a_second_book_module_has_its_own_types():
     assert book.best_bid == 500_000
 
 
-@pytest.mark.parametrize("module", [_book, _timeseries])
+def test_a_second_frames_module_has_its_own_types():
+    other = second(_frames)
+    assert other.Scanner is not _frames.Scanner
+    assert other.Scanner(list, list, tuple, {}).scan(b"[]") == ([], [])
+
+
+@pytest.mark.parametrize("module", [_book, _frames, _timeseries])
 def test_one_stable_abi_file(module):
     if sys.platform == "win32":
         pytest.skip("Linux and macOS only")

@@ -9,10 +9,15 @@ import pytest
 
 
 @pytest.fixture
-def fixtures() -> Path:
-    """Public captures that are not part of the project."""
-    root = Path(os.environ.get("AGBOT_SHARED", Path(__file__).parents[4] / "shared"))
-    folder = root / "data" / "polymarket_fixtures_nautilus"
+def shared() -> Path:
+    """Public captures and recordings that are not part of the project, one folder for each origin."""
+    folder = Path(os.environ.get("AGBOT_SHARED", Path(__file__).parents[4] / "shared")) / "data"
     if not folder.is_dir():
         pytest.skip(f"no captures at {folder}; set AGBOT_SHARED")
     return folder
+
+
+@pytest.fixture
+def fixtures(shared: Path) -> Path:
+    """Single messages and replies."""
+    return shared / "polymarket_fixtures_nautilus"
