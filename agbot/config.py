@@ -11,14 +11,15 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 
 from agbot.errors import ConfigError
 from agbot.located import Fields, Located, load
-from agbot.located.value import Plain
-from agbot.units import NS_PER_MS, NS_PER_S, SCALE
+from agbot.located.address import private_page, private_socket, websocket
+from agbot.located.value import Plain, shown
+from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_text
+from agbot.venue.polymarket.hosts import Hosts
 
 T = TypeVar("T")
 
@@ -28,7 +29,11 @@ BUFFER_MAX: Final = 1_000_000
 LATENCY_MAX_NS: Final = 60 * NS_PER_S
 INTERVAL_MIN_NS: Final = 10 * NS_PER_MS
 INTERVAL_MAX_NS: Final = 3600 * NS_PER_S
+TOKENS_PER_SOCKET_MAX: Final = 500
+CHAINS: Final = ("polygon", "amoy")
 
+_SOCKETS: Final = ("market_socket", "user_socket", "realtime")
+_PAGES: Final = ("clob", "gamma", "data", "geoblock")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
 
 
@@ -70,6 +75,33 @@ class PaperSettings:
 
 
 @attrs.frozen(kw_only=True)
+class PolymarketSettings:
+    """Where Polymarket is. `hosts.rtds` is the endpoint of the section rtds: one address, one key."""
+
+    hosts: Hosts = attrs.field(factory=Hosts)
+    chain: str = "polygon"
+    tokens_per_socket: int = 200
+    custom_features: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class LiveSettings:
+    """What trading with real money needs.
+
+    Args:
+        max_order_usd: the most one order may trade, 10⁻⁶ usd; None until a person has decided it: then nothing is sent.
+        max_day_usd: the most that may be traded in one UTC day, counting what rests; None likewise.
+        heartbeat: whether the venue cancels all orders when it no longer hears from the bot.
+        signer: socket of `agbot signer`, which holds the key then; None to sign in the bot.
+    """
+
+    max_order_usd: int | None = None
+    max_day_usd: int | None = None
+    heartbeat: bool = True
+    signer: Path | None = None
+
+
+@attrs.frozen(kw_only=True)
 class StrategySettings:
     """One strategy. `markets` None means all; `node` locates faults the strategy finds in its parameters."""
 
@@ -87,7 +119,7 @@ class Settings:
         capital_usd: paper money at start, 10⁻⁶ usd.
         state_dir: None means `default_state_dir`.
         policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
-        markets: condition ids to trade, empty for all the source offers.
+        markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
         path: the file this came from.
     """
 
@@ -100,6 +132,8 @@ class Settings:
     rtds: RtdsSettings = RtdsSettings()
     monitor: MonitorSettings = MonitorSettings()
     paper: PaperSettings = PaperSettings()
+    polymarket: PolymarketSettings = PolymarketSettings()
+    live: LiveSettings = LiveSettings()
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
     path: Path | None = None
@@ -135,12 +169,15 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         rtds=_section(fields, "rtds", _rtds, RtdsSettings()),
         monitor=_section(fields, "monitor", _monitor, MonitorSettings()),
         paper=_section(fields, "paper", _paper, PaperSettings()),
+        polymarket=_section(fields, "polymarket", _polymarket, PolymarketSettings()),
+        live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         path=Path(root.file),
     )
     fields.close()
-    return settings
+    hosts = attrs.evolve(settings.polymarket.hosts, rtds=settings.rtds.endpoint)
+    return attrs.evolve(settings, polymarket=attrs.evolve(settings.polymarket, hosts=hosts))
 
 
 def default_state_dir(profile: str, environ: Mapping[str, str]) -> Path:
@@ -168,7 +205,7 @@ def _section(fields: Fields, name: str, reader: Callable[[Fields], T], default: 
 def _rtds(fields: Fields) -> RtdsSettings:
     base = RtdsSettings()
     return RtdsSettings(
-        endpoint=fields.read("endpoint", _websocket, base.endpoint),
+        endpoint=fields.read("endpoint", websocket, base.endpoint),
         ping_interval_ns=_interval(fields, "ping_interval", base.ping_interval_ns),
         reconnect_delay_ns=_interval(fields, "reconnect_delay", base.reconnect_delay_ns),
         subscribe_topics=fields.read("subscribe_topics", Located.as_names, base.subscribe_topics),
@@ -178,7 +215,7 @@ def _rtds(fields: Fields) -> RtdsSettings:
 def _monitor(fields: Fields) -> MonitorSettings:
     base = MonitorSettings()
     return MonitorSettings(
-        endpoint=fields.read("endpoint", _websocket, base.endpoint),
+        endpoint=fields.read("endpoint", websocket, base.endpoint),
         buffer_size=fields.read("buffer_size", lambda node: node.as_int(1, BUFFER_MAX), base.buffer_size),
         reconnect_delay_ns=_interval(fields, "reconnect_delay", base.reconnect_delay_ns),
     )
@@ -191,6 +228,40 @@ def _paper(fields: Fields) -> PaperSettings:
         order_latency_ns=fields.duration("order_latency", base.order_latency_ns, low_ns=0, high_ns=high),
         feed_latency_ns=fields.duration("feed_latency", base.feed_latency_ns, low_ns=0, high_ns=high),
     )
+
+
+def _polymarket(fields: Fields) -> PolymarketSettings:
+    base = PolymarketSettings()
+    hosts = base.hosts
+    return PolymarketSettings(
+        hosts=Hosts(
+            **{name: fields.read(name, private_socket, getattr(hosts, name)) for name in _SOCKETS},
+            **{name: fields.read(name, private_page, getattr(hosts, name)) for name in _PAGES},
+        ),
+        chain=fields.read("chain", lambda node: node.as_choice(CHAINS), base.chain),
+        tokens_per_socket=fields.read(
+            "tokens_per_socket", lambda node: node.as_int(1, TOKENS_PER_SOCKET_MAX), base.tokens_per_socket
+        ),
+        custom_features=fields.read("custom_features", Located.as_bool, base.custom_features),
+    )
+
+
+def _live(fields: Fields, base: Path) -> LiveSettings:
+    live = LiveSettings(
+        max_order_usd=fields.read("max_order_usd", _cap, None),
+        max_day_usd=fields.read("max_day_usd", _cap, None),
+        heartbeat=fields.read("heartbeat", Located.as_bool, True),
+        signer=fields.read("signer", lambda node: _path(node, base), None),
+    )
+    day = fields.get("max_day_usd")
+    if day is not None and live.max_day_usd is not None and live.max_day_usd < (live.max_order_usd or 0):
+        remedy = f"at least max_order_usd, which is {to_text(live.max_order_usd or 0)}"
+        fields.faults.append(day.fault(f"{day} is less than one order may be", id="AGB-107", remedy=remedy))
+    return live
+
+
+def _cap(node: Located) -> int:
+    return node.as_units(1, CAPITAL_MAX)
 
 
 def _policy_file(fields: Fields, base: Path) -> Path | None:
@@ -228,7 +299,8 @@ def _strategy(node: Located, faults: list[ConfigError], base: Path) -> StrategyS
 def _mode(node: Located) -> Mode:
     mode = Mode(node.as_choice(Mode))
     if mode is Mode.LIVE:
-        raise node.fault("live trading is not part of this release", id="AGB-110", remedy="use paper")
+        remedy = f"mode: paper here, and for real money: agbot run {shown(node.file)} --mode live"
+        raise node.fault("real money is asked for by flag only", id="AGB-110", remedy=remedy)
     if mode is Mode.REPLAY:
         raise node.fault("a replay is asked for by flag only", id="AGB-112", remedy="agbot run --replay FILE")
     return mode
@@ -273,19 +345,6 @@ def _path(node: Located, base: Path) -> Path:
 
 def _interval(fields: Fields, stem: str, default_ns: int) -> int:
     return fields.duration(stem, default_ns, low_ns=INTERVAL_MIN_NS, high_ns=INTERVAL_MAX_NS)
-
-
-def _websocket(node: Located) -> str:
-    text = node.as_text()
-    try:
-        url = urlsplit(text)
-        right = url.scheme in ("ws", "wss") and bool(url.hostname) and url.port != 0 and not re.search(r"\s", text)
-    except ValueError:
-        right = False
-    if not right:
-        remedy = "write it as ws://127.0.0.1:8080/metrics or wss://host/path"
-        raise node.fault(f"{node} is not a WebSocket address", id="AGB-107", remedy=remedy)
-    return text
 
 
 def _markets(node: Located) -> tuple[str, ...] | None:

@@ -106,6 +106,9 @@ _AFTER_DENIAL: Final = {
     "InFlightLimit": "wait until the venue has answered the orders under way",
     "RejectedLately": "the venue refused several in a row here: wait a minute",
     "UnknownMarket": "agbot status --json lists the markets",
+    "OrderCap": "order less: live.max_order_usd or an OrderCap policy bounds one order",
+    "DayCap": "wait for midnight UTC: live.max_day_usd or a DayCap policy bounds what is traded in a day",
+    "KillSwitch": "agbot killswitch status says why; off: agbot killswitch off --by NAME --reason TEXT",
     "Halted": "the bot is stopping; start it again",
 }
 
@@ -151,9 +154,13 @@ class ExecutionError(AgbotError):
 
 
 class VenueUnavailable(ExecutionError):  # noqa: N818
-    """Nothing was accepted; retry by schedule."""
+    """Nothing was accepted; retry by schedule, or after `retry_after_s` where the venue names it."""
 
     error_id = "AGB-401"
+
+    def __init__(self, reason: str, *, venue: str = "", remedy: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(reason, venue=venue, remedy=remedy)
+        self.retry_after_s = retry_after_s
 
 
 class VenueThrottled(ExecutionError):  # noqa: N818
@@ -216,3 +223,34 @@ class UnsupportedOrder(ExecutionError):  # noqa: N818
     """This venue cannot express the order; refused before the risk gate."""
 
     error_id = "AGB-409"
+
+
+class LinkLost(VenueUnavailable):
+    """A socket could not be opened or was lost: connect again by schedule, and believe nothing it fed until then.
+
+    Args:
+        code: the WebSocket close code, 0 when there was none.
+    """
+
+    error_id = "AGB-411"
+
+    def __init__(self, reason: str, *, code: int = 0, venue: str = "") -> None:
+        super().__init__(reason, venue=venue)
+        self.code = code
+
+
+class HandshakeRefused(VenueUnavailable):
+    """An HTTP answer instead of a socket: `status`, and the first bytes of `body`."""
+
+    error_id = "AGB-412"
+
+    def __init__(self, reason: str, *, status: int, body: bytes = b"", venue: str = "") -> None:
+        super().__init__(reason, venue=venue)
+        self.status = status
+        self.body = body
+
+
+class MessageTooLarge(LinkLost):
+    """A message beyond the bound: the same request will bring the same message, so ask for less."""
+
+    error_id = "AGB-413"

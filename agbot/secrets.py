@@ -19,6 +19,7 @@ SERVICE: Final = "agbot"
 _PRIVATE_KEY: Final = re.compile(r"0[xX][0-9a-fA-F]{64}(?![0-9a-fA-F])")
 
 # Replaced as a whole, never changed in place: log lines may be redacted in other threads.
+_seen: tuple[str, ...] = ()
 _known: tuple[str, ...] = ()
 
 
@@ -68,15 +69,23 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+def find(name: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the text called `name` from the environment, else from the system's keyring, None where absent. Blocks.
+
+    For what lies beside secrets without being one: the text is not redacted. Secrets come from `lookup`.
+    """
+    value = (os.environ if environ is None else environ).get(name) or _from_keyring(name)
+    return (value or "").strip() or None
+
+
 def lookup(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     """Return the secret called `name` from the environment, else from the system's keyring. Blocks.
 
     Raises:
         ConfigError: AGB-115 it is in neither.
     """
-    value = (os.environ if environ is None else environ).get(name) or _from_keyring(name)
-    if value and value.strip():
-        return Secret(value.strip())
+    if value := find(name, environ):
+        return Secret(value)
     remedy = f"export {name}=… in the environment, or: keyring set {SERVICE} {name}"
     raise ConfigError(
         "the secret is neither in the environment nor in the keyring", id="AGB-115", key=name, remedy=remedy
@@ -101,10 +110,11 @@ def redact_known(text: str) -> str:
 
 
 def _remember(value: str) -> None:
-    global _known  # noqa: PLW0603 - the one place where secrets become known
-    if len(value) >= MIN_REDACTED and value not in _known:
+    global _seen, _known  # noqa: PLW0603 - the one place where secrets become known
+    if len(value) >= MIN_REDACTED:
+        _seen = (*(each for each in _seen if each != value), value)[-MAX_KNOWN:]
         # Longest first, so that a secret inside another leaves no rest of the longer one.
-        _known = tuple(sorted((*_known, value)[-MAX_KNOWN:], key=len, reverse=True))
+        _known = tuple(sorted(_seen, key=len, reverse=True))
 
 
 def _from_keyring(name: str) -> str | None:

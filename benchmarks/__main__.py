@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 
-from benchmarks import book, frames, ring
+from benchmarks import authentication, book, frames, ring, signing
 from benchmarks.timing import FULL, QUICK
 
 
@@ -21,7 +21,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     effort = QUICK if parser.parse_args().quick else FULL
-    rows = [*ring.rows(effort), *book.rows(effort), *frames.rows(effort)]
+    benches = (ring, book, frames, signing, authentication)
+    rows = [row for bench in benches for row in bench.rows(effort)]
     table = {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -19,11 +19,25 @@ COMMANDS = {
     "stop": "Stop the bot in order: cancel all, drain, exit.",
     "logs": "Show the bot's log; -f follows.",
     "check": "Check configuration and policies without starting anything.",
+    "init": "Write a first configuration, out of at most eight questions.",
+    "doctor": "Check wallet, permissions, clock, disk and the way to the venue; say what to type.",
+    "apikey": "Get the venue's API key for your private key, into the keyring.",
+    "markets": "Find markets (search) and see their terms (show).",
+    "book": "Show a market's order book as a ladder, with your own orders in it.",
+    "trades": "Show your trades, or everybody's in a market.",
+    "positions": "Show what your wallet, or any wallet, holds.",
+    "orders": "Show open orders: the running bot's, or yours at the venue.",
+    "allowances": "Show who may take your pUSD and move your shares, and the calls that are missing.",
+    "redeem": "Show the call that turns shares of a resolved market into pUSD; sends nothing.",
+    "merge": "Show the call that turns YES and NO shares into pUSD; sends nothing.",
+    "split": "Show the call that turns pUSD into YES and NO shares; sends nothing.",
+    "selftest": "Compute test vectors made elsewhere and compare.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",
     "cancel": "Cancel one order, or all.",
+    "signer": "Hold the private key in a process of its own, with limits of its own.",
 }
 
 _ELSEWHERE = {
@@ -31,6 +45,12 @@ _ELSEWHERE = {
     "buy": ("orders", "buy"),
     "sell": ("orders", "sell"),
     "cancel": ("orders", "cancel"),
+    "trades": ("history", "trades"),
+    "positions": ("history", "positions"),
+    "orders": ("open_orders", "command"),
+    "redeem": ("onchain", "redeem"),
+    "merge": ("onchain", "merge"),
+    "split": ("onchain", "split"),
 }
 
 

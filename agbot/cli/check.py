@@ -115,9 +115,20 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("markets", ", ".join(settings.markets) or "all"),
         *(("strategy", _strategy(settings, index)) for index in range(len(settings.strategies))),
         ("rtds", f"{settings.rtds.endpoint} {', '.join(settings.rtds.subscribe_topics)}".rstrip()),
+        ("polymarket", f"{settings.polymarket.hosts.clob} on {settings.polymarket.chain}"),
+        ("live", _live(settings)),
         ("monitor", f"{settings.monitor.endpoint}, buffer {settings.monitor.buffer_size}"),
         ("paper venue", f"orders {_ms(settings.paper.order_latency_ns)}, feed {_ms(settings.paper.feed_latency_ns)}"),
     ]
+
+
+def _live(settings: Settings) -> str:
+    live = settings.live
+    if live.max_order_usd is None or live.max_day_usd is None:
+        return "no caps: --mode live is refused"
+    caps = f"at most {usd_text(live.max_order_usd)} usd an order, {usd_text(live.max_day_usd)} usd a day"
+    heartbeat = "" if live.heartbeat else ", no heartbeat"
+    return f"{caps}{heartbeat}" + (f", signer {live.signer}" if live.signer else "")
 
 
 def _limit_rows(report: Report) -> list[tuple[str, str]]:
@@ -167,6 +178,18 @@ def _settings_json(settings: Settings) -> dict[str, Any]:
         "rtds": attrs.asdict(settings.rtds),
         "monitor": attrs.asdict(settings.monitor),
         "paper": attrs.asdict(settings.paper),
+        "polymarket": attrs.asdict(settings.polymarket),
+        "live": _live_json(settings),
+    }
+
+
+def _live_json(settings: Settings) -> dict[str, Any]:
+    live = settings.live
+    return {
+        "max_order_usd": None if live.max_order_usd is None else usd_text(live.max_order_usd),
+        "max_day_usd": None if live.max_day_usd is None else usd_text(live.max_day_usd),
+        "heartbeat": live.heartbeat,
+        "signer": None if live.signer is None else str(live.signer),
     }
 
 

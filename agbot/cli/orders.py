@@ -1,14 +1,18 @@
-"""agbot buy, sell and cancel: through the running bot's gate, never past it."""
+"""agbot buy, sell and cancel: shown first, sent with --send, through the one gate there is."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from agbot.cli.common import bot_options, control
+from agbot.errors import NotRunningError, RiskRejected
+
+ANSWER_S = 15.0
 
 
 def _order(side: str) -> click.Command:
@@ -16,28 +20,57 @@ def _order(side: str) -> click.Command:
     @click.argument("market")
     @click.argument("outcome", type=click.Choice(["yes", "no"], case_sensitive=False))
     @click.argument("size")
-    @click.argument("price")
+    @click.argument("price", required=False)
     @bot_options
+    @click.option("--send", is_flag=True, help="Send it. Without this, only what would happen is shown.")
     @click.option("--tif", default="GTC", show_default=True, help="GTC, FOK, FAK or IOC.")
     @click.option("--market-order", is_flag=True, help="Take now: PRICE is the worst accepted" + _budget(side))
+    @click.option(
+        "--slippage", help="Worse than the last price needed, for a market order without PRICE.  [default: 0.01]"
+    )
     @click.option("--post-only", is_flag=True, help="Refuse rather than take.")
+    @click.option(
+        "--config", type=click.Path(path_type=Path), help="Where the venue and the caps are, when no bot runs."
+    )
+    @click.option("--confirm", metavar="WALLET", help="Real money, without a terminal: the wallet that pays.")
     @click.option("--json", "as_json", is_flag=True)
     def command(
-        *, profile: str | None, state_dir: Path | None, market_order: bool, as_json: bool, **order: Any
+        *,
+        profile: str | None,
+        state_dir: Path | None,
+        config: Path | None,
+        send: bool,
+        confirm: str | None,
+        as_json: bool,
+        **order: Any,
     ) -> None:
-        request = {
-            "op": "order",
-            **order,
-            "side": side,
-            "type": "MARKET" if market_order else "LIMIT",
-            "tif": "FAK" if market_order and order["tif"] == "GTC" else order["tif"],
-        }
-        _say(control(profile, state_dir, request, timeout_s=15.0), as_json)
+        request = _request(side, order)
+        try:
+            shown = control(profile, state_dir, {"op": "preview", **request}, timeout_s=ANSWER_S)
+        except NotRunningError as e:
+            if config is None:
+                e.remedy = "start one: agbot run; or name a --config, and the venue itself is asked"
+                raise
+            from agbot.cli.alone import order_alone  # noqa: PLC0415
+
+            say(order_alone(config, state_dir, request, send=send, confirm=confirm), as_json)
+            return
+        if not send:
+            say(shown, as_json)
+            return
+        permit(shown, confirm)
+        # the price that was shown, not one walked through the book anew
+        answer = control(profile, state_dir, {"op": "order", **request, "price": shown["price"]}, timeout_s=ANSWER_S)
+        say(answer, as_json)
 
     verb = side.lower()
     command.help = (
-        f"{verb.capitalize()} SIZE shares of MARKET's OUTCOME at PRICE (0-1 usd), through the running bot's gate.\n\n"
-        f"Example: agbot {verb} will-it-rain yes 10 0.45\n\n"
+        f"{verb.capitalize()} SIZE shares of MARKET's OUTCOME at PRICE (0-1 usd). Dry unless --send.\n\n"
+        "\b\n"
+        f"agbot {verb} will-it-rain yes 10 0.45           what would happen\n"
+        f"agbot {verb} will-it-rain yes 10 0.45 --send    through the running bot's gate\n\n"
+        "MARKET is a slug, a condition id, a token id or a page of polymarket.com. When no bot runs, --config asks\n"
+        "the venue itself; sending then takes credentials, both caps, and the wallet to itself.\n\n"
         "Exit 1 when risk or the venue says no, 3 when no bot runs."
     )
     return command
@@ -45,6 +78,34 @@ def _order(side: str) -> click.Command:
 
 def _budget(side: str) -> str:
     return ", SIZE the usd to spend." if side == "BUY" else "."
+
+
+def _request(side: str, order: dict[str, Any]) -> dict[str, Any]:
+    market_order = order.pop("market_order")
+    if order["price"] is None and not market_order:
+        raise click.UsageError("name a PRICE, or give --market-order")
+    if order["slippage"] is not None and (order["price"] is not None or not market_order):
+        raise click.UsageError("--slippage has a meaning only for --market-order without PRICE")
+    order["tif"] = "FAK" if market_order and order["tif"] == "GTC" else order["tif"]
+    given = {name: value for name, value in order.items() if value is not None}
+    return {**given, "side": side, "type": "MARKET" if market_order else "LIMIT"}
+
+
+def permit(shown: Mapping[str, Any], confirm: str | None) -> None:
+    """Return at once for money that is not real, else when the gate denies nothing and the wallet was confirmed.
+
+    Raises:
+        RiskRejected: the gate would deny it. ConfigError: AGB-142, not confirmed.
+    """
+    from agbot.cli.confirm import confirm_wallet  # noqa: PLC0415
+    from agbot.cli.shown import shown_order  # noqa: PLC0415
+
+    if "wallet" not in shown:
+        return
+    if shown["denied"]:
+        raise RiskRejected(shown["denied"])
+    click.echo(shown_order(shown), err=True)
+    confirm_wallet(shown, confirm)
 
 
 buy = _order("BUY")
@@ -55,14 +116,42 @@ sell = _order("SELL")
 @click.argument("order_id", required=False)
 @bot_options
 @click.option("--all", "everything", is_flag=True, help="Cancel every open order.")
+@click.option("--config", type=click.Path(path_type=Path), help="Where the venue is, when no bot runs.")
 @click.option("--json", "as_json", is_flag=True)
-def cancel(order_id: str | None, profile: str | None, state_dir: Path | None, everything: bool, as_json: bool) -> None:
-    """Cancel ORDER_ID, or every open order with --all."""
+def cancel(
+    *,
+    order_id: str | None,
+    profile: str | None,
+    state_dir: Path | None,
+    everything: bool,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Cancel ORDER_ID, or every open order with --all.
+
+    Through the running bot; when none runs and there are credentials, at the venue itself, where ORDER_ID is the
+    venue's (0x…). A cancel asks nobody first.
+    """
     if bool(order_id) == everything:
         raise click.UsageError("name one ORDER_ID, or give --all")
-    _say(control(profile, state_dir, {"op": "cancel", "order_id": order_id or ""}, timeout_s=15.0), as_json)
+    try:
+        answer = control(profile, state_dir, {"op": "cancel", "order_id": order_id or ""}, timeout_s=ANSWER_S)
+    except NotRunningError:
+        from agbot.cli.alone import cancel_alone, has_credentials  # noqa: PLC0415
+
+        if not has_credentials():
+            raise
+        answer = cancel_alone(config, order_id or "")
+    say(answer, as_json)
 
 
-def _say(answer: dict[str, Any], as_json: bool) -> None:
+def say(answer: dict[str, Any], as_json: bool) -> None:
+    """Print an answer: an order that was only shown as its lines, any other as one."""
+    from agbot.cli.shown import shown_order  # noqa: PLC0415
+
     answer.pop("ok", None)
-    click.echo(json.dumps(answer) if as_json else ", ".join(f"{k} {v}" for k, v in answer.items()))
+    only_shown = "denied" in answer
+    if as_json:
+        click.echo(json.dumps({**answer, "sent": False} if only_shown else answer))
+    else:
+        click.echo(shown_order(answer) if only_shown else ", ".join(f"{k} {v}" for k, v in answer.items()))

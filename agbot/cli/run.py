@@ -88,6 +88,7 @@ def _refuse_ignored(options: dict[str, Any]) -> None:
 def _settings(options: dict[str, Any]) -> Settings:
     import attrs  # noqa: PLC0415
 
+    from agbot.cli.amounts import usd  # noqa: PLC0415
     from agbot.config import Mode, Settings, StrategySettings, load_settings  # noqa: PLC0415
 
     base = load_settings(options["config"]) if options["config"] else Settings(profile="demo")
@@ -95,7 +96,7 @@ def _settings(options: dict[str, Any]) -> Settings:
     if options["mode"]:
         changes["mode"] = Mode(options["mode"])
     if options["capital"] is not None:
-        changes["capital_usd"] = _usd(options["capital"])
+        changes["capital_usd"] = usd(options["capital"], "--capital")
     for name in ("seed", "profile", "state_dir"):
         if options[name] is not None:
             changes[name] = options[name]
@@ -115,18 +116,6 @@ def _check(settings: Settings) -> None:
         load_rules(settings.policy_file)
     for fault in strategy_faults(settings):
         raise fault
-
-
-def _usd(text: str) -> int:
-    from agbot.units import to_units  # noqa: PLC0415
-
-    try:
-        units = to_units(text)
-    except ValueError as e:
-        raise ConfigError(str(e), id="AGB-107", key="--capital", remedy="usd as a plain number, such as 10000") from e
-    if units <= 0:
-        raise ConfigError(f"{text} is not positive", id="AGB-107", key="--capital", remedy="such as --capital 10000")
-    return units
 
 
 def _screens(settings: Settings, options: dict[str, Any], state_dir: Path) -> Screens:

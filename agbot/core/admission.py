@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from agbot.core.backoff import Backoff
+from agbot.core.oms import OrderRecord
 from agbot.core.rules import Exposure
 from agbot.core.state import CoreState
+from agbot.core.turnover import utc_day
 from agbot.core.view import Place
 from agbot.model.commands import PlaceOrder
 from agbot.model.ids import MarketId, StrategyId
@@ -61,13 +63,17 @@ class Admission:
             return (UNKNOWN_MARKET,)
         if now_ns < self._rejections.get((strategy, market_id), (0, 0))[1]:
             return (REJECTED_LATELY,)
-        return (*self._standing(market), *self._terms(market, place), *state.gate.check(self.exposure(market, place)))
+        return (
+            *self._standing(market),
+            *self._terms(market, place),
+            *state.gate.check(self.exposure(now_ns, market, place)),
+        )
 
     def cash_free(self) -> int:
         """Return cash not spoken for by resting or in-flight buys (10⁻⁶ usd)."""
         return self._state.portfolio.cash - self._resting_usd()
 
-    def exposure(self, market: Market, place: Place) -> Exposure:
+    def exposure(self, now_ns: int, market: Market, place: Place) -> Exposure:
         """Return the position as it is and as it could become if everything live fills."""
         state = self._state
         net = state.portfolio.net(market)
@@ -83,7 +89,15 @@ class Admission:
             resting_notional_usd=self._resting_usd(),
             order_notional_usd=_notional(place) if place.side is Side.BUY else 0,
             cash_free=self.cash_free(),
+            order_usd=self._order_usd(place),
+            day_usd=state.turnover.so_far(now_ns) + sum(open_usd(record) for record in state.oms.all_live()),
+            day=utc_day(now_ns),
         )
+
+    def _order_usd(self, place: Place) -> int:
+        if place.side is Side.BUY:
+            return _notional(place)
+        return notional(max(place.price, self._state.books[place.token].best_bid), place.size)
 
     def _resting_usd(self) -> int:
         return sum(record.reserved_usd for record in self._state.oms.all_live())
@@ -120,6 +134,13 @@ class Admission:
         held = state.portfolio.position(market, market.outcome(place.token)).size
         resting = (r for r in state.oms.live(market.id) if r.command.token == place.token)
         return held - sum(r.remaining for r in resting if r.command.side is Side.SELL)
+
+
+def open_usd(record: OrderRecord) -> int:
+    """Return what a live order may still trade, bought or sold (10⁻⁶ usd)."""
+    if record.command.side is Side.BUY:
+        return record.reserved_usd
+    return notional(record.command.price, record.remaining)
 
 
 def _yes_sign(market: Market, wish: Place | PlaceOrder) -> int:

@@ -8,18 +8,28 @@ what it missed cannot be known. (An unannounced finer tick is announced upstream
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from agbot._book import Book
-from agbot.model.events import ASK, BID, Change, Level
+from agbot.model.events import ASK, BID, Change, Doubt, Level
 from agbot.units import SCALE
+
+CURED_BY_SNAPSHOT: Final = frozenset(Doubt) - {Doubt.UNSUBSCRIBED, Doubt.REST, Doubt.GHOST}
+"""Doubts that a whole new book ends. One that comes late, or is itself the ghost, ends nothing."""
 
 
 class OrderBook:
-    """The book of one token. Prices and sizes in 10⁻⁶; satisfies `agbot.core.view.BookView`."""
+    """The book of one token. Prices and sizes in 10⁻⁶; satisfies `agbot.core.view.BookView`.
+
+    Attributes:
+        whole: whether a snapshot and everything after it was applied.
+        doubt: why the feed does not believe it, empty when it does.
+    """
 
     def __init__(self, tick: int) -> None:
         self.grid = Book(tick)
-        self.trusted = False
+        self.whole = False
+        self.doubt = ""
         self.snapshots = 0
         self.deltas = 0
         self.faults = 0
@@ -27,15 +37,20 @@ class OrderBook:
         self.locked_states = 0
         self.crossed_states = 0
         self.updated_ns = 0
+        self._tick_due = 0
 
     def snapshot(self, bids: Sequence[Level], asks: Sequence[Level], ts_ns: int) -> bool:
         """Replace the whole book; returns whether it could be applied."""
         self.snapshots += 1
+        grid = Book(self._tick_due) if self._tick_due else self.grid
         try:
-            self.grid.snapshot(bids, asks)
+            grid.snapshot(bids, asks)
         except ValueError:
             return self._impossible()
-        self.trusted = True
+        self.grid, self._tick_due = grid, 0
+        self.whole = True
+        if self.doubt in CURED_BY_SNAPSHOT:
+            self.doubt = ""
         return self._applied(ts_ns)
 
     def delta(self, changes: Sequence[Change], ts_ns: int) -> bool:
@@ -48,19 +63,26 @@ class OrderBook:
         return self._applied(ts_ns)
 
     def retick(self, tick: int) -> bool:
-        """Follow a tick change; returns whether the levels fit the new grid."""
+        """Follow a tick change; returns whether the levels fit the new grid. If not, the next snapshot is put on it."""
+        self._tick_due = 0
         if tick == self.grid.tick:
             return True
         try:
             self.grid.regrid(tick)
         except ValueError:
+            self._tick_due = tick
             return self._impossible()
         self.tick_changes += 1
         return True
 
     def distrust(self) -> None:
         """Believe nothing until the next snapshot."""
-        self.trusted = False
+        self.whole = False
+
+    @property
+    def trusted(self) -> bool:
+        """Return whether it is whole and not doubted."""
+        return self.whole and not self.doubt
 
     def _applied(self, ts_ns: int) -> bool:
         self.updated_ns = ts_ns
@@ -70,7 +92,7 @@ class OrderBook:
 
     def _impossible(self) -> bool:
         self.faults += 1
-        self.trusted = False
+        self.whole = False
         return False
 
     @property

@@ -23,6 +23,7 @@ from agbot.model.commands import CancelAll, CancelOrder, Command
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
     CancelRejected,
     Event,
     HaltRequested,
@@ -47,7 +48,7 @@ from agbot.model.events import (
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderType, Side
-from agbot.units import SCALE
+from agbot.units import SCALE, notional
 
 OPERATOR: Final = StrategyId("operator")
 INT64_MAX: Final = 2**63 - 1
@@ -108,6 +109,7 @@ class Engine:
             MarketResolved: self._resolved,
             LinkUp: self._link,
             LinkDown: self._link,
+            BookTrust: self._trust,
             Timer: self._timer,
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,
@@ -159,6 +161,10 @@ class Engine:
                 book.distrust()
             self._touch_all()
 
+    def _trust(self, _now_ns: int, event: BookTrust) -> None:
+        if book := self._book(event.token):
+            book.doubt = event.cause
+
     def _timer(self, now_ns: int, _event: Timer) -> None:
         for record in self.oms.unanswered(now_ns):
             self._cancel(now_ns, record.command.client_order_id, "asked again: no answer to its cancel")
@@ -167,6 +173,7 @@ class Engine:
     # -- facts: our orders -----------------------------------------------------------------------------------------
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
+        counted = isinstance(event, OrderFilled) and self.oms.counts(event)
         try:
             record = self.oms.apply(now_ns, event)
         except IllegalTransition as e:
@@ -181,23 +188,37 @@ class Engine:
             self.admission.rejected(now_ns, command.strategy, command.market)
         elif isinstance(event, OrderAccepted):
             self.admission.accepted(command.strategy, command.market)
-        elif isinstance(event, OrderFilled):
-            self.portfolio.fill(
-                self.markets[command.market],
-                command.token,
-                command.side,
-                price=event.price,
-                size=event.size,
-                fee=event.fee,
-                strategy=command.strategy,
-            )
-            self._out.fills.append((record, event))
+        elif isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
+            self._money(now_ns, record, record.trades[event.trade_id], taken_back=counted)
+
+    def _money(self, now_ns: int, record: OrderRecord, fill: OrderFilled, *, taken_back: bool) -> None:
+        command = record.command
+        if not taken_back:  # what the chain took back was sent all the same: the day's cap counts it
+            self.state.turnover.add(now_ns, notional(fill.price, fill.size))
+        (self.portfolio.void if taken_back else self.portfolio.fill)(
+            self.markets[command.market],
+            command.token,
+            command.side,
+            price=fill.price,
+            size=fill.size,
+            fee=fill.fee,
+            strategy=command.strategy,
+        )
+        (self._out.voided if taken_back else self._out.fills).append((record, fill))
 
     # -- facts: the operator ---------------------------------------------------------------------------------------
 
+    def would_deny(self, now_ns: int, event: OperatorOrder) -> tuple[str, ...]:
+        """Return the names of everything that would forbid this order now; changes nothing."""
+        return self.admission.violations(now_ns, event.market, OPERATOR, self._operator_place(event))
+
     def _operator_order(self, now_ns: int, event: OperatorOrder) -> None:
+        place = self._operator_place(event)
+        self._admit(now_ns, event.market, OPERATOR, place, request_id=event.request_id)
+
+    def _operator_place(self, event: OperatorOrder) -> Place:
         is_budget = event.order_type is OrderType.MARKET and event.side is Side.BUY
-        place = Place(
+        return Place(
             token=event.token,
             side=event.side,
             price=event.price,
@@ -209,7 +230,6 @@ class Engine:
             expire_ns=event.expire_ns,
             budget=event.size if is_budget else 0,
         )
-        self._admit(now_ns, event.market, OPERATOR, place, request_id=event.request_id)
 
     def _shares_for(self, event: OperatorOrder) -> int:
         book = self.books.get(event.token)
@@ -261,7 +281,7 @@ class Engine:
             no_size=position.size(Outcome.NO),
             orders=[own_order(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
             cash=self.admission.cash_free(),
-            trusted=yes.trusted,
+            trusted=yes.trusted and not no.doubt,
         )
 
     def _carry(self, now_ns: int, market: Market, strategy: StrategyId, intent: Intent) -> None:
@@ -333,7 +353,7 @@ class Engine:
 
 
 class _Collected:
-    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched")
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched", "voided")
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
@@ -342,7 +362,9 @@ class _Collected:
         self.touched: dict[MarketId, None] = {}
         self.changed: dict[ClientOrderId, OrderRecord] = {}
         self.fills: list[tuple[OrderRecord, OrderFilled]] = []
+        self.voided: list[tuple[OrderRecord, OrderFilled]] = []
 
     def step(self, now_ns: int) -> Step:
         output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
-        return Step(now_ns, output, tuple(self.touched), tuple(self.changed.values()), tuple(self.fills))
+        changed = tuple(self.changed.values())
+        return Step(now_ns, output, tuple(self.touched), changed, tuple(self.fills), tuple(self.voided))

@@ -6,7 +6,10 @@ and are marked LIVE: such an order is PARTIALLY_FILLED by its filled size, OPEN 
 
 * Facts arrive in any order: a fill may overtake the acknowledgement, an acknowledgement may arrive after the end. A
   late acknowledgement never revives a finished order; a late fill adjusts quantities only.
-* Fills are keyed by (trade id, own order): a repeated one is ignored, never summed.
+* Fills are keyed by (trade id, own order): a repeated one is never summed. It may tell how the trade settled: a fill
+  counts from when it is first heard of, CONFIRMED makes it final, FAILED takes it back. After either nothing changes.
+* An order that a failed fill had completed does not rest again: it ends as CANCELLED. One that is live keeps counting
+  the failed size as resting, which never risks more than the venue's view, whatever that is.
 * Silence is UNKNOWN. Only evidence leads out of it.
 """
 
@@ -18,6 +21,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import attrs
+import msgspec
 
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import (
@@ -31,7 +35,7 @@ from agbot.model.events import (
     OrderUnknown,
 )
 from agbot.model.ids import ClientOrderId, MarketId
-from agbot.model.order import OrderState, Side
+from agbot.model.order import OrderState, Settlement, Side
 from agbot.units import NS_PER_S, notional
 
 ORDERS_KEPT_MAX: Final = 100_000
@@ -46,6 +50,7 @@ class Evidence(enum.StrEnum):
     REJECTED = "REJECTED"
     PART_FILL = "PART_FILL"
     FULL_FILL = "FULL_FILL"
+    VOIDED = "VOIDED"
     CANCEL_SENT = "CANCEL_SENT"
     CANCEL_REFUSED = "CANCEL_REFUSED"
     CANCELLED = "CANCELLED"
@@ -64,6 +69,7 @@ _WORKING: Final[dict[Evidence, OrderState | _Live]] = {
     _E.ACCEPTED: LIVE,
     _E.PART_FILL: _S.PARTIALLY_FILLED,
     _E.FULL_FILL: _S.FILLED,
+    _E.VOIDED: LIVE,
     _E.CANCEL_SENT: _S.PENDING_CANCEL,
     _E.CANCEL_REFUSED: LIVE,
     _E.CANCELLED: _S.CANCELLED,
@@ -73,7 +79,7 @@ _WORKING: Final[dict[Evidence, OrderState | _Live]] = {
 
 
 def _ended(state: OrderState) -> dict[Evidence, OrderState | _Live]:
-    same = (_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE, _E.PART_FILL, _E.CANCELLED)
+    same = (_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE, _E.PART_FILL, _E.CANCELLED, _E.VOIDED)
     return {**dict.fromkeys(same, state), _E.FULL_FILL: _S.FILLED}
 
 
@@ -85,20 +91,35 @@ NEXT: Final[dict[OrderState, dict[Evidence, OrderState | _Live]]] = {
         **_WORKING,
         _E.ACCEPTED: _S.PENDING_CANCEL,
         _E.PART_FILL: _S.PENDING_CANCEL,
+        _E.VOIDED: _S.PENDING_CANCEL,
         _E.REJECTED: _S.REJECTED,
     },
     _S.UNKNOWN: {
         **_WORKING,
         _E.REJECTED: _S.REJECTED,
+        _E.VOIDED: _S.UNKNOWN,
         _E.CANCEL_SENT: _S.UNKNOWN,
         _E.CANCEL_REFUSED: _S.UNKNOWN,
     },
-    _S.FILLED: dict.fromkeys((_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE), _S.FILLED),
+    _S.FILLED: {
+        **dict.fromkeys((_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE), _S.FILLED),
+        _E.VOIDED: _S.CANCELLED,
+    },
     _S.CANCELLED: _ended(_S.CANCELLED),
     _S.EXPIRED: _ended(_S.EXPIRED),
     _S.REJECTED: dict.fromkeys((_E.REJECTED, _E.CANCEL_REFUSED, _E.SILENCE), _S.REJECTED),
     _S.DENIED: {},
 }
+
+_PROVISIONAL: Final = frozenset({Settlement.MATCHED, Settlement.MINED, Settlement.RETRYING})
+_SETTLES: Final[dict[Settlement, frozenset[Settlement]]] = {
+    Settlement.MATCHED: frozenset({Settlement.MINED, Settlement.RETRYING, Settlement.CONFIRMED, Settlement.FAILED}),
+    Settlement.MINED: frozenset({Settlement.RETRYING, Settlement.CONFIRMED, Settlement.FAILED}),
+    Settlement.RETRYING: frozenset({Settlement.MINED, Settlement.CONFIRMED, Settlement.FAILED}),
+    Settlement.CONFIRMED: frozenset(),
+    Settlement.FAILED: frozenset(),
+}
+"""What a trade's settlement may become; an older word that arrives late is ignored."""
 
 
 class IllegalTransition(Exception):  # noqa: N818 - it is a word of the table, not of the user
@@ -181,6 +202,12 @@ class Oms:
             case _:
                 return self._move(now_ns, record, _EVIDENCE[type(event)], reason=getattr(event, "reason", ""))
 
+    def counts(self, fill: OrderFilled) -> bool:
+        """Return whether this trade is among the order's fills and was not taken back."""
+        record = self._orders.get(fill.client_order_id)
+        known = record.trades.get(fill.trade_id) if record else None
+        return known is not None and known.settlement is not Settlement.FAILED
+
     def cancelling(self, now_ns: int, client_order_id: ClientOrderId) -> OrderRecord | None:
         """Note that a cancel leaves now; None when there is nothing to cancel or one is under way."""
         record = self._orders.get(client_order_id)
@@ -214,8 +241,13 @@ class Oms:
         return iter(self._orders.values())
 
     def _fill(self, now_ns: int, record: OrderRecord, fill: OrderFilled) -> OrderRecord | None:
-        if fill.trade_id in record.trades:
-            return None
+        known = record.trades.get(fill.trade_id)
+        if known is not None:
+            return self._settle(now_ns, record, known, fill)
+        if fill.settlement is Settlement.FAILED:  # it never counted here, so there is nothing to take back
+            self._legal(record, Evidence.VOIDED)
+            record.trades[fill.trade_id] = fill
+            return record
         total = record.filled + fill.size
         if not record.command.budget and total > record.command.size:
             raise IllegalTransition(
@@ -230,6 +262,26 @@ class Oms:
         self._move(now_ns, record, Evidence.FULL_FILL if full else Evidence.PART_FILL)
         return record
 
+    def _settle(self, now_ns: int, record: OrderRecord, known: OrderFilled, told: OrderFilled) -> OrderRecord | None:
+        if (told.price, told.size) != (known.price, known.size):
+            raise IllegalTransition(
+                f"trade {told.trade_id} of {told.client_order_id} was {known.size} at {known.price} and is now "
+                f"{told.size} at {told.price}"
+            )
+        before, after = known.settlement, told.settlement
+        if after not in _SETTLES[before]:
+            if after is before or after in _PROVISIONAL:
+                return None
+            raise IllegalTransition(f"trade {told.trade_id} of {told.client_order_id} was {before} and is now {after}")
+        if after is Settlement.FAILED:
+            self._legal(record, Evidence.VOIDED)
+            record.filled -= known.size
+            record.spent -= notional(known.price, known.size)
+            record.fees -= known.fee
+            self._move(now_ns, record, Evidence.VOIDED, reason=f"trade {told.trade_id} failed to settle")
+        record.trades[told.trade_id] = msgspec.structs.replace(known, settlement=after)
+        return record
+
     def _legal(self, record: OrderRecord, evidence: Evidence) -> OrderState:
         after = NEXT[record.state].get(evidence)
         if after is None:
@@ -242,7 +294,7 @@ class Oms:
         after = self._legal(record, evidence)
         if evidence is Evidence.CANCEL_REFUSED:
             record.cancel_ns = 0
-        if after is record.state and evidence not in (Evidence.PART_FILL, Evidence.FULL_FILL):
+        if after is record.state and evidence not in (Evidence.PART_FILL, Evidence.FULL_FILL, Evidence.VOIDED):
             return None
         self.in_flight += (after in _IN_FLIGHT) - (record.state in _IN_FLIGHT)
         before, record.state = record.state, after

@@ -73,6 +73,7 @@ class _Holding:
     tokens: dict[Outcome, Position] = attrs.field(factory=lambda: {o: Position() for o in Outcome})
     liquidation: int = 0
     marked: bool = False
+    winner: Outcome | None = None
 
     def size(self, outcome: Outcome) -> int:
         return self.tokens[outcome].size
@@ -119,7 +120,21 @@ class Portfolio:
         self.fees += fee
         share = self._by_strategy.setdefault((strategy, market.id), _Holding(market))
         share.tokens[outcome].apply(side, size, value, fee)
-        return self.holding(market).tokens[outcome].apply(side, size, value, fee)
+        holding = self.holding(market)
+        realised = holding.tokens[outcome].apply(side, size, value, fee)
+        if holding.winner is not None:  # heard of after the market ended: redeemed like the rest
+            self.settle(market, holding.winner)
+        return realised
+
+    def void(
+        self, market: Market, token: TokenId, side: Side, *, price: int, size: int, fee: int, strategy: StrategyId
+    ) -> int:
+        """Take an execution back that never settled: the opposite trade at the same value, its fee returned.
+
+        Cash, size, fees and equity are as if it had never been. PnL that later trades realised against it stays
+        realised, and the cost of what is left makes up for it.
+        """
+        return self.fill(market, token, side.other, price=price, size=size, fee=-fee, strategy=strategy)
 
     def take_over(self, market: Market, carried: Iterable[CarriedPosition]) -> None:
         """Add positions of an earlier run in `market`; their cash is in the constructor's."""
@@ -143,6 +158,7 @@ class Portfolio:
     def settle(self, market: Market, winner: Outcome) -> None:
         """Pay 1 usd per winning share, nothing for the others, and close both positions."""
         holding = self.holding(market)
+        holding.winner = winner
         for outcome, position in holding.tokens.items():
             if position.size:
                 self.cash += position.size if outcome is winner else 0

@@ -24,6 +24,9 @@ class Exposure:
         resting_notional_usd: what resting and in-flight orders would add to the inventory.
         order_notional_usd: what this order would add to the inventory; 0 when it sells shares that are held.
         cash_free: usd that no resting order has reserved; read by `FreeCash` only.
+        order_usd: what this order would trade, bought or sold; a sale counts at the better of its price and the bid.
+        day_usd: what was traded this UTC day, and what rests, bought or sold.
+        day: the UTC day, counted from 1970-01-01.
     """
 
     market_id: str
@@ -35,6 +38,9 @@ class Exposure:
     order_notional_usd: int = 0
     resting_notional_usd: int = 0
     cash_free: int = 0
+    order_usd: int = 0
+    day_usd: int = 0
+    day: int = 0
 
     @property
     def worst(self) -> int:
@@ -117,6 +123,50 @@ class KillSwitch:
 
 
 @attrs.frozen
+class OrderCap:
+    """At most `max_usd` (10⁻⁶) in one order, bought or sold. The way out is no exception: sell in parts."""
+
+    max_usd: int
+
+    @property
+    def name(self) -> str:
+        """Return what a denial calls it."""
+        return "OrderCap"
+
+    def violated(self, exposure: Exposure) -> bool:
+        """Return whether the order must be denied."""
+        return exposure.order_usd > self.max_usd
+
+    def __str__(self) -> str:
+        return f"at most {to_text(self.max_usd)} usd in one order"
+
+
+@attrs.frozen
+class DayCap:
+    """At most `max_usd` (10⁻⁶) traded in one UTC day, bought or sold, counting what rests.
+
+    `spent_usd` is what earlier runs had traded by the start of this one on `day` (days since 1970-01-01).
+    """
+
+    max_usd: int
+    spent_usd: int = 0
+    day: int = 0
+
+    @property
+    def name(self) -> str:
+        """Return what a denial calls it."""
+        return "DayCap"
+
+    def violated(self, exposure: Exposure) -> bool:
+        """Return whether the order must be denied."""
+        before = self.spent_usd if exposure.day == self.day else 0
+        return before + exposure.day_usd + exposure.order_usd > self.max_usd
+
+    def __str__(self) -> str:
+        return f"at most {to_text(self.max_usd)} usd traded in one UTC day"
+
+
+@attrs.frozen
 class FreeCash:
     """Deny what the free cash cannot pay. Not written in a file: the owner of a gate adds it when he knows the cash."""
 
@@ -133,7 +183,9 @@ class FreeCash:
         return "no order beyond the free cash"
 
 
-Rule: TypeAlias = PositionLimit | InventoryLimit | KillSwitch | FreeCash
+DAY_MAX: Final = 10**6
+
+Rule: TypeAlias = PositionLimit | InventoryLimit | KillSwitch | OrderCap | DayCap | FreeCash
 
 DEFAULT_RULES: Final[tuple[Rule, ...]] = (
     PositionLimit(None, 1_000 * SCALE),
@@ -210,6 +262,15 @@ def _kill_switch(fields: Fields) -> Rule:
     return KillSwitch(fields.require("enabled", Located.as_bool, True))
 
 
+def _order_cap(fields: Fields) -> Rule:
+    return OrderCap(fields.require("max_usd", _amount, 0))
+
+
+def _day_cap(fields: Fields) -> Rule:
+    spent, day = fields.read("spent_usd", _amount, 0), fields.read("day", lambda node: node.as_int(0, DAY_MAX), 0)
+    return DayCap(fields.require("max_usd", _amount, 0), spent, day)
+
+
 def _market_id(node: Located) -> str | None:
     return None if node.kind == "nothing" else node.as_text()
 
@@ -222,4 +283,6 @@ _READERS: Final[dict[str, Callable[[Fields], Rule]]] = {
     "PositionLimit": _position_limit,
     "InventoryLimit": _inventory_limit,
     "KillSwitch": _kill_switch,
+    "OrderCap": _order_cap,
+    "DayCap": _day_cap,
 }

@@ -8,6 +8,7 @@ from agbot.core.book import OrderBook
 from agbot.core.oms import Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.core.risk import Gate
+from agbot.core.turnover import Turnover
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 
@@ -37,6 +38,7 @@ class CoreState:
     gate: Gate
     portfolio: Portfolio
     oms: Oms = attrs.field(factory=Oms)
+    turnover: Turnover = attrs.field(factory=Turnover)
     markets: dict[MarketId, Market] = attrs.field(factory=dict)
     books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
     halted: str = ""

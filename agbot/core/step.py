@@ -42,10 +42,14 @@ class Output(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step: the journaled output plus references for publishing (live objects, read at once or not at all)."""
+    """One step: the journaled output plus references for publishing (live objects, read at once or not at all).
+
+    `voided` are fills of earlier steps that failed to settle and were taken back.
+    """
 
     now_ns: int
     output: Output
     touched: tuple[MarketId, ...]
     changed: tuple[OrderRecord, ...]
     fills: tuple[tuple[OrderRecord, OrderFilled], ...]
+    voided: tuple[tuple[OrderRecord, OrderFilled], ...] = ()

@@ -65,7 +65,7 @@ class View:
         yes_size: shares of YES held (confirmed and provisional); `no_size` likewise.
         orders: the asking strategy's live orders in this market, oldest first.
         cash: 10⁻⁶ usd not yet reserved by resting buys.
-        trusted: False while the feed is down or no snapshot has come: quote nothing.
+        trusted: False while the feed is down, no snapshot has come, or one of the books is doubted: quote nothing.
     """
 
     now_ns: int

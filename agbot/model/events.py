@@ -6,6 +6,7 @@ journal holds their field values in the order written here, so fields are only e
 
 from __future__ import annotations
 
+import enum
 from typing import Final, TypeAlias
 
 import msgspec
@@ -21,6 +22,21 @@ Level: TypeAlias = tuple[int, int]
 """(price, size)"""
 Change: TypeAlias = tuple[int, int, int]
 """(BID or ASK, price, new absolute size; 0 removes the level)"""
+
+
+class Doubt(enum.StrEnum):
+    """Why a token's book is not to be believed. The words are what a person reads; the first that holds is told."""
+
+    UNSUBSCRIBED = "not subscribed"
+    GAP = "the link was lost"
+    NO_SNAPSHOT = "no snapshot yet"
+    IMPOSSIBLE = "impossible message"
+    TICK = "tick changed"
+    CROSSED = "crossed for too long"
+    DISAGREES = "not the best prices the venue names"
+    REST = "not the book the venue gives over REST"
+    GHOST = "only far levels while the market trades"
+    SILENT = "no data"
 
 
 class _Fact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
@@ -89,6 +105,14 @@ class LinkDown(_Fact, frozen=True):
 
     feed: str
     reason: str
+    ts_ns: int
+
+
+class BookTrust(_Fact, frozen=True):
+    """A token's book is doubted by its feed, or (`cause` empty) believed again. `cause` is a word of `Doubt`."""
+
+    token: TokenId
+    cause: str
     ts_ns: int
 
 
@@ -202,7 +226,15 @@ class HaltRequested(_Fact, frozen=True):
 
 
 MarketData: TypeAlias = (
-    MarketListed | BookSnapshot | BookDelta | TradePrint | TickSizeChanged | MarketResolved | LinkUp | LinkDown
+    MarketListed
+    | BookSnapshot
+    | BookDelta
+    | TradePrint
+    | TickSizeChanged
+    | MarketResolved
+    | LinkUp
+    | LinkDown
+    | BookTrust
 )
 OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown

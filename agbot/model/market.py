@@ -25,7 +25,9 @@ class Outcome(enum.StrEnum):
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """A binary market. Prices and sizes are integers of 10⁻⁶; see `agbot.units`.
 
-    The taker fee of C shares at price p is ``C · fee_rate · (p(1−p))^fee_exponent``; makers pay none.
+    The taker fee of C shares at price p is ``C · fee_rate · (p(1−p))^fee_exponent``; makers pay none. `end_ns` is the
+    UTC time its question is due, 0 when nobody said. `exchange_version` is the version of Polymarket's exchange whose
+    orders it takes; other venues pass over it.
     """
 
     id: MarketId
@@ -42,6 +44,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     neg_risk: bool = False
     price_scale: int = SCALE
     size_scale: int = SCALE
+    exchange_version: int = 2
+    end_ns: int = 0
 
     def __post_init__(self) -> None:
         if self.yes == self.no:

@@ -150,12 +150,16 @@ class Order:
 
 @attrs.frozen(kw_only=True)
 class OrderAck:
-    """The venue's word on an order. `timestamp` is UTC nanoseconds; `filled` is shares matched at once."""
+    """The venue's word on an order. `timestamp` is UTC nanoseconds; `filled` is shares matched at once.
+
+    `order_id` is ours; `venue_order_id` the venue's own name for it, empty where it has none.
+    """
 
     order_id: str
     status: OrderState
     timestamp: int
     filled: Decimal = Decimal(0)
+    venue_order_id: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -19,9 +19,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from agbot.errors import ConfigError
 from agbot.monitor.hub import Hub, Reader
-from agbot.monitor.origin import is_unspecified
+from agbot.monitor.origin import is_unspecified, refusal_of_strangers
 from agbot.monitor.prometheus import CONTENT_TYPE, exposition
-from agbot.monitor.server import Request, Response, Server, SocketRoute
 from agbot.telemetry.protocol import (
     APP,
     CLOSE_TRY_LATER,
@@ -33,6 +32,7 @@ from agbot.telemetry.protocol import (
     Health,
     encode,
 )
+from agbot.web.server import Request, Response, Server, SocketRoute
 
 READERS_MAX: Final = 100
 """Dashboard connections; one more is closed with 1013."""
@@ -77,7 +77,7 @@ async def serve(
             INGEST_PATH: SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX),
             DASHBOARD_PATH: SocketRoute(partial(_dashboard, hub), 4096),
         },
-        name=host,
+        refuse=refusal_of_strangers(host),
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run, listeners)

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, TypeAlias
+from typing import Final
+
+from agbot.web.server import Place, Refuse, Request, Response
 
 _AUTHORITY: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _HTTP_PORT: Final = 80
-_Place: TypeAlias = tuple[str, int]
 
 
-def host_is_ours(host: str, local: _Place, name: str = "") -> bool:
+def refusal_of_strangers(name: str) -> Refuse:
+    """Return the rule for a server that only reads: our Host, our own pages, GET and HEAD.
+
+    Args:
+        name: a host name clients may use besides addresses and localhost.
+    """
+    return partial(_refusal, name)
+
+
+def _refusal(name: str, request: Request, local: Place) -> Response | None:
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    if not host_is_ours(host, local, name):
+        return Response(403, b"this Host is not served here\n", closes=True)
+    if origin is not None and not origin_is_ours(origin, host):
+        return Response(403, b"this Origin may not read here\n", closes=True)
+    if request.method not in {"GET", "HEAD"}:
+        return Response(405, b"this server only reads\n", headers=[("Allow", "GET, HEAD")], closes=True)
+    return None
+
+
+def host_is_ours(host: str, local: Place, name: str = "") -> bool:
     """Tell whether a `Host` names this listener.
 
     True for the address the connection came in on, for loopback under any of its names, and for `name` (what the
@@ -45,7 +67,7 @@ def is_unspecified(host: str) -> bool:
     return not host or (address is not None and address.is_unspecified)
 
 
-def _place(authority: str) -> _Place | None:
+def _place(authority: str) -> Place | None:
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
         return None

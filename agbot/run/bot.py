@@ -18,7 +18,7 @@ from agbot.log import get_logger
 from agbot.model.events import Event, HaltRequested, LinkDown, LinkUp, MarketData
 from agbot.run.inbox import Inbox
 from agbot.run.supervise import background, flat_on_exit, supervise
-from agbot.venue.ports import Feed, VenueAdapter
+from agbot.venue.ports import Feed, LinkedFeed, VenueAdapter
 
 BACKSTOP_S: Final = 5.0
 DRAIN_S: Final = 3.0
@@ -161,7 +161,15 @@ async def _supervised(feed: Feed, parts: Parts) -> None:
 
 
 async def _pump(feed: Feed, parts: Parts) -> None:
-    await parts.inbox.send([LinkUp(feed.name, parts.now_ns())])
+    if isinstance(feed, LinkedFeed):
+        async with background(feed.run):
+            await _deliver(feed, parts)
+    else:
+        await parts.inbox.send([LinkUp(feed.name, parts.now_ns())])
+        await _deliver(feed, parts)
+
+
+async def _deliver(feed: Feed, parts: Parts) -> None:
     async for batch in feed.batches():
         parts.on_market(batch)
         await parts.inbox.send(batch)

@@ -78,6 +78,10 @@ class LocalExecution:
             raise VenueRefused(record.reason, venue=self._venue.venue_id)
         return _ack(record)
 
+    def denied(self, order: Order) -> list[str]:
+        """Return what would forbid `order` now, empty when it would be sent; nothing comes of asking."""
+        return list(self._engine.would_deny(self._now_ns(), self._event(order, "")))
+
     async def cancel_order(self, order_id: str) -> CancelAck:
         """Cancel one order; returns its final state. NotFoundError when the engine has none of that id."""
         self._known(order_id)

@@ -16,10 +16,28 @@ from agbot.units import NS_PER_S, ms, usd_text
 
 
 @attrs.frozen(kw_only=True)
+class LiveFacts:
+    """Real money: the wallet that pays, and the most one order and one UTC day may trade (10⁻⁶ usd)."""
+
+    wallet: str
+    max_order_usd: int
+    max_day_usd: int
+
+    def json(self) -> dict[str, str]:
+        """Return it as plain values."""
+        return {
+            "wallet": self.wallet,
+            "max_order_usd": usd_text(self.max_order_usd),
+            "max_day_usd": usd_text(self.max_day_usd),
+        }
+
+
+@attrs.frozen(kw_only=True)
 class RunFacts:
     """What does not change while a run lasts. `started_ns` is wall time; `page` is empty when none is served.
 
-    `capital` is what the run's PnL is measured from (10⁻⁶ usd): cash, and positions taken over at their cost.
+    `live` is None unless real money is traded. `capital` is what the run's PnL is measured from (10⁻⁶ usd): cash, and
+    positions taken over at their cost.
     """
 
     run_id: str
@@ -28,6 +46,11 @@ class RunFacts:
     started_ns: int
     journal: str
     capital: int
+    live: LiveFacts | None = None
+
+    def account(self) -> dict[str, Any]:
+        """Return whose money an order would move."""
+        return {"mode": self.mode, **(self.live.json() if self.live else {})}
 
     def run_event(self) -> dict[str, Any]:
         """Return the protocol's `run` event."""
@@ -47,7 +70,7 @@ class RunFacts:
         live = list(engine.oms.all_live())
         return {
             "run_id": self.run_id,
-            "mode": self.mode,
+            **self.account(),
             "page": self.page,
             "started_ns": self.started_ns,
             "journal": self.journal,

@@ -52,6 +52,7 @@ class Gateway:
     Args:
         durable: waits until a journal record is on disk.
         closed: the reason why nothing may leave (kill switch), empty when orders may; asked before every send.
+        permit: the reason why this order may not leave (a cap), empty when it may; asked last, right before it is sent.
         latency: told (venue, market, milliseconds) of each acknowledged order.
     """
 
@@ -64,6 +65,7 @@ class Gateway:
         durable: Callable[[int], Awaitable[None]],
         closed: Callable[[], str],
         now_ns: Callable[[], int],
+        permit: Callable[[PlaceOrder], str] = lambda _: "",
         latency: Callable[[str, str, float], None] = lambda *_: None,
     ) -> None:
         self._venue = venue
@@ -72,6 +74,7 @@ class Gateway:
         self._durable = durable
         self._closed = closed
         self._now_ns = now_ns
+        self._permit = permit
         self._latency = latency
         self._unsent: dict[ClientOrderId, bool] = {}
 
@@ -107,6 +110,10 @@ class Gateway:
         if not wanted:  # its cancel did not wait for the journal and is gone: nobody would take this order off again
             self._say(OrderCancelled(command.client_order_id, "cancelled before it was sent", self._now_ns()))
             return
+        if reason := self._permit(command):
+            log.error("order.not_sent", order_id=command.client_order_id, reason=reason)
+            self._say(OrderRejected(command.client_order_id, f"not sent: {reason}", self._now_ns()))
+            return
         sent_at = trio.current_time()
         silence: OrderEvidence = OrderUnknown(command.client_order_id, "no answer in time", self._now_ns())
         with trio.move_on_after(ON_THE_WIRE_S, shield=True):
@@ -125,7 +132,7 @@ class Gateway:
             return OrderRejected(order_id, e.reason, self._now_ns())
         except ExecutionError as e:
             return OrderUnknown(order_id, str(e), self._now_ns())
-        return OrderAccepted(order_id, VenueOrderId(ack.order_id), ack.timestamp)
+        return OrderAccepted(order_id, VenueOrderId(ack.venue_order_id or ack.order_id), ack.timestamp)
 
     async def _cancel(self, command: CancelOrder) -> None:
         if command.client_order_id in self._unsent:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import trio
 
 from agbot.core.engine import Engine
-from agbot.errors import ConfigError, ExecutionError, NotFoundError, StoreError
+from agbot.errors import ConfigError, ExecutionError, StoreError
 from agbot.latch import Latch
 from agbot.log import get_logger
 from agbot.model.events import KillSwitchSet
 from agbot.model.ids import ClientOrderId
-from agbot.model.market import Market, Outcome
-from agbot.model.order import Order, OrderAck, OrderState, OrderType, Side, TimeInForce
+from agbot.model.market import Market
+from agbot.model.order import Order, OrderAck, OrderState
 from agbot.run.control import Handler
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
 from agbot.run.inbox import Inbox
-from agbot.units import to_units
+from agbot.run.preview import preview
+from agbot.run.requests import market_named, order_from, outcome_of
+from agbot.units import usd_text
 from agbot.venue.ports import VenueAdapter
 
 VERIFY_S: Final = 3.0
-TIME_MAX_NS: Final = 2**63 - 1
 
 log = get_logger(__name__)
 
@@ -65,6 +65,7 @@ class Operator:
             "status": self._status,
             "stop": self._stop,
             "killswitch": self._killswitch,
+            "preview": self._preview,
             "order": self._order,
             "cancel": self._cancel,
         }
@@ -138,8 +139,22 @@ class Operator:
                 log.error("open_orders.unread", error=str(e))
         return None
 
+    def _asked(self, request: Mapping[str, Any]) -> tuple[Market, Order]:
+        market, token = market_named(str(request.get("market", "")), self._engine.markets.values())
+        if token and "outcome" not in request:
+            request = {**request, "outcome": market.outcome(token)}
+        book = self._engine.books[market.token(outcome_of(request))]
+        return market, order_from(request, market, book, ClientOrderId(f"op-{self._now_ns()}"))
+
+    async def _preview(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what the order would do and what the gate would say; nothing is sent, nothing journaled."""
+        market, order = self._asked(request)
+        shown = preview(market, self._engine.books[order.token], order, self._now_ns())
+        cash = usd_text(self._engine.portfolio.cash)
+        return {**shown.json(), **self._facts.account(), "cash_usd": cash, "denied": self._execution.denied(order)}
+
     async def _order(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        order = order_from(request, self._engine.markets.values(), ClientOrderId(f"op-{self._now_ns()}"))
+        _, order = self._asked(request)
         ack: OrderAck = await self._execution.submit_order(order)
         return {"order_id": ack.order_id, "status": str(ack.status), "filled": f"{ack.filled:f}"}
 
@@ -150,50 +165,3 @@ class Operator:
             return {"order_id": ack.order_id, "status": str(ack.status)}
         ended = await self._execution.cancel_all()
         return {"cancelled": sum(a.status is OrderState.CANCELLED for a in ended), "asked": len(ended)}
-
-
-def order_from(request: Mapping[str, Any], markets: Any, order_id: ClientOrderId) -> Order:
-    """Return the order a request describes.
-
-    Raises:
-        NotFoundError: AGB-534, no such market. ConfigError: AGB-535, a field is missing or impossible.
-    """
-    market = _market(str(request.get("market", "")), markets)
-    try:
-        price, size = Decimal(str(request["price"])), Decimal(str(request["size"]))
-        for number in (price, size):
-            to_units(number)  # what the core could not count exactly is refused here, not in the engine
-        outcome = Outcome(str(request.get("outcome", "YES")).upper())
-        return Order(
-            client_order_id=order_id,
-            venue=market.venue,
-            market=market.id,
-            token=market.token(outcome),
-            side=Side(str(request.get("side", "")).upper()),
-            order_type=OrderType(str(request.get("type", "LIMIT")).upper()),
-            price=price,
-            size=size,
-            time_in_force=TimeInForce(str(request.get("tif", "GTC")).upper()),
-            post_only=bool(request.get("post_only", False)),
-            expire_ns=_expiry(request.get("expire_ns") or 0),
-        )
-    except KeyError as e:
-        raise ConfigError(f"the order lacks {e}", id="AGB-535", remedy="agbot buy --help") from e
-    except (ValueError, InvalidOperation) as e:
-        raise ConfigError(f"impossible order: {e}", id="AGB-535", remedy="agbot buy --help") from e
-
-
-def _expiry(value: Any) -> int:
-    if not isinstance(value, int) or value > TIME_MAX_NS:
-        raise ValueError(f"expire_ns is UTC nanoseconds, not {value!r}")
-    return value
-
-
-def _market(name: str, markets: Any) -> Market:
-    known: list[Market] = list(markets)
-    for market in known:
-        if name in (market.id, market.slug):
-            return market
-    raise NotFoundError(
-        f"no market {name!r}", id="AGB-534", remedy=f"known are {', '.join(m.name for m in known) or 'none yet'}"
-    )

@@ -11,6 +11,7 @@ from agbot.model.commands import PlaceOrder
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
     Event,
     KillSwitchSet,
     LinkDown,
@@ -60,6 +61,8 @@ class Publisher:
             self._order(record)
         for record, fill in step.fills:
             self._fill(record, fill)
+        for record, fill in step.voided:
+            self._voided(record, fill)
         for command in step.output.commands:
             if isinstance(command, PlaceOrder):
                 self._registry.counter("exec.orders_placed", venue=command.venue, side=command.side).add(1)
@@ -100,6 +103,8 @@ class Publisher:
             elif isinstance(event, LinkUp | LinkDown):
                 up = isinstance(event, LinkUp)
                 self._registry.gauge("polymarket.rtds.connection_status", feed=event.feed).set(1 if up else 0)
+            elif isinstance(event, BookTrust):
+                self._trust(event)
             elif isinstance(event, KillSwitchSet):
                 self._registry.event("kill_switch", on=event.on, reason=event.reason, by=event.by)
         if newest:
@@ -108,6 +113,10 @@ class Publisher:
     def _lag(self, lag_ms: float) -> None:
         self._lag_ms.set(lag_ms)
         self._skew.set(1 if lag_ms < 0 else 0)
+
+    def _trust(self, event: BookTrust) -> None:
+        said = ("warning", "book.doubted") if event.cause else ("info", "book.believed")
+        self._registry.event("log", level=said[0], event=said[1], token=event.token, reason=event.cause)
 
     def _listed(self, market: Market) -> None:
         self._registry.event("market", **market_fields(market))
@@ -152,6 +161,15 @@ class Publisher:
             match=fill.match,
         )
 
+    def _voided(self, record: OrderRecord, fill: OrderFilled) -> None:
+        self._registry.event(
+            "log",
+            level="warning",
+            event="fill.voided",
+            reason=f"trade {fill.trade_id} of {record.command.client_order_id} failed to settle: "
+            f"{to_text(fill.size)} at {to_text(fill.price)} taken back",
+        )
+
     def _book(self, market: Market) -> None:
         book = self._engine.books[market.yes]
         gauge = self._registry.gauge
@@ -160,7 +178,7 @@ class Publisher:
 
     def _positions(self, batch: list[Event], step: Step) -> None:
         """Publish positions where one can have changed: by a fill, taken over at the listing, or redeemed."""
-        moved = {record.command.market for record, _ in step.fills}
+        moved = {record.command.market for record, _ in (*step.fills, *step.voided)}
         moved |= {event.market.id for event in batch if isinstance(event, MarketListed)}
         moved |= {event.market for event in batch if isinstance(event, MarketResolved)}
         for market_id in sorted(moved & self._engine.markets.keys()):

@@ -24,9 +24,10 @@ from agbot.run.control import ControlServer
 from agbot.run.engine import Recorder
 from agbot.run.facts import RunFacts
 from agbot.run.publish import Publisher
-from agbot.run.session import RUNS, now_ns, paper_matcher, run_id_at
+from agbot.run.session import RUNS, now_ns, run_id_at
 from agbot.run.supervise import background
 from agbot.run.tally import Tally
+from agbot.run.venues import Account, paper_matcher
 from agbot.store.journal import Journal
 from agbot.store.mirror import MirrorCheck
 from agbot.store.rebuild import engine_of, header_of
@@ -81,7 +82,7 @@ class ReplayRun:
             journal=str(self.journal.path),
             capital=settings.capital_usd,
         )
-        self.matcher = paper_matcher(settings, recording.markets, settings.capital_usd, ())
+        self.matcher = paper_matcher(settings.paper, recording.markets, Account(cash=settings.capital_usd))
         self.ticks = TickWatch(recording.markets)
         self.mirror = MirrorCheck(recording.markets)
         self.loop = VirtualLoop(self._step, self.matcher, recording.markets, self._groups())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,15 +12,12 @@ import trio
 
 from agbot.config import Settings
 from agbot.control import socket_path, state_dir
-from agbot.core.portfolio import CarriedPosition
+from agbot.core.rules import Rule
 from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch
 from agbot.log import get_logger
-from agbot.matching.checks import Terms
-from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import Command
 from agbot.model.events import MarketListed
-from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.run.bot import Flat, Parts, Service, Stop
 from agbot.run.clock import Clock
@@ -33,14 +29,15 @@ from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
 from agbot.run.operator import Operator
 from agbot.run.publish import Publisher
+from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
+from agbot.run.venues import Account, OpenVenue, open_paper
 from agbot.store.carry import Carry, carry_latest
 from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, ms, usd_text
-from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import Feed
 
 RUNS: Final = "runs"
@@ -55,13 +52,24 @@ def now_ns() -> int:
 
 @attrs.frozen(kw_only=True)
 class RunPlan:
-    """What a run is, decided before anything starts."""
+    """What a run is, decided before anything starts.
+
+    Args:
+        open_venue: builds the venue once the account is known.
+        account: what the venue says the account is; None goes on with what the last run of this mode left.
+        rules: what the gate asks beside the policies.
+        spend: asked once more right before an order leaves.
+    """
 
     mode: str
     settings: Settings
     state_dir: Path
     markets: Sequence[Market]
     feed: Feed
+    open_venue: OpenVenue = open_paper
+    account: Account | None = None
+    rules: Sequence[Rule] = ()
+    spend: DaySpend | None = None
     page: str = ""
     duration_s: float = float("inf")
     beside: Sequence[Service] = ()
@@ -92,21 +100,21 @@ class Session:
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         settings = plan.settings
-        self.carry = _carried(plan)
+        self.carry = None if plan.account else _carried(plan)
         # Runs are told apart by time: one that began before the last one would leave its money to nobody.
         started = max(now_ns(), self.carry.started_ns + NS_PER_MS if self.carry else 0)
         self.run_id = run_id_at(started, plan.mode)
         self.latch = Latch(plan.state_dir / LATCH_NAME)
-        capital = self.carry.cash if self.carry else settings.capital_usd
-        positions = self.carry.positions if self.carry else ()
+        account = plan.account or _account(self.carry, settings)
         header = header_of(
             settings,
             run_id=self.run_id,
             mode=plan.mode,
             started_ns=started,
             source=plan.feed.name,
-            capital=capital,
-            carried=positions,
+            capital=account.cash,
+            carried=account.positions,
+            rules=plan.rules,
         )
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{self.run_id}.agj")
@@ -117,7 +125,8 @@ class Session:
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
-        self.venue = PaperVenue(paper_matcher(settings, plan.markets, capital, positions), now_ns)
+        self.link = plan.open_venue(plan, account, now_ns)
+        self.venue = self.link.venue
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
         self.facts = RunFacts(
             run_id=self.run_id,
@@ -125,14 +134,16 @@ class Session:
             page=plan.page,
             started_ns=started,
             journal=str(self.journal.path),
-            capital=capital + sum(position.cost for position in positions),
+            capital=account.cash + sum(position.cost for position in account.positions),
         )
 
     def parts(self, *more: Observer) -> Parts:
         """Return the nursery tree's parts; `more` observe the engine too."""
         shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
-        observers = [*(o.observe for o in (self.publisher, self.tally, self.flat, self.execution)), *more]
+        spend = self.plan.spend
+        observers: list[Observer] = [o.observe for o in (self.publisher, self.tally, self.flat, self.execution)]
+        observers += [*([spend.observe] if spend else []), *more]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,
@@ -141,12 +152,13 @@ class Session:
             durable=shell.durable,
             closed=self.closed,
             now_ns=now_ns,
+            permit=spend.refuse if spend else lambda _: "",
             latency=self.publisher.latency,
         )
         clock = Clock(self.inbox, self.closed, now_ns, lambda: self.publisher.second(now_ns()))
         clock.look()
         listed = [MarketListed(m, now_ns()) for m in self.plan.markets]
-        self.venue.on_market(listed)
+        self.link.on_market(listed)
         self.inbox.send_urgent(*listed)
         return Parts(
             store=shell.run,
@@ -155,13 +167,13 @@ class Session:
             end_push=self.registry.close,
             on_end=self._end,
             engine=engine.run,
-            venue_link=self.venue.run,
+            venue_link=self.link.run,
             venue=self.venue,
             gateway=gateway.run,
             control=ControlServer(socket_path(self.plan.state_dir), self.operator().handlers()).run,
             clock=clock.run,
             feeds=[self.plan.feed],
-            on_market=self.venue.on_market,
+            on_market=self.link.on_market,
             inbox=self.inbox,
             stop=self.stop,
             flat=self.flat,
@@ -180,6 +192,8 @@ class Session:
 
     def _end(self, reason: str) -> None:
         self.recorder.end(now_ns(), reason)
+        if self.plan.spend:
+            self.plan.spend.close()
         self.registry.event("run", **self.facts.run_event(), ended=True, exit_code=0, reason=reason)
 
     def closed(self) -> str:
@@ -201,6 +215,10 @@ class Session:
         )
 
 
+def _account(carry: Carry | None, settings: Settings) -> Account:
+    return Account(cash=carry.cash, positions=carry.positions) if carry else Account(cash=settings.capital_usd)
+
+
 def _carried(plan: RunPlan) -> Carry | None:
     carry = carry_latest(plan.state_dir / RUNS, plan.mode, plan.settings.seed)
     if carry is not None:
@@ -214,17 +232,3 @@ def _carried(plan: RunPlan) -> Carry | None:
             note="--capital counts in a new --state-dir only",
         )
     return carry
-
-
-def paper_matcher(
-    settings: Settings, markets: Sequence[Market], cash: int, carried: Sequence[CarriedPosition]
-) -> PaperMatcher:
-    """Return the paper venue's core with the account as it was left."""
-    tokens = {m.id: m for m in markets}
-    positions: Counter[TokenId] = Counter()
-    for c in carried:
-        if c.market in tokens:
-            positions[tokens[c.market].token(c.outcome)] += c.size
-    paper = settings.paper
-    terms = Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns)
-    return PaperMatcher(cash, positions=positions, terms=terms)

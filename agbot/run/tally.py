@@ -30,8 +30,8 @@ class Tally:
         self.commands.update(map(type, step.output.commands))
         for decision in step.output.decisions:
             self.denials.update(decision.violated)
-        self.fills += len(step.fills)
-        self.filled_size += sum(fill.size for _, fill in step.fills)
+        self.fills += len(step.fills) - len(step.voided)
+        self.filled_size += sum(fill.size for _, fill in step.fills) - sum(fill.size for _, fill in step.voided)
 
     def result(self) -> dict[str, Any]:
         """Return the summary as plain values; money as decimal text."""

@@ -104,17 +104,17 @@ class _Fold:
                 pass
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
+        counted = isinstance(event, OrderFilled) and self._oms.counts(event)
         try:
             record = self._oms.apply(now_ns, event)
         except IllegalTransition:
             return  # an anomaly to the core that met it, and no money moved there either
-        if record is not None and isinstance(event, OrderFilled):
-            self._fill(record.command, event)
+        if record is not None and isinstance(event, OrderFilled) and self._oms.counts(event) != counted:
+            self._money(record.command, record.trades[event.trade_id], taken_back=counted)
 
-    def _fill(self, order: PlaceOrder, fill: OrderFilled) -> None:
-        market = self._markets[order.market]
-        self._portfolio.fill(
-            market,
+    def _money(self, order: PlaceOrder, fill: OrderFilled, *, taken_back: bool) -> None:
+        (self._portfolio.void if taken_back else self._portfolio.fill)(
+            self._markets[order.market],
             order.token,
             order.side,
             price=fill.price,

@@ -19,6 +19,7 @@ from agbot.errors import RecordingError
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
     LinkDown,
     LinkUp,
     MarketData,
@@ -95,11 +96,16 @@ class _Down(_Line, tag="down"):
     reason: str
 
 
+class _Trust(_Line, tag="trust"):
+    token: str
+    cause: str
+
+
 class _End(msgspec.Struct, array_like=True, tag="end"):
     messages: int
 
 
-_Fact: TypeAlias = _Market | _Book | _Delta | _Trade | _Tick | _Resolved | _Up | _Down
+_Fact: TypeAlias = _Market | _Book | _Delta | _Trade | _Tick | _Resolved | _Up | _Down | _Trust
 _decoder: Final = msgspec.json.Decoder(_Fact | _End)
 _header_decoder: Final = msgspec.json.Decoder(_Header)
 _encoder: Final = msgspec.json.Encoder()
@@ -248,6 +254,8 @@ def _to_message(line: _Fact) -> MarketData:  # noqa: PLR0911 - one return a kind
             return LinkUp(line.feed, line.ts_ns)
         case _Down():
             return LinkDown(line.feed, line.reason, line.ts_ns)
+        case _Trust():
+            return BookTrust(TokenId(line.token), line.cause, line.ts_ns)
 
 
 def _to_line(m: MarketData) -> _Fact:  # noqa: PLR0911 - one return a kind
@@ -268,6 +276,8 @@ def _to_line(m: MarketData) -> _Fact:  # noqa: PLR0911 - one return a kind
             return _Up(m.ts_ns, m.feed)
         case LinkDown():
             return _Down(m.ts_ns, m.feed, m.reason)
+        case BookTrust():
+            return _Trust(m.ts_ns, m.token, m.cause)
 
 
 @contextmanager

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import attrs
 
 from agbot import __version__
 from agbot.config import Settings, StrategySettings
 from agbot.core.engine import Engine
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
-from agbot.core.rules import DEFAULT_RULES, InventoryLimit, KillSwitch, PositionLimit, Rule, load_rules, parse_rules
+from agbot.core.rules import (
+    DEFAULT_RULES,
+    DayCap,
+    InventoryLimit,
+    KillSwitch,
+    OrderCap,
+    PositionLimit,
+    Rule,
+    load_rules,
+    parse_rules,
+)
 from agbot.core.state import EngineSettings
 from agbot.core.view import Strategy
 from agbot.errors import ConfigError
@@ -29,16 +41,21 @@ def header_of(
     source: str,
     capital: int,
     carried: tuple[CarriedPosition, ...] = (),
+    rules: Sequence[Rule] = (),
 ) -> Header:
-    """Return what a run with these settings is made of. ConfigError when the policy file is wrong."""
-    rules = load_rules(settings.policy_file) if settings.policy_file else DEFAULT_RULES
+    """Return what a run with these settings is made of. ConfigError when the policy file is wrong.
+
+    Args:
+        rules: stand beside the policies; of two caps the smaller one holds.
+    """
+    policies = load_rules(settings.policy_file) if settings.policy_file else DEFAULT_RULES
     return Header(
         run_id=run_id,
         mode=mode,
         version=__version__,
         capital=capital,
         seed=settings.seed,
-        policies=json.dumps({"policies": [_spelled(rule) for rule in rules]}),
+        policies=json.dumps({"policies": [_spelled(rule) for rule in _together(policies, rules)]}),
         strategies=tuple((s.name, _params(s), s.markets) for s in settings.strategies),
         started_ns=started_ns,
         carried=carried,
@@ -82,6 +99,16 @@ def _built(name: str, params: str, markets: tuple[str, ...] | None) -> Strategy:
     return strategy if markets is None else OnlyIn(strategy, markets)
 
 
+def _together(policies: Sequence[Rule], more: Sequence[Rule]) -> Iterator[Rule]:
+    caps = {rule.name: rule for rule in more if isinstance(rule, OrderCap | DayCap)}
+    for rule in policies:
+        if isinstance(rule, OrderCap | DayCap) and (cap := caps.get(rule.name)):
+            caps[rule.name] = attrs.evolve(cap, max_usd=min(cap.max_usd, rule.max_usd))
+        else:
+            yield rule
+    yield from caps.values()
+
+
 def _spelled(rule: Rule) -> dict[str, object]:
     match rule:
         case PositionLimit(market_id=market, max_size=size):
@@ -90,5 +117,9 @@ def _spelled(rule: Rule) -> dict[str, object]:
             return {"type": "InventoryLimit", "max_value_usd": to_text(value)}
         case KillSwitch(enabled=enabled):
             return {"type": "KillSwitch", "enabled": enabled}
+        case OrderCap(max_usd=most):
+            return {"type": "OrderCap", "max_usd": to_text(most)}
+        case DayCap(max_usd=most, spent_usd=spent, day=day):
+            return {"type": "DayCap", "max_usd": to_text(most), "spent_usd": to_text(spent), "day": day}
         case _:
             raise AssertionError(f"{rule} has no spelling")

@@ -12,6 +12,7 @@ from agbot.errors import RecordingError
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
     LinkDown,
     LinkUp,
     MarketData,
@@ -170,7 +171,7 @@ class Recording:
             yield message
 
 
-_TOKEN_MESSAGES: Final = (BookSnapshot, BookDelta, TradePrint, TickSizeChanged)
+_TOKEN_MESSAGES: Final = (BookSnapshot, BookDelta, TradePrint, TickSizeChanged, BookTrust)
 
 KINDS: Final[dict[type[MarketData], str]] = {
     MarketListed: "market",
@@ -181,5 +182,6 @@ KINDS: Final[dict[type[MarketData], str]] = {
     MarketResolved: "resolved",
     LinkUp: "up",
     LinkDown: "down",
+    BookTrust: "trust",
 }
 """The word for each kind of message, in the history format and in counts."""

@@ -12,7 +12,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from agbot.log import get_logger
 from agbot.telemetry.protocol import Event, EventLine, encode
 from agbot.telemetry.registry import Registry
-from agbot.telemetry.websocket import LOST, open_websocket
+from agbot.telemetry.websocket import open_websocket
+from agbot.web.lost import LOST
 
 SEND_TIMEOUT_S: Final = 5.0
 """A monitor that takes nothing for this long is treated as gone."""

@@ -7,28 +7,14 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
-import h11
 import trio
-from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
-from wsproto.utilities import ProtocolError
+from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from agbot.telemetry.protocol import SNAPSHOT_BYTES_MAX
 
 CONNECT_TIMEOUT_S: Final = 2.0
 DISCONNECT_TIMEOUT_S: Final = 1.0
 RECEIVE_BYTES: Final = 64 * 1024
-
-LOST: Final = (
-    ConnectionClosed,
-    HandshakeError,
-    OSError,
-    ProtocolError,
-    h11.ProtocolError,  # wsproto lets it through when something else than a WebSocket answers
-    trio.BrokenResourceError,
-    trio.ClosedResourceError,
-    trio.TooSlowError,
-)
-"""What `open_websocket` and its connection raise, alone or in a group, when the other side is not there or goes."""
 
 
 @asynccontextmanager
@@ -38,7 +24,7 @@ async def open_websocket(
     """Connect to a ``ws:`` or ``wss:`` URL within `CONNECT_TIMEOUT_S`, close within `DISCONNECT_TIMEOUT_S`.
 
     Raises:
-        ExceptionGroup: of `LOST`, from connecting or from the body.
+        ExceptionGroup: of `agbot.web.lost.LOST`, from connecting or from the body.
 
     trio-websocket's own client leaves the socket to the garbage collector when the server closes first.
     """

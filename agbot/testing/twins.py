@@ -1,7 +1,8 @@
 """Pure-Python twins of the native parts: slow, plain, obviously right. Oracles for tests, not for trading.
 
-They have the methods and the errors of `agbot.timeseries.TimeSeries` and `agbot._book.Book`. Columns are lists here,
-and averages are computed exactly before they become floats, so compare those with a relative tolerance of 10⁻¹².
+They have the methods and the errors of `agbot.timeseries.TimeSeries`, `agbot._book.Book` and `agbot._keccak`. Columns
+are lists here, and averages are computed exactly before they become floats, so compare those with a relative tolerance
+of 10⁻¹².
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 
 from agbot.units import SCALE, TICKS, on_tick
 
 _INT64 = range(-(2**63), 2**63)
+_LANE = 2**64 - 1
+_RATE = 136
 
 Points = tuple[list[int], list[float]]
 """(timestamps, values), equally long."""
@@ -244,3 +247,46 @@ class BookTwin:
     def _check_tick(tick: int) -> None:
         if tick not in TICKS:
             raise ValueError(f"tick {tick} is none of {TICKS}")
+
+
+def keccak256(data: bytes) -> bytes:
+    """Return Keccak-256 with Ethereum's padding, as FIPS 202 words it: theta, rho and pi, chi, iota."""
+    padded = bytearray(data + b"\x01" + bytes(-(len(data) + 1) % _RATE))
+    padded[-1] |= 0x80
+    lanes = [[0] * 5 for _ in range(5)]  # lanes[x][y]
+    for start in range(0, len(padded), _RATE):
+        for i in range(_RATE // 8):
+            lane = padded[start + 8 * i : start + 8 * i + 8]
+            lanes[i % 5][i // 5] ^= int.from_bytes(lane, "little")
+        lanes = _permuted(lanes)
+    return b"".join(lanes[i][0].to_bytes(8, "little") for i in range(4))
+
+
+def _permuted(a: list[list[int]]) -> list[list[int]]:
+    shift_register = 1
+    for _ in range(24):
+        parity = [x[0] ^ x[1] ^ x[2] ^ x[3] ^ x[4] for x in a]
+        theta = [parity[x - 1] ^ _rotated(parity[(x + 1) % 5], 1) for x in range(5)]
+        b = [[0] * 5 for _ in range(5)]
+        for x, y in product(range(5), repeat=2):
+            b[y][(2 * x + 3 * y) % 5] = _rotated(a[x][y] ^ theta[x], _RHO[x, y])
+        a = [[b[x][y] ^ ~b[(x + 1) % 5][y] & b[(x + 2) % 5][y] for y in range(5)] for x in range(5)]
+        for j in range(7):
+            a[0][0] ^= (shift_register & 1) << (2**j - 1)
+            shift_register = shift_register << 1 ^ (shift_register >> 7) * 0x171
+    return a
+
+
+def _rotated(lane: int, by: int) -> int:
+    return (lane << by | lane >> 64 - by) & _LANE
+
+
+def _rho() -> dict[tuple[int, int], int]:
+    offsets, x, y = {(0, 0): 0}, 1, 0
+    for t in range(24):
+        offsets[x, y] = (t + 1) * (t + 2) // 2 % 64
+        x, y = y, (2 * x + 3 * y) % 5
+    return offsets
+
+
+_RHO = _rho()

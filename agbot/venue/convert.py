@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from agbot.model.commands import PlaceOrder
-from agbot.model.ids import StrategyId
+from agbot.model.ids import ClientOrderId, StrategyId
 from agbot.model.order import Order, OrderType, Side
 from agbot.units import SCALE, to_decimal, to_units
 
 _HUNDREDTH = SCALE // 100
+_REVISED = re.compile(r"(.+)\.r(\d+)")
+
+
+def next_revision(order_id: str) -> ClientOrderId:
+    """Return the id of the order that replaces `order_id`: `o` is followed by `o.r1`, then `o.r2`."""
+    match = _REVISED.fullmatch(order_id)
+    root, revision = (match[1], int(match[2])) if match else (order_id, 0)
+    return ClientOrderId(f"{root}.r{revision + 1}")
 
 
 def to_order(command: PlaceOrder, size: int | None = None) -> Order:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from agbot.model.events import MarketData, OrderEvidence
 from agbot.model.ids import VenueId
@@ -91,4 +91,13 @@ class Feed(Protocol):
 
     def batches(self) -> AsyncIterator[Sequence[MarketData]]:
         """Yield batches until the feed ends. Raises VenueUnavailable when the link is lost."""
+        ...
+
+
+@runtime_checkable
+class LinkedFeed(Feed, Protocol):
+    """A feed with tasks of its own: `batches` yields while `run` runs, and tells itself when its links go and come."""
+
+    async def run(self, *, task_status: Any = ...) -> None:
+        """Keep the links open until cancelled."""
         ...

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from agbot import cli
-from agbot.cli import killswitch, logs, orders, stop
+from agbot.cli import killswitch, logs, stop
 from agbot.cli import run as run_module
 from agbot.control import KillReceipt
 from agbot.errors import AgbotError, ConfigError, NotFoundError, StoreError, TimedOutError
@@ -351,32 +351,3 @@ def test_a_divergence_is_shown_and_is_exit_one_only_when_asked(recording, tmp_pa
         False,
         int(shown.output.split("DIFFERS at record ")[1].split()[0]),
     )
-
-
-# ---------------------------------------------------------------- orders
-
-
-@pytest.mark.parametrize(
-    ("args", "sent"),
-    [
-        ([], {"type": "LIMIT", "tif": "GTC", "post_only": False}),
-        (["--post-only"], {"type": "LIMIT", "post_only": True}),
-        (["--tif", "FOK"], {"type": "LIMIT", "tif": "FOK"}),
-        (["--market-order"], {"type": "MARKET", "tif": "FAK"}),
-        (["--market-order", "--tif", "FOK"], {"type": "MARKET", "tif": "FOK"}),
-    ],
-)
-@pytest.mark.parametrize("side", ["buy", "sell"])
-def test_options_become_one_request(side, args, sent, monkeypatch, state):
-    requests = []
-
-    def control(profile, directory, request, timeout_s):
-        requests.append(request)
-        return {"ok": True, "order_id": "o1", "status": "OPEN"}
-
-    monkeypatch.setattr(orders, "control", control)
-    result = invoke(side, "rain", "YES", "10", "0.45", "--state-dir", state, *args)
-    assert result.output == "order_id o1, status OPEN\n"
-    (request,) = requests
-    wanted = {"op": "order", "market": "rain", "outcome": "yes", "size": "10", "price": "0.45", "side": side.upper()}
-    assert {**request, **wanted, **sent} == request

@@ -54,12 +54,15 @@ def trades(home, status):
     second = home.agbot("run", "--no-web")
     assert second.code == 2
     assert f"[AGB-121] another bot (pid {pid}) runs on " in second.err
-    bought = home.agbot("buy", market, "yes", "10", "0.02", "--json")
+    shown = home.agbot("buy", market, "yes", "10", "0.02")
+    assert (shown.code, shown.out.splitlines()[-1]) == (0, "DEMO, not sent; --send sends it")
+    assert "would let it pass" in shown.out
+    bought = home.agbot("buy", market, "yes", "10", "0.02", "--send", "--json")
     assert (bought.code, bought.json["status"], bought.json["filled"]) == (0, "OPEN", "0")
     cancelled = home.agbot("cancel", bought.json["order_id"], "--json")
     assert (cancelled.code, cancelled.json) == (0, {"order_id": bought.json["order_id"], "status": "CANCELLED"})
     for args, code, error in [
-        (("sell", market, "yes", "1000", "0.5"), 1, "AGB-301"),
+        (("sell", market, "yes", "1000", "0.5", "--send"), 1, "AGB-301"),
         (("buy", market, "yes", "10", "1.5"), 2, "AGB-535"),
         (("buy", market, "yes", "10.0000001", "0.5"), 2, "AGB-535"),
         (("buy", "nowhere", "yes", "10", "0.5"), 4, "AGB-534"),
@@ -83,7 +86,7 @@ def killed(home, market):
     assert home.agbot("status", "--probe").code == 1
     assert home.status()["open_orders"] == []
     assert "KILL SWITCH ON (fire drill)" in home.agbot("status").out
-    refused = home.agbot("buy", market, "yes", "10", "0.02")
+    refused = home.agbot("buy", market, "yes", "10", "0.02", "--send")
     assert (refused.code, "AGB-302" in refused.err) == (1, True)
 
 
@@ -124,18 +127,18 @@ def test_what_was_bought_is_there_after_a_restart(home, poll):
     market = poll(home.status)["markets"][0]
 
     def buy():
-        done = home.agbot("buy", market, "yes", "10", "0.99", "--market-order", "--json")
+        done = home.agbot("buy", market, "yes", "10", "0.99", "--market-order", "--send", "--json")
         return done if done.code == 0 else None  # until the first book is there
 
     bought = poll(buy)
     assert bought.json["status"] == "FILLED"
     held = float(bought.json["filled"])
     assert held > 10
-    sold = home.agbot("sell", market, "yes", "5", "0.99", "--json")
+    sold = home.agbot("sell", market, "yes", "5", "0.99", "--send", "--json")
     assert (sold.code, sold.json["status"]) == (0, "OPEN")
-    too_much = home.agbot("sell", market, "yes", str(int(held)), "0.98")
+    too_much = home.agbot("sell", market, "yes", str(int(held)), "0.98", "--send")
     assert (too_much.code, "SharesHeld" in too_much.err) == (1, True)
-    assert "PositionLimit" in home.agbot("buy", market, "yes", "500", "0.01").err
+    assert "PositionLimit" in home.agbot("buy", market, "yes", "500", "0.01", "--send").err
     cash = home.status()["cash_usd"]
     assert home.agbot("stop").code == 0
     assert home.ended(first).json["open_orders"] == 0
@@ -146,7 +149,7 @@ def test_what_was_bought_is_there_after_a_restart(home, poll):
     assert status["open_orders"] == []
 
     def sell():
-        done = home.agbot("sell", market, "yes", str(int(held)), "0.99", "--json")
+        done = home.agbot("sell", market, "yes", str(int(held)), "0.99", "--send", "--json")
         return done if done.code == 0 else None
 
     assert poll(sell).json["status"] == "OPEN"

@@ -38,6 +38,8 @@ def test_the_example_is_right(repo: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "markets         all",
         "strategy        quoter on all markets",
         "rtds            wss://ws-live-data.polymarket.com clob_market",
+        "polymarket      https://clob.polymarket.com on polygon",
+        "live            no caps: --mode live is refused",
         "monitor         ws://127.0.0.1:8080/metrics, buffer 1000",
         "paper venue     orders 50 ms, feed 10 ms",
         "",
@@ -60,9 +62,11 @@ def test_all_faults_at_once(wrong: Path) -> None:
     result = CliRunner().invoke(command, [str(wrong / "c.yaml")])
     assert result.exit_code == 2
     assert result.stdout == ""
-    known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, strategies, markets"
+    known = (
+        "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live, strategies, markets"
+    )
     number = "write a plain number such as 1000.0, without unit or separators"
-    types = "known: PositionLimit, InventoryLimit, KillSwitch"
+    types = "known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"
     assert result.stderr.splitlines() == [
         f"agbot: [AGB-109] {wrong}/c.yaml:1: mode: 'papr' is not known here → did you mean 'paper'?",
         f"agbot: [AGB-104] {wrong}/c.yaml:2: what: unknown key 'what' → known: {known}",

@@ -75,6 +75,17 @@ def test_what_is_remembered_is_bounded_and_the_newest_stays() -> None:
     assert redact(f"bounded-{MAX_KNOWN + 9:04d} bounded-0000") == "*** bounded-0000"
 
 
+def test_the_oldest_is_forgotten_not_the_longest() -> None:
+    Secret("the-longest-secret-of-all-of-them")
+    for n in range(MAX_KNOWN - 1):
+        Secret(f"younger-{n}")
+    Secret("younger-0")
+    assert redact("the-longest-secret-of-all-of-them") == "***"
+    Secret("one more")
+    assert redact("younger-0 younger-1") == "*** ***"
+    assert redact("the-longest-secret-of-all-of-them") == "the-longest-secret-of-all-of-them"
+
+
 @settings(deadline=None)
 @given(st.text(min_size=4, max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_a_known_secret_never_survives(value: str, before: str, after: str) -> None:

@@ -9,9 +9,11 @@ import attrs
 import pytest
 
 from agbot.config import (
+    LiveSettings,
     Mode,
     MonitorSettings,
     PaperSettings,
+    PolymarketSettings,
     RtdsSettings,
     Settings,
     StrategySettings,
@@ -22,6 +24,7 @@ from agbot.config import (
 from agbot.core.rules import DEFAULT_RULES, load_rules
 from agbot.errors import ConfigError
 from agbot.located import loads
+from agbot.venue.polymarket.hosts import Hosts
 
 FULL = """\
 mode: shadow
@@ -38,6 +41,9 @@ strategies:
     params: {edge: 0.0100, on: true, none: ~, list: [1, x]}
   - {name: other, markets: all}
 paper: {order_latency_s: 1, feed_latency_ms: 0}
+polymarket:
+  {chain: amoy, clob: "http://127.0.0.1:9/", user_socket: "wss://u/", tokens_per_socket: 7, custom_features: false}
+live: {max_order_usd: 5, max_day_usd: 25.5, heartbeat: false, signer: s/signer.sock}
 markets: [0xAB]
 """
 
@@ -61,6 +67,15 @@ def test_every_key(tmp_path: Path) -> None:
         ),
         monitor=MonitorSettings(endpoint="ws://127.0.0.1:9/metrics", buffer_size=5, reconnect_delay_ns=2_000_000_000),
         paper=PaperSettings(order_latency_ns=1_000_000_000, feed_latency_ns=0),
+        polymarket=PolymarketSettings(
+            hosts=Hosts(clob="http://127.0.0.1:9", user_socket="wss://u", rtds="wss://h/p"),
+            chain="amoy",
+            tokens_per_socket=7,
+            custom_features=False,
+        ),
+        live=LiveSettings(
+            max_order_usd=5_000_000, max_day_usd=25_500_000, heartbeat=False, signer=tmp_path / "s" / "signer.sock"
+        ),
         strategies=(
             StrategySettings(
                 name="quoter",
@@ -84,6 +99,11 @@ def test_strategy_parameters_can_locate_their_own_faults() -> None:
 def test_a_file_means_paper_and_no_file_means_demo() -> None:
     assert read_settings(loads("seed: 1", "c.yaml"), []).mode is Mode.PAPER
     assert Settings().mode is Mode.DEMO
+
+
+def test_the_real_time_stream_has_one_address() -> None:
+    settings = read_settings(loads("rtds: {endpoint: wss://r}", "c.yaml"), [])
+    assert settings.polymarket.hosts == Hosts(rtds="wss://r")
 
 
 def test_settings_do_not_change() -> None:

@@ -53,6 +53,10 @@ def test_a_retick_that_fits_not_is_a_fault():
     b.delta(((0, 451_000, 1),), 2)
     assert not b.retick(10_000)
     assert (b.tick, b.trusted) == (1_000, False)
+    assert not b.snapshot(((451_000, 1),), (), 3)
+    assert (b.tick, b.best_bid) == (1_000, 451_000)
+    assert b.snapshot(((440_000, 1),), (), 4)
+    assert (b.tick, b.best_bid, b.trusted) == (10_000, 440_000, True)
 
 
 MARKET = Market(id="m", yes="y", no="n")

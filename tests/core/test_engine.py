@@ -14,6 +14,8 @@ from agbot.model.commands import CancelAll, CancelOrder, PlaceOrder
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
+    Doubt,
     HaltRequested,
     KillSwitchSet,
     LinkDown,
@@ -294,6 +296,34 @@ def test_a_lost_link_and_a_broken_message_make_books_untrusted_until_a_snapshot(
     assert bench.violated(bid("0.38")) == [(a.UNTRUSTED_BOOK,)]
 
 
+@pytest.mark.parametrize("cause", Doubt)
+def test_a_doubted_book_is_not_traded_until_it_is_believed_again(cause):
+    bench = Bench()
+    bench.step(BookTrust("y", cause, 1))
+    assert not bench.script.views[-1].trusted
+    assert bench.violated(bid()) == [(a.UNTRUSTED_BOOK,)]
+    bench.step(*snapshot())
+    cured = cause not in (Doubt.UNSUBSCRIBED, Doubt.REST, Doubt.GHOST)
+    assert bench.violated(bid("0.39")) == [() if cured else (a.UNTRUSTED_BOOK,)]
+    bench.step(BookTrust("y", "", 2))
+    assert bench.script.views[-1].trusted
+    assert bench.violated(bid("0.38")) == [()]
+
+
+def test_a_market_is_not_quoted_while_its_other_book_is_doubted():
+    bench = Bench()
+    assert bench.script.views[-1].trusted
+    bench.step(BookTrust("n", Doubt.SILENT, 1))
+    assert not bench.script.views[-1].trusted
+    assert bench.violated(bid()) == [()]
+
+
+def test_a_book_believed_again_still_needs_its_snapshot():
+    bench = Bench()
+    bench.step(BookTrust("y", Doubt.GAP, 1), BookDelta("y", ((0, 123, 5),), 1), BookTrust("y", "", 1))
+    assert bench.violated(bid()) == [(a.UNTRUSTED_BOOK,)]
+
+
 def test_a_tick_change_moves_the_grid_and_the_gate():
     bench = Bench()
     bench.step(TickSizeChanged("y", 1_000, 1))
@@ -303,7 +333,12 @@ def test_a_tick_change_moves_the_grid_and_the_gate():
 
 def test_messages_for_strangers_are_said():
     bench = Bench()
-    for event in (TradePrint("z", Side.BUY, 1, 1, 1), BookDelta("z", (), 1), MarketResolved("m9", "y", 1)):
+    for event in (
+        TradePrint("z", Side.BUY, 1, 1, 1),
+        BookDelta("z", (), 1),
+        BookTrust("z", "", 1),
+        MarketResolved("m9", "y", 1),
+    ):
         assert bench.step(event).output.anomalies
     assert "not an order of ours" in bench.step(OrderCancelled("r-99", "", 1)).output.anomalies[0]
 

@@ -92,7 +92,8 @@ def snapshot(record):
     )
 
 
-@pytest.mark.parametrize(("state", "evidence"), list(itertools.product(S, E)))
+# A failed settlement needs a fill that counted: tests/core/test_settlement.py has its table.
+@pytest.mark.parametrize(("state", "evidence"), list(itertools.product(S, [e for e in E if e is not E.VOIDED])))
 def test_every_pair(state, evidence):
     oms = in_state(state)
     record = oms.get("o")

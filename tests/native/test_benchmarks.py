@@ -17,6 +17,11 @@ PROMISES = {
     ("book update + best bid and ask", ">= 6 x faster than sortedcontainers"),
     ("one change of a batch inside C", "<= 20 ns"),
     ("top 10 of both sides", ">= 10 x faster than nautilus_trader"),
+    ("order to signed body", "<= 1.6 x coincurve's signature alone"),
+    ("order to signed body", ">= 10 x faster than py-clob-client-v2"),
+    ("order to signed body", ">= 100 x faster than py-clob-client-v2 without coincurve"),
+    ("HMAC of an order", "<= 0.5 x py-clob-client"),
+    ("HMAC without a body", "<= 0.5 x py-clob-client"),
     ("market frames, text to book", "<= 1.2 x msgspec decode alone"),
 }
 
@@ -59,7 +64,8 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
-        "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)]; m.ring.rows = m.frames.rows = lambda effort: [];"
+        "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
+        "m.ring.rows = m.frames.rows = m.signing.rows = m.authentication.rows = lambda effort: [];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
     )
     assert run("-c", program).returncode == 1

@@ -17,6 +17,7 @@ if child:
 import numpy
 from agbot._book import Book
 from agbot._frames import Scanner
+from agbot._keccak import keccak256
 from agbot._timeseries import Series
 from agbot.timeseries import TimeSeries
 
@@ -141,6 +142,14 @@ def cycle():
         raise SystemExit(token)
 """
 
+KECCAK = """
+packed = array.array("b", range(90))
+def cycle():
+    keccak256(packed), keccak256(memoryview(packed)[3:]), keccak256(b"")
+    refused(keccak256, "text")
+    refused(keccak256, memoryview(packed)[::2])
+"""
+
 FORGETFUL = "def cycle():\n    kept.append(Series(1))\n"
 
 
@@ -150,7 +159,7 @@ def growth(cycle: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.parametrize("cycle", [SERIES, SERIES_REFUSALS, BOOK, BOOK_REFUSALS, FRAMES, FRAMES_REFUSALS])
+@pytest.mark.parametrize("cycle", [SERIES, SERIES_REFUSALS, BOOK, BOOK_REFUSALS, FRAMES, FRAMES_REFUSALS, KECCAK])
 def test_memory_does_not_grow(cycle):
     assert growth(cycle) < GROWTH_MAX
 

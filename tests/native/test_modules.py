@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agbot import _book, _frames, _timeseries
+from agbot import _book, _frames, _keccak, _timeseries
 
 
 def second(module):
@@ -39,7 +39,13 @@ def test_a_second_frames_module_has_its_own_types():
     assert other.Scanner(list, list, tuple, {}).scan(b"[]") == ([], [])
 
 
-@pytest.mark.parametrize("module", [_book, _frames, _timeseries])
+def test_a_second_keccak_module_is_its_own():
+    other = second(_keccak)
+    assert other.keccak256 is not _keccak.keccak256
+    assert other.keccak256(b"") == _keccak.keccak256(b"")
+
+
+@pytest.mark.parametrize("module", [_book, _frames, _keccak, _timeseries])
 def test_one_stable_abi_file(module):
     if sys.platform == "win32":
         pytest.skip("Linux and macOS only")

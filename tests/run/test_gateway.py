@@ -45,6 +45,7 @@ class Bench:
         self.journal = trio.Event()
         self.waited = []
         self.latch = ""
+        self.cap = ""
         self.latencies = []
         self.gateway = Gateway(
             venue,
@@ -53,6 +54,7 @@ class Bench:
             durable=self.durable,
             closed=lambda: self.latch,
             now_ns=lambda: 1,
+            permit=lambda order: self.cap,
             latency=lambda *a: self.latencies.append(a),
         )
 
@@ -109,6 +111,14 @@ async def test_an_acknowledged_order_is_accepted_and_its_latency_measured(bench)
     ((venue, market, ms),) = bench.latencies
     assert (venue, market) == ("paper", "m1")
     assert 0 <= ms < 60_000
+
+
+async def test_an_order_over_a_cap_is_rejected_and_never_sent(bench):
+    bench.cap = "30.00 usd is over the 25.00 of one order"
+    await bench.send.send((1, place("o1")))
+    (said,) = await bench.heard()
+    assert (type(said), said.reason) == (OrderRejected, "not sent: 30.00 usd is over the 25.00 of one order")
+    assert bench.venue.calls == []
 
 
 @pytest.mark.parametrize(

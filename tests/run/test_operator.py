@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
+import attrs
 import msgspec
 import pytest
 import trio
@@ -12,12 +11,12 @@ import trio.testing
 from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueUnavailable
 from agbot.latch import Latch
 from agbot.model.events import KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
-from agbot.model.order import OrderState, OrderType, Side, TimeInForce
+from agbot.model.order import OrderState
 from agbot.run.execution import LocalExecution
-from agbot.run.facts import RunFacts
+from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.inbox import Inbox
-from agbot.run.operator import VERIFY_S, Operator, order_from
-from agbot.testing.builders import make_market, make_order
+from agbot.run.operator import VERIFY_S, Operator
+from agbot.testing.builders import make_order
 
 
 class Bench:
@@ -28,7 +27,7 @@ class Bench:
         self.execution = LocalExecution(core.engine, self.inbox, venue, core.now_ns)
         core.observers.append(self.execution.observe)
         self.stops = []
-        operator = Operator(
+        self.operator = operator = Operator(
             facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
             engine=core.engine,
             inbox=self.inbox,
@@ -225,80 +224,43 @@ async def test_cancelling_one_that_has_ended_says_how(bench):
     assert bench.core.engine.oms.get(order_id).state is OrderState.CANCELLED
 
 
-GOOD = {"market": "m1", "side": "buy", "price": "0.5", "size": "10"}
+# ---------------------------------------------------------------- orders before they are sent
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "value"),
-    [
-        ({}, "time_in_force", TimeInForce.GTC),
-        ({}, "token", "m1-yes"),
-        ({"outcome": "no"}, "token", "m1-no"),
-        ({"market": "nice-slug"}, "market", "m1"),
-        ({"side": "SELL"}, "side", Side.SELL),
-        ({"price": 0.25}, "price", Decimal("0.25")),
-        ({"size": 7}, "size", Decimal(7)),
-        ({"tif": "fok"}, "time_in_force", TimeInForce.FOK),
-        ({"type": "market", "tif": "FAK"}, "order_type", OrderType.MARKET),
-        ({"post_only": True}, "post_only", True),
-        ({"tif": "GTD", "expire_ns": 2**63 - 1}, "expire_ns", 2**63 - 1),
-        ({"expire_ns": None}, "expire_ns", 0),
-    ],
-)
-def test_an_order_from_a_request(changes, field, value):
-    order = order_from({**GOOD, **changes}, [make_market(slug="nice-slug")], "op-1")
-    assert order.client_order_id == "op-1"
-    assert getattr(order, field) == value
+ORDER = {"market": "m1", "side": "buy", "price": "0.52", "size": "10"}
 
 
-@pytest.mark.parametrize(
-    ("changes", "error_id"),
-    [
-        ({"market": "other"}, "AGB-534"),
-        ({"market": None}, "AGB-534"),
-        ({"side": "hold"}, "AGB-535"),
-        ({"side": None}, "AGB-535"),
-        ({"outcome": "maybe"}, "AGB-535"),
-        ({"type": "stop"}, "AGB-535"),
-        ({"tif": "forever"}, "AGB-535"),
-        ({"price": "1"}, "AGB-535"),
-        ({"price": "0"}, "AGB-535"),
-        ({"price": "-0.5"}, "AGB-535"),
-        ({"price": "half"}, "AGB-535"),
-        ({"price": None}, "AGB-535"),
-        ({"price": []}, "AGB-535"),
-        ({"price": "NaN"}, "AGB-535"),
-        ({"price": "sNaN"}, "AGB-535"),
-        ({"price": "0.1234567"}, "AGB-535"),
-        ({"size": "0"}, "AGB-535"),
-        ({"size": "-3"}, "AGB-535"),
-        ({"size": "Infinity"}, "AGB-535"),
-        ({"size": "1.0000001"}, "AGB-535"),
-        ({"size": "1e30"}, "AGB-535"),
-        ({"size": "1e999999999"}, "AGB-535"),
-        ({"tif": "GTD"}, "AGB-535"),
-        ({"tif": "GTD", "expire_ns": 2**63}, "AGB-535"),
-        ({"tif": "GTD", "expire_ns": "soon"}, "AGB-535"),
-        ({"tif": "GTD", "expire_ns": [1]}, "AGB-535"),
-        ({"expire_ns": -1}, "AGB-535"),
-        ({"type": "market"}, "AGB-535"),
-        ({"post_only": True, "tif": "FOK"}, "AGB-535"),
-    ],
-)
-def test_an_impossible_order_is_refused_where_it_can_be_told(changes, error_id):
-    with pytest.raises((ConfigError, NotFoundError)) as caught:
-        order_from({**GOOD, **changes}, [make_market()], "op-1")
-    assert caught.value.id == error_id
-    assert caught.value.remedy
+async def test_a_preview_sends_nothing_and_says_what_would_happen(bench):
+    shown = await bench.ask("preview", **ORDER)
+    assert msgspec.json.decode(msgspec.json.encode(shown)) == shown
+    assert (shown["mode"], shown["cash_usd"], shown["denied"]) == ("DEMO", "1000.00", [])
+    assert (shown["takes_shares"], shown["takes_usd"], shown["worst_usd"]) == ("10", "5.20", "5.20")
+    assert bench.venue.calls == []
+    assert await bench.told() == []
+    assert list(bench.core.engine.oms.all()) == []
 
 
-@pytest.mark.parametrize("field", ["price", "size"])
-def test_a_missing_field_is_named(field):
-    with pytest.raises(ConfigError, match=field):
-        order_from({k: v for k, v in GOOD.items() if k != field}, [make_market()], "op-1")
+async def test_a_preview_says_what_the_gate_would_deny(bench):
+    assert (await bench.ask("preview", **{**ORDER, "size": "9000"}))["denied"] == ["BuyingPower"]
+    bench.core.step(KillSwitchSet(True, "fire", "me", 1))
+    assert (await bench.ask("preview", **ORDER))["denied"] == ["KillSwitch"]
 
 
-def test_without_markets_it_says_none_yet():
-    with pytest.raises(NotFoundError) as caught:
-        order_from(GOOD, [], "op-1")
-    assert "none yet" in caught.value.remedy
+async def test_a_token_says_its_outcome(bench):
+    assert (await bench.ask("preview", **{**ORDER, "market": "m1-no"}))["outcome"] == "NO"
+    assert (await bench.ask("preview", **{**ORDER, "market": "m1-no", "outcome": "yes"}))["outcome"] == "YES"
+
+
+async def test_a_preview_of_an_unknown_outcome_is_refused(bench):
+    with pytest.raises(ConfigError) as caught:
+        await bench.ask("preview", **ORDER, outcome="maybe")
+    assert caught.value.id == "AGB-535"
+
+
+async def test_real_money_tells_its_wallet_and_its_caps(bench):
+    facts = bench.operator._facts
+    live = LiveFacts(wallet="0xW", max_order_usd=5_000_000, max_day_usd=25_000_000)
+    bench.operator._facts = attrs.evolve(facts, mode="LIVE", live=live)
+    shown = await bench.ask("preview", **ORDER)
+    assert [shown[k] for k in ("mode", "wallet", "max_order_usd", "max_day_usd")] == ["LIVE", "0xW", "5.00", "25.00"]
+    assert (await bench.ask("status"))["wallet"] == "0xW"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 import pytest
 
 from agbot.core.portfolio import CarriedPosition
@@ -12,6 +13,8 @@ from agbot.core.rules import InventoryLimit, PositionLimit
 from agbot.core.view import Place
 from agbot.model.events import (
     BookDelta,
+    BookTrust,
+    Doubt,
     HaltRequested,
     KillSwitchSet,
     LinkDown,
@@ -26,7 +29,7 @@ from agbot.model.events import (
     TradePrint,
 )
 from agbot.model.market import Outcome
-from agbot.model.order import Liquidity, OrderType, Side, TimeInForce
+from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 from agbot.run.publish import Publisher
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, NS_PER_S, to_units
@@ -194,6 +197,20 @@ def test_positions_open_move_and_close(bench):
     assert [(e["size"], e["realised_usd"]) for e in events["position_closed"]] == [("0", "1.00")]
 
 
+def test_a_fill_that_failed_to_settle_is_told_and_the_position_goes_back(bench):
+    (command,) = bench.core.wish(bid()).output.commands
+    made = fill(command.client_order_id, "10")
+    bench.core.step(msgspec.structs.replace(made, settlement=Settlement.MATCHED))
+    bench.news()
+    bench.core.step(msgspec.structs.replace(made, settlement=Settlement.FAILED))
+    metrics, events = bench.news()
+    assert metrics["polymarket.position.size"] == [({"market_id": "m1", "side": "YES"}, 0.0)]
+    assert [e["reason"] for e in events["log"]] == [
+        f"trade {made.trade_id} of {command.client_order_id} failed to settle: 10 at 0.4 taken back"
+    ]
+    assert "fill" not in events
+
+
 def test_positions_taken_over_are_there_from_the_listing_and_go_when_redeemed(make_core):
     carried = (CarriedPosition("m1", Outcome.NO, to_units("7"), to_units("3"), "quoter"),)
     bench = Bench(make_core(carried=carried))
@@ -227,6 +244,15 @@ def test_links_latch_listings_and_anomalies_are_told(bench):
             "event_id": "",
         }
     ]  # fmt: skip
+
+
+def test_a_doubted_book_is_told(bench):
+    bench.core.step(BookTrust("m1-yes", Doubt.CROSSED, 1), BookTrust("m1-yes", "", 2))
+    told = [(e["level"], e["event"], e["token"], e["reason"]) for e in bench.news()[1]["log"]]
+    assert told == [
+        ("warning", "book.doubted", "m1-yes", "crossed for too long"),
+        ("info", "book.believed", "m1-yes", ""),
+    ]
 
 
 def test_best_prices_are_those_of_yes(bench):

@@ -11,7 +11,7 @@ import attrs
 import pytest
 import trio
 
-from agbot.config import Settings
+from agbot.config import PaperSettings, Settings
 from agbot.core.portfolio import CarriedPosition
 from agbot.errors import ConfigError, VenueUnavailable
 from agbot.latch import Latch
@@ -20,7 +20,8 @@ from agbot.model.market import Outcome
 from agbot.run.bot import bot
 from agbot.run.demo import demo_plan, trade
 from agbot.run.lock import exclusive
-from agbot.run.session import Session, paper_matcher, prepare_state_dir, run_id_at
+from agbot.run.session import Session, prepare_state_dir, run_id_at
+from agbot.run.venues import Account, paper_matcher
 from agbot.store.journal import END, JournalReader
 from agbot.store.verify import verify
 from agbot.testing.builders import make_market
@@ -110,7 +111,7 @@ def test_the_paper_account_is_as_it_was_left():
         CarriedPosition("m1", Outcome.NO, to_units("1"), to_units("1"), "a"),
         CarriedPosition("gone", Outcome.NO, to_units("5"), to_units("1"), "a"),
     ]
-    matcher = paper_matcher(Settings(), [market], to_units("50"), carried)
+    matcher = paper_matcher(PaperSettings(), [market], Account(cash=to_units("50"), positions=tuple(carried)))
     assert matcher.cash == to_units("50")
     assert matcher.positions == {"m1-yes": to_units("9"), "m1-no": to_units("1")}
 

@@ -14,7 +14,7 @@ from agbot.model.events import (
     OrderRejected,
     TradePrint,
 )
-from agbot.model.order import Liquidity, Side
+from agbot.model.order import Liquidity, Settlement, Side
 from agbot.run.tally import Tally, by_token, pairs, table
 from agbot.units import to_units
 
@@ -60,6 +60,19 @@ def test_everything_is_counted_once(make_core):
     yes, no = by_token(core.engine)
     assert (yes["outcome"], yes["snapshots"], yes["changes"], yes["locked"], yes["position"]) == ("YES", 1, 2, 1, "5")
     assert (no["outcome"], no["changes"], no["position"]) == ("NO", 0, "0")
+
+
+def test_a_fill_that_failed_to_settle_is_not_counted(make_core):
+    core = make_core()
+    tally = Tally(core.engine)
+    core.observers.append(tally.observe)
+    core.open()
+    order = core.wish(bid(size="5")).output.commands[0].client_order_id
+    for word in (Settlement.MATCHED, Settlement.MINED, Settlement.FAILED):
+        price, size = to_units("0.4"), to_units("5")
+        core.step(OrderFilled(order, "t", price, size, 0, Liquidity.TAKER, 1, settlement=word))
+    result = tally.result()
+    assert (result["fills"], result["filled_shares"], result["cash_usd"]) == (0, "0", "1000.00")
 
 
 def test_a_table_is_aligned_and_an_empty_one_is_nothing():

@@ -12,6 +12,8 @@ from agbot.config import Settings
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
+    BookTrust,
+    Doubt,
     LinkDown,
     LinkUp,
     MarketData,
@@ -58,6 +60,7 @@ def every_kind(market: Market) -> list[MarketData]:
         TradePrint(market.yes, Side.SELL, 480_000, 1_234_567, 4),
         TickSizeChanged(market.yes, 1_000, 5),
         LinkDown("clob", "reset by peer", 6),
+        BookTrust(market.yes, Doubt.CROSSED, 6),
         MarketResolved(market.id, market.yes, 7),
     ]
 

@@ -25,7 +25,7 @@ from agbot.model.events import (
     OrderUnknown,
 )
 from agbot.model.market import Outcome
-from agbot.model.order import Liquidity, OrderType, Side, TimeInForce
+from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 from agbot.run.engine import Recorder
 from agbot.store.carry import carry_from, carry_latest
 from agbot.store.codec import encode_batch, encode_output
@@ -133,6 +133,8 @@ def test_a_repeated_fill_counts_once(run):
         [MarketResolved("nowhere", "x", 1)],
         [fill("r-1"), MarketResolved("m1", "m1-no", 1)],
         [MarketListed(MARKET, 1), fill("r-1")],
+        [fill("r-1", settlement=Settlement.MATCHED), fill("r-1", settlement=Settlement.FAILED)],
+        [fill("r-1", settlement=Settlement.FAILED), fill("r-1", settlement=Settlement.MATCHED)],
     ],
     ids=lambda story: " ".join(type(e).__name__ for e in story),
 )
@@ -158,6 +160,7 @@ EVENTS = st.one_of(
         st.sampled_from(["0.5", "0.33"]),
         st.sampled_from(["0", "0.01"]),
         final=st.booleans(),
+        settlement=st.sampled_from(list(Settlement)),
     ),
     st.builds(OrderAccepted, st.sampled_from(["r-1", "r-2", "r-3"]), st.just("v"), st.just(1)),
     st.builds(OrderRejected, st.sampled_from(["r-1", "r-2"]), st.just("no"), st.just(1)),

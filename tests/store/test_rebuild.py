@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agbot.config import Settings, StrategySettings
-from agbot.core.rules import DEFAULT_RULES, InventoryLimit, KillSwitch, PositionLimit
+from agbot.core.rules import DEFAULT_RULES, DayCap, InventoryLimit, KillSwitch, OrderCap, PositionLimit
 from agbot.errors import ConfigError
 from agbot.store import rebuild
 from agbot.store.journal import Header
@@ -14,8 +14,8 @@ from agbot.store.rebuild import engine_of, header_of
 from agbot.units import to_units
 
 
-def header(settings=None):
-    return header_of(settings or Settings(), run_id="r", mode="DEMO", started_ns=1, source="t", capital=7)
+def header(settings=None, **more):
+    return header_of(settings or Settings(), run_id="r", mode="DEMO", started_ns=1, source="t", capital=7, **more)
 
 
 def again(header):
@@ -45,6 +45,20 @@ def test_a_policy_file_is_read_once_at_the_start(tmp_path):
     made = header(Settings(policy_file=path))
     path.unlink()
     assert again(made).state.gate.rules == (PositionLimit(None, to_units("12.5")),)
+
+
+def test_caps_are_rebuilt_and_the_smaller_of_two_holds(tmp_path):
+    path = tmp_path / "policies.yaml"
+    path.write_text("policies:\n  - {type: OrderCap, max_usd: 5}\n  - {type: DayCap, max_usd: 90}\n")
+    asked = (OrderCap(to_units("10")), DayCap(to_units("50"), spent_usd=to_units("7.5"), day=20_000))
+    made = header(Settings(policy_file=path), rules=asked)
+    assert again(made).state.gate.rules == (OrderCap(to_units("5")), asked[1])
+
+
+def test_a_policy_files_own_caps_hold_alone(tmp_path):
+    path = tmp_path / "policies.yaml"
+    path.write_text("policies: [{type: DayCap, max_usd: 90}]\n")
+    assert again(header(Settings(policy_file=path))).state.gate.rules == (DayCap(to_units("90")),)
 
 
 def test_a_wrong_policy_file_starts_nothing(tmp_path):

@@ -12,7 +12,6 @@ caller gave up waiting comes on `evidence` too.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from decimal import Decimal
@@ -28,7 +27,7 @@ from agbot.model.events import CancelRejected, MarketData, OrderAccepted, OrderE
 from agbot.model.ids import ClientOrderId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import NS_PER_S, to_decimal
-from agbot.venue.convert import to_command, to_order
+from agbot.venue.convert import next_revision, to_command, to_order
 
 EVIDENCE_MAX: Final = 100_000
 """Evidence that waits for its reader: a cancel-all of as many orders as the core remembers fits in one instant.
@@ -38,7 +37,6 @@ One more is a reader that is gone; from then on the stream is closed, so that a 
 AMENDED_KEPT: Final = 10_000
 _SHORTEST_NAP_NS: Final = 1_000
 
-_AMENDED = re.compile(r"(.+)\.r(\d+)")
 _Answer: TypeAlias = OrderAccepted | OrderRejected
 
 
@@ -135,7 +133,7 @@ class PaperVenue:
         Nothing is placed unless the cancel took the old order off. A new order that is refused leaves none.
         """
         await self._enter()
-        new_id = ClientOrderId(_next_id(order_id))
+        new_id = next_revision(order_id)
         old = to_order(self._known(order_id).order)
         new = attrs.evolve(old, client_order_id=new_id, id=new_id, price=price, size=size)
         ack = await self.cancel_order(order_id)
@@ -248,9 +246,3 @@ def _ack(order: PaperOrder) -> OrderAck:
 
 def _cancel_ack(order: PaperOrder) -> CancelAck:
     return CancelAck(order_id=order.order.client_order_id, status=order.state, timestamp=order.ts_ns)
-
-
-def _next_id(order_id: str) -> str:
-    match = _AMENDED.fullmatch(order_id)
-    root, revision = (match[1], int(match[2])) if match else (order_id, 0)
-    return f"{root}.r{revision + 1}"

@@ -279,8 +279,8 @@ def test_no_capture_is_left_over(fixtures: Path) -> None:
     assert names - market_channel == set(READ) | set(REFUSED)
 
 
-def test_every_recorded_rtds_frame(shared: Path) -> None:
-    lines = (shared / "polymarket_rtds_frames" / "rtds_crypto_2026-09-05.jsonl").read_bytes().splitlines()
+def test_every_recorded_rtds_frame(captures: Path) -> None:
+    lines = (captures / "polymarket_rtds_frames" / "rtds_crypto_2026-09-05.jsonl").read_bytes().splitlines()
     decoder = RtdsDecoder()
     frames = [decoder.decode(line) for line in lines]
     assert [fault for frame in frames for fault in frame.faults] == []
@@ -300,8 +300,8 @@ def test_every_recorded_rtds_frame(shared: Path) -> None:
     assert decoder.messages.total() == len(lines)
 
 
-def test_the_books_of_a_real_neg_risk_event_mirror_each_other(shared: Path) -> None:
-    folder = shared / "polymarket_negrisk_fed_june"
+def test_the_books_of_a_real_neg_risk_event_mirror_each_other(captures: Path) -> None:
+    folder = captures / "polymarket_negrisk_fed_june"
     event = gamma.decode_event((folder / "gamma-event.json").read_bytes())
     assert (event.faults, event.neg_risk, len(event.markets)) == ((), True, 5)
     raw = (folder / "clob-books.json").read_bytes()
@@ -325,8 +325,8 @@ def test_the_books_of_a_real_neg_risk_event_mirror_each_other(shared: Path) -> N
     assert (search.faults, len(search.items)) == ((), 2)
 
 
-def test_the_same_books_as_frames_of_the_market_channel(shared: Path) -> None:
-    raw = (shared / "polymarket_negrisk_fed_june" / "clob-books.json").read_bytes()
+def test_the_same_books_as_frames_of_the_market_channel(captures: Path) -> None:
+    raw = (captures / "polymarket_negrisk_fed_june" / "clob-books.json").read_bytes()
     decoder = FrameDecoder()
     for book, source in zip(public.decode_books(raw), json.loads(raw), strict=True):
         (_, snapshot), faults = decoder.decode(json.dumps({**source, "event_type": "book"}))
@@ -334,8 +334,8 @@ def test_the_same_books_as_frames_of_the_market_channel(shared: Path) -> None:
         assert (tuple(sorted(snapshot.bids, reverse=True)), tuple(sorted(snapshot.asks))) == (book.bids, book.asks)
 
 
-def test_five_gamma_markets_with_json_inside_strings(shared: Path) -> None:
-    page = gamma.decode_markets((shared / "polymarket_markets_drmanhattan" / "polymarket_markets.json").read_bytes())
+def test_five_gamma_markets_with_json_inside_strings(captures: Path) -> None:
+    page = gamma.decode_markets((captures / "polymarket_markets_drmanhattan" / "polymarket_markets.json").read_bytes())
     assert (len(page.items), page.faults, page.next_cursor) == (5, (), "")
     for market in page.items:
         assert (len(market.tokens), len(market.outcomes), len(market.prices)) == (2, 2, 2)
@@ -371,9 +371,9 @@ def _message(rows: list[dict[str, str]]) -> dict[str, Any]:
     ],
 )
 def test_no_mirrors_yes_through_a_recorded_game(
-    shared: Path, name: str, messages: int, timestamps: int, exceptions: int
+    captures: Path, name: str, messages: int, timestamps: int, exceptions: int
 ) -> None:
-    frames = _as_frames(shared / "polymarket_l2_mlb" / f"{name}_market-events.csv.gz")
+    frames = _as_frames(captures / "polymarket_l2_mlb" / f"{name}_market-events.csv.gz")
     decoder, check = FrameDecoder(), MirrorCheck([])
     for frame in frames:
         events, faults = decoder.decode(json.dumps(frame, separators=(",", ":")))

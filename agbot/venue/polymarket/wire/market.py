@@ -181,6 +181,10 @@ class FrameDecoder(Counted):
         """Return how many messages were understood, by event type."""
         return self._understood + Counter(book=self._scanner.books, price_change=self._scanner.changes)
 
+    def forget_top(self, token: TokenId) -> None:
+        """Forget what the venue named as best prices: a whole book came, and the claim was about the one before."""
+        self._scanner.note_top(token)
+
     def _take(self, message: _Message, out: Decoded) -> None:
         kind = message.event_type or _infer(message)
         convert = self._converters.get(kind)

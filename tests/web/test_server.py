@@ -3,7 +3,7 @@
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -12,9 +12,9 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
-from agbot.monitor import server as server_module
-from agbot.monitor.server import BODY_BYTES_MAX, Request, Response, Server, SocketRoute
+from agbot.monitor.origin import refusal_of_strangers
 from agbot.telemetry.websocket import open_websocket
+from agbot.web.server import Bounds, Break, Request, Response, Server, SocketRoute
 
 UPGRADE = (
     "GET /{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -37,7 +37,16 @@ async def buggy(ws: WebSocketConnection, _: Request) -> None:
     raise RuntimeError("a bug in a socket")
 
 
-def answer(request: Request) -> Response:
+async def later(request: Request) -> Response:
+    await trio.lowlevel.checkpoint()
+    return Response(201, request.body)
+
+
+def answer(request: Request) -> Response | Break | Awaitable[Response]:
+    if request.path == "/body":
+        return later(request)
+    if request.path.startswith("/broken"):
+        return Break(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", reset=request.path == "/broken/reset")
     if request.path == "/bug":
         raise RuntimeError("a bug in a page")
     return Response(200, json.dumps([request.method, request.path, request.query]).encode(), "application/json")
@@ -49,7 +58,10 @@ Open = Callable[[], tuple[Server, int]]
 @pytest.fixture
 async def running(nursery: trio.Nursery) -> tuple[Server, int]:
     routes = {path: SocketRoute(talk, 1000) for path, talk in (("/echo", echo), ("/ticks", ticks), ("/buggy", buggy))}
-    server = Server(answer, routes)
+    return await start(nursery, Server(answer, routes, refuse=refusal_of_strangers("")))
+
+
+async def start(nursery: trio.Nursery, server: Server) -> tuple[Server, int]:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     await nursery.start(server.run, listeners)
     return server, listeners[0].socket.getsockname()[1]
@@ -130,7 +142,7 @@ async def test_what_is_refused_is_refused_with_its_status(
 async def test_a_body_that_does_not_end_is_cut(running: tuple[Server, int]) -> None:
     port = running[1]
     head = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 999999\r\n\r\n".encode()
-    got = await ask(port, head + b"x" * (BODY_BYTES_MAX + 1))
+    got = await ask(port, head + b"x" * (Bounds().body_bytes + 1))
     assert got.startswith(b"HTTP/1.1 413 ")
 
 
@@ -222,18 +234,46 @@ async def test_too_long_a_message_closes_its_socket(running: tuple[Server, int])
         assert await close_code(ws) == 1009
 
 
-async def test_a_silent_connection_is_closed(running: tuple[Server, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "IDLE_S", 0.05)
-    assert await ask(running[1], b"GET / HT") == b""
+async def test_a_silent_connection_is_closed(nursery: trio.Nursery) -> None:
+    _, port = await start(nursery, Server(answer, {}, bounds=Bounds(idle_s=0.05)))
+    assert await ask(port, b"GET / HT") == b""
 
 
-async def test_connections_are_bounded(running: tuple[Server, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "CONNECTIONS_MAX", 1)
-    async with open_websocket(f"ws://127.0.0.1:{running[1]}/echo") as ws:
-        async with raw(running[1]) as second:
+async def test_connections_are_bounded(nursery: trio.Nursery) -> None:
+    _, port = await start(nursery, Server(answer, {"/echo": SocketRoute(echo, 100)}, bounds=Bounds(connections=1)))
+    async with open_websocket(f"ws://127.0.0.1:{port}/echo") as ws:
+        async with raw(port) as second:
             assert await read_all(second) == b""
         await ws.send_message("still here")
         assert await ws.get_message() == "still here"
+
+
+@pytest.fixture
+async def owned(nursery: trio.Nursery) -> int:
+    """A server whose owner takes every method."""
+    return (await start(nursery, Server(answer, {})))[1]
+
+
+async def test_an_owner_takes_bodies_and_answers_later(owned: int) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for body in (b"", b"x", b"y" * 40_000):
+            got = await client.request("DELETE", f"http://127.0.0.1:{owned}/body", content=body)
+            assert (got.status_code, got.content) == (201, body)
+
+
+async def test_a_reply_may_break_off_by_reset_or_by_end(owned: int) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(f"http://127.0.0.1:{owned}/broken")
+        with pytest.raises(httpx.TransportError):
+            await client.get(f"http://127.0.0.1:{owned}/broken/reset")
+    assert await is_alive(owned)
+
+
+async def test_any_status_may_be_answered(nursery: trio.Nursery) -> None:
+    _, port = await start(nursery, Server(lambda _: Response(520, b"cloud"), {}))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 520
 
 
 async def close_code(ws: WebSocketConnection) -> int:

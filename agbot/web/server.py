@@ -5,7 +5,9 @@ Whatever a client sends (junk, resets, bytes behind an upgrade), only its own co
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -16,27 +18,37 @@ import structlog
 import trio
 from trio_websocket import WebSocketConnection, wrap_server_stream
 
-from agbot.monitor.origin import host_is_ours, origin_is_ours
-from agbot.telemetry.protocol import CLOSE_GOING_AWAY
-from agbot.telemetry.websocket import LOST, RECEIVE_BYTES
+from agbot.web.lost import LOST
 
-HEAD_BYTES_MAX: Final = 16 * 1024
-BODY_BYTES_MAX: Final = 64 * 1024
-CONNECTIONS_MAX: Final = 256
-"""More are closed at once, unanswered."""
-IDLE_S: Final = 15.0
-"""A request must be complete this long after the answer before it."""
-ANSWER_S: Final = 10.0
-"""A client must take an answer in this time."""
 HANDSHAKE_S: Final = 5.0
 CLOSE_S: Final = 1.0
 """A WebSocket's peer has this long to answer our close."""
 GOODBYE_S: Final = 0.1
 """The same when we are stopping: nobody is left to hear the answer, the frame only has to leave."""
-SOCKET_BUFFER_BYTES: Final = 256 * 1024
-"""What the kernel may hold for a reader that does not read; the hub counts the rest."""
+GOING_AWAY: Final = 1001
+RECEIVE_BYTES: Final = 64 * 1024
 
-_log = structlog.get_logger("agbot.monitor")
+_PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_log = structlog.get_logger("agbot.web")
+
+Place: TypeAlias = tuple[str, int]
+"""An address and a port."""
+
+
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """What one client, and all together, may take of a server."""
+
+    head_bytes: int = 16 * 1024
+    body_bytes: int = 64 * 1024
+    connections: int = 256
+    """More are closed at once, unanswered."""
+    idle_s: float = 15.0
+    """A request must be complete this long after the answer before it."""
+    send_s: float = 10.0
+    """A client must take an answer in this time."""
+    socket_buffer_bytes: int = 256 * 1024
+    """What the kernel may hold for a reader of a WebSocket that does not read."""
 
 
 @attrs.frozen
@@ -47,6 +59,12 @@ class Request:
     path: str
     query: str
     headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the client wants a WebSocket."""
+        return self.headers.get("upgrade", "").lower() == "websocket"
 
 
 @attrs.frozen
@@ -61,6 +79,18 @@ class Response:
 
 
 @attrs.frozen
+class Break:
+    """No answer: `sent` leaves as it is (nothing, or the beginning of one), then the connection ends."""
+
+    sent: bytes = b""
+    reset: bool = False
+
+
+class Abandoned(Exception):  # noqa: N818 - an ending, not an error
+    """Raised by what talks on a WebSocket to end its connection without a close frame."""
+
+
+@attrs.frozen
 class SocketRoute:
     """A WebSocket path: what talks on it and the longest message it takes."""
 
@@ -68,22 +98,37 @@ class SocketRoute:
     message_bytes_max: int
 
 
-Answer: TypeAlias = Callable[[Request], Response]
+Answer: TypeAlias = Callable[[Request], Response | Break | Awaitable[Response | Break]]
+Refuse: TypeAlias = Callable[[Request, Place], Response | None]
+
+
+def admit_all(request: Request, local: Place) -> Response | None:  # noqa: ARG001 - a rule that looks at neither
+    """Refuse nobody."""
+    return None
 
 
 class Server:
     """Serves `answer` and `sockets` on listeners.
 
     Args:
-        answer: gives the response to a GET or HEAD.
+        answer: gives the response to any request that is no WebSocket, at once or later.
         sockets: WebSocket routes by path.
-        name: a host name clients may use besides addresses and localhost.
+        refuse: looks at each request first, with the address it came in on; its response, if any, is the answer.
+        bounds: what clients may take.
     """
 
-    def __init__(self, answer: Answer, sockets: Mapping[str, SocketRoute], *, name: str = "") -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        sockets: Mapping[str, SocketRoute],
+        *,
+        refuse: Refuse = admit_all,
+        bounds: Bounds = Bounds(),
+    ) -> None:
         self.answer = answer
         self.sockets = sockets
-        self.name = name
+        self.refuse = refuse
+        self.bounds = bounds
         self.faults = 0
         """Connections that ended by a bug of ours."""
         self._connections = 0
@@ -101,7 +146,7 @@ class Server:
     async def _connection(self, stream: trio.SocketStream) -> None:
         self._connections += 1
         try:
-            if self._connections <= CONNECTIONS_MAX:
+            if self._connections <= self.bounds.connections:
                 await _Connection(self, stream).converse()
         except* LOST:
             pass  # the client went away or broke the protocol
@@ -140,71 +185,77 @@ class _Connection:
     def __init__(self, server: Server, stream: trio.SocketStream) -> None:
         self.server = server
         self.stream = stream
-        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
+        self.bounds = server.bounds
+        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=self.bounds.head_bytes)
         self.raw = b""
 
     async def converse(self) -> None:
         while True:
             try:
-                with trio.fail_after(IDLE_S):
+                with trio.fail_after(self.bounds.idle_s):
                     request = await self._request()
             except h11.RemoteProtocolError as e:
                 await self._send(Response(e.error_status_hint, b"bad request\n", closes=True), "GET")
                 return
             if request is None:
                 return
-            response = self._refusal(request)
-            if response is None and request.headers.get("upgrade", "").lower() == "websocket":
+            refusal = self._refusal(request)
+            if refusal is None and request.upgrades:
                 await self._upgrade(request)
                 return
-            await self._send(response or self.server.answer(request), request.method)
+            await self._send(refusal or await self._answer(request), request.method)
             if self.http.our_state is not h11.DONE or self.http.their_state is not h11.DONE:
                 return
             self.raw = self.http.trailing_data[0]
             self.http.start_next_cycle()
 
     async def _request(self) -> Request | None:
-        request: Request | None = None
-        body = 0
+        request: h11.Request | None = None
+        body = bytearray()
         while True:
             event = await self._event()
             if isinstance(event, h11.Request):
-                request = _request(event)
+                request = event
             elif isinstance(event, h11.Data):
-                body += len(event.data)
-                if body > BODY_BYTES_MAX:
+                body += event.data
+                if len(body) > self.bounds.body_bytes:
                     raise h11.RemoteProtocolError("body too long", error_status_hint=413)
             elif isinstance(event, h11.EndOfMessage):
-                return request
+                return None if request is None else _request(request, bytes(body))
             elif isinstance(event, h11.ConnectionClosed):
                 return None
 
+    async def _answer(self, request: Request) -> Response | Break:
+        answer = self.server.answer(request)
+        return answer if isinstance(answer, Response | Break) else await answer
+
     async def _event(self) -> object:
         while (event := self.http.next_event()) is h11.NEED_DATA:
-            received = await self.stream.receive_some(HEAD_BYTES_MAX)
+            received = await self.stream.receive_some(self.bounds.head_bytes)
             self.raw += received
             self.http.receive_data(received)
         return event
 
     def _refusal(self, request: Request) -> Response | None:
-        local = self.stream.socket.getsockname()[:2]
-        host, origin = request.headers.get("host", ""), request.headers.get("origin")
-        upgrade = request.headers.get("upgrade", "").lower() == "websocket"
-        if not host_is_ours(host, local, self.server.name):
-            return Response(403, b"this Host is not served here\n", closes=True)
-        if origin is not None and not origin_is_ours(origin, host):
-            return Response(403, b"this Origin may not read here\n", closes=True)
-        if request.method not in {"GET", "HEAD"}:
-            return Response(405, b"this server only reads\n", headers=[("Allow", "GET, HEAD")], closes=True)
-        if upgrade and request.path not in self.server.sockets:
+        refusal = self.server.refuse(request, self.stream.socket.getsockname()[:2])
+        if refusal is not None:
+            return refusal
+        if request.upgrades and request.path not in self.server.sockets:
             return Response(404, b"no such socket\n", closes=True)
-        if not upgrade and request.path in self.server.sockets:
+        if not request.upgrades and request.path in self.server.sockets:
             return Response(426, b"this is a WebSocket\n", headers=[("Upgrade", "websocket")], closes=True)
         return None
 
-    async def _send(self, response: Response, method: str) -> None:
+    async def _send(self, response: Response | Break, method: str) -> None:
         if self.http.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             return
+        out = response.sent if isinstance(response, Break) else self._written(response, method)
+        with trio.fail_after(self.bounds.send_s):
+            await self.stream.send_all(out)
+        if isinstance(response, Break) and response.reset:
+            self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def _written(self, response: Response, method: str) -> bytes:
         headers = [
             ("Content-Type", response.content_type),
             ("Content-Length", str(len(response.body))),
@@ -215,17 +266,15 @@ class _Connection:
         ]
         if response.closes:
             headers.append(("Connection", "close"))
-        phrase = HTTPStatus(response.status).phrase.encode()
+        phrase = _PHRASES.get(response.status, b"")
         out = self.http.send(h11.Response(status_code=response.status, reason=phrase, headers=headers)) or b""
         if method != "HEAD":
             out += self.http.send(h11.Data(data=response.body)) or b""
-        out += self.http.send(h11.EndOfMessage()) or b""
-        with trio.fail_after(ANSWER_S):
-            await self.stream.send_all(out)
+        return out + (self.http.send(h11.EndOfMessage()) or b"")
 
     async def _upgrade(self, request: Request) -> None:
         route = self.server.sockets[request.path]
-        self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+        self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, self.bounds.socket_buffer_bytes)
         async with trio.open_nursery() as nursery:
             with trio.fail_after(HANDSHAKE_S):
                 proposal = await wrap_server_stream(
@@ -235,17 +284,26 @@ class _Connection:
                     receive_buffer_size=RECEIVE_BYTES,
                 )
                 ws = await proposal.accept()
-            code = CLOSE_GOING_AWAY
-            try:
-                await route.talk(ws, request)
-                code = 1000
-            finally:
-                with trio.move_on_after(CLOSE_S if code == 1000 else GOODBYE_S, shield=True):
-                    await ws.aclose(code)
+            with suppress(Abandoned):
+                await _talk(route, ws, request)
             nursery.cancel_scope.cancel()
 
 
-def _request(event: h11.Request) -> Request:
+async def _talk(route: SocketRoute, ws: WebSocketConnection, request: Request) -> None:
+    code = GOING_AWAY
+    try:
+        await route.talk(ws, request)
+        code = 1000
+    except Abandoned:
+        code = 0
+        raise
+    finally:
+        if code:
+            with trio.move_on_after(CLOSE_S if code == 1000 else GOODBYE_S, shield=True):
+                await ws.aclose(code)
+
+
+def _request(event: h11.Request, body: bytes) -> Request:
     path, _, query = event.target.decode("latin-1").partition("?")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-    return Request(event.method.decode("latin-1"), path, query, headers)
+    return Request(event.method.decode("latin-1"), path, query, headers, body)

@@ -1,0 +1,79 @@
+"""agbot orders: what rests, in the running bot or at the venue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agbot.cli.access import ask, moment, short, show, venue_options
+from agbot.cli.common import bot_options, control
+from agbot.errors import NotRunningError
+
+if TYPE_CHECKING:
+    from agbot.venue.polymarket.access import Access
+    from agbot.venue.polymarket.wire.rest import OpenOrder
+
+
+@click.command(name="orders")
+@click.argument("market", required=False)
+@click.option("--venue", is_flag=True, help="Ask Polymarket, also while a bot runs.")
+@bot_options
+@venue_options
+def command(
+    *, market: str | None, venue: bool, profile: str | None, state_dir: Path | None, config: Path | None, as_json: bool
+) -> None:
+    """Show open orders: the running bot's, or yours at Polymarket when none runs.
+
+    Example: agbot orders --venue will-it-rain
+    """
+    from agbot.cli.tables import table  # noqa: PLC0415
+
+    rows = None if venue else _of_the_bot(profile, state_dir)
+    where = "the bot"
+    if rows is None:
+        rows, where = _at_the_venue(market, config), "Polymarket"
+    elif market:
+        rows = [row for row in rows if market in (row.get("market"), row.get("market_id"))]
+    show(as_json, rows, table([_line(row) for row in rows], empty=f"no open orders ({where})"))
+
+
+def _of_the_bot(profile: str | None, state_dir: Path | None) -> list[dict[str, Any]] | None:
+    """Return what the bot says rests; None when no bot runs."""
+    try:
+        orders: list[dict[str, Any]] = control(profile, state_dir, {"op": "status"})["open_orders"]
+    except NotRunningError:
+        return None
+    return orders
+
+
+def _at_the_venue(market: str | None, config: Path | None) -> list[dict[str, Any]]:
+    from agbot.venue.polymarket.credentials import ALL  # noqa: PLC0415
+
+    async def work(access: Access) -> list[dict[str, Any]]:
+        condition = (await access.market(market)).id if market else ""
+        return [_row(order) for order in await access.clob.open_orders(market=condition)]
+
+    return ask(config, work, required=ALL)
+
+
+def _row(order: OpenOrder) -> dict[str, Any]:
+    from agbot.units import to_text  # noqa: PLC0415
+
+    return {
+        "order_id": order.id,
+        "market": order.market,
+        "outcome": order.outcome,
+        "side": str(order.side),
+        "price": to_text(order.price),
+        "size": to_text(order.original_size),
+        "filled": to_text(order.size_matched),
+        "type": order.order_type,
+        "status": order.status,
+        "created": moment(order.created_ns),
+    }
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: short(value) if str(value).startswith("0x") else value for name, value in row.items()}

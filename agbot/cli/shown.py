@@ -1,0 +1,49 @@
+"""An order before it is sent, as lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from agbot.cli.tables import pairs
+
+
+def shown_order(shown: Mapping[str, Any]) -> str:
+    """Return what an order would do; `shown` is `agbot.run.preview.Preview.json` with what its owner added."""
+    rows: dict[str, object] = {
+        "order": _headline(shown),
+        "market": shown["question"] or shown["market"],
+        "book": f"bid {shown['best_bid'] or '-'}, ask {shown['best_ask'] or '-'}",
+        "takes now": _taken(shown),
+        "at worst": _worst(shown),
+    }
+    if shown["end_ns"]:
+        rows["ends"] = f"{datetime.fromtimestamp(shown['end_ns'] // 10**9, UTC):%Y-%m-%d %H:%M} UTC"
+    if "cash_usd" in shown:
+        rows["cash"] = f"{shown['cash_usd']} usd"
+    if "wallet" in shown:
+        rows["wallet"] = shown["wallet"]
+        rows["caps"] = f"{shown['max_order_usd']} usd an order, {shown['max_day_usd']} usd a day (UTC)"
+    if warnings := [*shown["warnings"], *shown.get("notes", ())]:
+        rows["careful"] = "\n".join(warnings)
+    rows["gate"] = f"would deny it: {', '.join(shown['denied'])}" if shown["denied"] else "would let it pass"
+    return f"{pairs(rows)}\n{shown['mode']}, not sent; --send sends it"
+
+
+def _headline(shown: Mapping[str, Any]) -> str:
+    kind = " post-only" if shown["post_only"] else ""
+    what = f"{shown['size']} usd of" if shown["type"] == "MARKET" and shown["side"] == "BUY" else f"{shown['size']}"
+    price = f"{'worst ' if shown['type'] == 'MARKET' else ''}{shown['price']}"
+    return f"{shown['side']} {what} {shown['outcome']} at {price}, {shown['tif']}{kind}, in {shown['market']}"
+
+
+def _taken(shown: Mapping[str, Any]) -> str:
+    if shown["takes_shares"] == "0":
+        return "nothing" if shown["tif"] in ("FOK", "FAK", "IOC") else "nothing: it rests"
+    return f"{shown['takes_shares']} shares for {shown['takes_usd']} usd, fee {shown['fee_usd']} usd"
+
+
+def _worst(shown: Mapping[str, Any]) -> str:
+    brings = "costs" if shown["side"] == "BUY" else "brings"
+    return f"{brings} {shown['worst_usd']} usd, fee {shown['worst_fee_usd']} usd"

@@ -1,0 +1,73 @@
+"""Which venue a run trades at: what the nursery tree needs of it, built when the account is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from agbot.config import PaperSettings
+from agbot.core.portfolio import CarriedPosition
+from agbot.matching.checks import Terms
+from agbot.matching.paper import PaperMatcher
+from agbot.model.events import MarketData
+from agbot.model.ids import TokenId
+from agbot.model.market import Market
+from agbot.run.bot import Service
+from agbot.venue.paper import PaperVenue
+from agbot.venue.ports import VenueAdapter
+from agbot.venue.shadow import ShadowVenue
+
+if TYPE_CHECKING:
+    from agbot.run.session import RunPlan
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """What a run starts with: cash in 10⁻⁶ usd, and positions."""
+
+    cash: int
+    positions: tuple[CarriedPosition, ...] = ()
+
+
+async def idle(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Be the service of a venue that needs none."""
+    task_status.started()
+
+
+@attrs.frozen(kw_only=True)
+class VenueLink:
+    """A venue, the service it needs beside trading, and who there wants to see the market's messages."""
+
+    venue: VenueAdapter
+    run: Service = idle
+    on_market: Callable[[Sequence[MarketData]], None] = lambda _batch: None
+
+
+OpenVenue = Callable[["RunPlan", Account, Callable[[], int]], VenueLink]
+
+
+def open_paper(plan: RunPlan, account: Account, now_ns: Callable[[], int]) -> VenueLink:
+    """Return a paper venue with the account as it was left."""
+    venue = PaperVenue(paper_matcher(plan.settings.paper, plan.markets, account), now_ns)
+    return VenueLink(venue=venue, run=venue.run, on_market=venue.on_market)
+
+
+def open_shadow(_plan: RunPlan, _account: Account, now_ns: Callable[[], int]) -> VenueLink:
+    """Return the venue that sends nothing."""
+    venue = ShadowVenue(now_ns)
+    return VenueLink(venue=venue, run=venue.run)
+
+
+def paper_matcher(paper: PaperSettings, markets: Sequence[Market], account: Account) -> PaperMatcher:
+    """Return the paper venue's core with the account as it was left."""
+    tokens = {m.id: m for m in markets}
+    positions: Counter[TokenId] = Counter()
+    for c in account.positions:
+        if c.market in tokens:
+            positions[tokens[c.market].token(c.outcome)] += c.size
+    terms = Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns)
+    return PaperMatcher(account.cash, positions=positions, terms=terms)

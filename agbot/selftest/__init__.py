@@ -1,0 +1,1 @@
+"""Test vectors made elsewhere, computed again here: signatures, amounts, fees, addresses."""

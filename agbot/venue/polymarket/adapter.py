@@ -1,0 +1,323 @@
+"""Polymarket as a venue: the port over placing, cancelling, asking, the user stream and the heartbeat.
+
+An answer is said once: what `place_order` returns or raises is the venue's word on the order and is not repeated on
+`evidence`. Fills, cancels and expiries always come on `evidence`, also those that an acknowledgement already shows, and
+so does whatever settles a doubt.
+
+New orders need ears: until the user stream has been heard and open orders have been read, and while the heartbeat is
+overdue, they are refused as VenueUnavailable; nothing is sent. Cancels always go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Final
+
+import attrs
+import trio
+
+from agbot.errors import (
+    ConfigError,
+    ExecutionError,
+    UnsupportedOrder,
+    VenueAmbiguous,
+    VenueDuplicate,
+    VenueNotFound,
+    VenueRefused,
+    VenueUnavailable,
+)
+from agbot.log import get_logger
+from agbot.model.commands import PlaceOrder
+from agbot.model.events import MarketData, OrderEvidence, TickSizeChanged
+from agbot.model.ids import ClientOrderId, MarketId, TokenId, VenueId
+from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
+from agbot.units import NS_PER_S, to_decimal, to_units
+from agbot.venue.convert import next_revision, to_order
+from agbot.venue.polymarket.asking import Asking
+from agbot.venue.polymarket.auth import API_KEY
+from agbot.venue.polymarket.cancelling import Cancelling
+from agbot.venue.polymarket.compose import EARLY_S, ORDER_TYPES, VENUE, Terms
+from agbot.venue.polymarket.contracts import POLYGON, Chain
+from agbot.venue.polymarket.credentials import PRIVATE_KEY, Credentials
+from agbot.venue.polymarket.desk import Clob, Desk, Voice
+from agbot.venue.polymarket.heartbeat import Heart
+from agbot.venue.polymarket.hosts import Hosts
+from agbot.venue.polymarket.ledger import Ledger
+from agbot.venue.polymarket.orders import OrderSigner
+from agbot.venue.polymarket.own import OwnOrder, Stage
+from agbot.venue.polymarket.placing import Placing
+from agbot.venue.polymarket.user import UserStream
+from agbot.venue.polymarket.wire.rest import OpenOrder
+
+_KINDS: Final = {text: kind for kind, text in ORDER_TYPES.items() if kind is not TimeInForce.IOC}
+
+log = get_logger(__name__)
+
+
+class PolymarketVenue:
+    """`VenueAdapter` over the CLOB.
+
+    Args:
+        clob: the authenticated client.
+        credentials: with private key, API key and account.
+        hosts: where the user stream is.
+        now_ns: UTC nanoseconds.
+        heartbeat: arm the venue's own switch, which cancels everything when this bot falls silent.
+
+    Raises:
+        ConfigError: AGB-420 the credentials are not whole.
+    """
+
+    def __init__(
+        self,
+        clob: Clob,
+        credentials: Credentials,
+        hosts: Hosts,
+        now_ns: Callable[[], int],
+        *,
+        chain: Chain = POLYGON,
+        heartbeat: bool = True,
+    ) -> None:
+        key, api, account = credentials.key, credentials.api, credentials.account
+        if key is None or api is None or account is None:
+            raise ConfigError(
+                "orders need a private key and an API key",
+                id="AGB-420",
+                remedy=f"set {PRIVATE_KEY}, {API_KEY} and the other names that agbot init lists",
+            )
+        self._clob = clob
+        self._now_ns = now_ns
+        self._voice = Voice()
+        self._ledger = Ledger(now_ns)
+        self._desk = Desk(clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake)
+        self._asking = Asking(self._desk)
+        self._placing = Placing(self._desk, OrderSigner(key, account, chain), api.key)
+        self._cancelling = Cancelling(self._desk, self._placing, self._asking)
+        self._user = UserStream(
+            hosts.user_socket,
+            api,
+            hear=lambda event: self._desk.say(self._ledger.hear(event)),
+            barrier=self._asking.barrier,
+            link=self._linked,
+            now_ns=now_ns,
+        )
+        self._heart = Heart(clob.heartbeat, back=self._asking.barrier, now_ns=now_ns) if heartbeat else None
+        self._terms: dict[MarketId, Terms] = {}
+        self._market_of: dict[TokenId, MarketId] = {}
+        self._closed = ""
+        self._deaf = "the user stream is not open yet"
+        self.ready = trio.Event()
+        """Set once orders may be sent for the first time."""
+
+    @property
+    def venue_id(self) -> VenueId:
+        """Return the venue's name."""
+        return VenueId(VENUE)
+
+    @property
+    def supported(self) -> frozenset[TimeInForce]:
+        """Return the times in force it takes: all; IOC is the venue's FAK."""
+        return frozenset(TimeInForce)
+
+    @property
+    def closed(self) -> str:
+        """Return why no order may be sent now, empty when they may."""
+        if self._closed:
+            return self._closed
+        if self._deaf:
+            return f"fills would go unheard: {self._deaf}"
+        if self._heart is not None and self._heart.overdue:
+            return "the heartbeat is overdue: the venue cancels what is placed"
+        return ""
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen, ask and beat until cancelled; started once orders may be sent."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._user.run)
+            nursery.start_soon(self._asking.run)
+            if self._heart is not None:
+                nursery.start_soon(self._heart.run)
+            await self.ready.wait()
+            task_status.started()
+
+    def evidence(self) -> AsyncIterator[OrderEvidence]:
+        """Return what happens to our orders, in order; one consumer."""
+        return self._voice.receive
+
+    def on_market(self, batch: Iterable[MarketData]) -> None:
+        """Follow tick changes; a finer tick allows finer prices at once."""
+        for event in batch:
+            if isinstance(event, TickSizeChanged) and (market := self._market_of.get(event.token)) in self._terms:
+                self._terms[market] = attrs.evolve(self._terms[market], tick=event.tick)
+
+    async def prepare(self, markets: Iterable[MarketId]) -> None:
+        """Read the terms of markets before the first order needs them. Raises what the read raises."""
+        for market in markets:
+            await self._terms_of(market)
+
+    async def known(self, commands: Iterable[PlaceOrder]) -> None:
+        """Take over live orders of an earlier run from its journal: their ids follow from the commands.
+
+        What became of them is read at the next connect and told on `evidence`. Raises what reading the terms raises.
+        """
+        for command in commands:
+            terms = attrs.evolve(await self._terms_of(command.market), min_size=0)
+            own = self._placing.order_of(to_order(command), terms, signed=False)
+            if self._ledger.get(own.name) is None:
+                own.sent_ns = command.created_ns
+                self._ledger.add(own)
+                self._ledger.unresolved(own, "of an earlier run")
+        self._wake()
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    async def place_order(self, order: Order) -> OrderAck:
+        """Send the order, exactly once, and return the venue's word; see the port."""
+        await trio.lowlevel.checkpoint()
+        own = await self._compose(order)
+        try:
+            return await self._placing.place(own)
+        except VenueRefused as e:
+            self._learn(order, e)
+            raise
+
+    async def place_orders(self, orders: Sequence[Order]) -> list[OrderAck | ExecutionError]:
+        """Send orders in batches; one answer each, in their order. One that cannot be composed stops none."""
+        answers: dict[int, OrderAck | ExecutionError] = {}
+        owns: dict[int, OwnOrder] = {}
+        for at, order in enumerate(orders):
+            try:
+                owns[at] = await self._compose(order)
+            except ExecutionError as e:
+                answers[at] = e
+        said = await self._placing.place_many(list(owns.values()))
+        answers.update(zip(owns, said, strict=True))
+        for at, answer in answers.items():
+            if isinstance(answer, VenueRefused):
+                self._learn(orders[at], answer)
+        return [answers[at] for at in range(len(orders))]
+
+    async def cancel_order(self, order_id: str) -> CancelAck:
+        """Cancel and return the state the venue shows; see the port. An order under way is waited for first."""
+        await trio.lowlevel.checkpoint()
+        return await self._cancelling.cancel(self._known(order_id))
+
+    async def cancel_all(self) -> Sequence[CancelAck]:
+        """Take every order of this key off, ours or not, and return what was taken."""
+        return await self._cancelling.cancel_all()
+
+    async def replace_order(self, order_id: str, *, price: Decimal, size: Decimal) -> OrderAck:
+        """Cancel, then place as `<order_id>.rN`; never do both rest.
+
+        Nothing is placed unless the cancel took the old order off. What it filled since this call began is taken from
+        the new size; VenueRefused (code "filled") when nothing is left.
+        """
+        own = self._known(order_id)
+        before = own.filled
+        ack = await self.cancel_order(order_id)
+        if ack.status is not OrderState.CANCELLED:
+            raise VenueRefused(f"order {order_id} is {ack.status}: nothing to replace", venue=VENUE)
+        left = to_units(size) - (await self._matched(own) - before)
+        if left <= 0:
+            raise VenueRefused(f"order {order_id} filled before its cancel arrived", code="filled", venue=VENUE)
+        name = next_revision(own.name)
+        new = attrs.evolve(
+            own.order, client_order_id=name, id=name, price=price, size=to_decimal(left), created_ns=self._now_ns()
+        )
+        return await self.place_order(new)
+
+    async def get_order_status(self, order_id: str) -> OrderAck:
+        """Return the venue's view of one order; VenueNotFound when it has none."""
+        own = self._known(order_id)
+        found = await self._clob.order(own.order_id)
+        if found is not None:
+            self._desk.say(self._ledger.found(own, found))
+        elif own.stage is not Stage.ENDED:
+            self._ledger.doubt(own)
+            await self._asking.ask([own])
+        if own.stage is Stage.UNRESOLVED:
+            raise VenueAmbiguous(f"order {order_id} was sent, and the venue does not show it yet", venue=VENUE)
+        state = own.closed if own.closed is not None and own.stage is not Stage.ENDED else own.state
+        filled = max(own.filled, own.matched) if own.stage is not Stage.ENDED else own.filled
+        if state is OrderState.OPEN and filled:
+            state = OrderState.PARTIALLY_FILLED
+        return attrs.evolve(self._desk.ack(own, filled), status=state)
+
+    async def get_open_orders(self) -> Sequence[Order]:
+        """Return every resting order of this key, with `size` the remainder; others' are named by the venue's id."""
+        return [self._order_of(found) for found in await self._clob.open_orders()]
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    async def _compose(self, order: Order) -> OwnOrder:
+        if self.closed:
+            raise VenueUnavailable(f"no order is sent: {self.closed}", venue=VENUE)
+        self._not_twice(order)
+        terms = await self._terms_of(order.market)
+        self._not_twice(order)
+        if self._market_of.get(order.token) != order.market:
+            raise UnsupportedOrder(f"{order.token} is not an outcome of {order.market}", venue=VENUE)
+        stamped = order if order.created_ns else attrs.evolve(order, created_ns=self._now_ns())
+        own = self._placing.order_of(stamped, terms)
+        own.order = order
+        return own
+
+    def _not_twice(self, order: Order) -> None:
+        if self._ledger.get(order.client_order_id) is not None:
+            raise VenueDuplicate(f"order {order.client_order_id} was sent before", venue=VENUE)
+
+    async def _terms_of(self, market: MarketId) -> Terms:
+        if market not in self._terms:
+            told = await self._clob.market(market)
+            self._terms[market] = Terms.of(told)
+            self._market_of.update({TokenId(token): market for token, _ in told.tokens})
+        return self._terms[market]
+
+    def _learn(self, order: Order, refused: VenueRefused) -> None:
+        """Draw the consequence of a no: a tick that changed is read anew, a version that is not ours ends trading."""
+        if refused.code in ("tick", "min_size"):
+            self._terms.pop(order.market, None)
+        if refused.code == "version":
+            self._closed = "the venue wants another order version than this agbot signs"
+            log.critical("venue.version", reason=refused.reason, remedy=refused.remedy)
+
+    def _known(self, order_id: str) -> OwnOrder:
+        own = self._ledger.get(order_id)
+        if own is None:
+            raise VenueNotFound(f"no order {order_id}", venue=VENUE)
+        return own
+
+    async def _matched(self, own: OwnOrder) -> int:
+        found = await self._clob.order(own.order_id)
+        if found is None:
+            await self._asking.read_trades([own])
+        return max(own.filled, own.matched, found.size_matched if found else 0)
+
+    def _order_of(self, found: OpenOrder) -> Order:
+        left = to_decimal(found.original_size - found.size_matched)
+        own = self._ledger.get(found.id)
+        if own is not None:
+            return attrs.evolve(own.order, size=left)
+        kind = _KINDS.get(found.order_type, TimeInForce.GTC)
+        expires_s = max(1, found.expiration_s - EARLY_S) if kind is TimeInForce.GTD else 0
+        return Order(
+            client_order_id=ClientOrderId(found.id),
+            venue=self.venue_id,
+            market=MarketId(found.market),
+            token=TokenId(found.token),
+            side=found.side,
+            price=to_decimal(found.price),
+            size=left,
+            time_in_force=kind,
+            expire_ns=expires_s * NS_PER_S,
+            created_ns=found.created_ns,
+        )
+
+    def _linked(self, up: bool, reason: str) -> None:
+        self._deaf = "" if up else reason or "the user stream is lost"
+        if up:
+            self.ready.set()
+
+    def _wake(self) -> None:
+        self._asking.wake()

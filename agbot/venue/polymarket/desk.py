@@ -1,0 +1,114 @@
+"""What placing, cancelling and asking share: the client's calls, the ledger, and the voice that tells evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+import attrs
+import trio
+
+from agbot.errors import VenueProtocolError
+from agbot.model.events import OrderEvidence
+from agbot.model.order import CancelAck, OrderAck
+from agbot.units import to_decimal
+from agbot.venue.polymarket.compose import VENUE
+from agbot.venue.polymarket.ledger import Ledger
+from agbot.venue.polymarket.own import OwnOrder
+from agbot.venue.polymarket.wire.public import ClobMarket
+from agbot.venue.polymarket.wire.rest import CancelReply, OpenOrder, OrderReply, Trade
+
+EVIDENCE_MAX: Final = 100_000
+"""Evidence that waits for its reader. One more is a reader that is gone: the stream is closed."""
+
+
+class Clob(Protocol):
+    """The calls of `ClobClient` that trading needs. Each fails with a subclass of `ExecutionError`, never empty."""
+
+    async def submit(self, body: bytes) -> OrderReply:
+        """Post one signed order; anything but an acceptance raises."""
+        ...
+
+    async def submit_batch(self, bodies: Sequence[bytes]) -> Sequence[OrderReply]:
+        """Post at most 15; one reply each, accepted or not."""
+        ...
+
+    async def cancel(self, order_id: str) -> CancelReply:
+        """Cancel one order."""
+        ...
+
+    async def cancel_many(self, order_ids: Sequence[str]) -> CancelReply:
+        """Cancel these."""
+        ...
+
+    async def cancel_all(self) -> CancelReply:
+        """Cancel every order of the key."""
+        ...
+
+    async def open_orders(self) -> Sequence[OpenOrder]:
+        """Return every open order."""
+        ...
+
+    async def order(self, order_id: str) -> OpenOrder | None:
+        """Return one order, None when the venue answers that it has none."""
+        ...
+
+    async def trades(self, *, after_s: int | None = None) -> Sequence[Trade]:
+        """Return our trades matched at or after this UTC second."""
+        ...
+
+    async def market(self, condition: str) -> ClobMarket:
+        """Return a market's terms."""
+        ...
+
+    async def heartbeat(self, last_id: str = "") -> str:
+        """Send a heartbeat; return the id for the next."""
+        ...
+
+
+class Voice:
+    """Tells evidence in order to its one reader."""
+
+    def __init__(self) -> None:
+        self._send, self.receive = trio.open_memory_channel[OrderEvidence](EVIDENCE_MAX)
+
+    def say(self, said: Iterable[OrderEvidence]) -> None:
+        """Pass evidence on. VenueProtocolError when nobody reads it."""
+        for evidence in said:
+            try:
+                self._send.send_nowait(evidence)
+            except (trio.WouldBlock, trio.ClosedResourceError):
+                self._send.close()
+                reason = f"nobody reads the evidence: {EVIDENCE_MAX} pieces wait"
+                raise VenueProtocolError(reason, venue=VENUE) from None
+
+
+@attrs.frozen(kw_only=True)
+class Desk:
+    """Shared by the parts of the adapter."""
+
+    clob: Clob
+    ledger: Ledger
+    voice: Voice
+    now_ns: Callable[[], int]
+    woken: Callable[[], None] = lambda: None
+    """Told when there may be a new open question."""
+
+    def say(self, said: Iterable[OrderEvidence]) -> None:
+        """Tell evidence, and wake who asks open questions."""
+        self.voice.say(said)
+        self.woken()
+
+    def ack(self, own: OwnOrder, filled: int | None = None) -> OrderAck:
+        """Return what is known of an order."""
+        return OrderAck(
+            order_id=own.name,
+            status=own.state,
+            timestamp=self.now_ns(),
+            filled=to_decimal(own.filled if filled is None else filled),
+            venue_order_id=own.order_id,
+        )
+
+    def cancel_ack(self, own: OwnOrder) -> CancelAck:
+        """Return the state an order is in, or will be once its last trades are told."""
+        return CancelAck(order_id=own.name, status=own.closed or own.state, timestamp=self.now_ns())

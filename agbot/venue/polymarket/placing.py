@@ -1,0 +1,252 @@
+"""Placing an order exactly once.
+
+Theory of operation. The id follows from the order, so it is known, and in the ledger, before a byte leaves; the bytes
+are made once. After an answer that leaves a doubt the venue is asked for that id, and only the identical bytes are
+posted again: the venue takes an id once, so two copies are one order. Bytes are posted again within the call only,
+never later. What stays in doubt is UNRESOLVED and is settled by `asking.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from agbot.errors import (
+    ExecutionError,
+    VenueAmbiguous,
+    VenueDuplicate,
+    VenueProtocolError,
+    VenueThrottled,
+    VenueUnavailable,
+)
+from agbot.log import get_logger
+from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
+from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
+from agbot.venue.polymarket.desk import Desk
+from agbot.venue.polymarket.orders import OrderSigner, post_body
+from agbot.venue.polymarket.own import CENT, DUST, OwnOrder, Stage
+from agbot.venue.polymarket.wire.rest import OrderReply
+
+POSTS_MAX: Final = 3
+"""Copies of the same bytes that one call posts at most."""
+PAUSE_S: Final = 0.2
+"""Before the first further copy, and as much more before each next one."""
+BATCH_MAX: Final = 15
+
+log = get_logger(__name__)
+
+
+class Placing:
+    """Signs and posts.
+
+    Args:
+        signer: of the account.
+        api_key: the key's name, which the body carries as the order's owner.
+    """
+
+    def __init__(self, desk: Desk, signer: OrderSigner, api_key: str) -> None:
+        self._desk = desk
+        self._signer = signer
+        self._api_key = api_key
+        self._answered: dict[str, trio.Event] = {}
+
+    def order_of(self, order: Order, terms: Terms, *, signed: bool = True) -> OwnOrder:
+        """Return an order as it will be posted; without `signed`, only its id. VenueRefused and such by its terms."""
+        composed = compose(order, terms)
+        own = _own(order, composed, terms, self._desk.now_ns())
+        if signed:
+            made = self._signer.sign(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
+            own.order_id = made.order_id
+            own.body = post_body(made, owner=self._api_key, order_type=composed.order_type, post_only=order.post_only)
+        else:
+            own.order_id = self._signer.order_id(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
+        return own
+
+    async def settled(self, own: OwnOrder) -> None:
+        """Return once no post of this order is under way."""
+        event = self._answered.get(own.name)
+        if event is not None:
+            await event.wait()
+
+    async def all_settled(self) -> None:
+        """Return once none of the posts that are under way now still is."""
+        for event in tuple(self._answered.values()):
+            await event.wait()
+
+    async def place(self, own: OwnOrder) -> OrderAck:
+        """Post an order and return the venue's word. However this ends, the ledger knows what is known."""
+        desk = self._desk
+        desk.ledger.add(own)
+        answered = self._answered[own.name] = trio.Event()
+        try:
+            return await self._post(own)
+        finally:
+            if own.stage is Stage.SENDING:  # cancelled, or an error that nobody foresaw
+                desk.ledger.unresolved(own, "no answer")
+                desk.woken()
+            del self._answered[own.name]
+            answered.set()
+
+    async def place_many(self, owns: Sequence[OwnOrder]) -> list[OrderAck | ExecutionError]:
+        """Post orders in batches; one answer each, in their order. What stays in doubt is asked about at once."""
+        said: list[OrderAck | ExecutionError] = []
+        for start in range(0, len(owns), BATCH_MAX):
+            said += await self._batch(owns[start : start + BATCH_MAX])
+        return said
+
+    async def _batch(self, owns: Sequence[OwnOrder]) -> list[OrderAck | ExecutionError]:
+        desk = self._desk
+        answered = trio.Event()
+        for own in owns:
+            desk.ledger.add(own)
+            self._answered[own.name] = answered
+        try:
+            try:
+                replies = await desk.clob.submit_batch([own.body for own in owns])
+            except ExecutionError as e:
+                return [await self._doubted(own, e) for own in owns]
+            if len(replies) != len(owns):
+                broken = VenueProtocolError(f"{len(replies)} replies to {len(owns)} orders", venue=VENUE)
+                return [await self._doubted(own, broken) for own in owns]
+            return [await self._item(own, reply) for own, reply in zip(owns, replies, strict=True)]
+        finally:
+            for own in owns:
+                del self._answered[own.name]
+                if own.stage is Stage.SENDING:
+                    desk.ledger.unresolved(own, "no answer")
+            desk.woken()
+            answered.set()
+
+    async def _item(self, own: OwnOrder, reply: OrderReply | ExecutionError) -> OrderAck | ExecutionError:
+        if isinstance(reply, ExecutionError):
+            return await self._doubted(own, reply)
+        return self._accepted(own, reply)
+
+    async def _doubted(self, own: OwnOrder, error: ExecutionError) -> OrderAck | ExecutionError:
+        try:
+            return await self._after_error(own, error, first=True) or self._in_doubt(own, error)
+        except ExecutionError as e:
+            return e
+
+    async def _post(self, own: OwnOrder) -> OrderAck:
+        doubt: ExecutionError | None = None
+        for copy in range(POSTS_MAX):
+            if copy:
+                await trio.sleep(PAUSE_S * copy)
+            own.sent_ns = self._desk.now_ns()
+            try:
+                reply = await self._desk.clob.submit(own.body)
+            except ExecutionError as e:
+                ack = await self._after_error(own, e, first=doubt is None)
+                if ack is not None:
+                    return ack
+                doubt = e
+            else:
+                return self._accepted(own, reply)
+        assert doubt is not None
+        raise self._in_doubt(own, doubt)
+
+    async def _after_error(self, own: OwnOrder, error: ExecutionError, *, first: bool) -> OrderAck | None:
+        """Return the ack when the order is there all the same, None when the same bytes may be posted again.
+
+        Raises:
+            ExecutionError: the venue's no, or the doubt that remains.
+        """
+        desk = self._desk
+        if isinstance(error, VenueDuplicate):
+            return await self._landed(own, error)
+        if not isinstance(error, VenueAmbiguous | VenueProtocolError):
+            if first:
+                self._nothing_rests(own, error)
+                raise error
+            # The first copy may have landed, and filled: this no is about the second.
+            raise self._in_doubt(own, error)
+        try:
+            found = await desk.clob.order(own.order_id)
+        except ExecutionError as e:
+            raise self._in_doubt(own, error) from e
+        if found is None:
+            return None
+        desk.say(desk.ledger.accepted(own, doubtful=True))
+        desk.say(desk.ledger.found(own, found))
+        return desk.ack(own, own.matched)
+
+    async def _landed(self, own: OwnOrder, error: VenueDuplicate) -> OrderAck:
+        """Return the ack of an order whose earlier copy the venue has."""
+        desk = self._desk
+        desk.say(desk.ledger.accepted(own, doubtful=True))
+        own.state = OrderState.OPEN if own.state is OrderState.PENDING_NEW else own.state
+        try:
+            found = await desk.clob.order(own.order_id)
+        except ExecutionError as e:
+            log.warning("venue.duplicate_not_shown", client_order_id=own.name, error=str(e), first=error.reason)
+            return desk.ack(own, own.matched)
+        if found is not None:
+            desk.say(desk.ledger.found(own, found))
+        return desk.ack(own, own.matched)
+
+    def _nothing_rests(self, own: OwnOrder, error: ExecutionError) -> None:
+        desk = self._desk
+        desk.say(desk.ledger.refused(own, error.reason))
+        if isinstance(error, VenueUnavailable | VenueThrottled):  # may be tried again, with the same id and bytes
+            desk.ledger.forget(own)
+
+    def _in_doubt(self, own: OwnOrder, error: ExecutionError) -> VenueAmbiguous:
+        if own.stage is Stage.SENDING:
+            self._desk.ledger.unresolved(own, error.reason)
+            self._desk.woken()
+        return VenueAmbiguous(f"sent, and not known whether it arrived: {error.reason}", venue=VENUE)
+
+    def _accepted(self, own: OwnOrder, reply: OrderReply) -> OrderAck:
+        desk = self._desk
+        if reply.order_id != own.order_id:
+            log.critical("venue.other_order_id", client_order_id=own.name, ours=own.order_id, theirs=reply.order_id)
+            desk.ledger.also_known_as(own, reply.order_id)
+        making, taking = reply.matched(own.offered)
+        shares, usd = (taking, making) if own.order.side is Side.BUY else (making, taking)
+        closed = _closed_by(own, reply.status, shares, usd)
+        immediate = own.order.time_in_force.immediate
+        desk.say(desk.ledger.accepted(own, matched=shares, closed=closed, doubtful=immediate and closed is None))
+        if reply.status == "delayed":
+            desk.ledger.doubt(own)
+        ack = desk.ack(own, max(shares, own.filled))
+        if closed is OrderState.FILLED:
+            ack = _as(ack, OrderState.FILLED)
+        elif shares:
+            ack = _as(ack, OrderState.PARTIALLY_FILLED)
+        return ack
+
+
+def _closed_by(own: OwnOrder, status: str, shares: int, usd: int) -> OrderState | None:
+    """Return how the reply to a post ended the order; None while it may still match, or when it does not say."""
+    if status != "matched" or not shares:
+        return None
+    full = usd > own.budget - CENT if own.budget else shares > own.shares - DUST
+    if full or own.order.time_in_force is TimeInForce.FOK:
+        return OrderState.FILLED
+    return OrderState.CANCELLED if own.order.time_in_force.immediate else None
+
+
+def _as(ack: OrderAck, status: OrderState) -> OrderAck:
+    return OrderAck(
+        order_id=ack.order_id,
+        status=status,
+        timestamp=ack.timestamp,
+        filled=ack.filled,
+        venue_order_id=ack.venue_order_id,
+    )
+
+
+def _own(order: Order, composed: Composed, terms: Terms, now_ns: int) -> OwnOrder:
+    return OwnOrder(
+        order=order,
+        asked=composed.asked,
+        shares=composed.shares,
+        sent_ns=now_ns,
+        budget=composed.budget,
+        offered=composed.fields.maker_amount,
+        fee_rate=terms.fee_rate,
+        fee_exponent=terms.fee_exponent,
+    )
