@@ -10,6 +10,7 @@ back to the tree (`[tool.coverage]` in pyproject.toml).
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,14 @@ def native(session: nox.Session) -> None:
             session.warn(f"{target} left out, not installed: {', '.join(absent)}")
         else:
             session.run("make", "-C", "native", target, external=True)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """A million damaged frames and replies (AGBOT_FUZZ says how many, AGBOT_FUZZ_SEED which) over every decoder."""
+    install(session)
+    env = SAFE_PATH | {"AGBOT_FUZZ": os.environ.get("AGBOT_FUZZ", "1000000")}
+    session.run("pytest", "-q", "-s", "tests/venue/polymarket/test_fuzz.py", *session.posargs, env=env)
 
 
 @nox.session

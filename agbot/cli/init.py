@@ -200,6 +200,7 @@ def _offer_keyring() -> None:
         if value.strip():
             keep(name, value.strip())
             click.echo(f"{name}: stored")
+    click.echo("no API key yet? agbot apikey gets it for the private key")
 
 
 def keyring_there() -> bool:

@@ -9,7 +9,7 @@ import click
 
 from agbot.cli.access import ask, moment, short, show, venue_options
 from agbot.cli.common import bot_options, control
-from agbot.errors import ConfigError, NotRunningError
+from agbot.errors import ConfigError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
     from agbot.venue.polymarket.access import Access
@@ -30,22 +30,28 @@ def command(
     """
     from agbot.cli.tables import table  # noqa: PLC0415
 
-    rows = None if venue else _of_the_bot(profile, state_dir)
+    rows = None if venue else _of_the_bot(market, profile, state_dir)
     where = "the bot"
     if rows is None:
         rows, where = _at_the_venue(market, config), "Polymarket"
-    elif market:
-        rows = [row for row in rows if market in (row.get("market"), row.get("market_id"))]
     show(as_json, rows, table([_line(row) for row in rows], empty=f"no open orders ({where})"))
 
 
-def _of_the_bot(profile: str | None, state_dir: Path | None) -> list[dict[str, Any]] | None:
-    """Return what the bot says rests; None when no bot runs."""
+def _of_the_bot(market: str | None, profile: str | None, state_dir: Path | None) -> list[dict[str, Any]] | None:
+    """Return what the bot says rests, in `market` where given; None when no bot runs.
+
+    Raises:
+        NotFoundError: AGB-414 the bot has no such market.
+    """
     try:
-        orders: list[dict[str, Any]] = control(profile, state_dir, {"op": "status"})["open_orders"]
+        status = control(profile, state_dir, {"op": "status"})
     except NotRunningError:
         return None
-    return orders
+    found = [row for row in status["open_orders"] if market in (None, row["market"], row["market_id"])]
+    if market and not found and market not in status["markets"]:
+        reason = f"the bot has no orders in a market called {market!r}"
+        raise NotFoundError(reason, id="AGB-414", remedy=f"it trades {', '.join(status['markets'])}; others: --venue")
+    return found
 
 
 def _at_the_venue(market: str | None, config: Path | None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import attrs
 
 from agbot import __version__
 from agbot.core.engine import Engine
+from agbot.model.ids import MarketId
 from agbot.model.order import OrderState
 from agbot.run.publish import order_fields
 from agbot.telemetry.protocol import PROTOCOL
@@ -79,10 +80,15 @@ class RunFacts:
             "kill_switch": {"on": bool(engine.kill_switch), "reason": engine.kill_switch},
             "halted": engine.halted,
             "markets": [m.name for m in engine.markets.values()],
-            "open_orders": [order_fields(engine, record) for record in live],
+            "open_orders": [{"market": _name(engine, r.command.market), **order_fields(engine, r)} for r in live],
             "unknown_orders": sum(record.state is OrderState.UNKNOWN for record in live),
             "cash_usd": usd_text(portfolio.cash),
             "equity_usd": usd_text(portfolio.equity()),
             "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
             "fees_usd": usd_text(portfolio.fees),
         }
+
+
+def _name(engine: Engine, market: MarketId) -> str:
+    known = engine.markets.get(market)
+    return known.name if known else market

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 import trio
 
+from agbot.core.backoff import Backoff
 from agbot.model.events import OrderEvidence, OrderFilled
 from agbot.model.order import Order, Side
 from agbot.secrets import Secret
 from agbot.testing.builders import make_order
 from agbot.testing.venue_stub import CONDITION, PRIVATE_KEY, YES, StubKey, VenueStub, venue_stub
+from agbot.units import NS_PER_S
 from agbot.venue.polymarket.adapter import PolymarketVenue
 from agbot.venue.polymarket.auth import ApiCredentials
 from agbot.venue.polymarket.credentials import Credentials
@@ -91,6 +94,18 @@ class TradingBench:
     def orders_at_venue(self) -> set[str]:
         """Return the ids of every order the venue ever took."""
         return {*self.stub.exchange.live, *self.stub.exchange.finished}
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Let questions and copies follow each other in milliseconds; a copy on its way has arrived after 0.2 s."""
+    package = "agbot.venue.polymarket"
+    with (
+        patch(f"{package}.own.ASK_AGAIN", Backoff(first_s=0.02, longest_s=0.08)),
+        patch(f"{package}.placing.PAUSE_S", 0.01),
+        patch(f"{package}.asking.QUIET_NS", NS_PER_S // 5),
+    ):
+        yield
 
 
 @asynccontextmanager

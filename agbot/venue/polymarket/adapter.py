@@ -56,6 +56,7 @@ from agbot.venue.polymarket.wire.rest import OpenOrder
 
 _KINDS: Final = {text: kind for kind, text in ORDER_TYPES.items() if kind is not TimeInForce.IOC}
 
+TERMS_CODES: Final = ("tick", "min_size")
 UNAUTHORIZED: Final = "HTTP 401"
 UNAUTHORIZED_MAX: Final = 3
 
@@ -193,12 +194,15 @@ class PolymarketVenue:
     async def place_order(self, order: Order) -> OrderAck:
         """Send the order, exactly once, and return the venue's word; see the port."""
         await trio.lowlevel.checkpoint()
-        own = await self._compose(order)
-        try:
-            ack = await self._placing.place(own)
-        except ExecutionError as e:
-            self._learn(order, e)
-            raise
+        with self._placing.under_way([order.client_order_id]) as intent:
+            own = await self._compose(order)
+            if not intent.wanted:
+                raise VenueUnavailable("cancelled before it was sent", venue=VENUE)
+            try:
+                ack = await self._placing.place(own, intent)
+            except ExecutionError as e:
+                self._learn(order, e)
+                raise
         self._taken()
         return ack
 
@@ -206,12 +210,15 @@ class PolymarketVenue:
         """Send orders in batches; one answer each, in their order. One that cannot be composed stops none."""
         answers: dict[int, OrderAck | ExecutionError] = {}
         owns: dict[int, OwnOrder] = {}
-        for at, order in enumerate(orders):
-            try:
-                owns[at] = await self._compose(order)
-            except ExecutionError as e:
-                answers[at] = e
-        said = await self._placing.place_many(list(owns.values()))
+        with self._placing.under_way(order.client_order_id for order in orders) as intent:
+            for at, order in enumerate(orders):
+                try:
+                    owns[at] = await self._compose(order)
+                except ExecutionError as e:
+                    answers[at] = e
+            if not intent.wanted:
+                raise VenueUnavailable("cancelled before they were sent", venue=VENUE)
+            said = await self._placing.place_many(list(owns.values()))
         answers.update(zip(owns, said, strict=True))
         for at, answer in answers.items():
             if isinstance(answer, ExecutionError):
@@ -221,6 +228,9 @@ class PolymarketVenue:
     async def cancel_order(self, order_id: str) -> CancelAck:
         """Cancel and return the state the venue shows; see the port. An order under way is waited for first."""
         await trio.lowlevel.checkpoint()
+        was_under_way = await self._placing.withdrawn(order_id)
+        if was_under_way and self._ledger.get(order_id) is None:
+            return CancelAck(order_id=order_id, status=OrderState.REJECTED, timestamp=self._now_ns())
         return await self._cancelling.cancel(self._known(order_id))
 
     async def cancel_all(self) -> Sequence[CancelAck]:
@@ -277,12 +287,16 @@ class PolymarketVenue:
             raise VenueUnavailable(f"no order is sent: the venue is in {self._clob.mode} mode", venue=VENUE)
         self._not_twice(order)
         terms = await self._terms_of(order.market)
-        self._not_twice(order)
         if self._market_of.get(order.token) != order.market:
             raise UnsupportedOrder(f"{order.token} is not an outcome of {order.market}", venue=VENUE)
         stamped = order if order.created_ns else attrs.evolve(order, created_ns=self._now_ns())
-        own = await self._placing.signed(stamped, terms)
-        self._not_twice(order)
+        try:
+            own = await self._placing.signed(stamped, terms)
+        except VenueRefused as e:
+            if e.code not in TERMS_CODES:
+                raise
+            self._terms.pop(order.market, None)  # ours may be old: a tick becomes finer without a word
+            own = await self._placing.signed(stamped, await self._terms_of(order.market))
         own.order = order
         return own
 
@@ -305,7 +319,7 @@ class PolymarketVenue:
         """
         self._restarting |= self._clob.mode is TradingMode.RESTARTING
         code = error.code if isinstance(error, VenueRefused) else ""
-        if code in ("tick", "min_size"):
+        if code in TERMS_CODES:
             self._terms.pop(order.market, None)
         hopeless = isinstance(error, VenueAuthFailed)
         if hopeless and UNAUTHORIZED in error.reason:

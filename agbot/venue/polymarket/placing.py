@@ -8,9 +8,11 @@ never later. What stays in doubt is UNRESOLVED and is settled by `asking.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
+import attrs
 import trio
 
 from agbot.errors import (
@@ -22,6 +24,7 @@ from agbot.errors import (
     VenueUnavailable,
 )
 from agbot.log import get_logger
+from agbot.model.ids import ClientOrderId
 from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
 from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
 from agbot.venue.polymarket.desk import Desk
@@ -40,6 +43,14 @@ BATCH_MAX: Final = 15
 log = get_logger(__name__)
 
 
+@attrs.define
+class UnderWay:
+    """Orders between their composition and the answer. `wanted` turns false when somebody wants them off meanwhile."""
+
+    wanted: bool = True
+    over: trio.Event = attrs.field(factory=trio.Event)
+
+
 class Placing:
     """Signs and posts.
 
@@ -52,7 +63,46 @@ class Placing:
         self._desk = desk
         self._signer = signer
         self._api_key = api_key
-        self._answered: dict[str, trio.Event] = {}
+        self._under_way: dict[ClientOrderId, UnderWay] = {}
+
+    @contextmanager
+    def under_way(self, names: Iterable[ClientOrderId]) -> Iterator[UnderWay]:
+        """Hold the names of orders from before they are signed until their posts are answered.
+
+        Raises:
+            VenueDuplicate: one of them is under way already.
+        """
+        held, intent = list(names), UnderWay()
+        for name in held:
+            if name in self._under_way or held.count(name) > 1:
+                raise VenueDuplicate(f"order {name} is being sent", venue=VENUE)
+        self._under_way.update(dict.fromkeys(held, intent))
+        try:
+            yield intent
+        finally:
+            for name in held:
+                del self._under_way[name]
+            intent.over.set()
+
+    async def withdrawn(self, name: str) -> bool:
+        """Send no copy more of this order, and return once its posts are answered; False when it is not under way."""
+        intent = self._under_way.get(ClientOrderId(name))
+        if intent is None:
+            return False
+        intent.wanted = False
+        await intent.over.wait()
+        return True
+
+    def withdraw_all(self) -> list[ClientOrderId]:
+        """Send nothing more of what is under way; returns the names."""
+        for intent in self._under_way.values():
+            intent.wanted = False
+        return list(self._under_way)
+
+    async def all_settled(self) -> None:
+        """Return once none of the posts that are under way now still is."""
+        for intent in tuple(self._under_way.values()):
+            await intent.over.wait()
 
     def order_of(self, order: Order, terms: Terms) -> OwnOrder:
         """Return an order under its id, not signed yet. VenueRefused and such by its terms."""
@@ -65,34 +115,23 @@ class Placing:
         """Return an order as it will be posted; an ExecutionError of the signer means that nothing was signed."""
         own, composed = self.order_of(order, terms), compose(order, terms)
         made = await self._signer.sign(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
-        own.order_id = made.order_id
+        if made.order_id != own.order_id:
+            raise VenueUnavailable(f"the signer signed {made.order_id} instead of {own.order_id}", venue=VENUE)
         own.body = post_body(made, owner=self._api_key, order_type=composed.order_type, post_only=order.post_only)
         return own
 
-    async def settled(self, own: OwnOrder) -> None:
-        """Return once no post of this order is under way."""
-        event = self._answered.get(own.name)
-        if event is not None:
-            await event.wait()
-
-    async def all_settled(self) -> None:
-        """Return once none of the posts that are under way now still is."""
-        for event in tuple(self._answered.values()):
-            await event.wait()
-
-    async def place(self, own: OwnOrder) -> OrderAck:
+    async def place(self, own: OwnOrder, intent: UnderWay) -> OrderAck:
         """Post an order and return the venue's word. However this ends, the ledger knows what is known."""
-        desk = self._desk
-        desk.ledger.add(own)
-        answered = self._answered[own.name] = trio.Event()
+        self._desk.ledger.add(own)
         try:
-            return await self._post(own)
+            return await self._post(own, intent)
         finally:
-            if own.stage is Stage.SENDING:  # cancelled, or an error that nobody foresaw
-                desk.ledger.unresolved(own, "no answer")
-                desk.woken()
-            del self._answered[own.name]
-            answered.set()
+            self._no_answer(own)  # if so: cancelled, or an error that nobody foresaw
+
+    def _no_answer(self, own: OwnOrder) -> None:
+        if own.stage is Stage.SENDING:
+            self._desk.ledger.unresolved(own, "no answer")
+            self._desk.woken()
 
     async def place_many(self, owns: Sequence[OwnOrder]) -> list[OrderAck | ExecutionError]:
         """Post orders in batches; one answer each, in their order. What stays in doubt is asked about at once."""
@@ -103,10 +142,8 @@ class Placing:
 
     async def _batch(self, owns: Sequence[OwnOrder]) -> list[OrderAck | ExecutionError]:
         desk = self._desk
-        answered = trio.Event()
         for own in owns:
             desk.ledger.add(own)
-            self._answered[own.name] = answered
         try:
             try:
                 replies = await desk.clob.submit_batch([own.body for own in owns])
@@ -115,11 +152,7 @@ class Placing:
             return [await self._item(own, reply) for own, reply in zip(owns, replies, strict=True)]
         finally:
             for own in owns:
-                del self._answered[own.name]
-                if own.stage is Stage.SENDING:
-                    desk.ledger.unresolved(own, "no answer")
-            desk.woken()
-            answered.set()
+                self._no_answer(own)
 
     async def _item(self, own: OwnOrder, reply: OrderReply) -> OrderAck | ExecutionError:
         refused = order_refusal(reply)
@@ -131,11 +164,13 @@ class Placing:
         except ExecutionError as e:
             return e
 
-    async def _post(self, own: OwnOrder) -> OrderAck:
+    async def _post(self, own: OwnOrder, intent: UnderWay) -> OrderAck:
         doubt: ExecutionError | None = None
         for copy in range(POSTS_MAX):
             if copy:
                 await trio.sleep(PAUSE_S * copy)
+                if not intent.wanted:
+                    break
             own.sent_ns = self._desk.now_ns()
             try:
                 reply = await self._desk.clob.submit(own.body)

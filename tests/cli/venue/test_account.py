@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from agbot import cli
 from agbot.cli import apikey, open_orders
-from agbot.errors import ConfigError, NotRunningError
+from agbot.errors import ConfigError, NotFoundError, NotRunningError
 from agbot.testing.venue_stub import ADDRESS, CONDITION, PRIVATE_KEY, YES, StubKey, StubMarket
 from agbot.venue.polymarket.wallets import derive
 
@@ -78,11 +78,15 @@ async def test_orders_at_the_venue(told, run, stub, signed_in, rest):
     assert "no open orders (Polymarket)" in (await run("orders")).output
 
 
-async def test_orders_of_the_running_bot(told, monkeypatch):
-    order = {"client_order_id": "q-1", "market_id": "m", "side": "BUY", "price": "0.5"}
-    monkeypatch.setattr(open_orders, "control", lambda *_: {"open_orders": [order]})
-    assert await told("orders") == [order]
+async def test_orders_of_the_running_bot(told, run, monkeypatch):
+    order = {"market": "rain", "client_order_id": "q-1", "market_id": "0xm", "side": "BUY", "price": "0.5"}
+    monkeypatch.setattr(open_orders, "control", lambda *_: {"open_orders": [order], "markets": ["rain", "other"]})
+    for words in ((), ("rain",), ("0xm",)):
+        assert await told("orders", *words) == [order]
     assert await told("orders", "other") == []
+    result = await run("orders", "moon", code=None)
+    assert isinstance(result.exception, NotFoundError)
+    assert "it trades rain, other" in result.exception.remedy
 
 
 async def test_orders_need_keys_without_a_bot(run, monkeypatch):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
-from unittest.mock import patch
 
 import attrs
 import pytest
@@ -12,7 +10,6 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agbot.core.backoff import Backoff
 from agbot.core.oms import Oms
 from agbot.errors import (
     ExecutionError,
@@ -25,25 +22,12 @@ from agbot.errors import (
 )
 from agbot.model.events import OrderAccepted, OrderRejected, OrderUnknown
 from agbot.model.order import Order, OrderState
-from agbot.testing.trading import TradingBench, trading
+from agbot.testing.trading import TradingBench, hurried, trading
 from agbot.testing.venue_stub import DUPLICATED, HTML_403, NOT_EXECUTED, RESTARTING, TIMED_OUT, Reply, throttled
-from agbot.units import NS_PER_S
 from agbot.venue.convert import to_command
 
 DEADLINE_S = 0.3
 REJECTED = (VenueRefused, VenueUnavailable, VenueThrottled, VenueAuthFailed)
-
-
-@contextmanager
-def hurried():
-    """Questions and copies follow each other in milliseconds; a copy on its way has arrived after 0.2 s."""
-    package = "agbot.venue.polymarket"
-    with (
-        patch(f"{package}.own.ASK_AGAIN", Backoff(first_s=0.02, longest_s=0.08)),
-        patch(f"{package}.placing.PAUSE_S", 0.01),
-        patch(f"{package}.asking.QUIET_NS", NS_PER_S // 5),
-    ):
-        yield
 
 
 @pytest.fixture
