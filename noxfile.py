@@ -10,6 +10,7 @@ back to the tree (`[tool.coverage]` in pyproject.toml).
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,14 @@ def native(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """A million damaged frames and replies (AGBOT_FUZZ says how many, AGBOT_FUZZ_SEED which) over every decoder."""
+    install(session)
+    env = SAFE_PATH | {"AGBOT_FUZZ": os.environ.get("AGBOT_FUZZ", "1000000")}
+    session.run("pytest", "-q", "-s", "tests/venue/polymarket/test_fuzz.py", *session.posargs, env=env)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Print the benchmark table beside peers, as JSON; exit 1 when a goal is missed. Arguments go to it."""
     install(session)
@@ -174,3 +183,10 @@ def shots(session: nox.Session) -> None:
     """Regenerate docs/page.png and docs/tui.svg from a running demo (needs chromium)."""
     install(session)
     session.run("python", "docs/shots.py", *session.posargs, env=SAFE_PATH)
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Watch the venue's live feeds, read-only, for five minutes (or the seconds given); skipped offline."""
+    install(session)
+    session.run("python", "-m", "benchmarks.live", *session.posargs, env=SAFE_PATH)

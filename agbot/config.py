@@ -20,6 +20,7 @@ from agbot.located.address import private_page, private_socket, websocket
 from agbot.located.value import Plain, shown
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_text
 from agbot.venue.polymarket.hosts import Hosts
+from agbot.venue.polymarket.topics import REALTIME_TOPICS_MAX, Topic, realtime_topic, rtds_topic
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ LATENCY_MAX_NS: Final = 60 * NS_PER_S
 INTERVAL_MIN_NS: Final = 10 * NS_PER_MS
 INTERVAL_MAX_NS: Final = 3600 * NS_PER_S
 TOKENS_PER_SOCKET_MAX: Final = 500
+RTDS_TOPICS_MAX: Final = 64
 CHAINS: Final = ("polygon", "amoy")
 
 _SOCKETS: Final = ("market_socket", "user_socket", "realtime")
@@ -49,7 +51,7 @@ class Mode(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class RtdsSettings:
-    """The real-time data stream of Polymarket."""
+    """The real-time data stream of Polymarket. Topics are named as `agbot.venue.polymarket.topics.rtds_topic` reads."""
 
     endpoint: str = "wss://ws-live-data.polymarket.com"
     ping_interval_ns: int = 5 * NS_PER_S
@@ -120,6 +122,7 @@ class Settings:
         state_dir: None means `default_state_dir`.
         policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
         markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
+        realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
         path: the file this came from.
     """
 
@@ -136,6 +139,7 @@ class Settings:
     live: LiveSettings = LiveSettings()
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
+    realtime: tuple[str, ...] = ()
     path: Path | None = None
 
 
@@ -173,6 +177,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
+        realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),
         path=Path(root.file),
     )
     fields.close()
@@ -208,7 +213,9 @@ def _rtds(fields: Fields) -> RtdsSettings:
         endpoint=fields.read("endpoint", websocket, base.endpoint),
         ping_interval_ns=_interval(fields, "ping_interval", base.ping_interval_ns),
         reconnect_delay_ns=_interval(fields, "reconnect_delay", base.reconnect_delay_ns),
-        subscribe_topics=fields.read("subscribe_topics", Located.as_names, base.subscribe_topics),
+        subscribe_topics=fields.read(
+            "subscribe_topics", lambda node: _topics(node, rtds_topic, RTDS_TOPICS_MAX), base.subscribe_topics
+        ),
     )
 
 
@@ -345,6 +352,19 @@ def _path(node: Located, base: Path) -> Path:
 
 def _interval(fields: Fields, stem: str, default_ns: int) -> int:
     return fields.duration(stem, default_ns, low_ns=INTERVAL_MIN_NS, high_ns=INTERVAL_MAX_NS)
+
+
+def _topics(node: Located, read: Callable[[str], Topic], most: int) -> tuple[str, ...]:
+    """Return topics as they were written, each one that `read` knows."""
+    names = node.as_names()
+    if len(names) > most:
+        raise node.fault(f"{len(names)} topics are listed", id="AGB-490", remedy=f"at most {most}")
+    for name, item in zip(names, node.items, strict=True):
+        try:
+            read(name)
+        except ValueError as e:
+            raise item.fault(str(e), id="AGB-490", remedy="agbot feeds shows what they deliver") from e
+    return names
 
 
 def _markets(node: Located) -> tuple[str, ...] | None:

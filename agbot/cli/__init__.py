@@ -31,6 +31,7 @@ COMMANDS = {
     "redeem": "Show the call that turns shares of a resolved market into pUSD; sends nothing.",
     "merge": "Show the call that turns YES and NO shares into pUSD; sends nothing.",
     "split": "Show the call that turns pUSD into YES and NO shares; sends nothing.",
+    "feeds": "Show rate, lag, age and trust of every feed: the running bot's, or of markets you name.",
     "selftest": "Compute test vectors made elsewhere and compare.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "import": "Convert recordings to agbot's history format.",

@@ -115,6 +115,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("markets", ", ".join(settings.markets) or "all"),
         *(("strategy", _strategy(settings, index)) for index in range(len(settings.strategies))),
         ("rtds", f"{settings.rtds.endpoint} {', '.join(settings.rtds.subscribe_topics)}".rstrip()),
+        ("realtime", ", ".join(settings.realtime) or "none"),
         ("polymarket", f"{settings.polymarket.hosts.clob} on {settings.polymarket.chain}"),
         ("live", _live(settings)),
         ("monitor", f"{settings.monitor.endpoint}, buffer {settings.monitor.buffer_size}"),

@@ -16,8 +16,10 @@ from agbot.core.turnover import utc_day
 from agbot.errors import ConfigError, ExecutionError, VenueUnavailable
 from agbot.model.market import Market
 from agbot.run.facts import LiveFacts
+from agbot.run.feeds import FeedWatch
 from agbot.run.live import read_account
 from agbot.run.plans import Start, trade
+from agbot.run.references import reference_feeds
 from agbot.run.session import RUNS, RunPlan, now_ns
 from agbot.run.spend import FILE_NAME, Caps, DaySpend
 from agbot.run.venues import VenueLink, open_paper, open_shadow
@@ -29,6 +31,7 @@ from agbot.venue.polymarket.catalogue import find_markets
 from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.credentials import Credentials
 from agbot.venue.polymarket.orders import OrderSigner
+from agbot.venue.polymarket.reference_feed import ReferenceFeed
 from agbot.venue.polymarket.signer import LocalSigner, RemoteSigner, Signer, chain_named
 from agbot.venue.polymarket.stream import PolymarketFeed
 from agbot.venue.polymarket.wallets import Account as Wallet
@@ -47,7 +50,13 @@ async def trade_paper(start: Start) -> dict[str, Any]:
         markets = await markets_of(settings, access)
         feed = feed_of(settings, markets, access)
         shadow = settings.mode is Mode.SHADOW
-        plan = start.plan(str(settings.mode).upper(), markets, feed, open_venue=open_shadow if shadow else open_paper)
+        plan = start.plan(
+            str(settings.mode).upper(),
+            markets,
+            feed,
+            open_venue=open_shadow if shadow else open_paper,
+            **watched(feed, reference_feeds(settings, now_ns), markets),
+        )
         return await trade(plan)
 
 
@@ -153,15 +162,17 @@ async def live_plan(
     account = await read_account(access.clob, access.data, signer.account.maker, markets, known, alone=alone)
     spend = DaySpend(wallet_directory / FILE_NAME, trader.caps, now_ns)
     link = await _live_link(start.settings, signer, access, markets)
+    feed = feed_of(start.settings, markets, access)
     return start.plan(
         LIVE,
         markets,
-        feed_of(start.settings, markets, access),
+        feed,
         open_venue=lambda *_: link,
         account=account,
         rules=rules_of(trader.caps, spend.total()),
         spend=spend,
         live=trader.facts(signer.account),
+        **watched(feed, reference_feeds(start.settings, now_ns) if alone else (), markets),
     )
 
 
@@ -221,6 +232,11 @@ def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> Po
         ends_ns={market.id: market.end_ns for market in markets if market.end_ns},
         tokens_per_socket=max(2, place.tokens_per_socket),
     )
+
+
+def watched(feed: PolymarketFeed, references: Sequence[ReferenceFeed], markets: Sequence[Market]) -> dict[str, Any]:
+    """Return the fields of a plan that say which feeds run, and who looks after them."""
+    return {"references": references, "watch": FeedWatch(feed, references, markets)}
 
 
 def connected(

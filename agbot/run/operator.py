@@ -36,6 +36,7 @@ class Operator:
 
     Args:
         ask_stop: requests an orderly end, with a reason.
+        feeds: returns how the feeds are doing, as `agbot.run.feeds.FeedWatch.report` does.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Operator:
         execution: LocalExecution,
         latch: Latch,
         ask_stop: Callable[[str], None],
+        feeds: Callable[[], dict[str, Any]],
         now_ns: Callable[[], int],
     ) -> None:
         self._facts = facts
@@ -57,12 +59,14 @@ class Operator:
         self._execution = execution
         self._latch = latch
         self._ask_stop = ask_stop
+        self._feeds_report = feeds
         self._now_ns = now_ns
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the requests by name."""
         return {
             "status": self._status,
+            "feeds": self._feeds,
             "stop": self._stop,
             "killswitch": self._killswitch,
             "preview": self._preview,
@@ -72,6 +76,9 @@ class Operator:
 
     async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return self._facts.status(self._engine, self._now_ns())
+
+    async def _feeds(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._feeds_report()
 
     async def _stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._ask_stop(str(request.get("reason") or "agbot stop"))

@@ -25,6 +25,7 @@ from agbot.run.control import ControlServer
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import LiveFacts, RunFacts
+from agbot.run.feeds import FeedWatch, no_feeds
 from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
 from agbot.run.operator import Operator
@@ -60,6 +61,8 @@ class RunPlan:
         rules: what the gate asks beside the policies.
         spend: asked once more right before an order leaves.
         live: whose real money, if it is real.
+        references: feeds of reference prices, beside the market's.
+        watch: how the feeds are doing; None when there is nothing to tell.
     """
 
     mode: str
@@ -72,6 +75,8 @@ class RunPlan:
     rules: Sequence[Rule] = ()
     spend: DaySpend | None = None
     live: LiveFacts | None = None
+    references: Sequence[Feed] = ()
+    watch: FeedWatch | None = None
     page: str = ""
     duration_s: float = float("inf")
     beside: Sequence[Service] = ()
@@ -158,7 +163,7 @@ class Session:
             permit=spend.refuse if spend else lambda _: "",
             latency=self.publisher.latency,
         )
-        clock = Clock(self.inbox, self.closed, now_ns, lambda: self.publisher.second(now_ns()))
+        clock = Clock(self.inbox, self.closed, now_ns, self._second)
         clock.look()
         listed = [MarketListed(m, now_ns()) for m in self.plan.markets]
         self.link.on_market(listed)
@@ -175,7 +180,7 @@ class Session:
             gateway=gateway.run,
             control=ControlServer(socket_path(self.plan.state_dir), self.operator().handlers()).run,
             clock=clock.run,
-            feeds=[self.plan.feed],
+            feeds=[self.plan.feed, *self.plan.references],
             on_market=self.link.on_market,
             inbox=self.inbox,
             stop=self.stop,
@@ -205,6 +210,11 @@ class Session:
         state = self.latch.gate()
         return (state.reason or "on") if state.on else ""
 
+    def _second(self) -> None:
+        self.publisher.second(now_ns())
+        if self.plan.watch:
+            self.plan.watch.publish(self.registry)
+
     def operator(self) -> Operator:
         """Return the control socket's handlers."""
         return Operator(
@@ -215,6 +225,7 @@ class Session:
             execution=self.execution,
             latch=self.latch,
             ask_stop=self.stop.ask,
+            feeds=self.plan.watch.report if self.plan.watch else no_feeds,
             now_ns=now_ns,
         )
 

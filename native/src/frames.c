@@ -293,10 +293,22 @@ int ag_frames_next(ag_frames_t *f, ag_frame_t *out) {
     if (first)
         f->in_array = sign(&f->text, '[');
     f->begun = true;
-    if (f->in_array) {
-        int more = next_element(&f->text, &first);
-        if (more != OK)
-            return more == 0 ? ended(&f->text) : more;
+    if (!f->in_array) {
+        int result = message(f, out);
+        return result == OK && ended(&f->text) != 0 ? NO : result;
     }
+    int more = next_element(&f->text, &first);
+    if (more != OK)
+        return more == 0 ? ended(&f->text) : more;
     return message(f, out);
+}
+
+int ag_frames_check(ag_frames_t *f, const char *text, size_t length) {
+    ag_frame_t ignored;
+    int more;
+    ag_frames_begin(f, text, length);
+    do
+        more = ag_frames_next(f, &ignored);
+    while (more == OK && f->in_array);
+    return more == OK ? AG_OK : more;
 }

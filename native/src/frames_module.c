@@ -190,13 +190,15 @@ static int add_frame(scanner_t *self, const ag_frame_t *frame, PyObject *events)
 static int scan(scanner_t *self, const char *text, size_t length, PyObject *events) {
     ag_frame_t frame;
     long long seen[2] = {0, 0};
-    int more;
+    /* Nothing may be noted of an array that breaks off; a lone object is read whole before it is noted. */
+    int more = length > 0 && *text == '{' ? AG_OK : ag_frames_check(self->frames, text, length);
     ag_frames_begin(self->frames, text, length);
-    while ((more = ag_frames_next(self->frames, &frame)) == 1) {
+    while (more == AG_OK && (more = ag_frames_next(self->frames, &frame)) == 1) {
         int added = add_frame(self, &frame, events);
         if (added != 1)
             return added;
         seen[frame.kind]++;
+        more = AG_OK;
     }
     if (more == AG_ERR_NOMEM)
         PyErr_NoMemory();

@@ -38,6 +38,7 @@ def test_the_example_is_right(repo: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "markets         all",
         "strategy        quoter on all markets",
         "rtds            wss://ws-live-data.polymarket.com clob_market",
+        "realtime        none",
         "polymarket      https://clob.polymarket.com on polygon",
         "live            no caps: --mode live is refused",
         "monitor         ws://127.0.0.1:8080/metrics, buffer 1000",
@@ -62,9 +63,8 @@ def test_all_faults_at_once(wrong: Path) -> None:
     result = CliRunner().invoke(command, [str(wrong / "c.yaml")])
     assert result.exit_code == 2
     assert result.stdout == ""
-    known = (
-        "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live, strategies, markets"
-    )
+    known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live, strategies"
+    known += ", markets, realtime"
     number = "write a plain number such as 1000.0, without unit or separators"
     types = "known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"
     assert result.stderr.splitlines() == [

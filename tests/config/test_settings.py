@@ -32,7 +32,8 @@ profile: p1
 capital_usd: "2500.25"
 seed: 42
 state_dir: state
-rtds: {endpoint: wss://h/p, ping_interval_s: 0.5, reconnect_delay_ms: 250, subscribe_topics: [a, b]}
+rtds:
+  {endpoint: wss://h/p, ping_interval_s: 0.5, reconnect_delay_ms: 250, subscribe_topics: [activity, "comments:7"]}
 monitor: {endpoint: ws://127.0.0.1:9/metrics, buffer_size: 5, reconnect_delay_sec: 2}
 risk: {policy_file: rules.yaml}
 strategies:
@@ -45,6 +46,7 @@ polymarket:
   {chain: amoy, clob: "http://127.0.0.1:9/", user_socket: "wss://u/", tokens_per_socket: 7, custom_features: false}
 live: {max_order_usd: 5, max_day_usd: 25.5, heartbeat: false, signer: s/signer.sock}
 markets: [0xAB]
+realtime: [btcusd, "price.equity:aaplusd"]
 """
 
 
@@ -63,7 +65,7 @@ def test_every_key(tmp_path: Path) -> None:
             endpoint="wss://h/p",
             ping_interval_ns=500_000_000,
             reconnect_delay_ns=250_000_000,
-            subscribe_topics=("a", "b"),
+            subscribe_topics=("activity", "comments:7"),
         ),
         monitor=MonitorSettings(endpoint="ws://127.0.0.1:9/metrics", buffer_size=5, reconnect_delay_ns=2_000_000_000),
         paper=PaperSettings(order_latency_ns=1_000_000_000, feed_latency_ns=0),
@@ -85,6 +87,7 @@ def test_every_key(tmp_path: Path) -> None:
             StrategySettings(name="other"),
         ),
         markets=("0xAB",),
+        realtime=("btcusd", "price.equity:aaplusd"),
         path=path,
     )
 
@@ -93,7 +96,7 @@ def test_strategy_parameters_can_locate_their_own_faults() -> None:
     strategy = read_settings(loads(FULL, "c.yaml"), []).strategies[0]
     assert strategy.node is not None
     fault = strategy.node.fields["edge"].fault("too wide", id="AGB-107", remedy="narrow it")
-    assert str(fault) == "[AGB-107] c.yaml:12: strategies[0].params.edge: too wide → narrow it"
+    assert str(fault) == "[AGB-107] c.yaml:13: strategies[0].params.edge: too wide → narrow it"
 
 
 def test_a_file_means_paper_and_no_file_means_demo() -> None:

@@ -16,6 +16,7 @@ if child:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 import numpy
 from agbot._book import Book
+from agbot._frames import Scanner
 from agbot._keccak import keccak256
 from agbot._timeseries import Series
 from agbot.timeseries import TimeSeries
@@ -97,6 +98,50 @@ def cycle():
     refused(b.top_into, 0, buffer)
 """
 
+FRAMES = """
+head = '{"market":"%s","timestamp":"1703875200000","hash":"abc",'
+level = '{"price":"0.48","size":"3000"}'
+book = head + '"asset_id":"%s","event_type":"book","bids":[' + level + '],"asks":[],"tick_size":"0.01"}'
+change = head + '"event_type":"price_change","price_changes":[%s]}'
+row = '{"asset_id":"%s","price":"0.51","size":"150.5","side":"BUY","hash":"h","best_bid":"0.51","best_ask":"0.52"}'
+many = [(f"0x{i}", f"token {i}") for i in range(300)]
+turn = 0
+def cycle():
+    global turn
+    turn += 1
+    hashes = {}
+    s = Scanner(lambda *given: given, lambda *given: given, tuple, {"A": 10_000}, hashes)
+    for market, token in many[turn % 200 : turn % 200 + 80]:
+        assert s.scan(change % (market, row % token + "," + row % "A"))
+        s.note_top(token, 1_000, 2_000), s.note_market(token, market), s.said(token), s.note_top(token)
+    assert s.scan((book % ("m", "A")).encode()) and s.scan("[" + book % ("m", "A") + "]") and s.scan(b"[]")
+    assert s.scan(book % ("m", "B")) is None and s.scan("[" + book % ("m", "A") + ",") is None and s.scan(7) is None
+    assert s.scan(chr(0xD800)) is None and hashes["A"] == "abc" and s.said("never") == (None, None, None)
+    s.books, s.changes
+"""
+
+FRAMES_REFUSALS = """
+s = Scanner(lambda *given: 1 / 0, int, tuple, {"A": 10_000, "B": "ten", "C": 2**70})
+book = '{"timestamp":"1703875200000","asset_id":"%s","event_type":"book","bids":[],"asks":[],"tick_size":"0.01"}'
+def cycle():
+    refused(Scanner)
+    refused(Scanner, list, list, list, {})
+    refused(Scanner, list, list, tuple, [])
+    refused(Scanner, list, list, tuple, {}, 7)
+    refused(s.note_top, "A", "x", 7)
+    refused(s.note_top, "A", 7, 2**70)
+    refused(s.note_top, 7)
+    refused(s.note_top, chr(0xD800))
+    refused(s.note_market, "A", None)
+    refused(s.note_market, "A")
+    for token in "ABC":
+        try:
+            s.scan(book % token)
+        except (ZeroDivisionError, TypeError, OverflowError):
+            continue
+        raise SystemExit(token)
+"""
+
 KECCAK = """
 packed = array.array("b", range(90))
 def cycle():
@@ -114,7 +159,7 @@ def growth(cycle: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.parametrize("cycle", [SERIES, SERIES_REFUSALS, BOOK, BOOK_REFUSALS, KECCAK])
+@pytest.mark.parametrize("cycle", [SERIES, SERIES_REFUSALS, BOOK, BOOK_REFUSALS, FRAMES, FRAMES_REFUSALS, KECCAK])
 def test_memory_does_not_grow(cycle):
     assert growth(cycle) < GROWTH_MAX
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agbot import _book, _keccak, _timeseries
+from agbot import _book, _frames, _keccak, _timeseries
 
 
 def second(module):
@@ -33,13 +33,19 @@ def test_a_second_book_module_has_its_own_types():
     assert book.best_bid == 500_000
 
 
+def test_a_second_frames_module_has_its_own_types():
+    other = second(_frames)
+    assert other.Scanner is not _frames.Scanner
+    assert other.Scanner(list, list, tuple, {}).scan(b"[]") == ([], [])
+
+
 def test_a_second_keccak_module_is_its_own():
     other = second(_keccak)
     assert other.keccak256 is not _keccak.keccak256
     assert other.keccak256(b"") == _keccak.keccak256(b"")
 
 
-@pytest.mark.parametrize("module", [_book, _keccak, _timeseries])
+@pytest.mark.parametrize("module", [_book, _frames, _keccak, _timeseries])
 def test_one_stable_abi_file(module):
     if sys.platform == "win32":
         pytest.skip("Linux and macOS only")

@@ -34,6 +34,7 @@ class Bench:
             venue=venue,
             execution=self.execution,
             latch=self.latch,
+            feeds=lambda: {"feeds": [{"topic": "t"}], "sockets": []},
             ask_stop=self.stops.append,
             now_ns=core.now_ns,
         )
@@ -53,6 +54,11 @@ class Bench:
 def bench(core, venue, tmp_path):
     venue.orders = {f"o{n}": make_order(f"o{n}") for n in range(3)}
     return Bench(core, venue, tmp_path)
+
+
+async def test_feeds_are_told_as_they_are(bench):
+    reply = await bench.operator.handlers()["feeds"]({})
+    assert reply == {"feeds": [{"topic": "t"}], "sockets": []}
 
 
 async def test_a_kill_closes_the_latch_tells_the_core_and_proves_that_nothing_rests(bench):

@@ -30,12 +30,15 @@ from agbot.model.events import (
 )
 from agbot.model.market import Outcome
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
-from agbot.run.feeds import publish_feed
+from agbot.run.feeds import FeedWatch
 from agbot.run.publish import Publisher
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, NS_PER_S, to_units
 from agbot.venue.polymarket.hosts import Hosts
+from agbot.venue.polymarket.reference_feed import ReferenceFeed
+from agbot.venue.polymarket.rtds import RtdsSession
 from agbot.venue.polymarket.stream import PolymarketFeed
+from agbot.venue.polymarket.topics import Topic
 
 
 class Bench:
@@ -75,6 +78,9 @@ def fill(order_id, size, price="0.40", trade="t1"):
     return OrderFilled(order_id, trade, to_units(price), to_units(size), 0, Liquidity.MAKER, 1)
 
 
+TRADE = b'{"asset":"1","side":"BUY","price":0.5,"size":1,"timestamp":1700000000}'
+
+
 def promised(root):
     """Yield (name, type, label keys) of every metric in the protocol's table."""
     text = (root / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -95,7 +101,11 @@ def test_every_metric_of_the_protocol_appears_with_its_labels(root, make_core):
     core.step(OrderAccepted(command.client_order_id, "v", 1), fill(command.client_order_id, "10"))
     bench.publisher.latency("paper", "m1", 2.5)
     bench.publisher.second(core.now)
-    publish_feed(bench.registry, PolymarketFeed(Hosts(), [], lambda: core.now))
+    session = RtdsSession([Topic("activity")])
+    session.opened(core.now)
+    session.received([b'{"topic":"activity","type":"trades","timestamp":1,"payload":' + TRADE + b"}"], core.now)
+    references = [ReferenceFeed(session, "ws://x", lambda: core.now)]
+    FeedWatch(PolymarketFeed(Hosts(), [], lambda: core.now), references, []).publish(bench.registry)
     bench.registry.event("log", text="x" * 100_000)  # over the bound of a line: dropped and counted
     bench.registry.gauge("odd").set(float("nan"))
     found = {}

@@ -9,6 +9,7 @@ import trio
 
 from agbot.errors import VenueAmbiguous, VenueProtocolError, VenueRefused, VenueThrottled
 from agbot.log import get_logger
+from agbot.model.ids import ClientOrderId
 from agbot.model.order import CancelAck, OrderState
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.compose import VENUE
@@ -38,7 +39,6 @@ class Cancelling:
 
     async def cancel(self, own: OwnOrder) -> CancelAck:
         """Cancel one order and return the state it was found in."""
-        own.unwanted = True
         proven = False
         try:
             for again in range(CANCELS_MAX):
@@ -47,14 +47,14 @@ class Cancelling:
                 if again:
                     await trio.sleep(PAUSE_S * 2 ** (again - 1))
                 await self._once(own)
-            proven = own.stage is not Stage.UNRESOLVED and not own.doubtful
+            proven = own.stage is Stage.ENDED or own.closed is not None or not own.doubtful
         finally:
-            if not proven:
+            if not proven:  # the caller is told so; asking goes on until it is off
+                self._desk.ledger.want(own, wanted=False)
                 self._desk.ledger.doubt(own, told_unknown=True)
                 self._desk.woken()
         if not proven:
             raise VenueAmbiguous("the venue neither cancels it nor shows it", venue=VENUE)
-        own.unwanted = False
         return self._desk.cancel_ack(own)
 
     async def _once(self, own: OwnOrder) -> None:
@@ -73,41 +73,50 @@ class Cancelling:
         await self._asking.ask([own])
 
     async def cancel_all(self) -> Sequence[CancelAck]:
-        """Cancel everything, look what is left, and cancel that, until the venue lists nothing.
+        """Cancel everything, look what is left, and cancel that, until the venue lists nothing older than this call.
 
         Raises:
             VenueAmbiguous: orders still rest after several rounds.
         """
+        ledger = self._desk.ledger
+        names = {*self._placing.withdraw_all(), *(own.name for own in ledger.live())}
+        try:
+            return await self._sweep(names)
+        finally:
+            for own in (ledger.get(name) for name in names):
+                if own is not None and own.stage is not Stage.ENDED:  # not proven to be off: asking goes on
+                    ledger.want(own, wanted=False)
+            self._desk.woken()
+
+    async def _sweep(self, names: set[ClientOrderId]) -> list[CancelAck]:
         desk = self._desk
-        self._placing.withdraw_all()
-        ours = desk.ledger.live()
-        for own in ours:
-            own.unwanted = True
         taken: dict[str, CancelAck] = {}
-        if len(ours) <= AT_ONCE:
+        if len(names) <= AT_ONCE:
             try:
                 self._take(await desk.clob.cancel_all(), taken)
             except (VenueThrottled, VenueRefused, VenueAmbiguous) as e:
                 log.warning("venue.cancel_all_not_taken", error=e.reason, remedy="orders are cancelled by id")
         await self._placing.all_settled()
         blind: set[str] = set()
-        rest = await self._rest(blind)
+        rest = await self._rest(names, blind)
         for again in range(ROUNDS_MAX):
             if not rest:
                 return list(taken.values())
             if again:
                 await trio.sleep(PAUSE_S * 2 ** (again - 1))
             await self._by_id(rest, taken)
-            rest = await self._rest(blind)
+            rest = await self._rest(names, blind)
         if rest:
             raise VenueAmbiguous(f"{len(rest)} orders still rest after they were cancelled", venue=VENUE)
         return list(taken.values())
 
-    async def _rest(self, blind: set[str]) -> list[str]:
+    async def _rest(self, names: set[ClientOrderId], blind: set[str]) -> list[str]:
         """Return the ids the venue still lists; and, once each, those in doubt: a cancel may find them."""
         desk = self._desk
         listed = [order.id for order in await desk.clob.open_orders()]
-        doubtful = [own.order_id for own in desk.ledger.live() if own.stage is Stage.UNRESOLVED]
+        newer = {own.order_id for own in desk.ledger.live() if own.name not in names}
+        listed = [order_id for order_id in listed if order_id not in newer]
+        doubtful = [o.order_id for o in desk.ledger.live() if o.stage is Stage.UNRESOLVED and o.name in names]
         unseen = [order_id for order_id in doubtful if order_id not in listed and order_id not in blind]
         blind.update(unseen)
         return listed + unseen

@@ -138,6 +138,11 @@ class Ledger:
         own.told_unknown |= told_unknown
         self._schedule(own)
 
+    def want(self, own: OwnOrder, *, wanted: bool) -> None:
+        """Note whether an order is to rest; one that is not is asked about, and cancelled again, until it does not."""
+        own.unwanted = not wanted
+        self._schedule(own)
+
     def gone(self, own: OwnOrder, state: OrderState, reason: str, *, matched: int = 0) -> list[OrderEvidence]:
         """Fold in that nothing more of it can match; told at once when every matched share was heard of."""
         if own.stage is Stage.ENDED:

@@ -84,6 +84,7 @@ class OwnOrder:
     final_told: bool = False
     doubtful: bool = False
     unwanted: bool = False
+    """Its cancel was asked for, and nobody has said yet that it is off."""
     written_off: bool = False
     told_unknown: bool = False
     """The caller was told that its fate is not known: that it exists must be said again."""
@@ -115,8 +116,9 @@ class OwnOrder:
     @property
     def puzzling(self) -> bool:
         """Return whether the venue must be asked what became of it."""
-        waits = self.closed is not None and self.stage is Stage.PLACED
-        return self.stage is Stage.UNRESOLVED or waits or (self.doubtful and self.stage is Stage.PLACED)
+        if self.stage is Stage.PLACED:
+            return self.closed is not None or self.doubtful or self.unwanted
+        return self.stage is Stage.UNRESOLVED
 
     def ask_at(self, now_ns: int) -> None:
         """Put the next question by the schedule; that of a trade that only has to settle is not urgent."""

@@ -24,6 +24,7 @@ from agbot.errors import (
     VenueUnavailable,
 )
 from agbot.log import get_logger
+from agbot.model.ids import ClientOrderId
 from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
 from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
 from agbot.venue.polymarket.desk import Desk
@@ -62,10 +63,10 @@ class Placing:
         self._desk = desk
         self._signer = signer
         self._api_key = api_key
-        self._under_way: dict[str, UnderWay] = {}
+        self._under_way: dict[ClientOrderId, UnderWay] = {}
 
     @contextmanager
-    def under_way(self, names: Iterable[str]) -> Iterator[UnderWay]:
+    def under_way(self, names: Iterable[ClientOrderId]) -> Iterator[UnderWay]:
         """Hold the names of orders from before they are signed until their posts are answered.
 
         Raises:
@@ -85,17 +86,18 @@ class Placing:
 
     async def withdrawn(self, name: str) -> bool:
         """Send no copy more of this order, and return once its posts are answered; False when it is not under way."""
-        intent = self._under_way.get(name)
+        intent = self._under_way.get(ClientOrderId(name))
         if intent is None:
             return False
         intent.wanted = False
         await intent.over.wait()
         return True
 
-    def withdraw_all(self) -> None:
-        """Send nothing more of what is under way."""
+    def withdraw_all(self) -> list[ClientOrderId]:
+        """Send nothing more of what is under way; returns the names."""
         for intent in self._under_way.values():
             intent.wanted = False
+        return list(self._under_way)
 
     async def all_settled(self) -> None:
         """Return once none of the posts that are under way now still is."""

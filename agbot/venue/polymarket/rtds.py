@@ -16,7 +16,6 @@ import attrs
 import msgspec
 
 from agbot.core.backoff import Backoff
-from agbot.errors import ConfigError
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.auth import ApiCredentials, shown_key, to_json
 from agbot.venue.polymarket.topics import MARKET_TOPIC, PRICE_TOPICS, RTDS, USER_TOPIC, Topic
@@ -76,7 +75,7 @@ class RtdsSession:
             credentials: what clob_user needs; they are in its frame only.
 
         Raises:
-            ConfigError: AGB-491, clob_user without credentials.
+            ValueError: clob_user without credentials.
         """
         self.dead = self.ended = ""
         self.unasked = 0
@@ -88,7 +87,7 @@ class RtdsSession:
         self._credentials = credentials
         self._names = tuple(dict.fromkeys(topic.name for topic in self._watches))
         if USER_TOPIC in self._names and credentials is None:
-            raise ConfigError(f"{USER_TOPIC} needs the API key", id="AGB-491", remedy="agbot apikey create")
+            raise ValueError(f"{USER_TOPIC} needs the API key")
         self._texts: list[bytes | str] = []
         self._queue: deque[str] = deque()
         self._suspect = ""

@@ -88,9 +88,9 @@ def realtime_topic(text: str) -> Topic:
     return Topic(name, key)
 
 
-def needs_socket(names: Iterable[str]) -> tuple[str, ...]:
+def needs_socket(topics: Iterable[Topic]) -> tuple[Topic, ...]:
     """Return the topics that only RTDS has: books and own orders come from the CLOB's own sockets."""
-    return tuple(name for name in names if name not in (MARKET_TOPIC, USER_TOPIC))
+    return tuple(topic for topic in topics if topic.name not in (MARKET_TOPIC, USER_TOPIC))
 
 
 PRICE_TOPICS: Final = tuple(name for name, limit in RTDS.items() if limit.ends_ns)

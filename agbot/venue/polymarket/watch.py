@@ -52,6 +52,7 @@ class TopicState:
     doubt: str
     messages: int
     gaps: int
+    doubts: int
     asked_again: int
 
 
@@ -61,12 +62,12 @@ class TopicWatch:
     Attributes:
         asked_again: subscriptions anew since it last delivered; `again_ns` is the earliest time for the next.
         given_up: the refusal is final: asking again would bring it again.
-        gaps: messages that the server or the way lost.
+        gaps: messages that the server or the way lost; `doubts` how often it was doubted.
     """
 
     def __init__(self, topic: Topic, limit: Limit) -> None:
         self.topic = topic
-        self.messages = self.gaps = self.asked_again = 0
+        self.messages = self.gaps = self.doubts = self.asked_again = 0
         self.again_ns = 0
         self.refused = ""
         self.given_up = False
@@ -151,6 +152,7 @@ class TopicWatch:
             doubt=self.doubt(now_ns),
             messages=self.messages,
             gaps=self.gaps,
+            doubts=self.doubts,
             asked_again=self.asked_again,
         )
 
@@ -170,6 +172,7 @@ def news(watches: Iterable[TopicWatch], now_ns: int) -> Iterator[TopicNews]:
         doubt = watch.doubt(now_ns)
         if doubt == watch.told or (doubt and doubt in EXPECTED):
             continue
+        watch.doubts += bool(doubt)
         if doubt or watch.told not in EXPECTED:
             yield TopicNews(str(watch.topic), doubt, REMEDIES.get(doubt, ""))
         watch.told = doubt

@@ -72,9 +72,12 @@ void ag_frames_destroy(ag_frames_t *frames);
 void ag_frames_begin(ag_frames_t *frames, const char *text, size_t length);
 
 /*
- * Reads the next message. 1: *out is it, valid until the next call. 0: the text has ended properly.
+ * Reads the next message. 1: *out is it, valid until the next call; nothing follows a lone object. 0: the text has ended.
  * AG_ERR_INVALID_ARG: not the shape above. AG_ERR_NOMEM: memory is short. After an error the text is not to be read on.
  */
 int ag_frames_next(ag_frames_t *frames, ag_frame_t *out);
+
+/* Reads an array to its end and forgets it: AG_OK when `next` will. For who acts on its messages one by one. */
+int ag_frames_check(ag_frames_t *frames, const char *text, size_t length);
 
 #endif
