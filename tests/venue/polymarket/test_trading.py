@@ -28,8 +28,7 @@ from agbot.venue.convert import to_command
 from agbot.venue.polymarket import desk
 from agbot.venue.polymarket.adapter import PolymarketVenue
 
-POST, DELETE = ("POST", "/order"), ("DELETE", "/order")
-LOST = Reply(502, {"error": "bad gateway"})
+POST = ("POST", "/order")
 
 
 async def at_rest(bench: TradingBench, **changes):
