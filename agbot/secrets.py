@@ -23,6 +23,24 @@ _seen: tuple[str, ...] = ()
 _known: tuple[str, ...] = ()
 
 
+class Masked(str):
+    """Text that goes out as it is, in headers and frames, and shows itself as ``***`` where a debugger prints it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
+
+
+class MaskedBytes(bytes):
+    """`Masked` for bytes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
+
+
 class Secret:
     """Text that shows itself as ``***`` everywhere and gives itself away only through `reveal`.
 
@@ -33,14 +51,15 @@ class Secret:
     _value: str
 
     def __init__(self, value: str) -> None:
+        value = Masked(value)  # from here on no frame that a traceback shows has it by name
         if not value:
             raise ValueError("a secret is not empty")
         object.__setattr__(self, "_value", value)
         _remember(value)
 
     def reveal(self) -> str:
-        """Return the text itself; pass it on, never keep or print it."""
-        return self._value
+        """Return the text itself; pass it on, never keep, name or print it."""
+        return str(self._value)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a secret does not change")
@@ -74,8 +93,7 @@ def find(name: str, environ: Mapping[str, str] | None = None) -> str | None:
 
     For what lies beside secrets without being one: the text is not redacted. Secrets come from `lookup`.
     """
-    value = (os.environ if environ is None else environ).get(name) or _from_keyring(name)
-    return (value or "").strip() or None
+    return ((os.environ if environ is None else environ).get(name) or _from_keyring(name) or "").strip() or None
 
 
 def lookup(name: str, environ: Mapping[str, str] | None = None) -> Secret:
@@ -84,7 +102,7 @@ def lookup(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     Raises:
         ConfigError: AGB-115 it is in neither.
     """
-    if value := find(name, environ):
+    if value := Masked(find(name, environ) or ""):
         return Secret(value)
     remedy = f"export {name}=… in the environment, or: keyring set {SERVICE} {name}"
     raise ConfigError(

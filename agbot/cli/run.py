@@ -48,6 +48,7 @@ def _seconds(_context: click.Context, parameter: click.Parameter, value: float |
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.  [default: 8080]")
 @click.option("--no-web", is_flag=True, help="No monitor, no page.")
 @click.option("--tui", is_flag=True, help="Dashboard on this terminal.")
+@click.option("--log-wire", is_flag=True, help="Note requests to the venue and replies in wire.jsonl, without secrets.")
 @click.option("--json", "as_json", is_flag=True, help="Closing summary as JSON.")
 @click.option("--yes", "yes", help=_RECORDING + "token id of YES.")
 @click.option("--condition-id", help=_RECORDING + "condition id.")
@@ -76,7 +77,7 @@ def command(**options: Any) -> None:
 
 
 _REPLAY_ONLY = ("speed", "hold", "yes", "condition_id", "tick", "min_size", "fee_rate")
-_LIVE_ONLY = ("duration", "mode", "seed", "confirm")
+_LIVE_ONLY = ("duration", "mode", "seed", "confirm", "log_wire")
 
 
 def _refuse_ignored(options: dict[str, Any]) -> None:
@@ -203,6 +204,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
             screens=screens,
             monitor_runs=trio.run(screens.check),
             duration_s=options["duration"],
+            log_wire=options["log_wire"],
         )
         if not quiet:
             start_.greet(start)

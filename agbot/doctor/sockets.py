@@ -11,6 +11,7 @@ from agbot.doctor.report import Check, Finding, fail, ok, skip, warn
 from agbot.doctor.venue import Venue
 from agbot.doctor.wallet import without
 from agbot.errors import LinkLost, VenueUnavailable
+from agbot.venue.polymarket.auth import shown_key, to_json
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.wire import FrameDecoder
 from agbot.web.socket import Socket, open_socket
@@ -47,10 +48,9 @@ async def user_socket(world: Sockets) -> Finding:
     api = world.credentials.api
     if api is None:
         return without(world, "API key")
-    auth = {"apiKey": api.key, "secret": api.secret.reveal(), "passphrase": api.passphrase.reveal()}
     async with open_socket(world.hosts.user_socket) as socket:
         try:
-            await socket.send(_json({"type": "user", "auth": auth}))
+            await socket.send(to_json({"type": "user", "auth": {"apiKey": api.key, **shown_key(api)}}))
             await socket.send("PING")
             await _frame(socket)
         except LinkLost as e:

@@ -39,9 +39,7 @@ from agbot.venue.ports import VenueAdapter
 ON_THE_WIRE_S: Final = 3.0
 
 # After these the venue has no such order. Everything else is silence of some kind: UNKNOWN, until evidence says more.
-_NOTHING_RESTS: Final = (
-    VenueRefused, VenueUnavailable, VenueThrottled, VenueAuthFailed, VenueNotFound, UnsupportedOrder,
-)  # fmt: skip
+_NOTHING_RESTS: Final = (VenueRefused, VenueUnavailable, VenueThrottled, VenueNotFound, UnsupportedOrder)
 
 log = get_logger(__name__)
 
@@ -128,6 +126,9 @@ class Gateway:
             ack = await self._venue.place_order(to_order(command))
         except VenueDuplicate:
             return OrderUnknown(order_id, "the venue has it already", self._now_ns())
+        except VenueAuthFailed as e:  # no order will be taken until a person acts: the run ends
+            self._say(OrderRejected(order_id, e.reason, self._now_ns()))
+            raise
         except _NOTHING_RESTS as e:
             return OrderRejected(order_id, e.reason, self._now_ns())
         except ExecutionError as e:

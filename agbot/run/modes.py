@@ -35,6 +35,7 @@ from agbot.venue.polymarket.reference_feed import ReferenceFeed
 from agbot.venue.polymarket.signer import LocalSigner, RemoteSigner, Signer, chain_named
 from agbot.venue.polymarket.stream import PolymarketFeed
 from agbot.venue.polymarket.wallets import Account as Wallet
+from agbot.venue.polymarket.wire_log import WireLog
 
 READY_S: Final = 20.0
 """The user stream opens and open orders are read within this, or the run does not begin."""
@@ -45,7 +46,7 @@ async def trade_paper(start: Start) -> dict[str, Any]:
     """Trade live markets on paper, or in shadow send nothing at all; returns the closing summary."""
     settings = start.settings
     check_named(settings)
-    async with connected(settings, Credentials()) as access:
+    async with connected(settings, Credentials(), wire_log_of(start)) as access:
         markets = await markets_of(settings, access)
         feed = feed_of(settings, markets, access)
         shadow = settings.mode is Mode.SHADOW
@@ -85,9 +86,9 @@ class Trader:
         assert found.account is not None
         return LocalSigner(OrderSigner(found.key, found.account, chain))
 
-    def connected(self, wallet: Wallet) -> AbstractAsyncContextManager[Access]:
+    def connected(self, wallet: Wallet, wire_log: WireLog | None = None) -> AbstractAsyncContextManager[Access]:
         """Return the way to the venue as this wallet."""
-        return connected(self.settings, attrs.evolve(self.credentials, account=wallet))
+        return connected(self.settings, attrs.evolve(self.credentials, account=wallet), wire_log)
 
     def facts(self, wallet: Wallet) -> LiveFacts:
         """Return what an operator is told of this wallet."""
@@ -139,7 +140,7 @@ async def trade_live(start: Start, trader: Trader, wallet_directory: Path) -> di
     Everything is read anew: what was shown to a person a minute ago is not what orders are counted from.
     """
     signer = await trader.signer()
-    async with trader.connected(signer.account) as access:
+    async with trader.connected(signer.account, wire_log_of(start)) as access:
         markets = await markets_of(start.settings, access)
         plan = await live_plan(start, trader, signer, access, markets, wallet_directory=wallet_directory)
         return await trade(plan)
@@ -238,10 +239,17 @@ def watched(feed: PolymarketFeed, references: Sequence[ReferenceFeed], markets: 
     return {"references": references, "watch": FeedWatch(feed, references, markets)}
 
 
-def connected(settings: Settings, credentials: Credentials) -> AbstractAsyncContextManager[Access]:
+def connected(
+    settings: Settings, credentials: Credentials, wire_log: WireLog | None = None
+) -> AbstractAsyncContextManager[Access]:
     """Return the way to the venue that the configuration names."""
     place = settings.polymarket
-    return connect(place.hosts, chain_named(place.chain), credentials)
+    return connect(place.hosts, chain_named(place.chain), credentials, wire_log=wire_log)
+
+
+def wire_log_of(start: Start) -> WireLog | None:
+    """Return where requests and replies are noted, None unless that was asked for."""
+    return WireLog(start.state_dir, now_ns=now_ns) if start.log_wire else None
 
 
 async def _region(access: Access) -> str:

@@ -21,11 +21,12 @@ from agbot.run.gateway import ON_THE_WIRE_S, Gateway
 from agbot.run.inbox import Inbox
 from agbot.testing.builders import place
 
+BARRED = e.VenueAuthFailed("revoked")
 ANSWERS = [
     (e.VenueUnavailable("x"), OrderRejected, CancelRejected),
     (e.VenueThrottled("x", retry_after_s=1), OrderRejected, CancelRejected),
     (e.VenueRefused("x", code="c"), OrderRejected, CancelRejected),
-    (e.VenueAuthFailed("x"), OrderRejected, CancelRejected),
+    (BARRED, OrderRejected, CancelRejected),
     (e.VenueNotFound("x"), OrderRejected, CancelRejected),
     (e.UnsupportedOrder("x"), OrderRejected, CancelRejected),
     (e.VenueAmbiguous("x"), OrderUnknown, OrderUnknown),
@@ -85,7 +86,11 @@ def test_the_table_has_every_way_a_venue_can_fail():
     assert {type(error) for error, _, _ in ANSWERS} == kinds
 
 
-@pytest.mark.parametrize(("error", "becomes", "_cancel"), ANSWERS, ids=lambda v: getattr(v, "__name__", None))
+@pytest.mark.parametrize(
+    ("error", "becomes", "_cancel"),
+    [a for a in ANSWERS if a[0] is not BARRED],
+    ids=lambda v: getattr(v, "__name__", None),
+)
 async def test_every_failure_to_place_is_evidence(error, becomes, _cancel, bench):
     bench.venue.on_place = error
     await bench.send.send((1, place("o1")))
@@ -111,6 +116,19 @@ async def test_an_acknowledged_order_is_accepted_and_its_latency_measured(bench)
     ((venue, market, ms),) = bench.latencies
     assert (venue, market) == ("paper", "m1")
     assert 0 <= ms < 60_000
+
+
+@pytest.mark.parametrize("error", [BARRED, e.VenueForbidden("closed")])
+async def test_credentials_that_are_refused_end_the_run_and_the_order_is_known_to_be_rejected(error, venue):
+    bench = Bench(venue)
+    bench.journal.set()
+    bench.venue.on_place = error
+    with pytest.RaisesGroup(type(error), flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(bench.gateway.run)
+            await bench.send.send((1, place("o1")))
+    (said,) = await bench.heard()
+    assert (type(said), said.reason) == (OrderRejected, error.reason)
 
 
 async def test_an_order_over_a_cap_is_rejected_and_never_sent(bench):

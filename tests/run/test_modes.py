@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from agbot.config import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
-from agbot.errors import ConfigError, NotFoundError, VenueUnavailable
+from agbot.errors import ConfigError, NotFoundError, VenueAuthFailed, VenueUnavailable
 from agbot.model.order import OrderState
 from agbot.run import modes, plans
 from agbot.run.lock import exclusive_wallet, wallet_dir
@@ -16,8 +16,9 @@ from agbot.run.modes import Trader, look, trade_live, trade_paper
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
 from agbot.run.spend import FILE_NAME, DaySpend
+from agbot.run.supervise import leaves
 from agbot.store.verify import verify
-from agbot.testing.venue_stub import ADDRESS, NO, PRIVATE_KEY, YES, StubKey, venue_stub
+from agbot.testing.venue_stub import ADDRESS, NO, PRIVATE_KEY, YES, StubKey, error, venue_stub
 from agbot.units import SCALE, to_units
 from agbot.venue.paper import PaperVenue
 from agbot.venue.polymarket.credentials import load_credentials
@@ -226,6 +227,14 @@ async def test_orders_that_rest_already_start_nothing(stub, live, running, until
         assert caught.value.id == "AGB-144"
         assert next(iter(kept)) in caught.value.reason
     assert len(posted(stub)) == before
+
+
+async def test_a_key_that_is_revoked_ends_the_run(stub, live):
+    stub.reply("POST", "/order", error(401, "Unauthorized/Invalid api key"))
+    with pytest.raises(ExceptionGroup) as caught:
+        await live()
+    assert {type(error) for error in leaves(caught.value)} == {VenueAuthFailed}
+    assert stub.exchange.live == {}
 
 
 @pytest.mark.parametrize("path", ["/data/orders", "/balance-allowance"])

@@ -23,6 +23,7 @@ from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.signer import RemoteSigner
 from agbot.venue.polymarket.transport import open_http
 from agbot.venue.polymarket.wallets import SignatureType
+from agbot.venue.polymarket.wire_log import WireLog
 
 LOOK_AT: Final = 20
 
@@ -75,7 +76,12 @@ async def with_signer(credentials: Credentials, path: Path | None, chain: Chain)
 
 @asynccontextmanager
 async def connect(
-    hosts: Hosts, chain: Chain, credentials: Credentials, *, now_s: Callable[[], float] = time.time
+    hosts: Hosts,
+    chain: Chain,
+    credentials: Credentials,
+    *,
+    now_s: Callable[[], float] = time.time,
+    wire_log: WireLog | None = None,
 ) -> AsyncIterator[Access]:
     """Open one HTTP client for all of the venue's hosts, closed at the end of the body; asks nothing by itself."""
     account = credentials.account
@@ -91,14 +97,19 @@ async def connect(
                 signature_type=kind,
                 limiter=limiter,
                 now_s=now_s,
+                wire_log=wire_log,
             )
 
-        yield Access(
-            hosts=hosts,
-            chain=chain,
-            credentials=credentials,
-            clob=as_type(account.signature_type if account else SignatureType.EOA),
-            gamma=GammaClient(http, hosts, limiter=limiter, now_s=now_s),
-            data=AccountClient(http, hosts, limiter=limiter, now_s=now_s),
-            as_type=as_type,
-        )
+        try:
+            yield Access(
+                hosts=hosts,
+                chain=chain,
+                credentials=credentials,
+                clob=as_type(account.signature_type if account else SignatureType.EOA),
+                gamma=GammaClient(http, hosts, limiter=limiter, now_s=now_s, wire_log=wire_log),
+                data=AccountClient(http, hosts, limiter=limiter, now_s=now_s, wire_log=wire_log),
+                as_type=as_type,
+            )
+        finally:
+            if wire_log is not None:
+                wire_log.close()

@@ -6,12 +6,14 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
+import msgspec
 
 from agbot.errors import ConfigError
-from agbot.secrets import Secret
+from agbot.secrets import Masked, MaskedBytes, Secret
 from agbot.venue.polymarket.keys import SigningKey
 from agbot.venue.polymarket.orders import clob_auth_digest
 
@@ -33,11 +35,9 @@ class Hmac:
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, key: bytes) -> None:
-        if len(key) > _BLOCK:
-            key = hashlib.sha256(key).digest()
-        block = key.ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER))
-        self._outer = hashlib.sha256(block.translate(_OUTER))
+        key = MaskedBytes(hashlib.sha256(key).digest() if len(key) > _BLOCK else key)
+        self._inner = hashlib.sha256(MaskedBytes(key.ljust(_BLOCK, b"\0").translate(_INNER)))
+        self._outer = hashlib.sha256(MaskedBytes(key.ljust(_BLOCK, b"\0").translate(_OUTER)))
 
     def sign(self, message: bytes) -> str:
         """Return the signature of `message` as url-safe base64 with padding."""
@@ -62,7 +62,7 @@ class ApiCredentials:
 
     @hmac.default
     def _prepare(self) -> Hmac:
-        for name, text in ((API_KEY, self.key), (API_PASSPHRASE, self.passphrase.reveal())):
+        for name, text in ((API_KEY, self.key), (API_PASSPHRASE, Masked(self.passphrase.reveal()))):
             if not _HEADER.fullmatch(text):
                 raise _malformed(name, "1 to 256 visible ASCII characters without spaces")
         return Hmac(_decode(self.secret))
@@ -104,17 +104,36 @@ def l2_headers(  # noqa: PLR0917 - read as one line of a request
         "POLY_SIGNATURE": creds.hmac.sign(f"{stamp}{method}{path}".encode() + body),
         "POLY_TIMESTAMP": stamp,
         "POLY_API_KEY": creds.key,
-        "POLY_PASSPHRASE": creds.passphrase.reveal(),
+        "POLY_PASSPHRASE": Masked(creds.passphrase.reveal()),
     }
 
 
 def _decode(secret: Secret) -> bytes:
-    text = secret.reveal()
-    bare = text.rstrip("=")
+    text = Masked(secret.reveal())
+    bare = Masked(text.rstrip("="))
     if not _BASE64.fullmatch(text) or len(bare) % 4 == 1 or (text != bare and len(text) % 4):
         raise _malformed(API_SECRET, "url-safe base64: letters, digits, - and _, with or without = at the end")
-    return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+    return MaskedBytes(base64.urlsafe_b64decode(Masked(bare + "=" * (-len(bare) % 4))))
 
 
 def _malformed(name: str, form: str) -> ConfigError:
     return ConfigError("malformed", id="AGB-137", key=name, remedy=f"it must be {form}")
+
+
+def shown_key(creds: ApiCredentials) -> dict[str, str]:
+    """Return secret and passphrase as a socket's first words carry them, masked wherever they are printed."""
+    return {"secret": Masked(creds.secret.reveal()), "passphrase": Masked(creds.passphrase.reveal())}
+
+
+def to_json(message: Mapping[str, object]) -> bytes:
+    """Return a message as JSON that may hold masked text, itself masked."""
+    return MaskedBytes(_ENCODER.encode(message))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Masked):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)

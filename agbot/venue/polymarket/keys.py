@@ -9,7 +9,7 @@ from coincurve import PrivateKey
 
 from agbot._keccak import keccak256
 from agbot.errors import ConfigError
-from agbot.secrets import MASK, Secret
+from agbot.secrets import MASK, Masked, MaskedBytes, Secret
 
 _KEY: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -44,9 +44,9 @@ class SigningKey:
         if not 0 < int(secret.reveal(), 16) < _GROUP_ORDER:
             raise _malformed("a private key is 0x and 64 hexadecimal digits, and this number is outside the curve")
         # From here on `redact` knows the key without its 0x too. No local ever names it: tracebacks may show locals.
-        Secret(secret.reveal()[2:])
-        Secret(secret.reveal()[2:].lower())
-        return cls(PrivateKey(bytes.fromhex(secret.reveal()[2:])))
+        Secret(Masked(secret.reveal()[2:]))
+        Secret(Masked(secret.reveal()[2:].lower()))
+        return cls(PrivateKey(MaskedBytes.fromhex(secret.reveal()[2:])))
 
     def sign(self, digest: bytes) -> bytes:
         """Return the 65 bytes r ‖ s ‖ v over a 32-byte digest: RFC 6979, low s, v 27 or 28.
@@ -58,7 +58,7 @@ class SigningKey:
         return signature[:64] + (b"\x1c" if signature[64] else b"\x1b")
 
     def __repr__(self) -> str:
-        return f"SigningKey({MASK}, address={self.address!r})"
+        return f"SigningKey({MASK}, address={getattr(self, 'address', None)!r})"
 
     def __format__(self, format_spec: str) -> str:
         return repr(self)

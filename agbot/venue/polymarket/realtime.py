@@ -16,7 +16,7 @@ import msgspec
 
 from agbot.core.backoff import Backoff
 from agbot.units import NS_PER_S
-from agbot.venue.polymarket.auth import ApiCredentials
+from agbot.venue.polymarket.auth import ApiCredentials, shown_key, to_json
 from agbot.venue.polymarket.topics import REALTIME, REALTIME_TOPICS_MAX, Topic
 from agbot.venue.polymarket.watch import TopicNews, TopicState, TopicWatch, news
 from agbot.venue.polymarket.wire.prices import Quote
@@ -29,7 +29,6 @@ DRAINING_S: Final = 10.0
 REOPEN_MAX_S: Final = 30.0
 _BAD_KEY: Final = ("auth_invalid", "auth_attempts")
 _SIGN_IN_AGAIN: Final = ("auth_expired", "auth_required", "auth_unavailable")
-_encode: Final = msgspec.json.encode
 
 
 @attrs.frozen(kw_only=True)
@@ -143,13 +142,12 @@ class RealtimeSession:
         rid = str(self._rid)
         if operation.op != "ping":
             self._waiting[rid] = operation
-        self._texts.append(_encode({"op": operation.op, **self._body(operation), "rid": rid}))
+        self._texts.append(to_json({"op": operation.op, **self._body(operation), "rid": rid}))
 
     def _body(self, operation: _Operation) -> dict[str, Any]:
         if operation.op == "auth":
             creds = self._credentials
-            secrets = {"secret": creds.secret.reveal(), "passphrase": creds.passphrase.reveal()}
-            return {"auth": {"apiKey": creds.key, **secrets}}
+            return {"auth": {"apiKey": creds.key, **shown_key(creds)}}
         if operation.watch is None:
             return {}
         topic = operation.watch.topic

@@ -17,7 +17,7 @@ import msgspec
 
 from agbot.core.backoff import Backoff
 from agbot.units import NS_PER_S
-from agbot.venue.polymarket.auth import ApiCredentials
+from agbot.venue.polymarket.auth import ApiCredentials, shown_key, to_json
 from agbot.venue.polymarket.topics import MARKET_TOPIC, PRICE_TOPICS, RTDS, USER_TOPIC, Topic
 from agbot.venue.polymarket.watch import TopicNews, TopicState, TopicWatch, news
 from agbot.venue.polymarket.wire.counted import SILENT
@@ -147,8 +147,7 @@ class RtdsSession:
             wanted["filters"] = _encode(self._tokens).decode()
         elif name == USER_TOPIC and self._credentials:
             creds = self._credentials
-            secrets = {"secret": creds.secret.reveal(), "passphrase": creds.passphrase.reveal()}
-            wanted["clob_auth"] = {"key": creds.key, **secrets}
+            wanted["clob_auth"] = {"key": creds.key, **shown_key(creds)}
         elif narrowed and (narrow := _filter(name, [watch.topic.key for watch in self._of(name)])):
             wanted["filters"] = _encode(narrow).decode()
         return wanted
@@ -253,7 +252,7 @@ def _belongs(item: RtdsItem, key: str) -> bool:
 
 
 def _operation(action: str, subscription: dict[str, Any]) -> bytes:
-    return _encode({"action": action, "subscriptions": [subscription]})
+    return to_json({"action": action, "subscriptions": [subscription]})
 
 
 def _ns(seconds: float) -> int:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, NoReturn, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import trio
 from agbot import __version__
 from agbot.errors import VenueAmbiguous, VenueProtocolError, VenueThrottled
 from agbot.log import get_logger
+from agbot.secrets import Masked
 from agbot.venue.polymarket.errors import (
     ACTS,
     VENUE,
@@ -161,14 +163,16 @@ class Transport:
             VenueProtocolError: the reply is longer than `REPLY_BYTES_MAX`, and nothing hangs on it.
         """
         await self.limiter.admit(ask.route, ask.cost)
-        request = self._request(ask, sign)
+        with _without_frames():
+            request = self._request(ask, sign)
         number = self._logged(request, ask)
         try:
-            reply = await self._reply(ask, request)
+            with _without_frames():
+                reply = await self._reply(ask, request)
         except _NOT_SENT as e:
-            raise self._lost(ask, number, Phase.NOT_SENT, e) from e
+            raise self._lost(ask, number, Phase.NOT_SENT, e) from None
         except (httpx.HTTPError, httpx.StreamError, OSError, zlib.error) as e:
-            raise self._lost(ask, number, Phase.MAYBE_SENT, e) from e
+            raise self._lost(ask, number, Phase.MAYBE_SENT, e) from None
         if self._wire_log is not None:
             self._wire_log.reply(number, reply.status, reply.headers, reply.body)
         self.limiter.observe(ask.route, reply.headers)
@@ -196,13 +200,23 @@ class Transport:
     def _logged(self, request: httpx.Request, ask: Ask) -> int:
         if self._wire_log is None:
             return 0
-        return self._wire_log.request(ask.method, str(request.url), request.headers, ask.body)
+        headers = {name: Masked(value) for name, value in request.headers.items()}
+        return self._wire_log.request(ask.method, str(request.url), headers, ask.body)
 
     def _lost(self, ask: Ask, number: int, phase: Phase, error: Exception) -> Exception:
         why = f"{type(error).__name__}: {error}".rstrip(": ")[:300]
         if self._wire_log is not None:
             self._wire_log.lost(number, why)
         return lost(ask.operation, phase, f"{urlsplit(ask.base).netloc.rpartition('@')[2]}: {why}")
+
+
+@contextmanager
+def _without_frames() -> Iterator[None]:
+    """Let an error out without the frames it came through: those of the HTTP libraries hold the headers by name."""
+    try:
+        yield
+    except Exception as e:  # noqa: BLE001 - raised again, only lighter
+        raise e.with_traceback(None) from None
 
 
 async def pages(fetch: Callable[[str], Awaitable[Page[T]]], first: str = "") -> AsyncIterator[Page[T]]:

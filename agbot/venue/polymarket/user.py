@@ -11,14 +11,13 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-import msgspec
 import trio
 
 from agbot.core.backoff import Backoff
 from agbot.errors import ExecutionError, LinkLost, VenueUnavailable
 from agbot.log import get_logger
 from agbot.units import NS_PER_S
-from agbot.venue.polymarket.auth import ApiCredentials
+from agbot.venue.polymarket.auth import ApiCredentials, shown_key, to_json
 from agbot.venue.polymarket.wire.user import UserDecoder, UserEvent
 from agbot.web.socket import Socket, open_socket
 
@@ -46,9 +45,7 @@ class UserSession:
 
     def first_frame(self) -> bytes:
         """Return the subscription to all our markets, with the key."""
-        api = self._api
-        auth = {"apiKey": api.key, "secret": api.secret.reveal(), "passphrase": api.passphrase.reveal()}
-        return msgspec.json.encode({"type": "user", "auth": auth})
+        return to_json({"type": "user", "auth": {"apiKey": self._api.key, **shown_key(self._api)}})
 
     def received(self, now_ns: int, raw: bytes) -> list[UserEvent]:
         """Return what one message says, nothing while it is held.

@@ -112,7 +112,7 @@ class WireLog:
 
 def shown(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers with every credential masked."""
-    return {name: MASK if _secret(name) else redact_known(value) for name, value in headers.items()}
+    return {name: MASK if _secret(name) else redact_known(str(value)) for name, value in headers.items()}
 
 
 def cleaned(payload: str | bytes) -> str:
