@@ -122,7 +122,7 @@ class DaySpend:
                 self._open[name] = open_usd(record)
 
     def close(self) -> None:
-        """Write the exact sum; for the orderly end of a run. A full disk leaves the bound that is there: never too low."""
+        """Write the exact sum; for the orderly end of a run. A full disk leaves the bound, which is never too low."""
         try:
             self._file.write(self.total())
         except OSError as e:
