@@ -102,7 +102,7 @@ NEXT: Final[dict[OrderState, dict[Evidence, OrderState | _Live]]] = {
         _E.CANCEL_REFUSED: _S.UNKNOWN,
     },
     _S.FILLED: {
-        **dict.fromkeys((_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE), _S.FILLED),
+        **dict.fromkeys((_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE, _E.PART_FILL, _E.FULL_FILL), _S.FILLED),
         _E.VOIDED: _S.CANCELLED,
     },
     _S.CANCELLED: _ended(_S.CANCELLED),
@@ -249,11 +249,11 @@ class Oms:
             record.trades[fill.trade_id] = fill
             return record
         total = record.filled + fill.size
-        if not record.command.budget and total > record.command.size:
+        if not _within(record, fill):
             raise IllegalTransition(
                 f"{fill.client_order_id} filled {total} of {record.command.size}: more than was ordered"
             )
-        full = fill.final or (not record.command.budget and total == record.command.size)
+        full = fill.final or (not record.command.budget and total >= record.command.size)
         self._legal(record, Evidence.FULL_FILL if full else Evidence.PART_FILL)
         record.trades[fill.trade_id] = fill
         record.filled = total
@@ -312,6 +312,20 @@ class Oms:
             ended = next((key for key, record in self._orders.items() if record.state.terminal), None)
             if ended is not None:
                 del self._orders[ended]
+
+
+def _within(record: OrderRecord, fill: OrderFilled) -> bool:
+    """Return whether the order gave leave for this fill.
+
+    A BUY that never rests may spend its usd: at a better price than its limit that is more shares than its size.
+    """
+    command = record.command
+    if command.budget or record.filled + fill.size <= command.size:
+        return True
+    spent = record.spent + notional(fill.price, fill.size)
+    return (
+        command.side is Side.BUY and command.time_in_force.immediate and spent <= notional(command.price, command.size)
+    )
 
 
 def _live_state(record: OrderRecord, evidence: Evidence) -> OrderState:

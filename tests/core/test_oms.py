@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,13 +100,13 @@ def test_every_pair(state, evidence):
     record = oms.get("o")
     before = snapshot(record)
     after = NEXT[state].get(evidence)
-    event = EVENTS.get(evidence) or fill(SIZE - record.filled, "last")
+    event = EVENTS.get(evidence) or fill(SIZE - record.filled or 1, "last")
     if evidence is E.CANCEL_SENT:
         sent = oms.cancelling(9, "o")
         assert (sent is not None) == (after is not None and state is not S.PENDING_CANCEL)
         assert record.state is (after or state)
         return
-    if after is None or (evidence is E.FULL_FILL and record.filled == SIZE):
+    if after is None or (evidence in (E.PART_FILL, E.FULL_FILL) and record.filled == SIZE):  # more than was ordered
         with pytest.raises(IllegalTransition):
             oms.apply(9, event)
         assert snapshot(record) == before
@@ -224,3 +225,26 @@ def test_any_sequence_keeps_the_invariants(sequence):
         assert (record in list(oms.all_live())) == (not ended)
         assert oms.in_flight == (record.state in (S.PENDING_NEW, S.PENDING_CANCEL))
         assert +oms.ended == ({record.state: 1} if ended else {})
+
+
+def immediate(side):
+    oms = Oms()
+    oms.begin(1, msgspec.structs.replace(command(), side=side, time_in_force=TimeInForce.FAK))
+    return oms
+
+
+def test_a_buy_that_never_rests_may_get_more_shares_for_its_usd():
+    oms = immediate(Side.BUY)
+    limit = oms.get("o").command.price
+    assert oms.apply(2, msgspec.structs.replace(fill(SIZE, "a"), price=limit // 2)).state is S.FILLED
+    more = oms.apply(3, msgspec.structs.replace(fill(SIZE // 2, "b"), price=limit // 2))
+    assert (more.state, more.filled) == (S.FILLED, SIZE + SIZE // 2)
+    with pytest.raises(IllegalTransition):  # that would be more usd than it may spend
+        oms.apply(4, msgspec.structs.replace(fill(SIZE, "c"), price=limit))
+
+
+def test_a_sell_that_never_rests_may_not():
+    oms = immediate(Side.SELL)
+    oms.apply(2, fill(SIZE, "a"))
+    with pytest.raises(IllegalTransition):
+        oms.apply(3, fill(1, "b"))
