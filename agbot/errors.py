@@ -105,6 +105,7 @@ _AFTER_DENIAL: Final = {
     "UnknownOrder": "an order in this market has no known fate: agbot status --json, then agbot cancel it",
     "InFlightLimit": "wait until the venue has answered the orders under way",
     "RejectedLately": "the venue refused several in a row here: wait a minute",
+    "MarketResolved": "it has paid out: trade another market",
     "UnknownMarket": "agbot status --json lists the markets",
     "OrderCap": "order less: live.max_order_usd or an OrderCap policy bounds one order",
     "DayCap": "wait for midnight UTC: live.max_day_usd or a DayCap policy bounds what is traded in a day",

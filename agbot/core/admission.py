@@ -20,6 +20,7 @@ from agbot.units import NS_PER_S, notional, on_tick
 KILL_SWITCH: Final = "KillSwitch"
 HALTED: Final = "Halted"
 UNKNOWN_MARKET: Final = "UnknownMarket"
+MARKET_RESOLVED: Final = "MarketResolved"
 UNTRUSTED_BOOK: Final = "UntrustedBook"
 UNKNOWN_ORDER: Final = "UnknownOrder"
 IN_FLIGHT: Final = "InFlightLimit"
@@ -61,6 +62,8 @@ class Admission:
         market = state.markets.get(market_id)
         if market is None or place.token not in (market.yes, market.no):
             return (UNKNOWN_MARKET,)
+        if market_id in state.resolved:
+            return (MARKET_RESOLVED,)
         if now_ns < self._rejections.get((strategy, market_id), (0, 0))[1]:
             return (REJECTED_LATELY,)
         return (

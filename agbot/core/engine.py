@@ -153,6 +153,7 @@ class Engine:
             self._out.anomalies.append(f"MarketResolved for {event.market} with winner {event.winner}: not ours")
             return
         self._cancel_live(now_ns, market.id, "market resolved")
+        self.state.resolved.add(market.id)
         self.portfolio.settle(market, market.outcome(event.winner))
         for token in (market.yes, market.no):
             self.books[token].distrust()

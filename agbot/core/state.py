@@ -33,7 +33,10 @@ class EngineSettings:
 
 @attrs.define(kw_only=True)
 class CoreState:
-    """Markets, books, orders, money, and the gate. `halted` is the reason of an orderly stop, empty before."""
+    """Markets, books, orders, money, and the gate. `halted` is the reason of an orderly stop, empty before.
+
+    `resolved` are the markets that have paid out: a feed may go on telling of their books.
+    """
 
     settings: EngineSettings
     gate: Gate
@@ -43,6 +46,7 @@ class CoreState:
     references: References = attrs.field(factory=References)
     markets: dict[MarketId, Market] = attrs.field(factory=dict)
     books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
+    resolved: set[MarketId] = attrs.field(factory=set)
     halted: str = ""
 
     @property

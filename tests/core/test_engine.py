@@ -376,7 +376,8 @@ def test_resolution_cancels_pays_and_closes():
     step = bench.step(MarketResolved("m", "y", 1))
     assert step.output.commands == (CancelOrder(order_id, "market resolved"),)
     assert bench.engine.portfolio.cash == to_units("1006")
-    assert bench.violated(bid()) == [(a.UNTRUSTED_BOOK,)]
+    bench.step(*snapshot())
+    assert bench.violated(bid()) == [(a.MARKET_RESOLVED,)]
 
 
 def test_positions_of_an_earlier_run_are_taken_over_when_listed():
