@@ -6,7 +6,7 @@ reaches a person carries an ``id``; `docs/errors.md` has a section for each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -255,3 +255,12 @@ class MessageTooLarge(LinkLost):
     """A message beyond the bound: the same request will bring the same message, so ask for less."""
 
     error_id = "AGB-413"
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the plain errors inside (nested) exception groups."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error

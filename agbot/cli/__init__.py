@@ -105,20 +105,12 @@ def main() -> None:
     except click.Abort:
         sys.exit("aborted")
     except Exception as e:
-        from agbot.errors import AgbotError  # noqa: PLC0415
+        from agbot.errors import AgbotError, leaves  # noqa: PLC0415
 
         # A nursery wraps what broke it in groups; the first of our errors in there says what to do.
-        ours = [error for error in _leaves(e) if isinstance(error, AgbotError)]
-        if len(ours) < len(list(_leaves(e))):
+        ours = [error for error in leaves(e) if isinstance(error, AgbotError)]
+        if len(ours) < len(list(leaves(e))):
             raise
         for text in dict.fromkeys(map(str, ours)):
             click.echo(f"agbot: {text}", err=True)
         sys.exit(ours[0].exit_code)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

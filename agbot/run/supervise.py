@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import trio
 
 from agbot.core.backoff import Backoff
-from agbot.errors import ExecutionError
+from agbot.errors import ExecutionError, leaves
 from agbot.log import get_logger
 
 HEALTHY_AFTER_S = 30.0
@@ -86,12 +86,3 @@ async def supervise(
         on_loss("; ".join(str(e) for e in failures))
         await trio.sleep(backoff.delay_s(attempt, random_unit()))
         attempt += 1
-
-
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the plain errors inside (nested) exception groups."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from leaves(inner)
-    else:
-        yield error

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from agbot.config import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
-from agbot.errors import ConfigError, NotFoundError, VenueAuthFailed, VenueUnavailable
+from agbot.errors import ConfigError, NotFoundError, VenueAuthFailed, VenueUnavailable, leaves
 from agbot.model.order import OrderState
 from agbot.run import modes, plans
 from agbot.run.lock import exclusive_wallet, wallet_dir
@@ -16,7 +16,6 @@ from agbot.run.modes import Trader, look, trade_live, trade_paper
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
 from agbot.run.spend import FILE_NAME, DaySpend
-from agbot.run.supervise import leaves
 from agbot.store.verify import verify
 from agbot.testing.venue_stub import ADDRESS, CONDITION, NO, PRIVATE_KEY, YES, StubKey, error, venue_stub
 from agbot.units import SCALE, to_units

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from agbot.core.backoff import Backoff
-from agbot.errors import VenueAmbiguous, VenueUnavailable
-from agbot.run.supervise import HEALTHY_AFTER_S, background, flat_on_exit, leaves, supervise
+from agbot.errors import VenueAmbiguous, VenueUnavailable, leaves
+from agbot.run.supervise import HEALTHY_AFTER_S, background, flat_on_exit, supervise
 
 SCHEDULE = Backoff(first_s=1, longest_s=8)
 

@@ -12,11 +12,10 @@ import trio
 
 from agbot.core.engine import Engine, EngineSettings
 from agbot.core.risk import Gate
-from agbot.errors import VenueUnavailable
+from agbot.errors import VenueUnavailable, leaves
 from agbot.model.events import HaltRequested, LinkDown, LinkUp, Timer
 from agbot.run import bot as tree
 from agbot.run.inbox import Inbox
-from agbot.run.supervise import leaves
 
 
 class World:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeAlias
 
@@ -20,6 +20,7 @@ from agbot.errors import (
     VenueRefused,
     VenueThrottled,
     VenueUnavailable,
+    leaves,
 )
 from agbot.log import get_logger
 from agbot.model.events import MarketData
@@ -166,7 +167,7 @@ class MarketLink:
                     if self._check_book is not None:
                         nursery.start_soon(self._check, self._check_book)
         except* VenueUnavailable as group:
-            failures = list(_leaves(group))
+            failures = list(leaves(group))
         for failure in failures:
             if isinstance(failure, HandshakeRefused) and failure.status in FORBIDDEN and self._alone():
                 raise VenueForbidden(failure.reason, remedy="agbot doctor") from failure
@@ -231,12 +232,3 @@ class MarketLink:
             self._waiting.append(events)
             await self._deliver(events)
             self._waiting.remove(events)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the plain errors inside (nested) groups."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

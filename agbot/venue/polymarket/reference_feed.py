@@ -15,7 +15,7 @@ import attrs
 import trio
 
 from agbot.core.references import REFERENCES_MAX, ReferenceKey
-from agbot.errors import LinkLost, VenueUnavailable
+from agbot.errors import LinkLost, VenueUnavailable, leaves
 from agbot.log import get_logger
 from agbot.model.events import MarketData, ReferencePrice
 from agbot.venue.polymarket.watch import TopicNews, TopicState
@@ -153,7 +153,7 @@ class ReferenceFeed:
                     nursery.start_soon(self._read, socket)
                     nursery.start_soon(self._beat, socket)
         except* VenueUnavailable as group:
-            failures = list(_leaves(group))
+            failures = list(leaves(group))
         finally:
             self._session.lost()
         self._losses += 1
@@ -206,12 +206,3 @@ def _tell(feed: str, news: TopicNews) -> None:
         log.warning("reference.topic_doubted", id="AGB-493", feed=feed, topic=news.topic, reason=news.doubt, **remedy)
     else:
         log.info("reference.topic_delivers", feed=feed, topic=news.topic)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the plain errors inside (nested) groups."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

@@ -8,13 +8,13 @@ and trades are fetched, then passed on in order. Life is judged by PONGs, nothin
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import trio
 
 from agbot.core.backoff import Backoff
-from agbot.errors import ExecutionError, LinkLost, VenueUnavailable
+from agbot.errors import ExecutionError, LinkLost, VenueUnavailable, leaves
 from agbot.log import get_logger
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.auth import ApiCredentials, shown_key, to_json
@@ -122,7 +122,7 @@ class UserStream:
             try:
                 await self._connection()
             except* ExecutionError as group:
-                reason = "; ".join(e.reason for e in _leaves(group))
+                reason = "; ".join(e.reason for e in leaves(group) if isinstance(e, ExecutionError))
             self._link(False, reason)
             log.warning("user_stream.lost", reason=reason, attempt=attempt)
             attempt = 0 if trio.current_time() - began >= HEALTHY_S else attempt + 1
@@ -157,11 +157,3 @@ class UserStream:
     def _tell(self, events: list[UserEvent]) -> None:
         for event in events:
             self._hear(event)
-
-
-def _leaves(group: BaseExceptionGroup[ExecutionError]) -> Iterator[ExecutionError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

@@ -9,8 +9,7 @@ from click.testing import CliRunner
 
 from agbot import cli
 from agbot.cli.feeds import shown
-from agbot.errors import AgbotError
-from agbot.run.supervise import leaves
+from agbot.errors import AgbotError, leaves
 from agbot.testing.venue_stub import CONDITION, NO, YES
 
 
