@@ -89,6 +89,13 @@ class TimedOutError(AgbotError):
     exit_code = 5
 
 
+class NotFlatError(AgbotError):
+    """A run has ended and orders may rest that nobody watches: look at the venue, and cancel them."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, id="AGB-547", remedy="agbot cancel --all --config FILE takes them off and looks again")
+
+
 class StoreError(AgbotError):
     """The journal cannot be written or read: stop trading."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import trio
@@ -12,7 +12,7 @@ import trio
 from agbot.cli.confirm import confirm_wallet
 from agbot.cli.shown import shown_order
 from agbot.config import Settings, load_settings
-from agbot.errors import VenueRefused
+from agbot.errors import ExecutionError, VenueAmbiguous, VenueRefused, VenueThrottled, VenueUnavailable
 from agbot.run.attach import Screens
 from agbot.run.lock import exclusive, exclusive_wallet
 from agbot.run.modes import Trader, connected
@@ -23,6 +23,10 @@ from agbot.run.spend import Caps
 from agbot.secrets import find
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
+from agbot.venue.polymarket.rest import ClobClient
+
+ROUNDS_MAX: Final = 5
+PAUSE_S: Final = 0.25
 
 
 def order_alone(
@@ -61,10 +65,11 @@ def has_credentials() -> bool:
 
 
 def cancel_alone(config: Path | None, order_id: str) -> dict[str, Any]:
-    """Cancel one order by the venue's id, or all with an empty one, and look what is left.
+    """Cancel one order by the venue's id, or all with an empty one, and look what is left; a few times if need be.
 
     Raises:
-        VenueRefused: the venue did not cancel it; the text says why. ExecutionError: it could not be asked.
+        VenueRefused: the venue did not cancel it; the text says why. VenueAmbiguous: orders still rest.
+        ExecutionError: it could not be asked.
     """
     settings = load_settings(config) if config else Settings()
     caps = Caps(max_order_usd=0, max_day_usd=0)
@@ -75,12 +80,35 @@ def cancel_alone(config: Path | None, order_id: str) -> dict[str, Any]:
 async def _cancel(trader: Trader, order_id: str) -> dict[str, Any]:
     wallet = (await trader.signer()).account
     async with trader.connected(wallet) as access:
-        reply = await (access.clob.cancel(order_id) if order_id else access.clob.cancel_all())
-        if order_id and order_id not in reply.canceled:
-            reason = reply.not_canceled.get(order_id) or "the venue does not say why"
-            raise VenueRefused(f"{order_id} was not cancelled: {reason}", venue="polymarket")
-        left = await access.clob.open_orders()
-        return {"cancelled": len(reply.canceled), "orders_left": len(left)}
+        gone: set[str] = set()
+        failure: ExecutionError | None = None
+        for again in range(ROUNDS_MAX):
+            await trio.sleep(PAUSE_S * again)
+            try:
+                left = await _cancelled(access.clob, order_id, gone, doubt=failure is not None)
+            except (VenueAmbiguous, VenueUnavailable, VenueThrottled) as e:
+                failure = e
+                continue
+            if order_id or not left:
+                return {"cancelled": len(gone), "orders_left": left}
+            failure = VenueAmbiguous(f"{left} orders still rest after they were cancelled", venue="polymarket")
+        assert failure is not None
+        raise failure
+
+
+async def _cancelled(clob: ClobClient, order_id: str, gone: set[str], *, doubt: bool) -> int:
+    """Ask once, add what went to `gone`, and return how many orders rest.
+
+    Args:
+        doubt: an answer was lost before: an order that the venue does not cancel any more may be off already.
+    """
+    reply = await (clob.cancel(order_id) if order_id else clob.cancel_all())
+    gone.update(reply.canceled)
+    left = [order.id for order in await clob.open_orders()]
+    if order_id and order_id not in gone and (order_id in left or not doubt):
+        reason = reply.not_canceled.get(order_id) or "the venue does not say why"
+        raise VenueRefused(f"{order_id} was not cancelled: {reason}", venue="polymarket")
+    return len(left)
 
 
 def _credentials(settings: Settings) -> Credentials:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from agbot.cli.common import bot_options, control
-from agbot.errors import NotRunningError, RiskRejected
+from agbot.errors import NotRunningError, RiskRejected, TimedOutError
 
 ANSWER_S = 15.0
 
@@ -71,7 +71,7 @@ def _order(side: str) -> click.Command:
         f"agbot {verb} will-it-rain yes 10 0.45 --send    through the running bot's gate\n\n"
         "MARKET is a slug, a condition id, a token id or a page of polymarket.com. When no bot runs, --config asks\n"
         "the venue itself; sending then takes credentials, both caps, and the wallet to itself.\n\n"
-        "Exit 1 when risk or the venue says no, 3 when no bot runs."
+        "Exit 1 when risk or the venue says no, 3 when no bot runs, 5 when nobody knows whether the order arrived."
     )
     return command
 
@@ -146,7 +146,11 @@ def cancel(
 
 
 def say(answer: dict[str, Any], as_json: bool) -> None:
-    """Print an answer: an order that was only shown as its lines, any other as one."""
+    """Print an answer: an order that was only shown as its lines, any other as one.
+
+    Raises:
+        TimedOutError: AGB-502, its order was sent and its fate is not known.
+    """
     from agbot.cli.shown import shown_order  # noqa: PLC0415
 
     answer.pop("ok", None)
@@ -155,3 +159,9 @@ def say(answer: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps({**answer, "sent": False} if only_shown else answer))
     else:
         click.echo(shown_order(answer) if only_shown else ", ".join(f"{k} {v}" for k, v in answer.items()))
+    if answer.get("status") == "UNKNOWN":
+        raise TimedOutError(
+            "it was sent, and nobody knows whether it arrived",
+            id="AGB-502",
+            remedy="do not send it again: agbot orders shows what rests, agbot cancel --all takes it off",
+        )

@@ -57,10 +57,12 @@ def live(settings: Settings, directory: Path, confirm: str | None, held: ExitSta
     check_caps(settings)
     trader = Trader.of(settings, load_credentials(required=API if settings.live.signer else ALL))
     _green(trader, directory)
+    # before the account is looked at: orders that another bot watches must not read as left over, to be cancelled
+    place = held.enter_context(exclusive_wallet(trio.run(trader.signer).account.maker))
     shown = trio.run(look, trader)
     click.echo(_told(shown), err=True)
     confirm_wallet(shown, confirm)
-    return Ready(trader=trader, wallet_directory=held.enter_context(exclusive_wallet(shown["wallet"])))
+    return Ready(trader=trader, wallet_directory=place)
 
 
 def _green(trader: Trader, directory: Path) -> None:

@@ -13,7 +13,7 @@ import trio
 from agbot.core.backoff import Backoff
 from agbot.core.engine import Engine
 from agbot.core.step import Step
-from agbot.errors import VenueUnavailable
+from agbot.errors import NotFlatError, VenueUnavailable
 from agbot.log import get_logger
 from agbot.model.events import Event, HaltRequested, LinkDown, LinkUp, MarketData
 from agbot.run.inbox import Inbox
@@ -95,7 +95,11 @@ class Parts:
 
 
 async def bot(parts: Parts) -> str:
-    """Run until asked to stop, or until something breaks; returns the reason of an orderly stop."""
+    """Run until asked to stop, or until something breaks; returns the reason of an orderly stop.
+
+    Raises:
+        NotFlatError: AGB-547, it stopped, and the venue was not seen to hold no order.
+    """
     async with (
         background(parts.store),
         background(signals(parts.stop)),
@@ -104,11 +108,13 @@ async def bot(parts: Parts) -> str:
         ended_in_order(parts),
         background(parts.engine),
         background(parts.venue_link),
-        flat_on_exit(parts.venue, grace_s=BACKSTOP_S),
+        flat_on_exit(parts.venue, grace_s=BACKSTOP_S) as backstop,
         background(parts.gateway),
     ):
         await _trade(parts)
         await _halt(parts)
+    if backstop.doubt:
+        raise NotFlatError(f"the run ended, and orders may still rest: {backstop.doubt}")
     return parts.stop.reason
 
 

@@ -78,6 +78,15 @@ class LocalExecution:
             raise VenueRefused(record.reason, venue=self._venue.venue_id)
         return _ack(record)
 
+    async def known(self, ack: OrderAck) -> OrderAck:
+        """Return what is known of an order as soon as it is not UNKNOWN any more, at the latest after `ANSWER_S`."""
+        record = self._known(ack.order_id)
+        with trio.move_on_after(ANSWER_S):
+            while record.state is OrderState.UNKNOWN:
+                await self._stepped.wait()
+                record = self._known(ack.order_id)
+        return _ack(record)
+
     def denied(self, order: Order) -> list[str]:
         """Return what would forbid `order` now, empty when it would be sent; nothing comes of asking."""
         return list(self._engine.would_deny(self._now_ns(), self._event(order, "")))

@@ -14,14 +14,14 @@ from agbot.core.book import OrderBook
 from agbot.errors import TimedOutError
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.market import Market
-from agbot.model.order import Order, OrderAck
+from agbot.model.order import Order, OrderAck, OrderState
 from agbot.run.bot import deliver
 from agbot.run.embed import Ready
 from agbot.run.live import read_account
 from agbot.run.modes import Trader, live_plan
 from agbot.run.plans import Start
 from agbot.run.preview import preview
-from agbot.run.requests import order_from, outcome_of
+from agbot.run.requests import order_from, token_of
 from agbot.run.session import Session, now_ns
 from agbot.run.supervise import background
 from agbot.units import usd_text
@@ -39,7 +39,7 @@ async def shown(access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
         ExecutionError: the venue could not be asked.
     """
     market = await access.market(str(request["market"]), tradable=True)
-    book = await _book(access, market, market.token(outcome_of(request)))
+    book = await _book(access, market, token_of(request, market))
     found = preview(market, book, _order(request, market, book), now_ns())
     return {**found.json(), "mode": "LIVE", "denied": None}
 
@@ -56,6 +56,8 @@ async def account_shown(trader: Trader, request: Mapping[str, Any]) -> dict[str,
 async def send_one(start: Start, trader: Trader, wallet_directory: Path, request: Mapping[str, Any]) -> OrderAck:
     """Send one order and return its acknowledgement; what rests stays, nobody is left to cancel it.
 
+    An order without an answer is asked about until its fate is known, or time is up: then the status is UNKNOWN.
+
     The caller holds the wallet's lock. Raises what `ExecutionEngine.submit_order` raises, and TimedOutError AGB-546.
     """
     settings = start.settings
@@ -67,8 +69,9 @@ async def send_one(start: Start, trader: Trader, wallet_directory: Path, request
         plan = await live_plan(start, trader, signer, access, [market], wallet_directory=wallet_directory, alone=False)
         session = Session(plan)
         async with _trading(session):
-            book = session.engine.books[market.token(outcome_of(request))]
-            return await session.execution.submit_order(_order(request, market, book))
+            book = session.engine.books[token_of(request, market)]
+            ack = await session.execution.submit_order(_order(request, market, book))
+            return await session.execution.known(ack) if ack.status is OrderState.UNKNOWN else ack
 
 
 @asynccontextmanager

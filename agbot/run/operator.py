@@ -22,7 +22,7 @@ from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
 from agbot.run.inbox import Inbox
 from agbot.run.preview import preview
-from agbot.run.requests import market_named, order_from, outcome_of, signed_reason
+from agbot.run.requests import market_named, order_from, signed_reason, token_of
 from agbot.units import usd_text
 from agbot.venue.ports import VenueAdapter
 
@@ -143,10 +143,8 @@ class Operator:
         return None
 
     def _asked(self, request: Mapping[str, Any]) -> tuple[Market, Order]:
-        market, token = market_named(str(request.get("market", "")), self._engine.markets.values())
-        if token and "outcome" not in request:
-            request = {**request, "outcome": market.outcome(token)}
-        book = self._engine.books[market.token(outcome_of(request))]
+        market, _ = market_named(str(request.get("market", "")), self._engine.markets.values())
+        book = self._engine.books[token_of(request, market)]
         return market, order_from(request, market, book, ClientOrderId(f"op-{self._now_ns()}"))
 
     async def _preview(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def order_from(request: Mapping[str, Any], market: Market, book: OrderBook, orde
         side = Side(str(request.get("side", "")).upper())
         kind = OrderType(str(request.get("type", "LIMIT")).upper())
         tif = TimeInForce(str(request.get("tif", "GTC")).upper())
-        token = market.token(outcome_of(request))
+        token = token_of(request, market)
         size = _decimal(request["size"])
         if kind is OrderType.MARKET and request.get("price") is None:
             price = _walked(market, book, side, size, fill_all=tif is TimeInForce.FOK, slippage=_slippage(request))
@@ -72,6 +72,23 @@ def outcome_of(request: Mapping[str, Any]) -> Outcome:
         return Outcome(str(request.get("outcome", "YES")).upper())
     except ValueError as e:
         raise ConfigError(f"impossible order: {e}", id="AGB-535", remedy=_HELP) from e
+
+
+def token_of(request: Mapping[str, Any], market: Market) -> TokenId:
+    """Return the token a request is about: by its outcome, or because the market was named by that token.
+
+    Raises:
+        ConfigError: AGB-535, the token that was named is the other outcome's than the one asked for.
+    """
+    named = TokenId(slug_of(str(request.get("market", ""))))
+    if named not in (market.yes, market.no):
+        return market.token(outcome_of(request))
+    if "outcome" in request and market.token(outcome_of(request)) != named:
+        reason = (
+            f"impossible order: {named} is the token of {market.outcome(named)}, and {outcome_of(request)} is asked"
+        )
+        raise ConfigError(reason, id="AGB-535", remedy=f"ask for {market.outcome(named)}, or name the market's slug")
+    return named
 
 
 def market_named(name: str, markets: Iterable[Market]) -> tuple[Market, TokenId | None]:

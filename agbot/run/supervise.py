@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
+import attrs
 import trio
 
 from agbot.core.backoff import Backoff
@@ -14,6 +15,7 @@ from agbot.errors import ExecutionError, leaves
 from agbot.log import get_logger
 
 HEALTHY_AFTER_S = 30.0
+AGAIN_S = 0.25
 
 log = get_logger(__name__)
 
@@ -44,19 +46,41 @@ async def background(
             nursery.cancel_scope.deadline = trio.current_time() + grace_s
 
 
+@attrs.define
+class Backstop:
+    """What came of the last cancel: `doubt` is empty once the venue was seen to hold no order of ours."""
+
+    doubt: str = ""
+
+
 @asynccontextmanager
-async def flat_on_exit(venue: Flattable, *, grace_s: float) -> AsyncIterator[None]:
-    """Leave no order resting, however the body ends; needs neither engine nor core."""
+async def flat_on_exit(venue: Flattable, *, grace_s: float) -> AsyncIterator[Backstop]:
+    """Leave no order resting, however the body ends; needs neither engine nor core.
+
+    A venue that fails is asked again until `grace_s` seconds are over; then the doubt is what remains.
+    """
+    backstop = Backstop()
     try:
-        yield
+        yield backstop
     finally:
-        with trio.move_on_after(grace_s, shield=True) as scope:
-            try:
-                await venue.cancel_all()
-            except* ExecutionError as group:
-                log.critical("cancel_all.failed", errors=[str(e) for e in leaves(group)])
-        if scope.cancelled_caught:
-            log.critical("cancel_all.unconfirmed", grace_s=grace_s)
+        backstop.doubt = f"no answer within {grace_s:g} s"
+        with trio.move_on_after(grace_s, shield=True):
+            while backstop.doubt:
+                backstop.doubt = await _cancelled_all(venue)
+                await trio.sleep(AGAIN_S if backstop.doubt else 0)
+        if backstop.doubt:
+            log.critical("cancel_all.unconfirmed", grace_s=grace_s, last=backstop.doubt)
+
+
+async def _cancelled_all(venue: Flattable) -> str:
+    """Return what it failed with, empty when it did not."""
+    failed: list[str] = []
+    try:
+        await venue.cancel_all()
+    except* ExecutionError as group:
+        failed = [str(e) for e in leaves(group)]
+        log.error("cancel_all.failed", errors=failed)
+    return "; ".join(failed)
 
 
 async def supervise(

@@ -185,6 +185,21 @@ async def test_an_unknown_order_is_acknowledged_as_unknown(bench):
     assert ack.status is OrderState.UNKNOWN
 
 
+async def test_an_unknown_orders_fate_is_told_once_it_is_known(bench):
+    bench.answer = lambda o: [OrderUnknown(o, "silence", 1)]
+    ack = await bench.execution.submit_order(make_order(price="0.40"))
+    bench.inbox.send_urgent(OrderAccepted(ack.order_id, "v", 1))
+    assert (await bench.execution.known(ack)).status is OrderState.OPEN
+
+
+async def test_an_unknown_order_that_stays_so_is_told_as_unknown(bench, autojump_clock):
+    bench.answer = lambda o: [OrderUnknown(o, "silence", 1)]
+    ack = await bench.execution.submit_order(make_order(price="0.40"))
+    began = trio.current_time()
+    assert (await bench.execution.known(ack)).status is OrderState.UNKNOWN
+    assert trio.current_time() - began == pytest.approx(10)
+
+
 @pytest.mark.parametrize("engine_runs", [True, False])
 async def test_silence_is_a_timeout_that_says_the_fate_is_unknown(engine_runs, core, venue, nursery, autojump_clock):
     bench = Bench(core, venue)

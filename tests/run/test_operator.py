@@ -254,7 +254,14 @@ async def test_a_preview_says_what_the_gate_would_deny(bench):
 
 async def test_a_token_says_its_outcome(bench):
     assert (await bench.ask("preview", **{**ORDER, "market": "m1-no"}))["outcome"] == "NO"
-    assert (await bench.ask("preview", **{**ORDER, "market": "m1-no", "outcome": "yes"}))["outcome"] == "YES"
+    assert (await bench.ask("preview", **{**ORDER, "market": "m1-no", "outcome": "no"}))["outcome"] == "NO"
+
+
+@pytest.mark.parametrize("op", ["preview", "order"])
+async def test_a_token_of_the_other_outcome_is_refused(op, bench):
+    with pytest.raises(ConfigError, match="m1-no is the token of NO, and YES is asked") as caught:
+        await bench.ask(op, **{**ORDER, "market": "m1-no", "outcome": "yes"})
+    assert caught.value.id == "AGB-535"
 
 
 async def test_a_preview_of_an_unknown_outcome_is_refused(bench):

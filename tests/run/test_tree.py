@@ -12,7 +12,7 @@ import trio
 
 from agbot.core.engine import Engine, EngineSettings
 from agbot.core.risk import Gate
-from agbot.errors import VenueUnavailable, leaves
+from agbot.errors import NotFlatError, VenueUnavailable, leaves
 from agbot.model.events import HaltRequested, LinkDown, LinkUp, Timer
 from agbot.run import bot as tree
 from agbot.run.inbox import Inbox
@@ -199,9 +199,10 @@ async def test_a_venue_that_hangs_on_cancel_all_does_not_hold_the_rest(autojump_
     world = World(hang_on_cancel_all=True)
     world.stop.ask("enough")
     began = trio.current_time()
-    await tree.bot(world.parts())
+    with pytest.raises(NotFlatError, match="orders may still rest"):
+        await tree.bot(world.parts())
     assert trio.current_time() - began < tree.BACKSTOP_S + tree.DRAIN_S + tree.PUSH_S + 1
-    assert in_order(world.story, ["cancel-all", "venue down", "engine down", "store down"])
+    assert in_order(world.story, ["cancel-all", "venue down", "engine down", "end: enough", "store down"])
 
 
 async def test_a_lost_feed_is_opened_again(autojump_clock):
