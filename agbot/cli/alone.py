@@ -43,7 +43,7 @@ def order_alone(
     trader = Trader.of(settings, _credentials(settings))
     directory = prepare_state_dir(settings.profile, state_dir or settings.state_dir)
     told = trio.run(account_shown, trader, request)
-    click.echo(shown_order(told), err=True)
+    click.echo(shown_order(told, asked=False), err=True)
     confirm_wallet(told, confirm)
     with ExitStack() as held:
         held.enter_context(exclusive(directory))

@@ -111,7 +111,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("capital", f"{usd_text(settings.capital_usd)} usd"),
         ("seed", str(settings.seed)),
         ("state", str(state_dir(settings.profile, settings.state_dir, create=False))),
-        ("markets", ", ".join(settings.markets) or "all"),
+        ("markets", ", ".join(settings.markets) or _no_markets(settings)),
         *(("strategy", _strategy(settings, index)) for index in range(len(settings.strategies))),
         ("rtds", f"{settings.rtds.endpoint} {', '.join(settings.rtds.subscribe_topics)}".rstrip()),
         ("realtime", ", ".join(settings.realtime) or "none"),
@@ -137,6 +137,12 @@ def _limit_rows(report: Report) -> list[tuple[str, str]]:
     if all(isinstance(rule, KillSwitch) for rule in report.rules):
         rows.append(("warning", "no position or inventory limit: only the free cash bounds an order"))
     return rows
+
+
+def _no_markets(settings: Settings) -> str:
+    if settings.mode == "demo":
+        return "all"
+    return "none: agbot run refuses until some are named; agbot markets search WORDS finds them"
 
 
 def _strategy(settings: Settings, index: int) -> str:

@@ -24,15 +24,15 @@ def confirm_wallet(shown: Mapping[str, Any], given: str | None) -> None:
         ConfigError: AGB-142, the answer is another one, or there is nobody to ask.
     """
     wallet = str(shown["wallet"])
+    click.echo(f"REAL MONEY of the wallet {wallet}", err=True)
+    click.echo(f"balance   {shown['cash_usd']} usd", err=True)
+    click.echo(f"caps      {shown['max_order_usd']} usd an order, {shown['max_day_usd']} usd a day (UTC)", err=True)
     if given is not None:
         if given.lower() != wallet.lower():
             raise _unconfirmed(f"--confirm names another wallet than {wallet}")
         return
     if not on_a_terminal():
         raise _unconfirmed("there is no terminal to ask on", f"--confirm {wallet}")
-    click.echo(f"REAL MONEY of the wallet {wallet}", err=True)
-    click.echo(f"balance   {shown['cash_usd']} usd", err=True)
-    click.echo(f"caps      {shown['max_order_usd']} usd an order, {shown['max_day_usd']} usd a day (UTC)", err=True)
     typed = click.prompt(f"type the first {LETTERS} characters of the wallet", default="", show_default=False, err=True)
     if typed.strip().lower() != wallet[:LETTERS].lower():
         raise _unconfirmed("that is not how the wallet begins")

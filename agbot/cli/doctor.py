@@ -47,6 +47,8 @@ def command(
     async def main() -> Report:
         return await run_checks(settings, directory, faults=found.faults, live=live, offline=offline)
 
+    if sys.stderr.isatty():
+        click.echo("asking, 8 seconds at most …", err=True)
     report = trio.run(main)
     click.echo(json.dumps(report.json(), ensure_ascii=False) if as_json else as_text(report))
     if not report.green:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agbot.cli.access import ask, moment, short, show, venue_options
-from agbot.errors import ConfigError
+from agbot.cli.common import bot_options, control
+from agbot.errors import ConfigError, NotRunningError
 
 if TYPE_CHECKING:
     from agbot.model.order import Side
@@ -83,19 +84,40 @@ def _trade_line(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @click.command(name="positions")
-@click.option("--wallet", help="Whose, by address.  [default: your funder]")
-@click.option("--all", "everything", is_flag=True, help="Also closed ones and dust under 0.01 shares.")
+@click.option("--wallet", help="Whose, by address, at Polymarket.")
+@click.option("--venue", is_flag=True, help="Ask Polymarket about your funder, also while a bot runs.")
+@click.option("--all", "everything", is_flag=True, help="At Polymarket: also closed ones and dust under 0.01 shares.")
+@bot_options
 @venue_options
-def positions(wallet: str | None, everything: bool, config: Path | None, as_json: bool) -> None:
-    """Show what your wallet, or any wallet, holds.
+def positions(
+    *,
+    wallet: str | None,
+    venue: bool,
+    everything: bool,
+    profile: str | None,
+    state_dir: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what the running bot holds; when none runs, what your wallet holds at Polymarket.
 
     Example: agbot positions --wallet 0x…
     """
     from agbot.cli.tables import table  # noqa: PLC0415
 
-    held = ask(config, lambda access: _positions(access, wallet), required=None)
-    rows = [_position(each) for each in held if everything or (each.size >= DUST and each.status != "CLOSED")]
-    show(as_json, rows, table(rows, empty="no positions"))
+    rows, where = (None if wallet or venue else _of_the_bot(profile, state_dir)), "the bot"
+    if rows is None:
+        held = ask(config, lambda access: _positions(access, wallet), required=None)
+        rows = [_position(each) for each in held if everything or (each.size >= DUST and each.status != "CLOSED")]
+        where = "Polymarket"
+    show(as_json, rows, table(rows, empty=f"no positions ({where})"))
+
+
+def _of_the_bot(profile: str | None, state_dir: Path | None) -> list[dict[str, Any]] | None:
+    try:
+        return list(control(profile, state_dir, {"op": "status"})["positions"])
+    except NotRunningError:
+        return None
 
 
 DUST = 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def command(path: Path, *, defaults: bool, **given: Any) -> None:
     chosen = {name: value for name, value in given.items() if value}
     chosen |= _order_and_day(chosen.pop("caps", ""))
     if not defaults:
-        chosen |= _ask(chosen)
+        chosen |= _answers(chosen)
     answers = Answers(**chosen)
     text = render(answers, path)
     prove(text, path)
@@ -57,6 +58,18 @@ def command(path: Path, *, defaults: bool, **given: Any) -> None:
     _tell(path, answers.mode)
     if not defaults:
         _offer_keyring()
+
+
+def _answers(given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _ask(given)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo()
+        raise click.UsageError(
+            "nobody answers here: agbot init --defaults asks nothing, options say the rest"
+        ) from None
 
 
 def _ask(given: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +194,7 @@ def search(text: str) -> Sequence[tuple[str, str]]:
 def _tell(path: Path, mode: str) -> None:
     click.echo(f"wrote {path} (only you can read it)\nnext      agbot check {path}\nthen      agbot run {path}")
     if mode != "demo":
-        click.echo(f"before live trading: agbot doctor {path}")
+        click.echo(f"before live trading: agbot doctor {path} --live")
 
 
 def _offer_keyring() -> None:

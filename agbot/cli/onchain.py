@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Plan = Callable[[Access, ClobMarket, Sequence[AccountPosition]], Sequence[Call]]
 
+TOO_EARLY = "the market is not resolved: a redemption now fails and costs its gas"
 _dry_run = click.option("--dry-run", is_flag=True, help="Needed: agbot shows the call and never sends it.")
 
 
@@ -90,7 +91,7 @@ def redeem(market: str, dry_run: bool, config: Path | None, as_json: bool) -> No
             raise ConfigError(reason, id="AGB-454", remedy="set your keys (agbot doctor); agbot positions shows shares")
         return [router_redeem(access.chain, terms.condition, each.outcome_index, each.size) for each in held]
 
-    _show(market, config, as_json, plan)
+    _show(market, config, as_json, plan, after_the_end=True)
 
 
 def _only_dry(dry_run: bool) -> None:
@@ -110,12 +111,12 @@ def _amount(text: str) -> int:
     return size
 
 
-def _show(market: str, config: Path | None, as_json: bool, plan: Plan) -> None:
-    told = ask(config, lambda access: _told(access, market, plan), required=None)
+def _show(market: str, config: Path | None, as_json: bool, plan: Plan, *, after_the_end: bool = False) -> None:
+    told = ask(config, lambda access: _told(access, market, plan, after_the_end=after_the_end), required=None)
     show(as_json, told, as_text(told))
 
 
-async def _told(access: Access, name: str, plan: Plan) -> dict[str, Any]:
+async def _told(access: Access, name: str, plan: Plan, *, after_the_end: bool) -> dict[str, Any]:
     from agbot.venue.polymarket.catalogue import find_listing  # noqa: PLC0415
 
     found = await find_listing(access.gamma, name)
@@ -126,6 +127,7 @@ async def _told(access: Access, name: str, plan: Plan) -> dict[str, Any]:
         "market": found.slug,
         "condition": found.condition,
         "state": found.resolution or ("closed" if found.closed else "open"),
+        **({"careful": TOO_EARLY} if after_the_end and not found.closed else {}),
         **({"held": _held(held)} if account else {}),
         "sender": sender(account),
         "calls": [as_json_call(call, access.chain) for call in plan(access, terms, held)],

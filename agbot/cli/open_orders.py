@@ -86,5 +86,10 @@ def _row(order: OpenOrder) -> dict[str, Any]:
     }
 
 
+TOLD_OTHERWISE = ("market_id", "reason")
+"""Of a bot's order: the market has its name, and what rests was not refused. JSON has them."""
+
+
 def _line(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: short(value) if str(value).startswith("0x") else value for name, value in row.items()}
+    told = {name: value for name, value in row.items() if name not in TOLD_OTHERWISE}
+    return {name: short(value) if str(value).startswith("0x") else value for name, value in told.items()}

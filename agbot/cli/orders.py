@@ -13,6 +13,7 @@ from agbot.cli.common import bot_options, control
 from agbot.errors import NotRunningError, RiskRejected, TimedOutError
 
 ANSWER_S = 15.0
+TIMES_IN_FORCE = ("GTC", "FOK", "FAK", "IOC")
 
 
 def _order(side: str) -> click.Command:
@@ -23,7 +24,14 @@ def _order(side: str) -> click.Command:
     @click.argument("price", required=False)
     @bot_options
     @click.option("--send", is_flag=True, help="Send it. Without this, only what would happen is shown.")
-    @click.option("--tif", default="GTC", show_default=True, help="GTC, FOK, FAK or IOC.")
+    @click.option(
+        "--tif",
+        type=click.Choice(TIMES_IN_FORCE, case_sensitive=False),
+        metavar="|".join(TIMES_IN_FORCE),
+        default="GTC",
+        show_default=True,
+        help="How long it stands: until cancelled, or now and never again (whole, or what there is).",
+    )
     @click.option("--market-order", is_flag=True, help="Take now: PRICE is the worst accepted" + _budget(side))
     @click.option(
         "--slippage", help="Worse than the last price needed, for a market order without PRICE.  [default: 0.01]"
@@ -104,7 +112,7 @@ def permit(shown: Mapping[str, Any], confirm: str | None) -> None:
         return
     if shown["denied"]:
         raise RiskRejected(shown["denied"])
-    click.echo(shown_order(shown), err=True)
+    click.echo(shown_order(shown, asked=False), err=True)
     confirm_wallet(shown, confirm)
 
 
@@ -136,10 +144,11 @@ def cancel(
         raise click.UsageError("name one ORDER_ID, or give --all")
     try:
         answer = control(profile, state_dir, {"op": "cancel", "order_id": order_id or ""}, timeout_s=ANSWER_S)
-    except NotRunningError:
+    except NotRunningError as e:
         from agbot.cli.alone import cancel_alone, has_credentials  # noqa: PLC0415
 
         if not has_credentials():
+            e.remedy = "name its --state-dir; orders at Polymarket itself: set your keys (agbot doctor), and again"
             raise
         answer = cancel_alone(config, order_id or "")
     say(answer, as_json)

@@ -54,7 +54,8 @@ def _find(run: str | None, runs: list[Path]) -> Path:
     for path in runs:
         if path.stem == run:
             return path
-    raise NotFoundError(f"no run {run or ''}", id="AGB-604", remedy="agbot replay --list, or name a journal file")
+    reason = "there is no run yet" if run is None else f"no run {run!r}"
+    raise NotFoundError(reason, id="AGB-604", remedy="agbot replay --list, with --profile NAME; or name a journal file")
 
 
 def _plain(verdict: Verdict, path: Path) -> dict[str, object]:

@@ -9,8 +9,11 @@ from typing import Any
 from agbot.cli.tables import pairs
 
 
-def shown_order(shown: Mapping[str, Any]) -> str:
-    """Return what an order would do; `shown` is `agbot.run.preview.Preview.json` with what its owner added."""
+def shown_order(shown: Mapping[str, Any], *, asked: bool = True) -> str:
+    """Return what an order would do; `shown` is `agbot.run.preview.Preview.json` with what its owner added.
+
+    `asked` says at the end that nothing was sent, and how it would be.
+    """
     rows: dict[str, object] = {
         "order": _headline(shown),
         "market": shown["question"] or shown["market"],
@@ -28,7 +31,7 @@ def shown_order(shown: Mapping[str, Any]) -> str:
     if warnings := [*shown["warnings"], *shown.get("notes", ())]:
         rows["careful"] = "\n".join(warnings)
     rows["gate"] = _gate(shown["denied"])
-    return f"{pairs(rows)}\n{shown['mode']}, not sent; --send sends it"
+    return f"{pairs(rows)}\n{shown['mode']}, not sent; --send sends it" if asked else pairs(rows)
 
 
 def _headline(shown: Mapping[str, Any]) -> str:

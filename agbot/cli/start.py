@@ -71,6 +71,7 @@ def _green(trader: Trader, directory: Path) -> None:
 
     settings = trader.settings
 
+    click.echo("the doctor looks at this machine, the wallet and the venue: 8 seconds at most", err=True)
     report = trio.run(partial(run_checks, settings, directory, live=True))
     if report.green:
         return

@@ -11,24 +11,27 @@ from urllib.parse import urlsplit
 
 import click
 
-from agbot.cli.common import state_path
-from agbot.errors import ConfigError
+from agbot.cli.common import control, state_path
+from agbot.errors import ConfigError, NotRunningError, TimedOutError
 
 URL = "ws://127.0.0.1:8080/dashboard"
+ANSWER_S = 1.0
 
 
 @click.command("tui")
-@click.option("--url", default=URL, show_default=True, help="The monitor's dashboard socket.")
+@click.option("--url", help=f"The monitor's dashboard socket.  [default: the running bot's, else {URL}]")
 @click.option("--profile", help="The bot's profile; key k speaks to that bot.  [default: the one that runs, else demo]")
 @click.option("--state-dir", "directory", type=click.Path(), help="The bot's state directory, instead of --profile.")
-def command(url: str, profile: str | None, directory: str | None) -> None:
+def command(url: str | None, profile: str | None, directory: str | None) -> None:
     """Watch the running bot in this terminal.
 
     The bot is not touched by it, however it ends: q leaves, and the one thing it can do to the bot is key k, the kill
     switch, which asks first.
     """
+    given = Path(directory) if directory else None
+    state = state_path(profile, given)
+    url = url if url is not None else dashboard_of(profile, given)
     here = _is_here(url)
-    state = state_path(profile, Path(directory) if directory else None)
     # Textual draws on standard error, so a redirection of any of the three leaves a dead screen.
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise ConfigError(
@@ -42,6 +45,15 @@ def command(url: str, profile: str | None, directory: str | None) -> None:
     app.run()
     # run() returns normally also after a crash, whose traceback it has printed.
     sys.exit(app.return_code or 0)
+
+
+def dashboard_of(profile: str | None, directory: Path | None) -> str:
+    """Return the dashboard socket of the bot's monitor, or where one is by default when no bot tells."""
+    try:
+        page = str(control(profile, directory, {"op": "status"}, timeout_s=ANSWER_S).get("page") or "")
+    except (NotRunningError, TimedOutError):
+        page = ""
+    return f"ws{page.removeprefix('http')}/dashboard" if page.startswith("http") else URL
 
 
 def _is_here(url: str) -> bool:

@@ -41,9 +41,12 @@ async def configuration(world: Machine) -> Finding:
     if not world.faults:
         return ok("the configuration and its policies can be read")
     first, count = world.faults[0], len(world.faults)
-    more = f", and {count - 1} more" if count > 1 else ""
+    if count == 1:
+        return fail(f"{first.where()}{first.reason}", first.remedy)
     return fail(
-        f"{first.where()}{first.reason}{more}", f"{first.remedy}; all faults: agbot check", *map(str, world.faults)
+        f"{first.where()}{first.reason}, and {count - 1} more",
+        f"{first.remedy}; all faults: agbot check",
+        *map(str, world.faults),
     )
 
 

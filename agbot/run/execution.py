@@ -140,9 +140,7 @@ class LocalExecution:
     def _known(self, order_id: str) -> OrderRecord:
         record = self._engine.oms.get(order_id)
         if record is None:
-            raise NotFoundError(
-                f"no order {order_id}", id="AGB-531", remedy="agbot status --json lists the open orders"
-            )
+            raise NotFoundError(f"no order {order_id}", id="AGB-531", remedy="agbot orders lists the open ones")
         return record
 
     def _settled(self, order_id: str) -> OrderRecord | None:

@@ -13,7 +13,7 @@ from agbot.model.events import Level
 from agbot.model.market import Market
 from agbot.model.order import Order, OrderType, Side
 from agbot.run.requests import levels_taken
-from agbot.units import NS_PER_S, SCALE, notional, to_text, to_units, usd_text
+from agbot.units import NS_PER_S, SCALE, notional, on_tick, to_text, to_units, usd_text
 
 NEAR_END_NS: Final = 24 * 3600 * NS_PER_S
 FAR: Final = SCALE // 10
@@ -98,7 +98,11 @@ def preview(market: Market, book: OrderBook, order: Order, now_ns: int) -> Previ
         worst_usd=budget or notional(price, size),
         worst_fee=0 if order.post_only else _worst_fee(market, size, best, price),
         levels=levels,
-        warnings=(*_about_time(market, now_ns), *_about_book(book, order, price, taken)),
+        warnings=(
+            *_about_time(market, now_ns),
+            *_about_terms(market, book, order, price, size),
+            *_about_book(book, order, price, taken),
+        ),
     )
 
 
@@ -124,6 +128,13 @@ def _about_time(market: Market, now_ns: int) -> Iterator[str]:
         yield "its end date has passed: it may resolve at any moment"
     elif market.end_ns and market.end_ns - now_ns < NEAR_END_NS:
         yield f"it ends in {(market.end_ns - now_ns) / (3600 * NS_PER_S):.1f} h: near resolution prices jump"
+
+
+def _about_terms(market: Market, book: OrderBook, order: Order, price: int, size: int) -> Iterator[str]:
+    if not on_tick(price, book.tick):
+        yield f"{to_text(price)} is no price here: prices are multiples of {to_text(book.tick)}"
+    if size < market.min_size and not order.time_in_force.immediate:
+        yield f"too small: the smallest order is {to_text(market.min_size)} shares"
 
 
 def _about_book(book: OrderBook, order: Order, price: int, taken: int) -> Iterator[str]:

@@ -46,7 +46,7 @@ def order_from(request: Mapping[str, Any], market: Market, book: OrderBook, orde
         if kind is OrderType.MARKET and request.get("price") is None:
             price = _walked(market, book, side, size, fill_all=tif is TimeInForce.FOK, slippage=_slippage(request))
         else:
-            price = _decimal(request["price"])
+            price = _price(request["price"])
         return Order(
             client_order_id=order_id,
             venue=market.venue,
@@ -140,6 +140,13 @@ def _decimal(value: object) -> Decimal:
     number = Decimal(str(value))
     to_units(number)  # what the core could not count exactly is refused here, not in the engine
     return number
+
+
+def _price(value: object) -> Decimal:
+    price = _decimal(value)
+    if not 0 < price < 1:
+        raise ValueError(f"a price is usd a share, above 0 and below 1, not {value}")
+    return price
 
 
 def _expiry(value: Any) -> int:

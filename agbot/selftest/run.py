@@ -52,7 +52,7 @@ def _recognise(path: Path) -> tuple[Schema, dict[str, Any]]:
             raise _no_vectors(path, f"larger than {MAX_BYTES >> 20} MiB")
         file = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as e:
-        raise _no_vectors(path, f"cannot be read: {e.strerror}") from e
+        raise ConfigError(f"cannot be read: {e.strerror}", id="AGB-540", path=path, remedy="name another file") from e
     except (ValueError, RecursionError) as e:
         raise _no_vectors(path, "not a JSON file") from e
     name = file.get("schema") if isinstance(file, dict) else None

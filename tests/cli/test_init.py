@@ -129,7 +129,8 @@ def test_a_wrong_answer_is_asked_again(tmp_path):
 
 def test_no_answer_writes_nothing(tmp_path):
     result = run(say="paper\n")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
+    assert "agbot init --defaults" in result.output
     assert list(tmp_path.iterdir()) == []
 
 

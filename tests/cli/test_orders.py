@@ -180,3 +180,17 @@ def test_no_bot_and_no_configuration_is_said(monkeypatch):
     result = ask("0.45")
     assert isinstance(result.exception, NotRunningError)
     assert "--config" in result.exception.remedy
+
+
+def test_a_time_in_force_that_is_none_is_refused_before_anything_is_asked(bot):
+    result = CliRunner().invoke(cli, ["buy", "rain", "yes", "10", "0.45", "--tif", "GTD"])
+    assert result.exit_code == 2
+    assert "not one of" in result.output
+    assert bot.requests == []
+
+
+def test_a_cancel_with_no_bot_says_how_orders_at_the_venue_are_reached(monkeypatch, tmp_path):
+    monkeypatch.setattr("agbot.cli.alone.has_credentials", lambda: False)
+    result = CliRunner().invoke(cli, ["cancel", "--all", "--state-dir", str(tmp_path)])
+    assert isinstance(result.exception, NotRunningError)
+    assert "set your keys" in result.exception.remedy

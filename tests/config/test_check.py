@@ -141,3 +141,11 @@ def test_exit_code_of_the_installed_program(wrong: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("nothing was started\n")
+
+
+@pytest.mark.parametrize(("mode", "says"), [("demo", "all"), ("paper", "none: agbot run refuses"), ("shadow", "none:")])
+def test_a_mode_that_needs_markets_says_that_none_is_named(mode: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"mode: {mode}\n")
+    result = CliRunner().invoke(command, [str(tmp_path / "c.yaml")])
+    assert result.exit_code == 0
+    assert f"markets         {says}" in result.stdout

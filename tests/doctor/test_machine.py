@@ -30,6 +30,9 @@ async def test_configuration(world):
     assert found.cause == "a.yaml:3: bad 3, and 1 more"
     assert found.remedy == "mend; all faults: agbot check"
     assert len(found.details) == 2
+    world.faults = world.faults[:1]
+    found = await machine.configuration(world)
+    assert (found.remedy, found.details) == ("mend", ())
 
 
 @pytest.mark.parametrize(("free_mib", "status"), [(10, Status.FAIL), (500, Status.WARN), (5000, Status.OK)])

@@ -11,12 +11,13 @@ import trio.testing
 from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueUnavailable
 from agbot.latch import Latch
 from agbot.model.events import KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
-from agbot.model.order import OrderState
+from agbot.model.order import OrderState, Side
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.inbox import Inbox
 from agbot.run.operator import VERIFY_S, Operator
 from agbot.testing.builders import make_order
+from agbot.units import SCALE, to_text, usd_text
 
 
 class Bench:
@@ -166,6 +167,24 @@ async def test_status_is_json_and_tells_the_state(bench):
     assert (status["halted"], status["unknown_orders"], status["cash_usd"]) == ("", 0, "1000.00")
     bench.core.step(KillSwitchSet(True, "fire", "me", 1))
     assert (await bench.ask("status"))["kill_switch"] == {"on": True, "reason": "fire"}
+
+
+async def test_status_tells_what_is_held_at_the_best_bid(bench):
+    engine, market = bench.core.engine, bench.core.market
+    held = {"side": Side.BUY, "price": 400_000, "size": 10 * SCALE, "fee": 0, "strategy": "s"}
+    engine.portfolio.fill(market, market.yes, **held)
+    bid = engine.books[market.yes].best_bid
+    assert (await bench.ask("status"))["positions"] == [
+        {
+            "market": "m1",
+            "outcome": "YES",
+            "size": "10",
+            "average": "0.4",
+            "price": to_text(bid),
+            "value": usd_text(bid * 10),
+            "pnl": usd_text(bid * 10 - 4 * SCALE),
+        }
+    ]
 
 
 async def _rest(bench):

@@ -42,6 +42,15 @@ def test_one_that_rests_takes_nothing_and_a_post_only_one_pays_no_fee():
     assert (resting.taken, resting.worst_fee, resting.warnings) == (0, 0, ())
 
 
+@pytest.mark.parametrize(
+    ("price", "size", "says"),
+    [("0.505", "30", "multiples of 0.01"), ("0.50", "4.9", "smallest order is 5 shares"), ("0.50", "5", "")],
+)
+def test_what_the_market_does_not_take_is_said(price, size, says):
+    assert says in "".join(shown(price=price, size=size).warnings)
+    assert bool(shown(price=price, size=size).warnings) is bool(says)
+
+
 def test_a_market_buy_spends_usd():
     found = shown(size="6", order_type=OrderType.MARKET, time_in_force=TimeInForce.FAK, price="0.56")
     left = to_units("0.8") * SCALE // to_units("0.55")

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agbot.cli.tui import _is_here, command
-from agbot.errors import ConfigError
+from agbot.cli.tui import URL, _is_here, command, dashboard_of
+from agbot.errors import ConfigError, NotRunningError, TimedOutError
 from agbot.run.terminal import LEAVE
 
 BOOT = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
@@ -274,3 +274,25 @@ def test_help_does_not_load_the_screen() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True, text=True)
     assert loaded.stdout == "False\n"
     assert "kill switch" in CliRunner().invoke(command, ["--help"]).output
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"page": "http://127.0.0.1:18211"}, "ws://127.0.0.1:18211/dashboard"),
+        ({"page": ""}, URL),
+        (NotRunningError("no bot", id="AGB-501"), URL),
+        (TimedOutError("no answer", id="AGB-502"), URL),
+    ],
+    ids=["its own port", "no page", "no bot", "a bot that hangs"],
+)
+def test_it_watches_where_the_bots_page_is(
+    answer: dict[str, str] | Exception, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def control(*_: object, **__: object) -> dict[str, str]:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("agbot.cli.tui.control", control)
+    assert dashboard_of(None, None) == expected

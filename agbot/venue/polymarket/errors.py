@@ -233,11 +233,14 @@ _CLASSES: Final = {
 }
 
 
+REACH: Final = "look at the network; agbot doctor says which host cannot be reached"
+
+
 def lost(operation: Operation, phase: Phase, why: str) -> ExecutionError:
     """Return the error of a request without a whole reply; `why` is the transport's word."""
     if phase is Phase.MAYBE_SENT and operation in ACTS:
         return VenueAmbiguous(f"no whole reply ({why}): it may have arrived", venue=VENUE)
-    return VenueUnavailable(f"no reply ({why})", venue=VENUE)
+    return VenueUnavailable(f"no reply ({why})", venue=VENUE, remedy=REACH)
 
 
 def order_refusal(reply: OrderReply) -> ExecutionError | None:

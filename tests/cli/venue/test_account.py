@@ -7,7 +7,7 @@ import trio
 from click.testing import CliRunner
 
 from agbot import cli
-from agbot.cli import apikey, open_orders
+from agbot.cli import apikey, history, open_orders
 from agbot.errors import ConfigError, NotFoundError, NotRunningError
 from agbot.testing.venue_stub import ADDRESS, CONDITION, PRIVATE_KEY, YES, StubKey, StubMarket
 from agbot.venue.polymarket.wallets import derive
@@ -59,6 +59,15 @@ async def test_positions(told, run, stub, signed_in):
     assert len(await told("positions", "--all")) == 2
     other = derive(ADDRESS).safe
     assert "no positions" in (await run("positions", "--wallet", other)).output
+
+
+async def test_a_running_bot_tells_its_own_positions(told, run, monkeypatch, signed_in):
+    held = {"market": "rain", "outcome": "YES", "size": "10", "pnl": "0.50"}
+    monkeypatch.setattr(history, "control", lambda *_: {"positions": [held]})
+    assert await told("positions") == [held]
+    assert await told("positions", "--venue") == []
+    monkeypatch.setattr(history, "control", lambda *_: {"positions": []})
+    assert (await run("positions")).output == "no positions (the bot)\n"
 
 
 async def test_positions_of_whom(run):
@@ -155,6 +164,13 @@ async def test_calls(told, run, stub, command, function, selector, neg_risk):
     assert call["data"] in text
     assert text.rstrip().endswith("nothing was sent")
     assert {received.method for received in stub.requests} == {"GET"}
+
+
+async def test_only_a_redemption_before_the_end_is_warned_of(told, stub):
+    assert "not resolved" in (await told("redeem", "will-it-rain", "--dry-run"))["careful"]
+    assert "careful" not in await told("split", "will-it-rain", "2", "--dry-run")
+    stub.add_market(StubMarket(closed=True))
+    assert "careful" not in await told("redeem", "will-it-rain", "--dry-run")
 
 
 async def test_calls_of_version_3(told, stub, signed_in):
