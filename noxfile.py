@@ -47,6 +47,8 @@ def install(session: nox.Session) -> None:
     shutil.rmtree("build", ignore_errors=True)
     anew = ["--reinstall-package", "agbot"] if session.venv_backend == "uv" else []
     session.install(*anew, ".[dev]")
+    # Two official packages bring the same tests/ folder; the one whose tests we run has to be installed last.
+    session.install("--no-deps", "--force-reinstall", *dev("py-clob-client"))
     where = session.run(
         "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", silent=True, log=False
     )

@@ -119,7 +119,7 @@ class Settings:
 
     Args:
         capital_usd: paper money at start, 10⁻⁶ usd.
-        state_dir: None means `default_state_dir`.
+        state_dir: None means what `agbot.control.state_dir` says of the profile.
         policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
         markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
         realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
@@ -183,16 +183,6 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
     fields.close()
     hosts = attrs.evolve(settings.polymarket.hosts, rtds=settings.rtds.endpoint)
     return attrs.evolve(settings, polymarket=attrs.evolve(settings.polymarket, hosts=hosts))
-
-
-def default_state_dir(profile: str, environ: Mapping[str, str]) -> Path:
-    """Return where a profile keeps its state unless told otherwise, by the XDG rules."""
-    home = environ.get("XDG_STATE_HOME") or ""
-    # The XDG specification says to ignore a relative path.
-    root = (
-        Path(home) if Path(home).is_absolute() else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
-    )
-    return root / "agbot" / profile
 
 
 def _section(fields: Fields, name: str, reader: Callable[[Fields], T], default: T) -> T:

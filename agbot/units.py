@@ -118,8 +118,3 @@ def finest_tick(tick: int, prices: tuple[int, ...]) -> int | None:
 def ms(ns: int) -> int:
     """Return nanoseconds as whole milliseconds."""
     return ns // NS_PER_MS
-
-
-def from_ms(value: int) -> int:
-    """Return milliseconds as nanoseconds."""
-    return value * NS_PER_MS

@@ -9,6 +9,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import agbot.secrets
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # A busy machine is no bug: examples have no deadline of their own, the test has one (pytest-timeout).
@@ -22,6 +24,13 @@ def _private_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _forget_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test know its own secrets only: one whose value is a common word would mask it in another's texts."""
+    monkeypatch.setattr(agbot.secrets, "_seen", ())
+    monkeypatch.setattr(agbot.secrets, "_known", ())
 
 
 @pytest.fixture(scope="session")

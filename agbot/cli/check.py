@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
-from agbot.config import Settings, default_state_dir, read_settings
+from agbot.config import Settings, read_settings
+from agbot.control import state_dir
 from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
@@ -111,7 +110,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("profile", settings.profile),
         ("capital", f"{usd_text(settings.capital_usd)} usd"),
         ("seed", str(settings.seed)),
-        ("state", str(_state_dir(settings, os.environ))),
+        ("state", str(state_dir(settings.profile, settings.state_dir, create=False))),
         ("markets", ", ".join(settings.markets) or "all"),
         *(("strategy", _strategy(settings, index)) for index in range(len(settings.strategies))),
         ("rtds", f"{settings.rtds.endpoint} {', '.join(settings.rtds.subscribe_topics)}".rstrip()),
@@ -147,10 +146,6 @@ def _strategy(settings: Settings, index: int) -> str:
     return f"{strategy.name} on {markets}{params}"
 
 
-def _state_dir(settings: Settings, environ: Mapping[str, str]) -> Path:
-    return settings.state_dir or default_state_dir(settings.profile, environ)
-
-
 def _ms(ns: int) -> str:
     return f"{ns / NS_PER_MS:g} ms"
 
@@ -173,7 +168,7 @@ def _settings_json(settings: Settings) -> dict[str, Any]:
         "profile": settings.profile,
         "capital_usd": usd_text(settings.capital_usd),
         "seed": settings.seed,
-        "state_dir": str(_state_dir(settings, os.environ)),
+        "state_dir": str(state_dir(settings.profile, settings.state_dir, create=False)),
         "markets": list(settings.markets),
         "strategies": [{"name": each.name, "markets": each.markets or "all"} for each in settings.strategies],
         "rtds": attrs.asdict(settings.rtds),

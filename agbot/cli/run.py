@@ -144,10 +144,11 @@ def _replay(settings: Settings, options: dict[str, Any]) -> None:
     import trio  # noqa: PLC0415
 
     from agbot import log  # noqa: PLC0415
+    from agbot.cli.tables import summary, table  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.replay import ReplayPlan, ReplayRun  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
-    from agbot.run.tally import by_token, pairs, table  # noqa: PLC0415
+    from agbot.run.tally import by_token  # noqa: PLC0415
     from agbot.store.importers import open_recording  # noqa: PLC0415
 
     recording = open_recording(options["recording"], _terms(options))
@@ -174,7 +175,7 @@ def _replay(settings: Settings, options: dict[str, Any]) -> None:
         finally:  # a recording that ends too early was traded up to there
             result = {**run.summary(), "tokens": by_token(run.engine)}
             click.echo(
-                json.dumps(result) if options["as_json"] else f"{table(result.pop('tokens'))}\n\n{pairs(result)}"
+                json.dumps(result) if options["as_json"] else f"{table(result.pop('tokens'))}\n\n{summary(result)}"
             )
 
 
@@ -185,11 +186,11 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
 
     from agbot import log  # noqa: PLC0415
     from agbot.cli import start as start_  # noqa: PLC0415
+    from agbot.cli.tables import summary  # noqa: PLC0415
     from agbot.config import Mode  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.plans import Start  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
-    from agbot.run.tally import pairs  # noqa: PLC0415
 
     directory = prepare_state_dir(settings.profile, settings.state_dir)
     screens = _screens(settings, options, directory)
@@ -208,8 +209,8 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
         )
         if not quiet:
             start_.greet(start)
-        summary = trio.run(start_.run, start, ready)
-    click.echo(json.dumps(summary) if options["as_json"] else pairs(summary))
+        result = trio.run(start_.run, start, ready)
+    click.echo(json.dumps(result) if options["as_json"] else summary(result))
 
 
 def _terms(options: dict[str, Any]) -> Any:

@@ -42,6 +42,17 @@ def pairs(rows: Mapping[str, object]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def summary(result: Mapping[str, object]) -> str:
+    """Return what came of a run, as `pairs` with names in words and counts in one line."""
+    return pairs({name.replace("_", " "): _counted(value) for name, value in result.items()})
+
+
+def _counted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    return value
+
+
 def ladder(
     bids: Sequence[Level], asks: Sequence[Level], *, depth: int = 10, own: Mapping[tuple[str, int], int] | None = None
 ) -> str:

@@ -120,6 +120,7 @@ class Admission:
         if (
             not on_tick(place.price, book.tick)
             or place.size <= 0
+            or (place.budget or place.size) % market.size_step
             or (not place.time_in_force.immediate and place.size < market.min_size)
         ):
             found.append(VENUE_TERMS)

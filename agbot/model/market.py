@@ -27,7 +27,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 
     The taker fee of C shares at price p is ``C · fee_rate · (p(1−p))^fee_exponent``; makers pay none. `end_ns` is the
     UTC time its question is due, 0 when nobody said. `exchange_version` is the version of Polymarket's exchange whose
-    orders it takes; other venues pass over it.
+    orders it takes; other venues pass over it. Sizes, and the usd of a market BUY, are multiples of `size_step`: the
+    venue would cut the rest off in silence.
     """
 
     id: MarketId
@@ -35,6 +36,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     no: TokenId
     tick: int = 10_000
     min_size: int = 5 * SCALE
+    size_step: int = 1
     fee_rate: int = 0
     fee_exponent: int = 1
     slug: str = ""
@@ -52,6 +54,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"market {self.id}: both outcomes have token {self.yes}")
         if self.tick not in TICKS:
             raise ValueError(f"market {self.id}: tick {self.tick} is not one of {TICKS}")
+        if self.size_step < 1:
+            raise ValueError(f"market {self.id}: size_step {self.size_step} is not positive")
         if self.min_size < 0 or self.fee_rate < 0 or self.fee_exponent < 0:
             raise ValueError(f"market {self.id}: min_size, fee_rate and fee_exponent are not negative")
 

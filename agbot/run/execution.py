@@ -132,7 +132,10 @@ class LocalExecution:
 
     def _terms(self, decision: Decision) -> str:
         market, book = self._engine.markets[decision.market], self._engine.books[decision.token]
-        return f"prices are multiples of {to_text(book.tick)}, the smallest order {to_text(market.min_size)} shares"
+        sizes = f", sizes of {to_text(market.size_step)}" if market.size_step > 1 else ""
+        return (
+            f"prices are multiples of {to_text(book.tick)}{sizes}, the smallest order {to_text(market.min_size)} shares"
+        )
 
     def _known(self, order_id: str) -> OrderRecord:
         record = self._engine.oms.get(order_id)

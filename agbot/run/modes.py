@@ -14,6 +14,7 @@ from agbot.config import Mode, Settings
 from agbot.core.rules import DayCap, OrderCap, Rule
 from agbot.core.turnover import utc_day
 from agbot.errors import ConfigError, ExecutionError, VenueUnavailable
+from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 from agbot.run.facts import LiveFacts
 from agbot.run.feeds import FeedWatch
@@ -222,14 +223,18 @@ async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
 
 
 def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> PolymarketFeed:
-    """Return the feed of these markets, its books compared with the venue's own."""
+    """Return the feed of these markets, its books compared with the venue's own, its winners asked for."""
     place = settings.polymarket
+
+    async def resolution(market: MarketId) -> TokenId | None:
+        return TokenId((await access.clob.record(market)).winner) or None
+
     return PolymarketFeed(
         place.hosts,
         markets,
         now_ns,
         check_book=access.clob.book,
-        ends_ns={market.id: market.end_ns for market in markets if market.end_ns},
+        resolution=resolution,
         tokens_per_socket=max(2, place.tokens_per_socket),
     )
 

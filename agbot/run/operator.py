@@ -10,7 +10,7 @@ from typing import Any, Final
 import trio
 
 from agbot.core.engine import Engine
-from agbot.errors import ConfigError, ExecutionError, StoreError
+from agbot.errors import ExecutionError, StoreError
 from agbot.latch import Latch
 from agbot.log import get_logger
 from agbot.model.events import KillSwitchSet
@@ -22,7 +22,7 @@ from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
 from agbot.run.inbox import Inbox
 from agbot.run.preview import preview
-from agbot.run.requests import market_named, order_from, token_of
+from agbot.run.requests import market_named, order_from, signed_reason, token_of
 from agbot.units import usd_text
 from agbot.venue.ports import VenueAdapter
 
@@ -85,11 +85,7 @@ class Operator:
         return {"stopping": True, "pid": os.getpid()}
 
     async def _killswitch(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        reason, by = str(request.get("reason") or "").strip(), str(request.get("by") or "").strip()
-        if not reason or not by:
-            raise ConfigError(
-                "the kill switch wants a reason and a name", id="AGB-533", remedy="--by NAME --reason TEXT"
-            )
+        reason, by = signed_reason(request)
         if not request.get("on"):
             self._latch.open(by, reason, self._now_ns())
             self._inbox.send_urgent(KillSwitchSet(False, reason, by, self._now_ns()))

@@ -15,7 +15,7 @@ from agbot.config import Settings
 from agbot.control import socket_path
 from agbot.core.step import Step
 from agbot.core.ticks import TickWatch
-from agbot.errors import ConfigError, UnsupportedOrder
+from agbot.errors import UnsupportedOrder
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import Event, KillSwitchSet, MarketData
 from agbot.run.attach import Screens
@@ -24,6 +24,7 @@ from agbot.run.control import ControlServer
 from agbot.run.engine import Recorder
 from agbot.run.facts import RunFacts
 from agbot.run.publish import Publisher
+from agbot.run.requests import signed_reason
 from agbot.run.session import RUNS, now_ns, run_id_at
 from agbot.run.supervise import background
 from agbot.run.tally import Tally
@@ -193,11 +194,7 @@ class ReplayRun:
         return {"stopping": True, "pid": os.getpid()}
 
     async def _killswitch(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        reason, by = str(request.get("reason") or ""), str(request.get("by") or "")
-        if not reason or not by:
-            raise ConfigError(
-                "the kill switch wants a reason and a name", id="AGB-533", remedy="--by NAME --reason TEXT"
-            )
+        reason, by = signed_reason(request)
         before = sum(1 for _ in self.engine.oms.all_live())
         on = bool(request.get("on"))
         if not self._over:  # after the end nothing rests, and the journal and its digest are closed

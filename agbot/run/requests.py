@@ -21,6 +21,14 @@ SLIPPAGE: Final = "0.01"
 _HELP: Final = "agbot buy --help"
 
 
+def signed_reason(request: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why and by whom the kill switch is to be moved; ConfigError AGB-533 unless both are told."""
+    reason, by = str(request.get("reason") or "").strip(), str(request.get("by") or "").strip()
+    if not reason or not by:
+        raise ConfigError("the kill switch wants a reason and a name", id="AGB-533", remedy="--by NAME --reason TEXT")
+    return reason, by
+
+
 def order_from(request: Mapping[str, Any], market: Market, book: OrderBook, order_id: ClientOrderId) -> Order:
     """Return the order a request describes.
 

@@ -15,6 +15,7 @@ from agbot.core.step import Step
 from agbot.core.turnover import Turnover, utc_day
 from agbot.errors import ConfigError
 from agbot.latch import sync_file
+from agbot.log import get_logger
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import Event
 from agbot.model.ids import ClientOrderId
@@ -22,6 +23,8 @@ from agbot.units import notional, to_text, to_units, usd_text
 
 FILE_NAME: Final = "traded-today.json"
 STEPS: Final = 20
+
+log = get_logger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,8 +122,11 @@ class DaySpend:
                 self._open[name] = open_usd(record)
 
     def close(self) -> None:
-        """Write the exact sum; for the orderly end of a run."""
-        self._file.write(self.total())
+        """Write the exact sum; for the orderly end of a run. A full disk leaves the bound, which is never too low."""
+        try:
+            self._file.write(self.total())
+        except OSError as e:
+            log.error("spend.not_written", error=e.strerror or str(e))
 
 
 def over(caps: Caps, usd: int, total: int) -> str:

@@ -1,4 +1,4 @@
-"""Counts for the closing summary, and its table."""
+"""Counts for the closing summary."""
 
 from __future__ import annotations
 
@@ -84,28 +84,3 @@ def by_token(engine: Engine) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return rows as an aligned text table that can be pasted."""
-    if not rows:
-        return ""
-    columns = list(rows[0])
-    text = [[str(row[c]) for c in columns] for row in rows]
-    widths = [max(len(c), *(len(line[i]) for line in text)) for i, c in enumerate(columns)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [columns, ["-" * w for w in widths], *text]
-    )
-
-
-def pairs(result: dict[str, Any]) -> str:
-    """Return a summary as aligned ``name  value`` lines."""
-    width = max(map(len, result))
-    return "\n".join(f"{name.replace('_', ' ').ljust(width)}  {_cell(value)}" for name, value in result.items())
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
-    return str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agbot.cli.tables import ladder, pairs, shares, table
+from agbot.cli.tables import ladder, pairs, shares, summary, table
 
 DOLLAR = 1_000_000
 
@@ -27,6 +27,14 @@ def test_a_venue_cannot_move_the_cursor():
 
 def test_pairs_keep_lines_under_their_column():
     assert pairs({"a": "1\n2", "long": ""}) == "a     1\n      2\nlong"
+
+
+def test_a_summary_reads_as_words():
+    assert summary({"orders_placed": 3, "by": {"a": 1, "b": 2}, "none": {}}).splitlines() == [
+        "orders placed  3",
+        "by             a 1, b 2",
+        "none           none",
+    ]
 
 
 def test_ladder_has_the_best_in_the_middle():

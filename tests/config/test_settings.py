@@ -17,7 +17,6 @@ from agbot.config import (
     RtdsSettings,
     Settings,
     StrategySettings,
-    default_state_dir,
     load_settings,
     read_settings,
 )
@@ -142,15 +141,3 @@ def test_the_first_fault_is_raised_and_the_rest_counted(tmp_path: Path) -> None:
 def test_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     assert read_settings(loads("state_dir: ~/s", "c.yaml"), []).state_dir == Path("/home/somebody/s")
-
-
-STATE = [
-    ({"XDG_STATE_HOME": "/x", "HOME": "/h"}, "/x/agbot/p"),
-    ({"XDG_STATE_HOME": "relative", "HOME": "/h"}, "/h/.local/state/agbot/p"),
-    ({"XDG_STATE_HOME": "", "HOME": "/h"}, "/h/.local/state/agbot/p"),
-]
-
-
-@pytest.mark.parametrize(("environ", "expected"), STATE)
-def test_default_state_dir(environ: dict[str, str], expected: str) -> None:
-    assert default_state_dir("p", environ) == Path(expected)

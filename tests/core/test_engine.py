@@ -35,7 +35,7 @@ from agbot.model.market import Market, Outcome
 from agbot.model.order import Liquidity, OrderState, OrderType, Side, TimeInForce
 from agbot.units import to_units
 
-MARKET = Market(id="m", yes="y", no="n", slug="rain")
+MARKET = Market(id="m", yes="y", no="n", slug="rain", size_step=10_000)
 OTHER = Market(id="m2", yes="y2", no="n2")
 
 
@@ -129,6 +129,11 @@ def test_facts_come_before_decisions():
         (bid("1"), (a.VENUE_TERMS,)),
         (bid(size="4"), (a.VENUE_TERMS,)),
         (bid(size="4", time_in_force=TimeInForce.FAK), ()),
+        (bid(size="10.01"), ()),
+        (bid(size="10.005"), (a.VENUE_TERMS,)),
+        (bid(size="10.005", time_in_force=TimeInForce.FAK), (a.VENUE_TERMS,)),
+        (bid(size="10.005", time_in_force=TimeInForce.FAK, budget=to_units("4")), ()),
+        (bid(size="10", time_in_force=TimeInForce.FAK, budget=to_units("4.005")), (a.VENUE_TERMS,)),
         (bid(size="3000"), (a.BUYING_POWER,)),
         (Place(token="y", side=Side.SELL, price=600_000, size=to_units("10"), why=""), (a.SHARES_HELD,)),
         (Place(token="z", side=Side.BUY, price=600_000, size=to_units("10"), why=""), (a.UNKNOWN_MARKET,)),

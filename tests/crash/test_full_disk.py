@@ -164,7 +164,7 @@ class Desk:
         self.send.send_nowait((self.journal.append(STEP, self.now, b""), command))
 
     async def hear(self, kind):
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while True:
                 for event in await self.inbox.receive():
                     if isinstance(event, kind):

@@ -39,7 +39,7 @@ def event() -> Callable[..., str]:
 def frames_until() -> Callable[[WebSocketConnection, Callable[[Frame], bool]], Awaitable[list[Frame]]]:
     async def read(ws: WebSocketConnection, wanted: Callable[[Frame], bool]) -> list[Frame]:
         got: list[Frame] = []
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             while not got or not wanted(got[-1]):
                 got.append(json.loads(await ws.get_message()))
         return got

@@ -71,7 +71,7 @@ async def test_metrics_are_pushed_only_where_a_monitor_is(started, tmp_path, nur
     registry = Registry(lambda: 1, run_id="r", metrics_max=10)
     await nursery.start(Screens(port=7, state_dir=tmp_path).push(registry, {"run_id": "r"}))
     assert started == [("push", "ws://127.0.0.1:7/metrics", {"run_id": "r"})]
-    with trio.fail_after(10):
+    with trio.fail_after(30):
         await nursery.start(Screens(web=False, state_dir=tmp_path).push(registry, {"run_id": "r"}))
     assert len(started) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -18,6 +19,7 @@ from agbot.errors import (
 from agbot.model.commands import CancelOrder, PlaceOrder
 from agbot.model.events import (
     KillSwitchSet,
+    MarketListed,
     OperatorOrder,
     OrderAccepted,
     OrderCancelled,
@@ -149,6 +151,14 @@ async def test_a_denial_says_what_would_pass(bench, wish, policy, remedy):
         await bench.execution.submit_order(make_order(**wish))
     assert policy in caught.value.violated_policies
     assert caught.value.remedy.startswith(remedy)
+
+
+async def test_a_denial_names_the_step_of_sizes(bench):
+    market = bench.core.engine.markets["m1"]
+    bench.core.step(MarketListed(msgspec.structs.replace(market, size_step=10_000), 1), *bench.core.book())
+    with pytest.raises(RiskRejected) as caught:
+        await bench.execution.submit_order(make_order(price="0.40", size="10.005"))
+    assert "sizes of 0.01, the smallest order 5" in caught.value.remedy
 
 
 async def test_the_kill_switch_has_its_own_error(bench):

@@ -18,9 +18,10 @@ from agbot.run.session import Session, prepare_state_dir
 from agbot.run.spend import FILE_NAME, DaySpend
 from agbot.run.supervise import leaves
 from agbot.store.verify import verify
-from agbot.testing.venue_stub import ADDRESS, NO, PRIVATE_KEY, YES, StubKey, error, venue_stub
+from agbot.testing.venue_stub import ADDRESS, CONDITION, NO, PRIVATE_KEY, YES, StubKey, error, venue_stub
 from agbot.units import SCALE, to_units
 from agbot.venue.paper import PaperVenue
+from agbot.venue.polymarket import stream
 from agbot.venue.polymarket.credentials import load_credentials
 from agbot.venue.shadow import ShadowVenue
 
@@ -152,6 +153,17 @@ async def test_a_lost_market_socket_is_doubted_and_comes_back(stub, start, runni
     stub.market_sockets.drop()
     await until(lambda: not run.session.engine.books[YES].trusted)
     await until(lambda: run.session.engine.books[YES].trusted)
+    await ended(run, until)
+
+
+async def test_a_winner_that_the_socket_does_not_tell_is_asked_for(stub, start, running, until, monkeypatch):
+    monkeypatch.setattr(stream, "POLL_S", 0.01)
+    known = stub.exchange.markets
+    known[CONDITION] = attrs.evolve(known[CONDITION], end_date="2026-01-01T00:00:00Z")
+    run = await running(lambda: trade_paper(start))
+    stub.exchange.winners[CONDITION] = YES
+    await until(lambda: not run.live)
+    assert "market resolved" in {record.reason for record in run.session.engine.oms.all()}
     await ended(run, until)
 
 

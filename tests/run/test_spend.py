@@ -143,6 +143,15 @@ def test_a_disk_that_takes_nothing_sends_nothing(opened, tmp_path):
     assert spend.total() == 0
 
 
+def test_a_disk_that_is_full_at_the_end_keeps_the_bound(book, opened, tmp_path, logged):
+    log = logged("agbot.run.spend")
+    book.send(place("a", size="20"))
+    (tmp_path / "traded-today.new").mkdir()
+    book.spend.close()
+    assert log.events == ["spend.not_written"]
+    assert opened().total() >= 10 * SCALE
+
+
 @pytest.mark.parametrize(
     "content",
     [

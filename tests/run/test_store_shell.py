@@ -51,7 +51,7 @@ async def test_one_commit_serves_all_that_wait():
     async with background(shell.run), trio.open_nursery() as nursery:
         for _ in range(20):
             nursery.start_soon(shell.durable, journal.append())
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             await shell.durable(20)
     assert journal.durable_seq == 20
     assert len(journal.commits) < 5
@@ -61,7 +61,7 @@ async def test_durable_returns_at_once_for_what_is_on_disk():
     journal = Paper()
     journal.append()
     journal.commit()
-    with trio.fail_after(1):
+    with trio.fail_after(30):
         await JournalShell(journal).durable(1)
 
 
@@ -106,7 +106,7 @@ async def test_a_waiter_whose_record_missed_the_running_commit_gets_the_next_one
     async with background(shell.run), trio.open_nursery() as nursery:
         nursery.start_soon(shell.durable, journal.append())
         await until(lambda: shell._thread.borrowed_tokens)
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             second = journal.append()
             nursery.start_soon(shell.durable, second)
             await trio.lowlevel.checkpoint()

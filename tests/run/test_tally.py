@@ -1,4 +1,4 @@
-"""The closing summary and its tables."""
+"""The closing summary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agbot.model.events import (
     TradePrint,
 )
 from agbot.model.order import Liquidity, Settlement, Side
-from agbot.run.tally import Tally, by_token, pairs, table
+from agbot.run.tally import Tally, by_token
 from agbot.units import to_units
 
 
@@ -73,21 +73,3 @@ def test_a_fill_that_failed_to_settle_is_not_counted(make_core):
         core.step(OrderFilled(order, "t", price, size, 0, Liquidity.TAKER, 1, settlement=word))
     result = tally.result()
     assert (result["fills"], result["filled_shares"], result["cash_usd"]) == (0, "0", "1000.00")
-
-
-def test_a_table_is_aligned_and_an_empty_one_is_nothing():
-    assert table([]) == ""
-    assert table([{"name": "a", "n": 10}, {"name": "longer", "n": 2}]).splitlines() == [
-        "name    n",
-        "------  --",
-        "a       10",
-        "longer  2",
-    ]
-
-
-def test_pairs_read_as_words():
-    assert pairs({"orders_placed": 3, "by": {"a": 1, "b": 2}, "none": {}}).splitlines() == [
-        "orders placed  3",
-        "by             a 1, b 2",
-        "none           none",
-    ]

@@ -75,7 +75,7 @@ async def raw(port: int) -> AsyncIterator[trio.SocketStream]:
 
 async def read_all(stream: trio.SocketStream) -> bytes:
     got = b""
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         try:
             async for part in stream:
                 got += part
@@ -149,7 +149,7 @@ async def test_a_body_that_does_not_end_is_cut(running: tuple[Server, int]) -> N
 async def test_a_page_of_ours_may_open_a_socket(running: tuple[Server, int]) -> None:
     port = running[1]
     origin = [(b"Origin", f"http://127.0.0.1:{port}".encode())]
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         async with open_websocket(f"ws://127.0.0.1:{port}/echo", extra_headers=origin) as ws:
             await ws.send_message("hello")
             assert await ws.get_message() == "hello"
@@ -165,7 +165,7 @@ async def test_an_upgrade_on_a_used_connection_works(running: tuple[Server, int]
         get = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
         await stream.send_all((get + UPGRADE.format(path="ticks", port=port)).encode())
         got = b""
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while got.count(b"HTTP/1.1") < 2 or b"xxx" not in got:
                 got += await stream.receive_some()
         assert b"HTTP/1.1 101" in got
@@ -277,7 +277,7 @@ async def test_any_status_may_be_answered(nursery: trio.Nursery) -> None:
 
 
 async def close_code(ws: WebSocketConnection) -> int:
-    with trio.fail_after(5), suppress(ConnectionClosed):
+    with trio.fail_after(30), suppress(ConnectionClosed):
         while True:
             await ws.get_message()
     assert ws.closed is not None

@@ -29,12 +29,11 @@ from agbot.errors import (
     VenueUnavailable,
 )
 from agbot.log import get_logger
-from agbot.model.commands import PlaceOrder
 from agbot.model.events import MarketData, OrderEvidence, TickSizeChanged
 from agbot.model.ids import ClientOrderId, MarketId, TokenId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import NS_PER_S, to_decimal, to_units
-from agbot.venue.convert import next_revision, to_order
+from agbot.venue.convert import next_revision
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.cancelling import Cancelling
@@ -174,20 +173,6 @@ class PolymarketVenue:
         """Read the terms of markets before the first order needs them. Raises what the read raises."""
         for market in markets:
             await self._terms_of(market)
-
-    async def known(self, commands: Iterable[PlaceOrder]) -> None:
-        """Take over live orders of an earlier run from its journal: their ids follow from the commands.
-
-        What became of them is read at the next connect and told on `evidence`. Raises what reading the terms raises.
-        """
-        for command in commands:
-            terms = attrs.evolve(await self._terms_of(command.market), min_size=0)
-            own = self._placing.order_of(to_order(command), terms)
-            if self._ledger.get(own.name) is None:
-                own.sent_ns = command.created_ns
-                self._ledger.add(own)
-                self._ledger.unresolved(own, "of an earlier run")
-        self._wake()
 
     # -- orders ----------------------------------------------------------------------------------------------------
 

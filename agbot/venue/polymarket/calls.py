@@ -8,7 +8,6 @@ AGB-133 for a contract that is not known on the chain, AGB-134 for values no cal
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
@@ -119,24 +118,6 @@ def unwrap(chain: Chain, to: str, amount: int) -> Call:
     values = (chain.contract("usdc_e"), parse_address(to), _uint(amount, "amount"))
     what = f"turns {to_text(amount)} pUSD into USDC.e for {to}"
     return _call(chain.contract("offramp"), "unwrap(address asset, address to, uint256 amount)", values, what)
-
-
-def convert_positions(chain: Chain, market: str, questions: Sequence[int], amount: int) -> Call:
-    """Turn `amount` NO shares of each of `questions` (counted from 0) of a neg-risk event into pUSD and YES shares.
-
-    k questions give amount·(k − 1) pUSD and `amount` YES shares of every other one, less the event's fee if it has one.
-    """
-    if not questions or len(set(questions)) != len(questions) or not all(0 <= q < 256 for q in questions):
-        raise _impossible(f"questions are different numbers from 0 to 255, not {list(questions)}")
-    index_set = sum(1 << question for question in questions)
-    gain = to_text(amount * (len(questions) - 1))
-    what = (
-        f"turns {to_text(amount)} NO shares of each of {len(questions)} questions into {gain} pUSD"
-        f" and {to_text(amount)} YES shares of every other question, less the event's fee"
-    )
-    function = "convertPositions(bytes32 marketId, uint256 indexSet, uint256 amount)"
-    values = (_condition(market, 32), index_set, _uint(amount, "amount"))
-    return _call(chain.contract("neg_risk_ctf_adapter"), function, values, what)
 
 
 def trading_approvals(chain: Chain) -> tuple[Call, ...]:

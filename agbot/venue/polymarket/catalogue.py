@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from agbot.errors import AgbotError, ExecutionError, NotFoundError, VenueNotFound, VenueProtocolError
 from agbot.model.ids import MarketId, TokenId, VenueId
 from agbot.model.market import Market
+from agbot.venue.polymarket.amounts import SIZE_STEP
 from agbot.venue.polymarket.errors import VENUE
 from agbot.venue.polymarket.gamma import GammaClient
 from agbot.venue.polymarket.public_reads import PublicReads
@@ -82,6 +83,7 @@ def market_of(told: GammaMarket, terms: ClobMarket, *, name: str = "", tradable:
         no=TokenId(no),
         tick=terms.tick,
         min_size=terms.min_size,
+        size_step=SIZE_STEP,
         fee_rate=terms.fee_rate,
         fee_exponent=terms.fee_exponent,
         slug=told.slug,

@@ -119,7 +119,6 @@ _ANY: Final = range(1000)
 _NO: Final = range(200, 500)
 """Where a text counts as the venue's considered no: in a batch's item (200) and behind a 4xx."""
 _SUBMIT: Final = frozenset({Operation.SUBMIT})
-_CANCEL: Final = frozenset({Operation.CANCEL})
 _AUTH: Final = frozenset({Operation.AUTH})
 _HEARTBEAT: Final = frozenset({Operation.HEARTBEAT})
 _REST: Final = ALL - ACTS

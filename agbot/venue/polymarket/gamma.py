@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from agbot.errors import VenueNotFound
 from agbot.venue.polymarket.errors import Operation
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.limits import Limiter
-from agbot.venue.polymarket.transport import Ask, Params, Transport, everything, pages
+from agbot.venue.polymarket.transport import Ask, Params, Transport, everything
 from agbot.venue.polymarket.wire import gamma
 from agbot.venue.polymarket.wire.gamma import GammaEvent, GammaMarket
 from agbot.venue.polymarket.wire.rest import Page
@@ -48,28 +48,14 @@ class GammaClient:
         self._base = hosts.gamma
         self._transport = Transport(http, limiter, now_s=now_s, wire_log=wire_log)
 
-    async def market_pages(self, **filters: str | int | Sequence[str]) -> AsyncIterator[tuple[GammaMarket, ...]]:
-        """Yield markets page by page.
+    async def first_markets(self, **filters: str | int | Sequence[str]) -> tuple[GammaMarket, ...]:
+        """Return the first page of markets.
 
         Args:
             filters: Gamma's own, such as ``closed="true"``, ``order="volume24hr"``, ``ascending="false"``, ``tag_id``,
                 ``limit``. Unknown ones are ignored by the venue in silence.
         """
-        async for page in pages(self._fetch(filters)):
-            yield page.items
-
-    async def first_markets(self, **filters: str | int | Sequence[str]) -> tuple[GammaMarket, ...]:
-        """Return the first page of what `market_pages` yields."""
         return (await self._fetch(filters)("")).items
-
-    async def event_pages(self, **filters: str | int | Sequence[str]) -> AsyncIterator[tuple[GammaEvent, ...]]:
-        """Yield events page by page, each with all its markets, closed ones and placeholders included."""
-
-        async def fetch(cursor: str) -> Page[GammaEvent]:
-            return gamma.decode_events(await self._get("gamma-events", "/events/keyset", _page(filters, cursor)))
-
-        async for page in pages(fetch):
-            yield page.items
 
     async def by_condition(self, conditions: Sequence[str]) -> tuple[GammaMarket, ...]:
         """Return the markets with these condition ids, open or closed; unknown ones are missing."""

@@ -105,9 +105,11 @@ class Heart:
             nursery.start_soon(self._watch)
             while True:
                 await trio.sleep(self.beat.due(self._now_ns()) / NS_PER_S)
-                await self._once()
+                if await self._once():  # beside the beating: reading may take longer than the venue waits
+                    nursery.start_soon(self._resync)
 
-    async def _once(self) -> None:
+    async def _once(self) -> bool:
+        """Send one and note what came; returns whether the heartbeat had been lost before."""
         beat, sent_ns, reason = self.beat, self._now_ns(), f"no answer within {SEND_S:g} s"
         next_id: str | None = None
         with trio.move_on_after(SEND_S):
@@ -125,8 +127,8 @@ class Heart:
         if next_id is None:
             beat.missed(self._now_ns())
             log.error("heartbeat.missed", misses=beat.misses, reason=reason)
-        elif beat.accepted(sent_ns, next_id):
-            await self._resync()
+            return False
+        return beat.accepted(sent_ns, next_id)
 
     async def _resync(self) -> None:
         log.error("heartbeat.back", remedy="orders are read anew")

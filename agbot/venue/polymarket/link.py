@@ -17,6 +17,7 @@ from agbot.errors import (
     VenueForbidden,
     VenueNotFound,
     VenueProtocolError,
+    VenueRefused,
     VenueThrottled,
     VenueUnavailable,
 )
@@ -28,7 +29,7 @@ from agbot.venue.polymarket.trust import CheckedBook
 from agbot.web.socket import Socket, open_socket
 
 FORBIDDEN: Final = (401, 403)
-READ_FAILED: Final = (VenueUnavailable, VenueThrottled, VenueNotFound, VenueProtocolError)
+READ_FAILED: Final = (VenueUnavailable, VenueThrottled, VenueRefused, VenueNotFound, VenueProtocolError)
 """A question beside the stream that had no answer this time; what a person must mend is let out."""
 
 CHECK_FAILED: Final = (*READ_FAILED, trio.TooSlowError)

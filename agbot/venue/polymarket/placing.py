@@ -104,16 +104,16 @@ class Placing:
         for intent in tuple(self._under_way.values()):
             await intent.over.wait()
 
-    def order_of(self, order: Order, terms: Terms) -> OwnOrder:
-        """Return an order under its id, not signed yet. VenueRefused and such by its terms."""
+    async def signed(self, order: Order, terms: Terms) -> OwnOrder:
+        """Return an order as it will be posted, under the id that follows from it.
+
+        Raises:
+            VenueRefused: by its terms; and such, see `compose`.
+            ExecutionError: of the signer, which signed nothing.
+        """
         composed = compose(order, terms)
         own = _own(order, composed, terms, self._desk.now_ns())
         own.order_id = self._signer.order_id(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
-        return own
-
-    async def signed(self, order: Order, terms: Terms) -> OwnOrder:
-        """Return an order as it will be posted; an ExecutionError of the signer means that nothing was signed."""
-        own, composed = self.order_of(order, terms), compose(order, terms)
         made = await self._signer.sign(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
         if made.order_id != own.order_id:
             raise VenueUnavailable(f"the signer signed {made.order_id} instead of {own.order_id}", venue=VENUE)

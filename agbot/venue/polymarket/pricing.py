@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 import attrs
 import msgspec
 
 from agbot.model.order import Side
 from agbot.units import SCALE
-from agbot.venue.polymarket.amounts import SIZE_STEP
 
 Level = tuple[int, int]
 """Price and size, 10⁻⁶."""
 
-ROUNDING: Final = 10
 """Kept back of a budget, 10⁻⁶ usd: the venue rounds a match's fee to five decimals, by an unpublished tie rule."""
 
 
@@ -55,32 +53,10 @@ class TakerCost:
         p = Fraction(price, SCALE)
         return Fraction(self.rate, SCALE) * (p * (1 - p)) ** self.exponent / p + Fraction(self.builder, SCALE)
 
-    def dearest(self, best: int, worst: int) -> Fraction:
-        """Return the highest `per_usd` of any price from `best` to `worst`: a better price often costs more fee."""
-        prices = [best, worst]
-        if self.exponent > 1:  # p^(e−1) · (1−p)^e has its one maximum at (e−1) / (2e−1)
-            top = SCALE * (self.exponent - 1) // (2 * self.exponent - 1)
-            prices += [price for price in (top, top + 1) if best <= price <= worst]
-        return max(map(self.per_usd, prices))
-
 
 def affordable(budget: Fraction, per_usd: Fraction) -> Fraction:
     """Return the notional that, with ``per_usd`` on top of each usd of it, uses up `budget`, exactly."""
     return budget / (1 + per_usd)
-
-
-def budget_buy(budget: int, best: int, worst: int, cost: TakerCost) -> int:
-    """Return the usd of a market BUY in whole cents, so that notional and fee in one match stay within `budget`.
-
-    Args:
-        budget: the most to spend, fee included, 10⁻⁶ usd.
-        best: the best ask, 10⁻⁶ usd; the tick where it is not known.
-        worst: the worst price to pay, 10⁻⁶ usd.
-        cost: of the market.
-    """
-    per_usd = cost.dearest(best, worst)
-    spend = affordable(Fraction(budget - ROUNDING if per_usd else budget), per_usd)
-    return max(0, int(spend) // SIZE_STEP * SIZE_STEP)
 
 
 def book_hash(book: Mapping[str, Any]) -> str:

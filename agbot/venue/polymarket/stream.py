@@ -8,7 +8,7 @@ delivered is gone. So the feed itself never ends: it raises only what a person m
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
 import trio
@@ -40,8 +40,7 @@ class PolymarketFeed:
         markets: what to subscribe first; `subscribe` and `unsubscribe` change it while it runs.
         now_ns: the wall clock.
         check_book: asks for a token's book over REST; without it books are compared with the stream only.
-        resolution: asked once a minute about markets past their end, for ``market_resolved`` may never come.
-        ends_ns: when markets end (UTC nanoseconds); a market without an end is not asked about.
+        resolution: asked once a minute about markets past their `end_ns`, for ``market_resolved`` may never come.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class PolymarketFeed:
         *,
         check_book: CheckBook | None = None,
         resolution: Resolution | None = None,
-        ends_ns: Mapping[MarketId, int] | None = None,
         tokens_per_socket: int = TOKENS_PER_SOCKET,
         session_terms: SessionTerms | None = None,
         link_terms: LinkTerms | None = None,
@@ -65,7 +63,6 @@ class PolymarketFeed:
         self._now_ns = now_ns
         self._check_book = check_book
         self._resolution = resolution
-        self._ends_ns = ends_ns or {}
         self._per_socket = tokens_per_socket
         self._session_terms = session_terms
         self._link_terms = link_terms
@@ -172,8 +169,7 @@ class PolymarketFeed:
         while True:
             await trio.sleep(POLL_S)
             for market, link in tuple(self._markets.values()):
-                end_ns = self._ends_ns.get(market.id)
-                if end_ns is None or self._now_ns() < end_ns or link.session.has_ended(market.id):
+                if not 0 < market.end_ns <= self._now_ns() or link.session.has_ended(market.id):
                     continue
                 try:
                     winner = await resolution(market.id)

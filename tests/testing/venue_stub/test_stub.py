@@ -32,7 +32,7 @@ from agbot.venue.polymarket.keys import SigningKey
 from agbot.venue.polymarket.orders import OrderFields, OrderSigner, clob_auth_digest, post_body
 from agbot.venue.polymarket.wallets import Account, SignatureType, derive
 
-PATIENCE_S = 5
+PATIENCE_S = 60
 
 
 @pytest.fixture

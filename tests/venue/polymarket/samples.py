@@ -312,16 +312,9 @@ REPLIES: dict[str, Any] = {
     "api_keys": {"apiKeys": [KEY]},
     "closed_only": {"closed_only": False},
     "book": {**BOOK, "min_order_size": "5", "tick_size": "0.01", "neg_risk": False, "last_trade_price": "0.48"},
-    "books": [BOOK],
-    "price": {"price": "0.52"},
-    "midpoint": {"mid": "0.5255"},
-    "spread": {"spread": "0.01"},
     "tick_size": {"minimum_tick_size": 0.01},
-    "neg_risk": {"neg_risk": True},
-    "base_fee": {"base_fee": 1000},
     "server_time": 1790000000,
     "version": {"version": 2},
-    "condition": {"condition_id": CONDITION, "primary_token_id": YES},
     "clob_market": CLOB_MARKET,
     "market_record": {
         "condition_id": CONDITION,
@@ -333,13 +326,11 @@ REPLIES: dict[str, Any] = {
         "closed": True,
         "end_date_iso": "2026-06-17T00:00:00Z",
     },
-    "price_history": {"history": [{"t": 1790000000, "p": 0.525}]},
     "geoblock": {"blocked": False, "ip": "127.0.0.1", "country": "IE", "region": ""},
     "market": GAMMA_MARKET,
     "markets": {"markets": [GAMMA_MARKET], "next_cursor": "abc"},
     "event": {"id": "1", "slug": "they", "title": "They?", "markets": [GAMMA_MARKET], "tags": [{"id": 2, "slug": "x"}]},
     "events": {"events": [{"id": "1", "markets": [GAMMA_MARKET]}], "pagination": {"hasMore": False}},
-    "tags": [{"id": "2", "slug": "x", "label": "X"}],
     "positions": {
         "data": [
             {

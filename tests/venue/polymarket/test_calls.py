@@ -32,7 +32,6 @@ PUBLISHED = {
     "router redeem": (calls.router_redeem(C, SHORT, 1, 5), "d217a3cc", C.router),
     "wrap": (calls.wrap(C, ME, 5), "62355638", C.onramp),
     "unwrap": (calls.unwrap(C, ME, 5), "8cc7104f", C.offramp),
-    "convert": (calls.convert_positions(C, CONDITION, [0, 3], 5), "c64748c4", C.neg_risk_ctf_adapter),
     "approve": (calls.approve(C, C.exchange_v2, 5), "095ea7b3", C.collateral),
     "approve for all": (calls.set_approval_for_all(C, "ctf", C.exchange_v2), "a22cb465", C.ctf),
 }
@@ -113,12 +112,6 @@ def test_approvals_are_those_of_the_official_client():
     assert ours[0].what == "lets exchange_v2 take pUSD without limit"
 
 
-def test_convert_says_what_comes_out():
-    call = calls.convert_positions(POLYGON, CONDITION, [0, 1, 4], 2_500_000)
-    assert "into 5 pUSD and 2.5 YES shares" in call.what
-    assert call.arguments == (CONDITION, str(0b10011), "2500000")
-
-
 def test_taking_a_permission_back():
     assert calls.approve(POLYGON, ME, 0).what == f"lets {ME} take pUSD up to 0"
     assert "forbids" in calls.set_approval_for_all(POLYGON, "ctf", ME, approved=False).what
@@ -136,9 +129,6 @@ def test_taking_a_permission_back():
         (lambda: calls.redeem_positions(C, "0x", neg_risk=False), "AGB-134"),
         (lambda: calls.redeem_positions(C, "0x" + "zz" * 32, neg_risk=False), "AGB-134"),
         (lambda: calls.redeem_positions(C, CONDITION[2:], neg_risk=False), "AGB-134"),
-        (lambda: calls.convert_positions(C, CONDITION, [], 5), "AGB-134"),
-        (lambda: calls.convert_positions(C, CONDITION, [1, 1], 5), "AGB-134"),
-        (lambda: calls.convert_positions(C, CONDITION, [256], 5), "AGB-134"),
         (lambda: calls.approve(C, ME, -1), "AGB-134"),
         (lambda: calls.wrap(C, ME[:-1], 5), "AGB-131"),
         (lambda: calls.wrap(AMOY, ME, 5), "AGB-133"),

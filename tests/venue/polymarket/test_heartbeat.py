@@ -132,6 +132,15 @@ async def test_a_read_that_fails_afterwards_does_not_stop_the_beat(autojump_cloc
     assert len(venue.sent) >= 12
 
 
+async def test_a_read_that_takes_its_time_afterwards_does_not_stop_the_beat(autojump_clock):
+    venue = Venue("a", *[VenueUnavailable("no route")] * 8)
+    heart = Heart(venue.send, back=trio.sleep_forever, now_ns=lambda: s(trio.current_time()))
+    with trio.move_on_after(40):
+        await heart.run()
+    assert [at for at, _ in venue.sent][-6:] == [13, 18, 23, 28, 33, 38]
+    assert not heart.overdue
+
+
 @pytest.mark.parametrize("error", [KeyError("a bug")])
 async def test_a_bug_is_not_a_miss(error, autojump_clock):
     with pytest.RaisesGroup(KeyError, flatten_subgroups=True):

@@ -1,4 +1,4 @@
-"""Walks are exact, a budget holds with its fee at every price between best and worst, hashes are the venue's."""
+"""Walks and fees are exact, hashes are the venue's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agbot.matching.fees import FeeRounding, taker_fee
 from agbot.model.order import Side
 from agbot.units import SCALE, to_units
-from agbot.venue.polymarket.pricing import TakerCost, affordable, book_hash, budget_buy, worst_price
+from agbot.venue.polymarket.pricing import TakerCost, affordable, book_hash, worst_price
 
 levels = st.lists(st.tuples(st.integers(1, 9_999).map(lambda k: k * 100), st.integers(1, 10**10)), max_size=8)
 prices = st.integers(1, 9_999).map(lambda k: k * 100)
@@ -72,33 +72,6 @@ def test_fee_vectors(vectors: dict[str, Any]) -> None:
         assert abs(got - expected) < Fraction(1, 10**12), row["id"]
         checked += 1
     assert checked == 5
-
-
-@given(st.integers(0, 10**11), prices, prices, costs, st.fractions(0, 1), st.sampled_from(FeeRounding))
-def test_a_budget_is_never_overspent_fee_included(
-    budget: int, one: int, other: int, cost: TakerCost, where: Fraction, rounding: FeeRounding
-) -> None:
-    best, worst = sorted((one, other))
-    spend = budget_buy(budget, best, worst, cost)
-    assert spend % 10_000 == 0
-    price = best + int(where * (worst - best))
-    for at in (best, price, worst):
-        shares = -(-spend * SCALE // at)  # the last 10⁻⁶ share counted whole: the dearer reading
-        fee = taker_fee(shares, at, cost.rate, cost.exponent, rounding)
-        assert spend + fee + -(-spend * cost.builder // SCALE) <= budget
-
-
-@given(st.integers(20_000, 10**11), prices, costs)
-def test_a_budget_is_used_up_to_two_cents(budget: int, price: int, cost: TakerCost) -> None:
-    spend = budget_buy(budget, price, price, cost)
-    per_usd = cost.per_usd(price)
-    assert (spend + 2 * 10_000) * (1 + per_usd) > budget
-
-
-@given(prices, prices, costs, st.fractions(0, 1))
-def test_no_price_between_is_dearer(one: int, other: int, cost: TakerCost, where: Fraction) -> None:
-    best, worst = sorted((one, other))
-    assert cost.per_usd(best + int(where * (worst - best))) <= cost.dearest(best, worst)
 
 
 @given(st.integers(0, 10**12), prices, st.integers(0, 250_000), st.integers(0, 3))

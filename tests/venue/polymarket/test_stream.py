@@ -34,8 +34,8 @@ from agbot.web.socket import open_socket
 HOSTS = Hosts(market_socket="ws://venue.test/ws/market")
 
 
-def market(n: int) -> Market:
-    return Market(id=f"0x{n}", yes=f"{n}1", no=f"{n}2")
+def market(n: int, ends_s: int = 0) -> Market:
+    return Market(id=f"0x{n}", yes=f"{n}1", no=f"{n}2", end_ns=10**18 + ends_s * 10**9 if ends_s else 0)
 
 
 ONE = (market(1),)
@@ -361,9 +361,8 @@ async def test_an_end_that_the_stream_does_not_tell_is_asked_for_after_its_time(
             raise VenueNotFound("not yet indexed")
         return None if len(asked) == 2 else "12"
 
-    ends = {"0x1": now_ns() + 100 * 10**9, "0x3": now_ns() + 10**9}
-    markets = [market(1), market(2), market(3)]
-    async with running(markets, resolution=resolution, ends_ns=ends) as (venue, _, reader):
+    markets = [market(1, ends_s=100), market(2), market(3, ends_s=1)]
+    async with running(markets, resolution=resolution) as (venue, _, reader):
         await venue.peers[0].send(resolved("31", market="0x3"))
         await trio.sleep(400)
         assert asked == [("0x1", 120), ("0x1", 180), ("0x1", 240)]

@@ -23,8 +23,7 @@ from agbot.model.ids import TokenId
 from agbot.model.order import OrderState, OrderType, Settlement, Side, TimeInForce
 from agbot.testing.trading import TradingBench, credentials, hurried, trading
 from agbot.testing.venue_stub import CONDITION, NO, YES, Reply, StubMarket, error
-from agbot.units import NS_PER_S, SCALE
-from agbot.venue.convert import to_command
+from agbot.units import SCALE
 from agbot.venue.polymarket import desk
 from agbot.venue.polymarket.adapter import PolymarketVenue
 
@@ -43,37 +42,6 @@ async def outcome(call, *args) -> object:
         return await call(*args)
     except ExecutionError as e:
         return e
-
-
-# ---------------------------------------------------------------- an earlier run's orders
-
-
-async def test_orders_of_an_earlier_run_are_known_by_their_commands() -> None:
-    with hurried():
-        async with trading() as bench:
-            rests, rest_id = await at_rest(bench)
-            filled, fill_id = await at_rest(bench, price="0.49")
-            gone, gone_id = await at_rest(bench, price="0.48", time_in_force=TimeInForce.GTD,
-                                          expire_ns=time.time_ns() + 300 * NS_PER_S)  # fmt: skip
-            bench.reading.cancel()
-            bench.stub.exchange.fill(fill_id, "10")
-            bench.stub.exchange.cancel([gone_id])
-            after = PolymarketVenue(bench.client, credentials(), bench.stub.hosts, time.time_ns, heartbeat=False)
-            await after.known(to_command(order) for order in (rests, filled, gone))
-            again = TradingBench(after, bench.stub, bench.client)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(again.listen)
-                await nursery.start(after.run)
-                await again.until(lambda: again.kinds("t-1") == ["OrderAccepted"])
-                await again.until(lambda: again.kinds("t-2") == ["OrderAccepted", "OrderFilled"])
-                await again.until(lambda: "OrderCancelled" in again.kinds("t-3"))
-                assert [o.client_order_id for o in await after.get_open_orders()] == ["t-1"]
-                with pytest.raises(VenueDuplicate):
-                    await after.place_order(rests)
-                assert (await after.cancel_order("t-1")).status is OrderState.CANCELLED
-                nursery.cancel_scope.cancel()
-            assert isinstance(again.of("t-1")[0], OrderAccepted)
-            assert again.of("t-1")[0].venue_order_id == rest_id
 
 
 async def test_the_id_does_not_depend_on_the_run() -> None:

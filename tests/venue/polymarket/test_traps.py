@@ -327,7 +327,8 @@ async def trap_25_a_heartbeat_that_dies(bench: TradingBench) -> None:
         await venue.place_order(bench.order())
     del bench.stub.exchange.live[ack.venue_order_id]  # the venue took everything off
     heart.beat.newly_lost(time.time_ns())
-    await heart._once()
+    assert await heart._once()
+    await heart._resync()
     await bench.until(lambda: bench.kinds(order.client_order_id) == ["OrderCancelled"])
 
 

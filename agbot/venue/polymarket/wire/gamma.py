@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from agbot.units import NS_PER_S, SCALE
-from agbot.venue.polymarket.wire.fields import Fields, read, readable, rows_of
+from agbot.venue.polymarket.wire.fields import Fields, read, readable
 from agbot.venue.polymarket.wire.rest import Page
 
 T = TypeVar("T")
@@ -136,11 +136,6 @@ def decode_markets(raw: bytes | str) -> Page[GammaMarket]:
 def decode_events(raw: bytes | str) -> Page[GammaEvent]:
     """Read a page of events, or the events of a search."""
     return read("Gamma events", raw, _page("events", _event))
-
-
-def decode_tags(raw: bytes | str) -> tuple[Tag, ...]:
-    """Read tags."""
-    return read("Gamma tags", raw, rows_of(lambda value: _tag(Fields(value))))
 
 
 def _only(value: object) -> object:

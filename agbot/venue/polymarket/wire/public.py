@@ -11,7 +11,7 @@ import msgspec
 
 from agbot.model.events import Level
 from agbot.units import SCALE
-from agbot.venue.polymarket.wire.fields import Fields, read, rows_of
+from agbot.venue.polymarket.wire.fields import Fields, read
 
 _CENTS: Final = 100
 _MOST_SECONDS: Final = 2**32
@@ -91,13 +91,6 @@ class MarketRecord(msgspec.Struct, frozen=True, kw_only=True):
         return next((token.token for token in self.tokens if token.winner), "")
 
 
-class PricePoint(NamedTuple):
-    """One point of a price history; `price` in 10⁻⁶."""
-
-    ts_ns: int
-    price: int
-
-
 class Geoblock(NamedTuple):
     """Whether this machine's address may trade."""
 
@@ -111,39 +104,9 @@ def decode_book(raw: bytes | str) -> RestBook:
     return read("book", raw, _book)
 
 
-def decode_books(raw: bytes | str) -> tuple[RestBook, ...]:
-    """Read many books; unknown tokens are missing and the order is the venue's."""
-    return read("books", raw, rows_of(_book))
-
-
-def decode_price(raw: bytes | str) -> int:
-    """Read a price or last trade price; 0 and 1 can be: a side without orders."""
-    return read("price", raw, lambda value: _within(Fields(value).units("price")))
-
-
-def decode_midpoint(raw: bytes | str) -> int:
-    """Read a midpoint, rounded down."""
-    return read("midpoint", raw, lambda value: _within(Fields(value).floor("mid", "mid_price")))
-
-
-def decode_spread(raw: bytes | str) -> int:
-    """Read a spread."""
-    return read("spread", raw, lambda value: _within(Fields(value).units("spread")))
-
-
 def decode_tick_size(raw: bytes | str) -> int:
     """Read a tick."""
     return read("tick size", raw, lambda value: Fields(value).tick("minimum_tick_size"))
-
-
-def decode_neg_risk(raw: bytes | str) -> bool:
-    """Read whether a token belongs to a neg-risk market."""
-    return read("neg-risk", raw, lambda value: Fields(value).flag("neg_risk"))
-
-
-def decode_base_fee(raw: bytes | str) -> int:
-    """Read the legacy base fee in basis points. Never use it to compute a fee."""
-    return read("fee rate", raw, lambda value: Fields(value).whole("base_fee"))
 
 
 def decode_server_time(raw: bytes | str) -> int:
@@ -156,11 +119,6 @@ def decode_version(raw: bytes | str) -> int:
     return read("version", raw, lambda value: Fields(value).whole("version"))
 
 
-def decode_condition(raw: bytes | str) -> str:
-    """Read the market a token belongs to."""
-    return read("market by token", raw, lambda value: Fields(value).name("condition_id"))
-
-
 def decode_clob_market(raw: bytes | str) -> ClobMarket:
     """Read a market's trading terms (short keys)."""
     return read("market terms", raw, lambda value: clob_market(Fields(value)))
@@ -169,11 +127,6 @@ def decode_clob_market(raw: bytes | str) -> ClobMarket:
 def decode_market_record(raw: bytes | str) -> MarketRecord:
     """Read the long market object."""
     return read("market", raw, lambda value: _record(Fields(value)))
-
-
-def decode_price_history(raw: bytes | str) -> tuple[PricePoint, ...]:
-    """Read a token's price history, oldest first as the venue sends it."""
-    return read("price history", raw, _history)
 
 
 def decode_geoblock(raw: bytes | str) -> Geoblock:
@@ -254,13 +207,6 @@ def _outcome(f: Fields) -> OutcomeToken:
     return OutcomeToken(
         f.text("token_id", default=""), f.text("outcome"), _within(f.floor("price")), f.flag("winner", default=False)
     )
-
-
-def _history(value: object) -> tuple[PricePoint, ...]:
-    f = Fields(value)
-    if "history" not in f:
-        raise ValueError("history is missing")
-    return tuple(PricePoint(row.time("t"), _within(row.floor("p"))) for row in map(Fields, f.rows("history")))
 
 
 def _geoblock(value: object) -> Geoblock:

@@ -21,7 +21,7 @@ from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.transport import open_http
 from agbot.venue.polymarket.wallets import Account, SignatureType
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 NOW_S = 1_790_000_000
 
 

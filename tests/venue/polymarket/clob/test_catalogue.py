@@ -65,6 +65,7 @@ async def test_a_market_by_any_of_its_names(gamma: GammaClient, client: ClobClie
     (market,) = await find_markets(gamma, client, [name, OTHER.condition])
     assert (market.id, market.yes, market.no) == (OTHER.condition, OTHER.yes, OTHER.no)
     assert (market.tick, market.min_size, market.neg_risk) == (1_000, 15 * SCALE, True)
+    assert market.size_step == SCALE // 100
     assert (market.fee_rate, market.fee_exponent) == (50_000, 2)
     assert (market.exchange_version, market.venue, market.event_id) == (3, "polymarket", "sports-night")
 
@@ -135,13 +136,11 @@ async def test_a_search_that_fails_does_not_hide_the_answer(
         await find_markets(gamma, client, ["will-it-rain"])
 
 
-async def test_gamma_pages_are_followed(gamma: GammaClient, stub: VenueStub, ids: Callable[[int], StubMarket]) -> None:
+async def test_names_are_asked_for_in_chunks(
+    gamma: GammaClient, stub: VenueStub, ids: Callable[[int], StubMarket]
+) -> None:
     for n in range(250):
         stub.add_market(ids(n))
-    sizes = [len(page) async for page in gamma.market_pages(closed="false")]
-    assert sizes == [100, 100, 52]
-    assert [r.query.get("after_cursor") for r in stub.asked("GET", "/gamma/markets/keyset")] == [None, "100", "200"]
-    assert sum([len(page) async for page in gamma.event_pages(limit=50)]) == 252
     assert len(await gamma.by_token([f"{n}1" for n in range(10, 130)])) == 120
     assert await gamma.market("nothing") is None
     assert await gamma.event("nothing") is None

@@ -33,7 +33,6 @@ from agbot.testing.venue_stub import (
     Break,
     Reply,
     StubKey,
-    StubMarket,
     VenueStub,
     error,
     post_only_mode,
@@ -218,12 +217,9 @@ async def test_not_found_is_none_only_for_an_order(client: ClobClient, stub: Ven
     stub.reply("GET", "/data/order/*", Reply(404, body=b"<html>"), times=1)
     with pytest.raises(VenueUnavailable):
         await client.order("0x1")
-    for read in (client.book("1"), client.market("0x1"), client.condition_of("1")):
+    for read in (client.book("1"), client.market("0x1"), client.record("0x1")):
         with pytest.raises(VenueNotFound):
             await read
-    stub.add_market(StubMarket(condition="0x2", yes="21", no="22"))
-    with pytest.raises(VenueNotFound):
-        await client.midpoint("21")
 
 
 async def test_what_is_logged_has_ids_and_no_secrets(
