@@ -200,7 +200,7 @@ def _section(fields: Fields, name: str, reader: Callable[[Fields], T], default: 
 def _rtds(fields: Fields) -> RtdsSettings:
     base = RtdsSettings()
     return RtdsSettings(
-        endpoint=fields.read("endpoint", websocket, base.endpoint),
+        endpoint=fields.read("endpoint", private_socket, base.endpoint),
         ping_interval_ns=_interval(fields, "ping_interval", base.ping_interval_ns),
         reconnect_delay_ns=_interval(fields, "reconnect_delay", base.reconnect_delay_ns),
         subscribe_topics=fields.read(

@@ -34,8 +34,8 @@ def command() -> None:
 def on(profile: str | None, state_dir: Path | None, reason: str, by: str, as_json: bool) -> None:
     """Close the gate, cancel every order, verify with the venue, print a receipt.
 
-    Exit 0 only when the venue shows no open order, or no bot runs (then nothing of a paper run rests). Exit 1 when
-    orders are left, 5 when the bot did not answer: the gate is closed all the same.
+    Exit 0 only when the venue shows no open order. Exit 1 when orders are left, 3 when no bot runs, 5 when the bot did
+    not answer: the gate is closed all the same. What a dead bot left at a venue: agbot cancel --all --config FILE.
     """
     began = time.perf_counter()
     receipt = kill(
@@ -104,6 +104,8 @@ def _text(plain: dict[str, Any], reason: str) -> str:
         "orders left": "not known" if left is None else f"{left} (the venue was asked)",
         "total": f"{plain['total_ms']} ms",
     }
+    if not plain["bot_heard"]:
+        lines["at a venue"] = "agbot cancel --all --config FILE takes off what a dead bot left there"
     if plain["not_verified_because"]:
         lines["not verified"] = plain["not_verified_because"]
     return "\n".join(f"{name:<18}{value}" for name, value in lines.items())

@@ -159,7 +159,7 @@ class DayCap:
 
     def violated(self, exposure: Exposure) -> bool:
         """Return whether the order must be denied."""
-        before = self.spent_usd if exposure.day == self.day else 0
+        before = self.spent_usd if exposure.day <= self.day else 0
         return before + exposure.day_usd + exposure.order_usd > self.max_usd
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ def utc_day(now_ns: int) -> int:
 
 
 class Turnover:
-    """A sum in 10⁻⁶ usd that starts anew at midnight UTC."""
+    """A sum in 10⁻⁶ usd that starts anew at midnight UTC. A clock that is put back brings no day back."""
 
     def __init__(self) -> None:
         self._day = 0
@@ -24,8 +24,8 @@ class Turnover:
     def add(self, now_ns: int, usd: int) -> None:
         """Count `usd` in."""
         self._usd = self.so_far(now_ns) + usd
-        self._day = utc_day(now_ns)
+        self._day = max(self._day, utc_day(now_ns))
 
     def so_far(self, now_ns: int) -> int:
         """Return the day's sum so far."""
-        return self._usd if utc_day(now_ns) == self._day else 0
+        return self._usd if utc_day(now_ns) <= self._day else 0

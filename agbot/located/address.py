@@ -30,6 +30,8 @@ def private_page(node: Located) -> str:
 def _private(node: Located, schemes: tuple[str, ...], what: str) -> str:
     text = _address(node, schemes, what, f"write it as {schemes[-1]}://host/path").rstrip("/")
     url = urlsplit(text)
+    if "@" in url.netloc or url.query or url.fragment:
+        raise node.fault(f"{node} is more than host and path", id="AGB-107", remedy=f"{url.scheme}://host/path")
     if url.scheme != schemes[-1] and url.hostname not in LOOPBACK:
         raise node.fault(f"{node} is not encrypted", id="AGB-107", remedy=f"write it as {schemes[-1]}://{url.netloc}")
     return text

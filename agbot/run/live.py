@@ -100,5 +100,5 @@ def _not_ours(resting: Sequence[OpenOrder]) -> ConfigError:
     return ConfigError(
         f"{len(resting)} orders of this account rest already: {named}{more}",
         id="AGB-144",
-        remedy="agbot cancel --all --config FILE takes them off; or let them end, then start again",
+        remedy="when no bot elsewhere watches them: agbot cancel --all --config FILE; or let them end",
     )

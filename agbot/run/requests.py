@@ -137,7 +137,10 @@ def _slippage(request: Mapping[str, Any]) -> int:
 
 
 def _decimal(value: object) -> Decimal:
-    number = Decimal(str(value))
+    text = str(value)
+    if not text.isascii() or "_" in text:  # what Decimal reads and a person would not
+        raise ValueError(f"{text!r} is not a number")
+    number = Decimal(text)
     to_units(number)  # what the core could not count exactly is refused here, not in the engine
     return number
 

@@ -50,23 +50,23 @@ class DayFile:
         self._path = path
         self._caps = caps
         self._now_ns = now_ns
-        self._day, self._before = _read(path)
+        self._day, self._before = _read(path)  # a day to come, when the clock was put back, is today's
         self._bound = self._before
 
     def before(self) -> int:
         """Return what was there today when the file was opened (10⁻⁶ usd)."""
-        return self._before if utc_day(self._now_ns()) == self._day else 0
+        return self._before if utc_day(self._now_ns()) <= self._day else 0
 
     def reach(self, total: int) -> None:
         """Make sure that the disk knows of `total` today; OSError when it takes nothing."""
-        known = self._bound if utc_day(self._now_ns()) == self._day else 0
+        known = self._bound if utc_day(self._now_ns()) <= self._day else 0
         if total > known:
             step = max(self._caps.max_order_usd, self._caps.max_day_usd // STEPS)
             self.write(min(self._caps.max_day_usd, total + step))
 
     def write(self, bound: int) -> None:
         """Put `bound` on disk for today."""
-        day = utc_day(self._now_ns())
+        day = max(utc_day(self._now_ns()), self._day)
         temporary = self._path.with_suffix(".new")
         content = json.dumps({"day": day, "usd": to_text(bound)}).encode("ascii")
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
@@ -155,4 +155,7 @@ def _read(path: Path) -> tuple[int, int]:
 def _parsed(found: Any) -> tuple[int, int]:
     if not isinstance(found, dict) or type(found.get("day")) is not int or not isinstance(found.get("usd"), str):
         raise ValueError("a field is missing or has a wrong type")
-    return found["day"], to_units(found["usd"])
+    usd = to_units(found["usd"])
+    if usd < 0:
+        raise ValueError("less than nothing was traded")
+    return found["day"], usd

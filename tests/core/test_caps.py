@@ -109,6 +109,13 @@ def test_what_earlier_runs_traded_counts_on_their_day_only():
     assert isinstance(bench.wish(), str)
 
 
+def test_a_clock_that_is_put_back_brings_no_day_back():
+    bench = Bench(DayCap(25 * SCALE, spent_usd=12 * SCALE, day=DAY))
+    bench.fill(bench.wish())
+    bench.now -= NS_PER_DAY
+    assert bench.wish() == ("DayCap",)
+
+
 def test_the_way_out_is_capped_too():
     reduces = Exposure(
         market_id="m", net_position=100, long_worst=100, short_worst=0, delta=-100, inventory_usd=0, order_usd=11

@@ -29,6 +29,14 @@ async def test_an_end_with_orders_at_the_venue_is_no_success(machine, stub, unti
     assert len(stub.exchange.live) == 2
 
 
+async def test_a_key_that_is_revoked_while_orders_rest_ends_the_run(machine, stub, until):
+    async with machine.started("run", machine.config, *LIVE) as bot:
+        await until(lambda: bot.alive() and len(stub.exchange.live) >= 2)
+        stub.clob.keyring.keys.clear()
+        await until(lambda: bot.process.poll() is not None)
+    assert (bot.ended.code, "AGB-404" in bot.ended.err) == (1, True), bot.ended
+
+
 async def test_a_venue_that_refuses_the_last_cancel_for_a_moment_is_asked_again(machine, stub, until):
     async with machine.started("run", machine.config, *LIVE) as bot:
         await until(lambda: bot.alive() and len(stub.exchange.live) >= 2)

@@ -137,6 +137,8 @@ def test_an_order_from_a_request(changes, field, value):
         ({"size": "-3"}, "AGB-535"),
         ({"size": "Infinity"}, "AGB-535"),
         ({"size": "1.0000001"}, "AGB-535"),
+        ({"size": "1_0"}, "AGB-535"),
+        ({"size": "1\u0660"}, "AGB-535"),
         ({"size": "1e30"}, "AGB-535"),
         ({"size": "1e999999999"}, "AGB-535"),
         ({"tif": "GTD"}, "AGB-535"),

@@ -116,6 +116,16 @@ def test_a_new_day_begins_at_nothing_but_what_rests(book, clock, opened):
     assert opened().total() >= 15 * SCALE
 
 
+def test_a_clock_that_is_put_back_gives_nothing_back(book, clock, opened):
+    book.send(place("a", size="20"))
+    book.core.step(fill("a", "20"))
+    clock.ns -= NS_PER_DAY
+    book.core.now = clock.ns
+    assert book.spend.total() == 10 * SCALE
+    book.spend.close()
+    assert opened().total() == 10 * SCALE
+
+
 def test_most_orders_wait_for_no_disk(opened, tmp_path):
     spend = opened(Caps(max_order_usd=SCALE, max_day_usd=1000 * SCALE))
     written = set()
@@ -143,7 +153,16 @@ def test_a_disk_that_is_full_at_the_end_keeps_the_bound(book, opened, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"day": "1", "usd": "1"}', '{"day": 1, "usd": 1}', '{"day": 1, "usd": "x"}']
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"day": 1, "usd": "-1"}',
+        '{"day": "1", "usd": "1"}',
+        '{"day": 1, "usd": 1}',
+        '{"day": 1, "usd": "x"}',
+    ],
 )
 def test_a_damaged_file_is_never_taken_for_nothing(content, opened, tmp_path):
     (tmp_path / FILE_NAME).write_text(content)

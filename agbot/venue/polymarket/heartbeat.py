@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 import trio
 
-from agbot.errors import ExecutionError
+from agbot.errors import ExecutionError, VenueAuthFailed
 from agbot.log import get_logger
 from agbot.units import NS_PER_S
 
@@ -20,6 +20,8 @@ PERIOD_NS: Final = 5 * NS_PER_S
 EXPIRES_NS: Final = 10 * NS_PER_S
 SEND_S: Final = 4.0
 """One send may take this long; the next one is due soon after."""
+REFUSED_MAX: Final = 3
+"""A key that is refused so often in a row is no accident: orders could not be cancelled with it either."""
 
 log = get_logger(__name__)
 
@@ -90,6 +92,7 @@ class Heart:
         self._send = send
         self._back = back
         self._now_ns = now_ns
+        self._refused = 0
 
     @property
     def overdue(self) -> bool:
@@ -97,7 +100,7 @@ class Heart:
         return self.beat.overdue(self._now_ns())
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Beat until cancelled. VenueAuthFailed when the key is refused `REFUSED_MAX` times in a row."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch)
             while True:
@@ -112,8 +115,15 @@ class Heart:
         with trio.move_on_after(SEND_S):
             try:
                 next_id = await self._send(beat.id)
+            except VenueAuthFailed as e:
+                self._refused += 1
+                if self._refused >= REFUSED_MAX:
+                    raise
+                reason = e.reason
             except ExecutionError as e:
                 reason = e.reason
+        if next_id is not None:
+            self._refused = 0
         if next_id is None:
             beat.missed(self._now_ns())
             log.error("heartbeat.missed", misses=beat.misses, reason=reason)

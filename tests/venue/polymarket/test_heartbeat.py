@@ -7,7 +7,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.errors import VenueUnavailable
+from agbot.errors import VenueAuthFailed, VenueUnavailable
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.heartbeat import Heart, Heartbeat
 
@@ -145,3 +145,11 @@ async def test_a_read_that_takes_its_time_afterwards_does_not_stop_the_beat(auto
 async def test_a_bug_is_not_a_miss(error, autojump_clock):
     with pytest.RaisesGroup(KeyError, flatten_subgroups=True):
         await beaten(Venue(error), 5)
+
+
+async def test_a_key_that_is_refused_again_and_again_ends_it(autojump_clock):
+    refused = VenueAuthFailed("HTTP 401")
+    venue = Venue("a", refused, refused, "b", refused, refused, refused, "c")
+    with pytest.RaisesGroup(VenueAuthFailed, flatten_subgroups=True):
+        await beaten(venue, 60)
+    assert len(venue.sent) == 7
