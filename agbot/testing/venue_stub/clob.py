@@ -54,10 +54,13 @@ class Clob:
         self.closed_only = False
         self.mode = ""
         """What is not taken: ``restarting``, ``post_only``, ``cancel_only`` or ``disabled``; empty is normal."""
+        self.prices: list[Json] = []
+        """What ``/prices-history`` tells."""
         self._open: dict[tuple[str, str], Callable[[Received], Reply]] = {
             ("GET", "/ok"): lambda _: Reply(json="OK"),
             ("GET", "/time"): lambda _: Reply(json=int(exchange.now_s())),
             ("GET", "/version"): lambda _: Reply(json={"version": self.version}),
+            ("GET", "/prices-history"): lambda _: Reply(json={"history": self.prices}),
             ("POST", "/auth/api-key"): self.keyring.create,
             ("GET", "/auth/derive-api-key"): self.keyring.derive,
             ("POST", "/books"): self._books,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
 from agbot.venue.polymarket.errors import Operation, TradingMode
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.limits import Limiter
 from agbot.venue.polymarket.transport import Ask, Transport
 from agbot.venue.polymarket.wire import public
-from agbot.venue.polymarket.wire.public import ClobMarket, Geoblock, MarketRecord, RestBook
+from agbot.venue.polymarket.wire.public import ClobMarket, Geoblock, MarketRecord, PricePoint, RestBook
 from agbot.venue.polymarket.wire_log import WireLog
 
+BOOKS_MAX: Final = 500
 """Tokens in one question for books."""
 
 
@@ -53,6 +56,15 @@ class PublicReads:
         """Return a token's book."""
         return public.decode_book(await self._public("book", "/book", token_id=token))
 
+    async def books(self, tokens: Sequence[str]) -> tuple[RestBook, ...]:
+        """Return the books of many tokens; those the venue does not know are missing, the order is the venue's."""
+        found: list[RestBook] = []
+        for start in range(0, len(tokens), BOOKS_MAX):
+            body = msgspec.json.encode([{"token_id": token} for token in tokens[start : start + BOOKS_MAX]])
+            ask = self._ask(Operation.READ, "books", "POST", "/books", body=body)
+            found += public.decode_books(await self._transport.send(ask))
+        return tuple(found)
+
     async def tick_size(self, token: str) -> int:
         """Return the token's tick, 10⁻⁶ usd."""
         return public.decode_tick_size(await self._public("tick-size", "/tick-size", token_id=token))
@@ -64,6 +76,20 @@ class PublicReads:
     async def record(self, condition: str) -> MarketRecord:
         """Return a market's long record, with its winner after resolution."""
         return public.decode_market_record(await self._public("clob", f"/markets/{quote(condition, safe='')}"))
+
+    async def price_history(
+        self,
+        token: str,
+        *,
+        interval: str = "",
+        start_s: int | None = None,
+        end_s: int | None = None,
+        fidelity_min: int | None = None,
+    ) -> tuple[PricePoint, ...]:
+        """Return a token's past prices: of an `interval` (1h 6h 1d 1w 1m max), or between two times (UTC seconds)."""
+        times = (("startTs", start_s), ("endTs", end_s), ("fidelity", fidelity_min))
+        params = given(market=token, interval=interval) | {k: str(v) for k, v in times if v is not None}
+        return public.decode_price_history(await self._public("prices-history", "/prices-history", **params))
 
     async def server_time(self) -> int:
         """Return the venue's clock, UTC nanoseconds of a whole second."""

@@ -139,6 +139,17 @@ class ClobClient(PublicReads):
         """Cancel everything of this API key's owner. It costs one more token for each order: counted afterwards."""
         return self._swept(await self._cancel("cancel-all", "/cancel-all", b""))
 
+    async def cancel_market(self, *, market: str = "", token: str = "") -> CancelReply:
+        """Cancel everything in a market (condition id) or in one token of it.
+
+        Raises:
+            ValueError: neither is named: that would be everything.
+        """
+        if not market and not token:
+            raise ValueError("name a market or a token")
+        body = _json(given(market=market, asset_id=token))
+        return self._swept(await self._cancel("cancel-market", "/cancel-market-orders", body))
+
     async def _cancel(self, route: str, path: str, body: bytes, *, cost: int = 1) -> bytes:
         return await self._signed(Operation.CANCEL, route, "DELETE", path, body=body, cost=cost)
 

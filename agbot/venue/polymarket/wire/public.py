@@ -11,7 +11,7 @@ import msgspec
 
 from agbot.model.events import Level
 from agbot.units import SCALE
-from agbot.venue.polymarket.wire.fields import Fields, read
+from agbot.venue.polymarket.wire.fields import Fields, read, rows_of
 
 _CENTS: Final = 100
 _MOST_SECONDS: Final = 2**32
@@ -91,6 +91,13 @@ class MarketRecord(msgspec.Struct, frozen=True, kw_only=True):
         return next((token.token for token in self.tokens if token.winner), "")
 
 
+class PricePoint(NamedTuple):
+    """One point of a price history; `price` in 10⁻⁶."""
+
+    ts_ns: int
+    price: int
+
+
 class Geoblock(NamedTuple):
     """Whether this machine's address may trade."""
 
@@ -102,6 +109,11 @@ class Geoblock(NamedTuple):
 def decode_book(raw: bytes | str) -> RestBook:
     """Read one book."""
     return read("book", raw, _book)
+
+
+def decode_books(raw: bytes | str) -> tuple[RestBook, ...]:
+    """Read many books; unknown tokens are missing and the order is the venue's."""
+    return read("books", raw, rows_of(_book))
 
 
 def decode_tick_size(raw: bytes | str) -> int:
@@ -127,6 +139,11 @@ def decode_clob_market(raw: bytes | str) -> ClobMarket:
 def decode_market_record(raw: bytes | str) -> MarketRecord:
     """Read the long market object."""
     return read("market", raw, lambda value: _record(Fields(value)))
+
+
+def decode_price_history(raw: bytes | str) -> tuple[PricePoint, ...]:
+    """Read a token's price history, oldest first as the venue sends it."""
+    return read("price history", raw, _history)
 
 
 def decode_geoblock(raw: bytes | str) -> Geoblock:
@@ -207,6 +224,13 @@ def _outcome(f: Fields) -> OutcomeToken:
     return OutcomeToken(
         f.text("token_id", default=""), f.text("outcome"), _within(f.floor("price")), f.flag("winner", default=False)
     )
+
+
+def _history(value: object) -> tuple[PricePoint, ...]:
+    f = Fields(value)
+    if "history" not in f:
+        raise ValueError("history is missing")
+    return tuple(PricePoint(row.time("t"), _within(row.floor("p"))) for row in map(Fields, f.rows("history")))
 
 
 def _geoblock(value: object) -> Geoblock:

@@ -37,12 +37,16 @@ NOW_S = 1_790_000_000
 async def test_public_reads(client: ClobClient, stub: VenueStub) -> None:
     book = await client.book(YES)
     assert (book.bids[0][0], book.asks[0][0], book.tick, book.neg_risk) == (480_000, 520_000, 10_000, False)
+    assert {b.token for b in await client.books([YES, NO, "1"])} == {YES, NO}
     assert await client.tick_size(YES) == 10_000
     market = await client.market(CONDITION)
     assert (market.tokens, market.min_size) == (((YES, "Yes"), (NO, "No")), 5 * SCALE)
     assert await client.server_time() == NOW_S * 1_000_000_000
     assert await client.version() == 2
     assert not (await client.geoblock()).blocked
+    stub.clob.prices = [{"t": NOW_S, "p": 0.5}]
+    assert [p.price for p in await client.price_history(YES, interval="1d", fidelity_min=1)] == [500_000]
+    assert stub.asked("GET", "/prices-history")[0].query == {"market": YES, "interval": "1d", "fidelity": "1"}
     assert stub.requests[0].headers["user-agent"].startswith("agbot/")
     stub.exchange.winners[CONDITION] = YES
     assert (await client.record(CONDITION)).winner == YES
@@ -71,11 +75,13 @@ async def test_an_order_from_post_to_cancel(client: ClobClient, stub: VenueStub,
 async def test_batches_and_sweeps(client: ClobClient, stub: VenueStub, body: Body) -> None:
     replies = await client.submit_batch([body(salt=1), body(salt=2, price=485_000), body(salt=3)])
     assert [reply.accepted for reply in replies] == [True, False, True]
-    assert (await client.cancel_all()).canceled == (replies[0].order_id, replies[2].order_id)
+    assert (await client.cancel_market(token=YES)).canceled == (replies[0].order_id, replies[2].order_id)
     replies = await client.submit_batch([body(salt=n) for n in range(10, 13)])
     assert len((await client.cancel_all()).canceled) == 3
     with pytest.raises(ValueError, match="1 to 15"):
         await client.submit_batch([])
+    with pytest.raises(ValueError, match="name a market"):
+        await client.cancel_market()
     # 3 + 3 orders; 2 sweeps and what they cancelled
     assert client.limiter.utilisation()["signer-orders"] <= 6 / 50
     assert stub.asked("DELETE", "/cancel-all")[0].body == b""
