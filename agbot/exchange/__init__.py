@@ -1,0 +1,1 @@
+"""Polymarket in a box: a local exchange that unmodified official clients trade against."""
