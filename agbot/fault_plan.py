@@ -106,6 +106,10 @@ class Plan:
         """Return the faults that are switched on, whether or not their time has come."""
         return list(self._switches)
 
+    def window(self, name: str, now_ns: int) -> tuple[int, ...]:
+        """Return the numbers of a fault's switches whose time it is, spent ones too: what changes calls for new dice."""
+        return tuple(switch.number for switch in self._switches.get(name, ()) if switch.timely(now_ns))
+
     def active(self, name: str, now_ns: int, **subject: Subject) -> Mapping[str, Any] | None:
         """Return the parameters of a fault that is on for `subject` now, without a throw of dice and uncounted."""
         for switch in self._switches.get(name, ()):

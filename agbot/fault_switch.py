@@ -114,8 +114,10 @@ class Switch:
 
     def active(self, now_ns: int) -> bool:
         """Return whether its time has come and is not over, and it has strikes left."""
-        if self.times is not None and self.struck >= self.times:
-            return False
+        return (self.times is None or self.struck < self.times) and self.timely(now_ns)
+
+    def timely(self, now_ns: int) -> bool:
+        """Return whether its time has come and is not over, whatever it struck."""
         start = self.start_ns(now_ns)
         end = self.end_ns(start)
         return start <= now_ns and (end is None or now_ns < end)

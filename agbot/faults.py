@@ -154,13 +154,6 @@ _LIST: Final = (
         reach={"path": ("POST /orders",)},
     ),
     Fault(
-        name="matched_not_released",
-        where=Where.REQUEST,
-        sees="400 'not enough balance': the gate still counts orders that were matched and settled",
-        threads=(f"{_CLOB}#342", f"{_CLOB}#287"),
-        reach={"path": _ORDERS},
-    ),
-    Fault(
         name="delayed_order",
         where=Where.REQUEST,
         sees="a marketable order is answered 'delayed' and matches, or not, only later",
@@ -373,6 +366,12 @@ _LIST: Final = (
         sees="a trade stays MATCHED for a long time; the shares cannot be sold",
         threads=(f"{_CLOB2}#34", f"{_CLOB2}#100"),
         parameters=(_delay(50.0, "how much later than usual"),),
+    ),
+    Fault(
+        name="matched_not_released",
+        where=Where.CORE,
+        sees="400 'not enough balance': the gate still counts orders that were matched and settled",
+        threads=(f"{_CLOB}#342", f"{_CLOB}#287"),
     ),
     Fault(
         name="clock_jump",

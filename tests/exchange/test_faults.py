@@ -89,14 +89,14 @@ def test_times_bound_the_strikes() -> None:
 def test_a_schedule_counts_from_the_first_question() -> None:
     plan = FaultPlan()
     plan.switch("reply_lost", after_s=10, for_s=5)
-    hits = [s for s in range(0, 30) if plan.strikes("reply_lost", at(s))]
+    hits = [s for s in range(30) if plan.strikes("reply_lost", at(s))]
     assert hits == [10, 11, 12, 13, 14]
 
 
 def test_a_schedule_by_the_clock() -> None:
     plan = FaultPlan()
     plan.switch("reply_lost", at="2026-09-21T14:13:30Z", for_s=2)
-    assert [s for s in range(0, 30) if plan.strikes("reply_lost", at(s))] == [10, 11]
+    assert [s for s in range(30) if plan.strikes("reply_lost", at(s))] == [10, 11]
     assert plan.next_change_ns(NOW) == at(10)
     assert plan.next_change_ns(at(10)) == at(12)
     assert plan.next_change_ns(at(12)) is None
