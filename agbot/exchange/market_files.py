@@ -39,7 +39,7 @@ import msgspec
 from agbot.errors import ConfigError
 from agbot.exchange.model import Event, Listing
 from agbot.exchange.offer import Catalogue, OpeningBook, ctf_ids, draw, hex32, is_position, position_ids
-from agbot.exchange.recorded_markets import Recorded
+from agbot.exchange.recorded_markets import RecordedMarkets
 from agbot.located import Fields, Located, loads
 from agbot.model.events import Level
 from agbot.model.ids import MarketId, TokenId, VenueId
@@ -62,11 +62,11 @@ def load_markets(*paths: str | Path) -> Catalogue:
     Raises:
         ConfigError: AGB-100…109, AGB-124: a file cannot be read, or says what cannot be; AGB-125: there is no market.
     """
-    recorded, written = Recorded(), _Written()
+    recorded, written = RecordedMarkets(), _Written()
     for path in map(str, paths):
         raw = _read(path)
         value = _json(raw)
-        if value is not None and Recorded.known(value):
+        if value is not None and RecordedMarkets.known(value):
             recorded.add(value, path)
         else:
             written.add(loads(raw.decode("utf-8-sig", "strict"), path, "yaml" if value is None else "json"))

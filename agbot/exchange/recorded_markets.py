@@ -37,7 +37,7 @@ class _Found:
     tags: dict[str, Tag] = attrs.field(factory=dict)
 
 
-class Recorded:
+class RecordedMarkets:
     """Gathers recorded objects, file by file; `catalogue` is what they make."""
 
     def __init__(self) -> None:
