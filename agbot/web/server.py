@@ -46,8 +46,8 @@ GOING_AWAY: Final = 1001
 RECEIVE_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 """A client whose request we do not read to its end has this long to take our answer and close."""
-REFUSALS_MAX: Final = 100
-"""As many connections too many are answered at once; more are closed unanswered."""
+LINGERING_MAX: Final = 100
+"""Connections too many that are waited for like that; more are closed as soon as they are answered."""
 ACCEPT_PAUSE_S: Final = 0.1
 """Until the next try after the system gave no connection: it is out of descriptors or memory, or the client is gone."""
 
@@ -144,11 +144,12 @@ class Server:
 
     async def _refuse(self, stream: trio.SocketStream) -> None:
         self.refused += 1
-        if self._refusing >= REFUSALS_MAX:
-            return
         self._refusing += 1
         try:
-            await _last_words(stream, _FULL)
+            with trio.move_on_after(LINGER_S):
+                await stream.send_all(_FULL)
+                if self._refusing <= LINGERING_MAX:
+                    await _linger(stream)
         finally:
             self._refusing -= 1
 
@@ -190,7 +191,9 @@ class _Connection:
             try:
                 request = await self._next()
             except h11.RemoteProtocolError as e:
-                await _last_words(self.stream, self._written(_no(e.error_status_hint), "GET"))
+                await self._send(_no(e.error_status_hint), "GET")
+                with trio.move_on_after(LINGER_S):
+                    await _linger(self.stream)
                 return
             if request is None:
                 return
@@ -348,10 +351,8 @@ def _no(status: int) -> Response:
     return Response(status, b'{"error":"%s"}' % _PHRASES[status].lower(), "application/json", closes=True)
 
 
-async def _last_words(stream: trio.SocketStream, words: bytes) -> None:
-    """Send the last answer and wait until it arrived: to close with bytes unread would reset the connection."""
-    with trio.move_on_after(LINGER_S):
-        await stream.send_all(words)
-        await stream.send_eof()
-        while await stream.receive_some(RECEIVE_BYTES):
-            pass
+async def _linger(stream: trio.SocketStream) -> None:
+    """Wait until the client has closed, too: to close with bytes unread would reset the connection under our answer."""
+    await stream.send_eof()
+    while await stream.receive_some(RECEIVE_BYTES):
+        pass

@@ -64,7 +64,7 @@ async def test_a_request_that_has_begun_must_be_complete_in_time(nursery: trio.N
     assert got.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert got.endswith(b'{"error":"request timeout"}')
     assert b"Connection: close" in got
-    assert (server.connections, server.faults) == (0, 0)
+    assert server.faults == 0
 
 
 async def test_a_trickle_does_not_prolong_a_request(
