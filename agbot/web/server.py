@@ -236,7 +236,9 @@ class _Connection:
                 return None
 
     async def _expect(self, request: h11.Request) -> None:
-        """Look at a head: too long, or announcing too long a body, it is refused before its body is read."""
+        """Look at a head: what cannot be served is refused before its body is read."""
+        if request.http_version not in {b"1.0", b"1.1"}:
+            raise h11.RemoteProtocolError("another HTTP", error_status_hint=505)
         if len(self.raw) > self.bounds.head_bytes and _head_bytes(request) > self.bounds.head_bytes:
             raise _too_long(431)
         if any(name == b"content-length" and int(value) > self.bounds.body_bytes for name, value in request.headers):
@@ -334,7 +336,10 @@ async def _talk(route: SocketRoute, ws: WebSocketConnection, request: Request) -
 def _request(event: h11.Request, body: bytes) -> Request:
     path, _, query = event.target.decode("latin-1").partition("?")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-    return Request(event.method.decode("latin-1"), path, query, headers, body)
+    request = Request(event.method.decode("latin-1"), path, query, headers, body)
+    if request.upgrades and not all(value.isascii() for _, value in event.headers):
+        raise h11.RemoteProtocolError("the WebSocket's own parser knows ASCII only")
+    return request
 
 
 def _head_bytes(request: h11.Request) -> int:
