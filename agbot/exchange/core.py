@@ -208,6 +208,15 @@ class Exchange:
             self._happen(kind, name, self.now_ns)
         self.now_ns = end_ns
 
+    def settle_all(self, now_ns: int) -> int:
+        """Bring every trade under way to the end decided for it, in the order they were made; return how many."""
+        self.advance(now_ns)
+        count = len(self.settlement.under_way)
+        while self.settlement.under_way:
+            for trade_id in list(self.settlement.under_way):
+                self._settle(trade_id, self.now_ns)
+        return count
+
     def _happen(self, kind: str, name: str, now_ns: int) -> None:
         if kind == SETTLE:
             self._settle(name, now_ns)
