@@ -159,7 +159,7 @@ class Flow:
     def _cancel(self) -> None:
         wallet = self._wallet()
         mine = [order.id for order in self.exchange.open_orders(wallet)]
-        self.exchange.cancel(wallet, self.dice.sample(mine, min(len(mine), 1)) + ["0xnone"], self.now)
+        self.exchange.cancel(wallet, [*self.dice.sample(mine, min(len(mine), 1)), "0xnone"], self.now)
 
     def _pairs(self, act: object) -> None:
         act(self._wallet(), self.dice.choice(self.listings), self._size(), self.now)
