@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 Urls: TypeAlias = Mapping[str, str]
-"""The ready line's ``urls``: clob, market_socket, user_socket, rtds, realtime, gamma, data; relayer where it is served."""
+"""The ready line's ``urls``: clob, market_socket, user_socket, rtds, realtime, gamma, data, and relayer if served."""
 Key: TypeAlias = Mapping[str, Any]
 """One of the ready line's ``keys``."""
 

@@ -43,7 +43,7 @@ def test_agbot_reads_its_own(tmp_path: Path) -> None:
     assert found.api is not None
     assert (found.api.key, found.api.passphrase.reveal()) == (KEY["apiKey"], KEY["passphrase"])
     assert found.account is not None
-    assert found.account.wallet == KEY["wallet"]
+    assert found.account.funder == KEY["wallet"]
 
     config = tmp_path / "config.yaml"
     rows = [row.removeprefix("# ") for row in text.splitlines() if row.startswith("# ")]
