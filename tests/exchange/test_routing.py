@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agbot.exchange.api import Ask, Reply, Routes, error
 from agbot.exchange.keys import Keyring
 from agbot.exchange.model import Refused
-from agbot.exchange.pages import END, START, offset, page
+from agbot.exchange.cursors import END, START, offset, page
 from agbot.exchange.routing import Gate, Router, dispatch
 
 NOW_S = 1_790_000_000
