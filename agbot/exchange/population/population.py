@@ -14,7 +14,7 @@ from agbot.exchange.population.belief import Belief
 from agbot.exchange.population.config import Config
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Actor, Floor, Seat
-from agbot.exchange.population.house import Cashier, Oracle, end_of, homes
+from agbot.exchange.population.house import LOOKS_EVERY_S, Cashier, Oracle, end_of, homes
 from agbot.exchange.population.informed import Informed
 from agbot.exchange.population.makers import Maker, Style
 from agbot.exchange.population.noise import Noise
@@ -160,8 +160,9 @@ class Population:
         """Slow everybody down so that together they act no more often than allowed."""
         markets = len(floor.seats)
         config = self.config
-        rate = markets * (config.makers / config.maker_every_s + 1.0 / config.noise_every_s + 2.0)
-        rate += config.informed / config.informed_every_s
+        events = len({id(seat.belief) for seat in floor.open})
+        rate = markets * (config.makers / config.maker_every_s + 1.0 / config.noise_every_s)
+        rate += config.informed / config.informed_every_s + events * (1 / LOOKS_EVERY_S + 1 / config.arbitrage_every_s)
         self._slowed = max(1.0, rate / config.acts_per_s)
 
     def _soon(self, mean_s: float) -> int:
