@@ -46,6 +46,10 @@ DELAYED: Final = "order is delayed and can't be canceled"
 REDEEM: Final = "redeem"
 
 
+def _none(new: NewOrder) -> str:  # noqa: ARG001 - an order like any other
+    return ""
+
+
 class Exchange:
     """All markets, accounts and orders. Every call that changes something takes the time and tells `listeners`.
 
@@ -65,6 +69,8 @@ class Exchange:
         self.settlement = Settlement(self.accounts, self.terms, seed, self.tell)
         self.treasury = Treasury(self.accounts, self.terms.grant_usd, self.tell)
         self.tallies = Tallies()
+        self.objection: Callable[[NewOrder], str] = _none
+        """Why an order is refused before it is looked at; empty for no reason."""
         self.hold_resolution_news = False
         """A fault: markets resolve and nobody is told."""
         self.now_ns = 0
@@ -138,6 +144,8 @@ class Exchange:
 
     def place(self, new: NewOrder, now_ns: int) -> Placed:
         """Take an order, or raise Refused with the venue's text; a refused order leaves nothing behind."""
+        if objection := self.objection(new):
+            raise Refused(objection)
         self.advance(now_ns)
         listing = self._by_token.get(new.token)
         if listing is None or listing.winner is not None:

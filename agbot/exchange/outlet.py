@@ -45,7 +45,9 @@ Filter: TypeAlias = Callable[[str, "Outlet", bytes], Iterable[tuple[float, bytes
 
 
 class Outlet:
-    """One connection. `silent` keeps back everything but the answers to pings; `note` is free for the fault layer.
+    """One connection.
+
+    `silent` keeps back everything but the answers to pings, `deaf` just those; `note` is free for the fault layer.
 
     Attributes:
         number: counts connections of all channels, from 1.
@@ -57,6 +59,7 @@ class Outlet:
         self.number = number
         self.address = ""
         self.silent = False
+        self.deaf = False
         self.note: object = None
         self.sent = 0
         self._ws = ws
@@ -89,14 +92,15 @@ class Outlet:
             return
         change = self._channel.filter
         if change is None:
-            self._append(frame)
+            self._append_bounded(frame)
             return
         for delay_s, changed in change(self._channel.name, self, frame):
             self._append(changed) if delay_s <= 0 else self._postpone(delay_s, changed)
 
     def answer(self, frame: bytes) -> None:
-        """Queue a frame that no fault touches: an answer to a ping."""
-        self._append(frame)
+        """Queue the answer to a ping; no filter sees it."""
+        if not self.deaf:
+            self._append(frame)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Send what is queued, then close with a code."""
@@ -117,12 +121,16 @@ class Outlet:
         self._bytes = 0
         self._ended.set()
 
-    def _append(self, frame: bytes) -> None:
-        if self._code is not None:
-            return
+    def _append_bounded(self, frame: bytes) -> None:
+        """Queue a frame unless clients would close on it; what a filter makes is its own affair."""
         if len(frame) > FRAME_BYTES_MAX:
             _log.error("frame beyond what clients take is not sent", channel=self.channel, bytes=len(frame))
             self._channel.oversized += 1
+            return
+        self._append(frame)
+
+    def _append(self, frame: bytes) -> None:
+        if self._code is not None:
             return
         self._queue.append(frame)
         self._count_in(frame)
@@ -237,6 +245,7 @@ class Outlets:
     Attributes:
         open: those that are connected, oldest first.
         filter: the fault layer's; None passes everything on as it is.
+        opened: called with the channel's name and each connection before it is served.
         slow: clients dropped because they did not read; `oversized` counts frames not sent.
     """
 
@@ -246,6 +255,7 @@ class Outlets:
         self.slow_code = slow_code
         self.open: dict[Outlet, None] = {}
         self.filter: Filter | None = None
+        self.opened: Callable[[str, Outlet], None] | None = None
         self.slow = 0
         self.oversized = 0
         self._opened = 0
@@ -255,6 +265,8 @@ class Outlets:
         self._opened += 1
         outlet = Outlet(ws, self, self._opened)
         self.open[outlet] = None
+        if self.opened is not None:
+            self.opened(self.name, outlet)
         try:
             await outlet.serve(client(outlet))
         finally:
