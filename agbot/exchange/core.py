@@ -248,8 +248,8 @@ class Exchange:
         """Neg-risk conversion: `size` NO of each chosen question into usd and YES of the event's others."""
         event = listings[0].event if listings else None
         chosen = {listing.condition for listing in listings}
-        others = [x for x in self.listings.values() if x.event is event and x.condition not in chosen]
-        if any(listing.event is not event for listing in listings):
+        others = [x for x in self.listings.values() if x.event == event and x.condition not in chosen]
+        if any(listing.event != event for listing in listings):
             raise Refused("conversion needs NO shares of questions of one neg-risk event")
         self.treasury.convert(wallet, listings, others, size, self._time(now_ns))
 
