@@ -202,8 +202,8 @@ async def faulty(terms: Terms | None = None, *, seed: int = 0) -> AsyncIterator[
     sockets = SocketMischief(mischief, [markets.outlets, users.outlets])
 
     def answer(request: Request) -> Awaitable[Response | Break]:
-        told = {"headers": request.headers, "body": request.body, "query_text": request.query}
-        return mischief.answer(Ask(method=request.method, path=request.path, **told), honest)
+        ask = Ask(method=request.method, path=request.path, query_text=request.query, body=request.body)
+        return mischief.answer(attrs.evolve(ask, headers=request.headers), honest)
 
     server = Server(answer, {**markets.sockets(), **users.sockets()})
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")

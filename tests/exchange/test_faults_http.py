@@ -310,7 +310,7 @@ async def test_settlement_retries() -> None:
         async with venue.user() as user:
             await user.ponged()
             await venue.take()
-            seen = []
+            seen: list[str] = []
             while not seen or seen[-1] != "CONFIRMED":
                 event = await user.next()
                 seen += [event["status"]] if event["event_type"] == "trade" else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -16,7 +16,7 @@ from agbot.errors import LinkLost, MessageTooLarge
 from agbot.exchange.wire import book_hash
 from agbot.fault_switch import Where
 from agbot.faults import CATALOGUE
-from agbot.web.socket import open_socket
+from agbot.web.socket import Socket, open_socket
 from tests.exchange.fake_core import OTHER_ADDRESS
 from tests.exchange.faulty import Venue, faulty
 from tests.exchange.serving import Client
@@ -195,16 +195,20 @@ async def test_duplicate_trade_ids() -> None:
         assert [row["id"] for row in rows] == swept["tradeIDs"] * 2
 
 
+async def _receive_all(socket: Socket, first: bytes) -> None:
+    await socket.send(first)
+    with trio.fail_after(10):
+        while True:
+            await socket.receive()
+
+
 async def test_oversize_frame_1009() -> None:
     async with faulty() as venue:
         venue.plan.switch("oversize_frame_1009", times=1)
         first = msgspec.json.encode({"type": "market", "assets_ids": [venue.yes]})
-        with pytest.raises(MessageTooLarge) as closed:
-            async with open_socket(f"{venue.sockets}/ws/market", message_bytes_max=2**20) as client:
-                await client.send(first)
-                with trio.fail_after(10):
-                    while True:
-                        await client.receive()
+        async with open_socket(f"{venue.sockets}/ws/market", message_bytes_max=2**20) as client:
+            with pytest.raises(MessageTooLarge) as closed:
+                await _receive_all(client, first)
         assert closed.value.code == 1009
         async with venue.market(custom=False) as other:
             assert (await other.next())["event_type"] == "book"
@@ -311,7 +315,7 @@ async def test_a_late_frame_to_a_client_that_left_harms_nobody() -> None:
 async def test_everything_at_once_is_survived_by_the_server() -> None:
     async with faulty(seed=3) as venue:
         for name in CATALOGUE:
-            more = {} if CATALOGUE[name].parameter("delay_s") is None else {"delay_s": 0.01}
+            more: dict[str, Any] = {} if CATALOGUE[name].parameter("delay_s") is None else {"delay_s": 0.01}
             venue.plan.switch(name, probability=0.2, **more)
         async with aclosing(_busy(venue)) as answers:
             assert [status async for status in answers]
@@ -319,7 +323,7 @@ async def test_everything_at_once_is_survived_by_the_server() -> None:
         assert (await venue.ask("GET", "/ok")).status_code == 200
 
 
-async def _busy(venue: Venue) -> AsyncIterator[int]:
+async def _busy(venue: Venue) -> AsyncGenerator[int, None]:
     for n in range(40):
         try:
             async with venue.market(custom=False):
