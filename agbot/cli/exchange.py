@@ -12,7 +12,7 @@ import click
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agbot.exchange.server import Running
+    from agbot.exchange.server import Exchange
     from agbot.exchange.settings import BoxSettings
 
 _CLIENTS = "agbot, py-clob-client-v2, polymarket-client, clob-client-v2, client or real-time-data-client"
@@ -159,7 +159,7 @@ async def _until_stdin_ends(scope: Any) -> None:
     scope.cancel()
 
 
-def _told(running: Running, options: dict[str, Any]) -> str:
+def _told(running: Exchange, options: dict[str, Any]) -> str:
     from agbot.exchange.export_env import CLIENTS, export_env  # noqa: PLC0415
 
     ready = running.ready()

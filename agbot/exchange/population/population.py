@@ -74,6 +74,18 @@ class Population:
         seat = self._floor.seats.get(condition) if self._floor else None
         return None if seat is None else seat.fair
 
+    def shock(self, condition: str, logit: float) -> None:
+        """Let news come out: the fair YES price of a market moves by `logit`, and its event's others make room.
+
+        Raises:
+            KeyError: it does not trade that market.
+        """
+        if self._floor is None:
+            raise KeyError(condition)
+        seat = self._floor.seats[condition]
+        seat.belief.shock(seat.place, logit)
+        self._news([other for other in self._floor.open if other.belief is seat.belief])
+
     def step(self, core: Exchange, now_ns: int) -> int:
         """Let everybody act who is due, each once, and return when to come back."""
         floor = self._floor or self._open(core, now_ns)
