@@ -70,8 +70,8 @@ class Honest:
     def _book(self, token: str) -> dict[str, Any]:
         market = self.core.of_token(token)
         assert market is not None
-        sides = (self.core.levels(market, side) for side in (Side.BUY, Side.SELL))
-        return book_json(market, token, *sides, self.now_ns() // NS_PER_MS)
+        bids, asks = (self.core.levels(market, side) for side in (Side.BUY, Side.SELL))
+        return book_json(market, token, bids, asks, self.now_ns() // NS_PER_MS)
 
     def _post_order(self, ask: Ask) -> Reply:
         return Reply(self._placed(ask, ask.json))
@@ -197,6 +197,7 @@ async def faulty(terms: Terms | None = None, *, seed: int = 0) -> AsyncIterator[
         core.deposit(who, to_units("1000"), now_ns())
         core.split(who, market, to_units("500"), now_ns())
     honest, mischief = Honest(core, now_ns), Mischief(plan, core, now_ns)
+    mischief.attach()
     markets, users = MarketSockets(core, now_ns), UserSockets(FakeKeys())
     core.listeners += [markets.hear, users.hear]
     sockets = SocketMischief(mischief, [markets.outlets, users.outlets])

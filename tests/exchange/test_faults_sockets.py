@@ -262,6 +262,7 @@ async def test_silent_socket_of_one_channel_and_for_a_time() -> None:
         with trio.fail_after(10):
             while not await market.until_pong():
                 await venue.order("BUY", "0.4")
+                await venue.ask("DELETE", "/cancel-all")
 
 
 async def test_no_pong() -> None:
