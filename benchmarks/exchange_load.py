@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from array import array
 from collections import Counter
@@ -27,6 +28,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from agbot.exchange.admin import ask
 from benchmarks.exchange_bots import Bot, Place
 
 IDLE_ORDERS: Final = 200
@@ -42,6 +44,8 @@ BACK_OFF: Final = 0.9
 QUIET_S: Final = 2.0
 SETTLE_S: Final = 30.0
 READY_S: Final = 60.0
+STOP_S: Final = 10.0
+COMMAND = [sys.executable, "-m", "agbot", "exchange"]
 MEMORY_GROWTH_MAX: Final = 1.10
 """The exchange's memory at the end over that at a third of the time."""
 MEMORY_NOISE_KIB: Final = 4096
@@ -54,37 +58,37 @@ Report = dict[str, Any]
 
 
 @attrs.frozen
-class Exchange:
+class Running:
     """A running exchange: its ready line, and its process."""
 
     ready: dict[str, Any]
     pid: int
-    command: tuple[str, ...]
 
     def ledger(self) -> dict[str, Any]:
         """Return the exchange's own ledger."""
-        command = [*self.command[:4], "ledger", "--json", "--socket", self.ready["admin"]]
-        return dict(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+        return dict(ask(self.ready["admin"], "ledger")["ledger"])
 
 
 @asynccontextmanager
-async def exchange(*options: str) -> AsyncIterator[Exchange]:
-    """Run `agbot exchange` as a child while the body runs."""
-    command = (sys.executable, "-m", "agbot", "exchange", "--json", "--port", "0", *options)
-    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    line = b""
-    try:
-        with trio.fail_after(READY_S):
-            while not line.endswith(b"\n"):
-                part = await process.stdout.receive_some()
-                assert part, "the exchange did not start"
-                line += part
-        yield Exchange(json.loads(line), process.pid, command)
-    finally:
-        process.terminate()
-        with trio.move_on_after(READY_S, shield=True):
-            await process.wait()
+async def exchange(*options: str) -> AsyncIterator[Running]:
+    """Run `agbot exchange` as a child, without traders of its own, while the body runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        fixed = ("--json", "--port", "0", "--population", "none", "--admin", f"{folder}/admin.sock")
+        process = await trio.lowlevel.open_process([*COMMAND, *fixed, *options], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        line = b""
+        try:
+            with trio.fail_after(READY_S):
+                while not line.endswith(b"\n"):
+                    part = await process.stdout.receive_some()
+                    assert part, "the exchange did not start"
+                    line += part
+            yield Running(json.loads(line), process.pid)
+        finally:
+            process.terminate()
+            with trio.move_on_after(STOP_S, shield=True):
+                await process.wait()
+            process.kill()
 
 
 def memory_kib(pid: int) -> int:
@@ -131,7 +135,7 @@ async def idle(bot: Bot) -> float:
     return median(bot.latencies)
 
 
-async def measure(bots: Sequence[Bot], running: Exchange, rate: float, seconds: float) -> Report:
+async def measure(bots: Sequence[Bot], running: Running, rate: float, seconds: float) -> Report:
     """Let all bots together place `rate` orders a second for a while; return the figures."""
     for bot in bots:
         bot.latencies, bot.cancel_latencies = array("d"), array("d")
@@ -174,7 +178,7 @@ def keeps_up(result: Report, limit_ms: float) -> bool:
     return bool(sent >= KEPT_UP * wanted and result["acknowledged_ms"]["p99"] <= limit_ms)
 
 
-async def highest(bots: Sequence[Bot], running: Exchange, limit_ms: float, start: float) -> tuple[float, list[Report]]:
+async def highest(bots: Sequence[Bot], running: Running, limit_ms: float, start: float) -> tuple[float, list[Report]]:
     """Return the highest rate that keeps up for a few seconds, and every try."""
     tries: list[Report] = []
 
@@ -195,7 +199,7 @@ async def highest(bots: Sequence[Bot], running: Exchange, limit_ms: float, start
     return low, tries
 
 
-async def hold(bots: Sequence[Bot], running: Exchange, rate: float, seconds: float, limit_ms: float) -> Report:
+async def hold(bots: Sequence[Bot], running: Running, rate: float, seconds: float, limit_ms: float) -> Report:
     """Hold a rate for long; where it does not keep up, a lower one."""
     for _ in range(HOLDS):
         result = await measure(bots, running, rate, seconds)

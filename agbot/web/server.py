@@ -43,6 +43,7 @@ CLOSE_S: Final = 1.0
 GOODBYE_S: Final = 0.1
 """The same when we are stopping: nobody is left to hear the answer, the frame only has to leave."""
 GOING_AWAY: Final = 1001
+INTERNAL_ERROR: Final = 1011
 RECEIVE_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 """A client whose request we do not read to its end has this long to take our answer and close."""
@@ -331,6 +332,9 @@ async def _talk(route: SocketRoute, ws: WebSocketConnection, request: Request) -
         code = 1000
     except Abandoned:
         code = 0
+        raise
+    except Exception:
+        code = INTERNAL_ERROR
         raise
     finally:
         if code:

@@ -223,7 +223,7 @@ async def test_a_bug_of_ours_is_counted_and_the_server_goes_on(running: tuple[Se
     server, port = running
     assert await ask(port, f"GET /bug HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()) == b""
     async with open_websocket(f"ws://127.0.0.1:{port}/buggy") as ws:
-        assert await close_code(ws) == 1001
+        assert await close_code(ws) == 1011
     assert await is_alive(port)
     assert server.faults == 2
 
