@@ -135,7 +135,6 @@ class Bot:
         if said["orderID"] != order_id:
             self.lost.append(f"{order_id} was answered as {said['orderID']}")
         self.view.accepted.add(order_id)
-        self.view.delayed += said["status"] == "delayed"
         self._cancelling &= self.view.open.keys()
         if len(self.view.open) - len(self._cancelling) > KEPT_OPEN:
             self._take_off_oldest()

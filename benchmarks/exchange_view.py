@@ -65,7 +65,6 @@ class OrdersView:
         self.open: dict[str, tuple[int, int]] = {}
         """(size, matched) by order id, 10⁻⁶, oldest first."""
         self.accepted: set[str] = set()
-        self.delayed = 0
         self.cancel_told: set[str] = set()
         self.placed: set[str] = set()
         self.cancelled: set[str] = set()
@@ -130,7 +129,7 @@ class OrdersView:
         ours = {order_id: matched for order_id, (_, matched) in self.open.items()}
         tallies = {word: count for word, count in ledger["tallies"].get(address, {}).items() if count}
         found = {
-            "accepted, but no PLACEMENT came": len(self.accepted - self.placed) - self.delayed,
+            "accepted, but no PLACEMENT came": len(self.accepted - self.placed),
             "PLACEMENT of what was not accepted": len(self.placed - self.accepted),
             "cancelled by the answer, but no CANCELLATION came": len(self.cancel_told - self.cancelled),
             "told twice": self.duplicates,
