@@ -33,7 +33,11 @@ def book(listing: Listing, token: str, mirror: Mirror, ts_ns: int) -> bytes:
 def price_changes(listing: Listing, changes: Sequence[Change], mirror: Mirror, ts_ns: int) -> Iterator[bytes]:
     """Yield messages with the new sizes of levels, each level for both outcomes; `mirror` is the book after them."""
     for start in range(0, len(changes), CHANGES_MAX):
-        rows = [row for change in changes[start : start + CHANGES_MAX] for row in _rows(listing, change, mirror, ts_ns)]
+        rows = [
+            row
+            for change in changes[start : start + CHANGES_MAX]
+            for row in change_rows(listing, change, mirror, ts_ns)
+        ]
         yield encode(
             {
                 "event_type": "price_change",
@@ -44,7 +48,8 @@ def price_changes(listing: Listing, changes: Sequence[Change], mirror: Mirror, t
         )
 
 
-def _rows(listing: Listing, change: Change, mirror: Mirror, ts_ns: int) -> Iterator[Json]:
+def change_rows(listing: Listing, change: Change, mirror: Mirror, ts_ns: int) -> Iterator[Json]:
+    """Yield a level's new size as seen from YES, then from NO."""
     side, price, size = change
     bid, ask, shares = mirror.bid, mirror.ask, text(size)
     for token, own_price, own_side, best_bid, best_ask in (

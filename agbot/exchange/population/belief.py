@@ -23,6 +23,8 @@ _END_INFORMATION: Final = 1.5
 """Information per halving (in e-folds) of the time that is left: enough to settle the question by its end."""
 _EDGE: Final = 0.0005
 _CALMING_S: Final = 8.0
+_LARGEST_JUMP: Final = 4.0
+"""In information of a typical jump."""
 _TOP_UNREST: Final = 3.0
 
 
@@ -93,6 +95,14 @@ class Belief:
         self.prices = self._prices()
         return jumped
 
+    def shock(self, place: int, logit: float) -> None:
+        """Let news move one market's log weight by `logit`, as a jump does; without an end it is its new home."""
+        moved = [w + (logit if i == place else 0.0) for i, w in enumerate(self._weights)]
+        self._weights = _centred(moved)
+        self._home = list(self._weights)
+        self.unrest = _TOP_UNREST
+        self.prices = self._prices()
+
     def _nearing(self, now_ns: int) -> float:
         """Return the information that comes because the end is near."""
         if not self.end_ns:
@@ -103,7 +113,8 @@ class Belief:
 
     def _jump(self) -> float:
         self.unrest = min(_TOP_UNREST, self.unrest + self._rng.uniform(1.0, 2.5))
-        return self._rng.expovariate(2.0 / self._news.jump**2)
+        typical = 0.5 * self._news.jump**2
+        return min(self._rng.expovariate(1.0 / typical), _LARGEST_JUMP * typical)
 
     def _learn(self, information: float) -> None:
         noise = math.sqrt(information)

