@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agbot.exchange.candles import HOURS_MAX, MINUTES_MAX, PriceHistory
+from agbot.exchange.model import BookChanged
 from agbot.units import NS_PER_S
 from tests.exchange.clob_desk import listing_at
 
@@ -51,3 +52,17 @@ def test_points_are_ordered_and_one_a_step(noted: list[tuple[int, int]], step_s:
     steps = [at_s // step_s for at_s, _ in points]
     assert steps == sorted(set(steps))
     assert set(points) <= set(noted)
+
+
+def test_a_book_is_looked_at_once_a_second() -> None:
+    looks: list[int] = []
+
+    def price(_: object) -> int:
+        looks.append(1)
+        return 400_000 + len(looks)
+
+    kept = PriceHistory(price)
+    for tenth in range(35):
+        kept.hear(BookChanged(MARKET, (), tenth * NS_PER_S // 10))
+    assert len(looks) == 4
+    assert list(kept.points(MARKET.condition, 0, 1000)) == [(3, 400_004)]
