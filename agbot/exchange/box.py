@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from agbot.exchange import gamma, records
 from agbot.exchange.api import Ask, Routes, error
-from agbot.exchange.candles import PriceHistory
-from agbot.exchange.clob_public import PublicReads
-from agbot.exchange.clob_trading import TradingDesk
+from agbot.exchange.clob import Clob
 from agbot.exchange.clock import ExchangeClock
+from agbot.exchange.core import Exchange
 from agbot.exchange.keys import Keyring
 from agbot.exchange.limits import TIERS, Limits
 from agbot.exchange.market_socket import MarketSockets
@@ -24,7 +23,7 @@ from agbot.exchange.portfolio_book import PortfolioBook
 from agbot.exchange.quotes import Tape
 from agbot.exchange.realtime import Realtime
 from agbot.exchange.references import References
-from agbot.exchange.routing import Gate, Router
+from agbot.exchange.routing import Router
 from agbot.exchange.rtds import Rtds
 from agbot.exchange.settings import BoxSettings
 from agbot.exchange.snapshot import read, said_of, write
@@ -33,7 +32,7 @@ from agbot.exchange.testkeys import key_row
 from agbot.exchange.user_socket import UserSockets
 from agbot.exchange.verbs import verbs
 from agbot.faults import FaultPlan
-from agbot.units import to_text
+from agbot.units import NS_PER_S, to_text
 from agbot.web.http import Break, Request, Response, SocketRoute
 
 SITES: Final = {
@@ -69,14 +68,14 @@ class Box:
         self.core, self.era = opening.core, opening.era
         self.catalogue = opening.catalogue
         self.keys = Keyring(settings.seed)
-        self.owners = Owners()
         self.limits = Limits(enabled=settings.limits, tier=TIERS[settings.tier])
         self.faults = FaultPlan(settings.seed)
         if settings.faults_file:
             self.faults.load(settings.faults_file)
+        self.clob = Clob(self.core, self.keys, Owners(), self.limits, now_ns, heartbeat_ns=settings.heartbeat_ns)
         self._listen()
         self._restore(parts)
-        self.pacer = Pacer(self.core, self.clock, opening.acts)
+        self.pacer = Pacer(self.core, self.clock, [_Beats(self.clob), *opening.acts])
         self.mischief = Mischief(self.faults, self.core, now_ns)
         self.mischief.attach()
         self.socket_mischief = SocketMischief(self.mischief, [channel.outlets for channel in self._channels()])
@@ -90,25 +89,22 @@ class Box:
         """Make everything that hears the core's facts."""
         core, now_ns = self.core, self.now_ns
         references = References(self.settings.seed)
-        self.tape, self.history, self.portfolios = Tape(), PriceHistory(), PortfolioBook()
+        self.tape, self.portfolios = Tape(), PortfolioBook()
         self.market_sockets = MarketSockets(core, now_ns)
         self.user_sockets = UserSockets(self.keys)
         self.rtds = Rtds(core, self.keys, references, now_ns, seed=self.settings.seed)
         self.realtime = Realtime(self.keys, references, now_ns)
-        core.listeners += [self.tape, self.history.hear, self.portfolios]
+        core.listeners += [self.tape, self.portfolios]
         core.listeners += [self.market_sockets.hear, self.user_sockets.hear, self.rtds.hear]
 
     def _channels(self) -> Sequence[MarketSockets | UserSockets | Rtds | Realtime]:
         return self.market_sockets, self.user_sockets, self.rtds, self.realtime
 
     def _routes(self) -> dict[str, Routes]:
-        gate = Gate(self.keys, self.now_ns)
-        public = PublicReads(self.core, self.history, self.now_ns)
-        self.desk = TradingDesk(self.core, gate, self.owners, self.limits, heartbeat_ns=self.settings.heartbeat_ns)
         return {
-            "clob": {**public.routes(), **self.desk.routes()},
+            "clob": self.clob.routes(),
             "gamma": gamma.routes(self.core, self.catalogue, self.now_ns, self.tape),
-            "data": records.routes(self.core, self.portfolios, self.history, self.now_ns),
+            "data": records.routes(self.core, self.portfolios, self.tape, self.now_ns),
         }
 
     # ---------------------------------------------------------------- asked
@@ -137,7 +133,6 @@ class Box:
         """Return what runs beside the server; the books are there when the first has started."""
         return [
             self.pacer.run,
-            self.desk.run,
             self.rtds.run,
             self.realtime.run,
             self.socket_mischief.run,
@@ -181,23 +176,34 @@ class Box:
         return {
             "era": self.era,
             "core": dump(self.core),
-            "keys": self.keys.snapshot(),
-            "owners": self.owners.snapshot(),
+            "clob": self.clob.snapshot(),
             "portfolios": self.portfolios.snapshot(),
         }
 
     def _restore(self, parts: Parts) -> None:
         with said_of(self.settings.state or ""):
-            if "keys" in parts:
-                self.keys.restore(parts["keys"])
-                self.owners.restore(parts["owners"])
-                self.portfolios.restore(parts["portfolios"], self.core)
+            if parts:
+                self.clob.restore(parts["clob"])
+                self.portfolios.restore(parts["portfolios"], self.core.listings)
 
     def save(self) -> int:
         """Write the state file, if there is to be one; return its bytes."""
         if self.settings.state is None:
             return 0
         return write(self.settings.state, self.parts(), self.now_ns())
+
+
+class _Beats:
+    """The CLOB's own due things as something that happens on the exchange."""
+
+    def __init__(self, clob: Clob) -> None:
+        self._clob = clob
+
+    def step(self, _core: Exchange, now_ns: int) -> int:
+        """Cancel for those whose heartbeat stopped; return when to look again."""
+        self._clob.advance(now_ns)
+        due_ns = self._clob.next_due()
+        return now_ns + NS_PER_S if due_ns is None else due_ns
 
 
 def _site_of(path: str) -> tuple[str, str]:
@@ -207,4 +213,3 @@ def _site_of(path: str) -> tuple[str, str]:
         return "data", path
     site = _PREFIXES.get(head)
     return (site, f"/{tail}") if site else ("clob", path)
-
