@@ -51,7 +51,7 @@ class Ask:
         """
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as e:
+        except (ValueError, RecursionError) as e:  # DecodeError, bad UTF-8; nested too deep
             raise Refused("Invalid order payload") from e
 
 

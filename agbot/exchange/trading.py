@@ -91,6 +91,8 @@ class Trading:
             self.take_off(order, OrderStatus.CANCELED, FOK_KILLED, now_ns)
         elif order.new.order_type.immediate and not plan.fills:
             self.take_off(order, OrderStatus.CANCELED, FAK_KILLED, now_ns)
+        elif not self._funded(order, plan):
+            self.take_off(order, OrderStatus.CANCELED_NOT_ENOUGH_BALANCE, UNPAID, now_ns)
         else:
             self._floor.tell(OrderTold(order, OrderNews.UPDATE, now_ns))
             self._execute(order, plan, skipped, now_ns)
@@ -167,6 +169,12 @@ class Trading:
         fees = sum(self._fee(order, price, size) for price, size, _ in _by_price(plan))
         return (order.budget or plan.value + self._cost(order, order.size - plan.size)) + fees
 
+    def _funded(self, order: Order, plan: Plan) -> bool:
+        """Return whether its wallet still has what a delayed order needs: fees were not held back for it."""
+        kind = None if order.new.side is Side.BUY else TokenId(order.new.token)
+        holding = self._floor.accounts.holding(order.new.maker)
+        return holding.spendable(kind) - holding.kept(kind) + order.reserve >= self._needed(order, plan)
+
     # ---------------------------------------------------------------- acting
 
     def _delay(self, order: Order, now_ns: int) -> Placed:
@@ -233,7 +241,7 @@ class Trading:
             leg.order.trades.append(trade.id)
         floor.tell(Traded(trade, now_ns))
         floor.settlement.begin(trade)
-        floor.schedule(now_ns + floor.terms.mined_after_ns, SETTLE, trade.id)
+        floor.schedule(now_ns + floor.terms.mined_after_ns + floor.settlement.lag_ns(trade), SETTLE, trade.id)
         for leg in makers:
             self._tell_maker(leg.order, now_ns)
         return trade
