@@ -77,6 +77,17 @@ class World:
         return self.now
 
 
+def traded_world() -> World:
+    """Return a world where Ann split 60 and sold the YES at 0.5 to Bob, who sold 20 of them at 0.75 to Eve."""
+    world = World()
+    coin = world.listings[3]  # its fee rate is 0.07
+    world.trade(coin, "0.5", "60", seller=ANN, buyer=BOB)
+    world.order(EVE, coin.market.yes, "BUY", "0.75", "20")
+    world.order(BOB, coin.market.yes, "SELL", "0.75", "20")
+    world.pass_time(10)
+    return world
+
+
 def ask(routes: Routes, path: str, **query: Any) -> Reply:
     """Ask a route as the server does: exact paths first, then those that take a last part."""
     text = urlencode(query, doseq=True)
