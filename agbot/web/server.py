@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Sequence
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
@@ -29,6 +28,7 @@ from agbot.web.http import (
     Response,
     SocketRoute,
     Sockets,
+    Torn,
     admit_all,
 )
 from agbot.web.lost import LOST
@@ -283,7 +283,7 @@ class _Connection:
         out = response.sent if isinstance(response, Break) else self._written(response, method)
         await self._send_all(out)
         if isinstance(response, Break) and response.reset:
-            self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._tear()
 
     async def _send_all(self, out: bytes) -> None:
         with trio.fail_after(self.bounds.send_s):
@@ -306,6 +306,10 @@ class _Connection:
             out += self.http.send(h11.Data(data=response.body)) or b""
         return out + (self.http.send(h11.EndOfMessage()) or b"")
 
+    def _tear(self) -> None:
+        """Make the coming close a TCP reset."""
+        self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+
     async def _upgrade(self, request: Request) -> None:
         route = self.server.route(request)
         assert route is not None, "the refusal looked for it"
@@ -319,8 +323,12 @@ class _Connection:
                     receive_buffer_size=RECEIVE_BYTES,
                 )
                 ws = await proposal.accept()
-            with suppress(Abandoned):
+            try:
                 await _talk(route, ws, request)
+            except Torn:
+                self._tear()
+            except Abandoned:
+                pass
             nursery.cancel_scope.cancel()
 
 
