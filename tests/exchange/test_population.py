@@ -15,6 +15,7 @@ from agbot.exchange.population import PRESETS, Config, Population, preset
 from agbot.exchange.population.belief import News
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.wish import Wish
+from agbot.model.events import BookSnapshot
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, SCALE
 from tests.exchange.flow import START_NS, make_listing
@@ -150,6 +151,18 @@ def rest(core: Exchange, listing: Listing, side: Side, price: int, size: int, no
     desk = Desk(f"outsider {name}", seed=0, salt=0, bankroll=10**15)
     wish = Wish(listing=listing, side=side, price=price, size=size, on_no=side is Side.SELL)
     assert desk.place(core, wish, now_ns) is not None
+
+
+def test_what_a_market_opened_with_is_taken_over() -> None:
+    """Size that is nobody's order goes; its prices are where the population begins."""
+    living = Living(4, PRESETS["calm"])
+    rain = living.listings[0]
+    opening = BookSnapshot(rain.market.yes, ((130_000, 10**12),), ((150_000, 10**12),), living.now)
+    living.core.background(opening, living.now)
+    living.run(5)
+    assert abs((living.mid(rain) or 0) - 0.14) < 0.03
+    assert max(size for side in Side for _, size in living.core.levels(rain, side)) < 10**11
+    living.auditor.check()
 
 
 def test_a_market_near_its_edge_gets_a_finer_tick_and_stays_two_sided() -> None:
