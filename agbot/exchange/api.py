@@ -16,7 +16,7 @@ from agbot.web.server import Response
 
 @attrs.define(kw_only=True, slots=False)
 class Ask:
-    """One request. `path` is without the mount prefix (what an HMAC covers); `tail` what a route's ``{}`` stands for."""
+    """One request. `path` is without the mount prefix, as an HMAC covers it; `tail` stands in a route's ``{}``."""
 
     method: str
     path: str
@@ -51,7 +51,7 @@ class Ask:
         """
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as e:
+        except (ValueError, RecursionError) as e:  # DecodeError, bad UTF-8; nested too deep
             raise Refused("Invalid order payload") from e
 
 

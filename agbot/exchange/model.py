@@ -157,6 +157,10 @@ class Order:
     """Why it was cancelled."""
     ended_ns: int = 0
     trades: list[str] = attrs.field(factory=list)
+    reserve: int = 0
+    """What it holds back of its wallet: usd of a BUY, shares of a SELL."""
+    budget: int = 0
+    """Usd of a BUY that never rests; 0 for any other."""
 
     @property
     def id(self) -> str:
@@ -294,4 +298,33 @@ class Resolved:
     ts_ns: int
 
 
-Fact: TypeAlias = BookChanged | Traded | OrderTold | TradeTold | TickChanged | Listed | Resolved
+class Move(enum.StrEnum):
+    """Money or shares that move without a trade."""
+
+    DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
+    SPLIT = "SPLIT"
+    MERGE = "MERGE"
+    CONVERSION = "CONVERSION"
+    REDEEM = "REDEEM"
+    MAKER_REBATE = "MAKER_REBATE"
+
+
+@attrs.frozen(kw_only=True)
+class Moved:
+    """A wallet's holdings changed without a trade: `usd` and `size` of `token` are signed, from the wallet's side.
+
+    A split, merge or conversion is one fact a token; the usd come with the first of them. `token` is empty when only
+    usd moved.
+    """
+
+    kind: Move
+    wallet: str
+    listing: Listing | None = None
+    token: str = ""
+    usd: int = 0
+    size: int = 0
+    ts_ns: int
+
+
+Fact: TypeAlias = BookChanged | Traded | OrderTold | TradeTold | TickChanged | Listed | Resolved | Moved

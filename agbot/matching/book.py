@@ -6,33 +6,25 @@ with us only where it shows size; its own trades are history and reach us as lev
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
 from agbot.matching.levels import Levels
 from agbot.matching.queue import BackOfQueue, QueueRule
+from agbot.matching.shelf import Resting, Shelf
 from agbot.model.events import BID, Change, Level
 from agbot.model.ids import ClientOrderId
 from agbot.model.order import Side
 
 
-@attrs.define(kw_only=True)
-class Resting:
-    """One of our orders on the book, seen from YES. `ahead` is the background size that trades before it."""
+@attrs.frozen
+class Offer:
+    """What a taker meets next: `size` at a YES price, of a resting order, or of the background when `order` is None."""
 
-    id: ClientOrderId
-    side: Side
     price: int
-    remaining: int
-    ahead: int
-    seq: int
-
-    @property
-    def priority(self) -> tuple[int, int]:
-        """Return the sort key of price-time priority: best price first, then the earliest."""
-        return (-self.price * self.side.sign, self.seq)
+    size: int
+    order: Resting | None = None
 
 
 @attrs.frozen
@@ -44,21 +36,18 @@ class MakerMatch:
     size: int
 
 
-def _priority(order: Resting) -> tuple[int, int]:
-    return order.priority
-
-
 class ConditionBook:
-    """Background levels and our resting orders of one market; every change returns the fills it caused.
+    """Background levels and resting orders of one market; every change of the background returns the fills it caused.
 
     Without trade prints an order fills when the opposite background reaches its price: with the opposite size at its
-    price or through it, less what stands ahead of it. Our own orders never trade with each other.
+    price or through it, less what stands ahead of it. On a paper account the orders are all ours and never trade with
+    each other; on an exchange they are everybody's, and who takes what of the `offers` is the caller's plan.
     """
 
     def __init__(self, rule: QueueRule | None = None) -> None:
         self._rule: QueueRule = rule or BackOfQueue()
         self._levels = {side: Levels(side) for side in Side}
-        self._own: dict[Side, list[Resting]] = {side: [] for side in Side}
+        self._own = {side: Shelf(side) for side in Side}
         self._by_id: dict[ClientOrderId, Resting] = {}
         self._seq = 0
 
@@ -87,9 +76,8 @@ class ConditionBook:
         for which, price, size in changes:
             side = Side.BUY if which == BID else Side.SELL
             old = self._levels[side].update(price, size)
-            for order in self._own[side]:
-                if order.price == price:
-                    self._move(order, old)
+            for order in self._own[side].at(price):
+                self._move(order, old)
         return self._fill_reached()
 
     def trade(self, side: Side, price: int, size: int) -> list[MakerMatch]:
@@ -119,7 +107,7 @@ class ConditionBook:
         ahead = self._rule.joined(self._levels[side].visible(price))
         order = Resting(id=order_id, side=side, price=price, remaining=size, ahead=ahead, seq=self._seq)
         self._by_id[order_id] = order
-        insort(self._own[side], order, key=_priority)
+        self._own[side].add(order)
         return order
 
     def remove(self, order_id: ClientOrderId) -> Resting | None:
@@ -131,8 +119,8 @@ class ConditionBook:
 
     def crosses_own(self, side: Side, price: int) -> bool:
         """Return whether an order at this limit could meet one of our own on the other side."""
-        others = self._own[side.other]
-        return bool(others) and (price - others[0].price) * side.sign >= 0
+        best = self._own[side.other].best()
+        return best is not None and (price - best) * side.sign >= 0
 
     def reachable(self, side: Side, limit: int) -> list[Level]:
         """Return the background levels, best first, that a taker on `side` limited at `limit` can hit."""
@@ -142,6 +130,43 @@ class ConditionBook:
         """Use up background levels for a taker on `side`."""
         for price, size in fills:
             self._levels[side.other].take(price, size)
+            for order in self._own[side.other].at(price):
+                order.ahead = max(0, order.ahead - size)
+
+    def offers(self, side: Side, limit: int) -> Iterator[Offer]:
+        """Yield what a taker on `side` limited at `limit` meets, in price-time priority; change nothing meanwhile."""
+        levels, shelf = self._levels[side.other], self._own[side.other]
+        for price in self.prices(side.other):
+            if (limit - price) * side.sign < 0:
+                return
+            available, passed = levels.available(price), 0
+            for order in shelf.at(price):
+                before = min(order.ahead, available) - passed
+                if before > 0:
+                    yield Offer(price, before)
+                    passed += before
+                yield Offer(price, order.remaining, order)
+            if available > passed:
+                yield Offer(price, available - passed)
+
+    def hit(self, side: Side, offer: Offer, size: int) -> None:
+        """Let a taker on `side` have `size` of an offer."""
+        if offer.order is None:
+            self.take(side, [(offer.price, size)])
+        else:
+            self._reduce(offer.order, size)
+
+    def prices(self, side: Side) -> list[int]:
+        """Return the prices of one side at which anything can be had, best first."""
+        shelf, levels = self._own[side].prices(), self._levels[side]
+        if not levels:
+            return shelf
+        behind = [price for price in levels.prices() if levels.available(price)]
+        return sorted({*shelf, *behind}, reverse=side is Side.BUY)
+
+    def size(self, side: Side, price: int) -> int:
+        """Return all that can be had at a price of one side: the background and everybody's orders."""
+        return self._levels[side].available(price) + self._own[side].size(price)
 
     def _run_queue(self, order: Resting, size: int) -> tuple[int, int]:
         ahead = self._rule.traded(order.ahead, size)
@@ -164,11 +189,14 @@ class ConditionBook:
     def _fill(self, order: Resting, reach: int, matches: list[MakerMatch]) -> int:
         size = max(0, min(order.remaining, reach))
         if size > 0:
-            order.remaining -= size
             matches.append(MakerMatch(order.id, order.price, size))
+            self._reduce(order, size)
+        return size
+
+    def _reduce(self, order: Resting, size: int) -> None:
+        self._own[order.side].reduce(order, size)
         if order.remaining == 0:
             self.remove(order.id)
-        return size
 
 
 def first_of(levels: Iterable[Level], size: int) -> list[Level]:

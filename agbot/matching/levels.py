@@ -75,6 +75,10 @@ class Levels:
             raise ValueError(f"taking {size} of {self.available(price)} at {price}")
         self._taken[price] = self._taken.get(price, 0) + size
 
+    def __bool__(self) -> bool:
+        """Return whether any level is visible."""
+        return bool(self._ranks)
+
     def _rank(self, price: int) -> int:
         return price if self.side is Side.SELL else -price
 

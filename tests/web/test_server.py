@@ -234,20 +234,6 @@ async def test_too_long_a_message_closes_its_socket(running: tuple[Server, int])
         assert await close_code(ws) == 1009
 
 
-async def test_a_silent_connection_is_closed(nursery: trio.Nursery) -> None:
-    _, port = await start(nursery, Server(answer, {}, bounds=Bounds(idle_s=0.05)))
-    assert await ask(port, b"GET / HT") == b""
-
-
-async def test_connections_are_bounded(nursery: trio.Nursery) -> None:
-    _, port = await start(nursery, Server(answer, {"/echo": SocketRoute(echo, 100)}, bounds=Bounds(connections=1)))
-    async with open_websocket(f"ws://127.0.0.1:{port}/echo") as ws:
-        async with raw(port) as second:
-            assert await read_all(second) == b""
-        await ws.send_message("still here")
-        assert await ws.get_message() == "still here"
-
-
 @pytest.fixture
 async def owned(nursery: trio.Nursery) -> int:
     """A server whose owner takes every method."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
+from agbot.exchange.signatures import order_digest, order_signer
 from agbot.testing.venue_stub.keys import ADDRESS, StubKey
 from agbot.testing.venue_stub.markets import StubBook, StubMarket
-from agbot.testing.venue_stub.signatures import order_digest, order_signer
 from agbot.units import SCALE, to_text, to_units
 
 Json: TypeAlias = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Final
 
 import attrs
 
+from agbot.exchange.signatures import claim_signer
 from agbot.testing.venue_stub.script import Received, Reply, error
-from agbot.testing.venue_stub.signatures import claim_signer
 
 PRIVATE_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 """The first key of every development chain; nobody's money."""

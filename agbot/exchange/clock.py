@@ -1,0 +1,51 @@
+"""The exchange's own clock: UTC nanoseconds that follow the wall clock, may run faster, and may be made to jump."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import trio
+
+from agbot.units import NS_PER_S
+
+
+class ExchangeClock:
+    """Exchange time. At speed 1 without a jump it is the wall clock.
+
+    Args:
+        wall_ns: the wall clock, UTC nanoseconds, such as `time.time_ns`. Exchange time starts at what it says first.
+        speed: exchange seconds in one second of the wall.
+
+    Raises:
+        ValueError: `speed` is not a positive, finite number.
+    """
+
+    def __init__(self, wall_ns: Callable[[], int], speed: float = 1.0) -> None:
+        if not (speed > 0 and math.isfinite(speed)):
+            raise ValueError(f"speed must be a positive number, not {speed}")
+        self.speed = speed
+        self._wall_ns = wall_ns
+        self._origin_ns = wall_ns()
+        self._jumped_ns = 0
+        self._watchers: list[Callable[[], None]] = []
+
+    def now_ns(self) -> int:
+        """Return the exchange time. It steps back only when it is made to, or the wall clock does."""
+        passed_ns = self._wall_ns() - self._origin_ns
+        scaled_ns = passed_ns if self.speed == 1.0 else int(passed_ns * self.speed)
+        return self._origin_ns + scaled_ns + self._jumped_ns
+
+    def jump(self, ns: int) -> None:
+        """Move the exchange time by `ns`, forwards or backwards, and tell the watchers."""
+        self._jumped_ns += ns
+        for watcher in self._watchers:
+            watcher()
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` after each jump: what it slept for may be due."""
+        self._watchers.append(watcher)
+
+    def to_trio_deadline(self, ns: int) -> float:
+        """Return when exchange time `ns` comes, in trio's time, provided nothing jumps; now when it has passed."""
+        return trio.current_time() + max(0, ns - self.now_ns()) / NS_PER_S / self.speed
