@@ -103,7 +103,7 @@ async def _fak(world: World) -> None:
     await _refused(world, buy(world.one, pitch, order_type="FAK"), "no orders found to match with FAK order")
 
 
-@check("CLOB-REFUSE-012", "a GTD order that ends within three minutes: invalid expiration", needs=_TRADE, source=_SEEN)
+@check("CLOB-REFUSE-012", "a GTD order that ends at once: invalid expiration", needs=_TRADE, source=_SEEN)
 async def _gtd_soon(world: World) -> None:
     pitch = await world.pitch()
     for seconds in (-10, 30):

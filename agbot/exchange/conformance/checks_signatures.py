@@ -108,7 +108,7 @@ async def _chain(world: World) -> None:
     pitch = await world.pitch()
     body = buy(world.one, pitch)
     signer = OrderSigner(world.one.key, world.one.account, CHAINS[80002])
-    signed = signer.sign(_fields(body), version=pitch.version, neg_risk=not pitch.neg_risk)
+    signed = signer.sign(_fields(body), version=pitch.version, neg_risk=pitch.neg_risk)
     refusal(await world.one.post(body_of(signed, world.one.creds.key, "GTC")))
 
 

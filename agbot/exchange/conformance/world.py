@@ -236,6 +236,10 @@ class World:
                 await trio.sleep(POLL_S)
         require(held >= size, f"{held} units after settlement", f"at least {size} units of shares")
 
+    async def pause(self, seconds: float) -> None:
+        """Wait by this machine's clock."""
+        await trio.sleep(seconds)
+
     async def add_trader(self, key: TestKey) -> None:
         """Sign in with a key, creating or deriving its API key when it has none.
 
