@@ -7,7 +7,7 @@ from typing import Final
 import trio
 
 from agbot.exchange.conformance.asking import Answer
-from agbot.exchange.conformance.check import check, fail, require, same, text_fields
+from agbot.exchange.conformance.check import check, failed, require, same, text_fields
 from agbot.exchange.conformance.checks_auth import new_key
 from agbot.exchange.conformance.trader import Trader
 from agbot.exchange.conformance.world import World
@@ -107,4 +107,4 @@ async def _ends(world: World) -> None:
             await trio.sleep(0.5)
             rows = [row["id"] for row in await trader.open_orders()]
         return require(other in rows, "the other key's order is gone, too", "only the silent key's orders")
-    fail(f"still open after {_EXPIRES_S:g} s", "cancelled")
+    raise failed(f"still open after {_EXPIRES_S:g} s", "cancelled")

@@ -33,15 +33,9 @@ def signature_passed(answer: Answer) -> Json | None:
     return None
 
 
-async def _of_wallet(world: World, kind: SignatureType) -> None:
+async def _of_wallet(world: World, kind: SignatureType, name: str) -> None:
     pitch = await world.pitch()
-    wallets = derive(world.one.key.address)
-    funder = {
-        SignatureType.EOA: wallets.eoa,
-        SignatureType.PROXY: wallets.proxy,
-        SignatureType.SAFE: wallets.safe,
-        SignatureType.DEPOSIT: wallets.deposit_uups,
-    }[kind]
+    funder: str = getattr(derive(world.one.key.address), name)
     other = world.one.with_account(Account(world.one.key.address, funder, kind))
     world.one.dirty = True
     signature_passed(await other.post(buy(other, pitch)))
@@ -49,22 +43,27 @@ async def _of_wallet(world: World, kind: SignatureType) -> None:
 
 @check("CLOB-SIGN-001", "signature type 0: the key's own address", needs=_TRADE, source=_TYPES)
 async def _eoa(world: World) -> None:
-    await _of_wallet(world, SignatureType.EOA)
+    await _of_wallet(world, SignatureType.EOA, "eoa")
 
 
 @check("CLOB-SIGN-002", "signature type 1: the proxy wallet", needs=_TRADE, source=_TYPES)
 async def _proxy(world: World) -> None:
-    await _of_wallet(world, SignatureType.PROXY)
+    await _of_wallet(world, SignatureType.PROXY, "proxy")
 
 
 @check("CLOB-SIGN-003", "signature type 2: the safe", needs=_TRADE, source=_TYPES)
 async def _safe(world: World) -> None:
-    await _of_wallet(world, SignatureType.SAFE)
+    await _of_wallet(world, SignatureType.SAFE, "safe")
 
 
 @check("CLOB-SIGN-004", "signature type 3: the deposit wallet, 317 bytes", needs=_TRADE, source=_TYPES)
 async def _deposit(world: World) -> None:
-    await _of_wallet(world, SignatureType.DEPOSIT)
+    await _of_wallet(world, SignatureType.DEPOSIT, "deposit_beacon")
+
+
+@check("CLOB-SIGN-021", "signature type 3 of the older kind of deposit wallet", needs=_TRADE, source=_TYPES)
+async def _older_deposit(world: World) -> None:
+    await _of_wallet(world, SignatureType.DEPOSIT, "deposit_uups")
 
 
 @check("CLOB-SIGN-005", "a market of a neg-risk event wants its own exchange", needs=_TRADE, source=_SIGNING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, fail, has, matches, require, same, text_fields
+from agbot.exchange.conformance.check import check, failed, has, matches, require, same, text_fields
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.checks_orders import BUY
 from agbot.exchange.conformance.streams import Stream, is_event, open_stream
@@ -233,4 +233,4 @@ async def _killed(world: World) -> None:
                 last[item["id"]] = item
     for item in last.values():
         if item["type"] == "PLACEMENT" and item["status"] == "LIVE":
-            fail(item, "a cancellation behind it")
+            raise failed(item, "a cancellation behind it")

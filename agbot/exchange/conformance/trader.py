@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from agbot.exchange.conformance.asking import Answer, Site, query_text
-from agbot.exchange.conformance.check import fail, require
+from agbot.exchange.conformance.check import failed, require
 from agbot.model.order import Side
 from agbot.secrets import Secret
 from agbot.units import NS_PER_MS, notional
@@ -145,7 +145,7 @@ class Trader:
         neg = pitch.neg_risk if neg_risk is None else neg_risk
         return OrderSigner(self.key, self.account, POLYGON).sign(fields, version=version or pitch.version, neg_risk=neg)
 
-    def draft(
+    def draft(  # noqa: PLR0917 - read as one line of an order
         self,
         pitch: Pitch,
         token: str,
@@ -219,7 +219,7 @@ class Trader:
                     require(status == "CONFIRMED", f"trade {status}", "CONFIRMED")
                     return rows[0]
                 await trio.sleep(POLL_S)
-        fail(f"the trade is {status} after {SETTLED_S:g} s", "CONFIRMED")
+        raise failed(f"the trade is {status} after {SETTLED_S:g} s", "CONFIRMED")
 
     # ------------------------------------------------------------ money
 

@@ -14,7 +14,7 @@ import trio
 
 from agbot.errors import AgbotError
 from agbot.exchange.conformance.asking import Answer, Site, open_client
-from agbot.exchange.conformance.check import Failed, Need, Skipped, require
+from agbot.exchange.conformance.check import Failed, Need, Skipped, failed, require
 from agbot.exchange.conformance.streams import Stream, open_stream
 from agbot.exchange.conformance.target import Target, TestKey
 from agbot.exchange.conformance.trader import Json, Pitch, Trader, accepted, credentials
@@ -230,11 +230,13 @@ class World:
 
     async def until_shares(self, trader: Trader, pitch: Pitch, token: str, size: int) -> None:
         """Wait until a balance shows at least `size` shares; Failed when it does not in time."""
-        held = 0
-        with trio.move_on_after(BALANCE_S):
-            while (held := await trader.shares(pitch, token)) < size:
-                await trio.sleep(POLL_S)
-        require(held >= size, f"{held} units after settlement", f"at least {size} units of shares")
+        held = await trader.shares(pitch, token)
+        for _ in range(round(BALANCE_S / POLL_S)):
+            if held >= size:
+                return
+            await trio.sleep(POLL_S)
+            held = await trader.shares(pitch, token)
+        raise failed(f"{held} units after settlement", f"at least {size} units of shares")
 
     async def pause(self, seconds: float) -> None:
         """Wait by this machine's clock."""
