@@ -170,7 +170,9 @@ class Trader:
         self.dirty = True
         return await self.send("POST", "/order", body)
 
-    async def place(self, pitch: Pitch, token: str, side: Side, price: int, size: int, order_type: str = "GTC") -> Json:
+    async def place(  # noqa: PLR0917 - read as one line of an order
+        self, pitch: Pitch, token: str, side: Side, price: int, size: int, order_type: str = "GTC"
+    ) -> Json:
         """Send an ordinary order and return the reply of its acceptance; Failed when it is refused."""
         return accepted(await self.post(self.draft(pitch, token, side, price, size, order_type)))
 
