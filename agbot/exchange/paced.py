@@ -52,7 +52,7 @@ class Pacer:
         self.nudge()
 
     def nudge(self) -> None:
-        """Look again: something may have become due earlier. Cheap, never waits; orders and trades nudge by themselves."""
+        """Look again: something may have become due earlier. Cheap, never waits; orders do it by themselves."""
         self._nudged.set()
 
     def step(self) -> int:
