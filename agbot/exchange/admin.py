@@ -71,8 +71,8 @@ def running_admin() -> Path:
     Raises:
         NotRunningError: AGB-864, none runs.
     """
-    demos = [control.socket_path(control.state_dir(name, create=False), DEMO_NAME) for name in control.running_profiles()]
-    for path in (admin_path(), *demos):
+    bots = [control.state_dir(name, create=False) for name in control.running_profiles()]
+    for path in (admin_path(), *(control.socket_path(bot, DEMO_NAME) for bot in bots)):
         if control.listens(path):
             return path
     remedy = "start one: agbot exchange, or agbot run, which has one of its own"

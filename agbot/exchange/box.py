@@ -21,7 +21,7 @@ from agbot.exchange.owners import Owners
 from agbot.exchange.paced import Pacer
 from agbot.exchange.portfolio_book import PortfolioBook
 from agbot.exchange.quotes import Tape
-from agbot.exchange.realtime import RealtimeSockets
+from agbot.exchange.realtime import Realtime
 from agbot.exchange.references import References
 from agbot.exchange.routing import Router
 from agbot.exchange.rtds import Rtds
@@ -93,11 +93,11 @@ class Box:
         self.market_sockets = MarketSockets(core, now_ns)
         self.user_sockets = UserSockets(self.keys)
         self.rtds = Rtds(core, self.keys, references, now_ns, seed=self.settings.seed)
-        self.realtime = RealtimeSockets(self.keys, references, now_ns)
+        self.realtime = Realtime(self.keys, references, now_ns)
         core.listeners += [self.tape, self.portfolios]
         core.listeners += [self.market_sockets.hear, self.user_sockets.hear, self.rtds.hear]
 
-    def _channels(self) -> Sequence[MarketSockets | UserSockets | Rtds | RealtimeSockets]:
+    def _channels(self) -> Sequence[MarketSockets | UserSockets | Rtds | Realtime]:
         return self.market_sockets, self.user_sockets, self.rtds, self.realtime
 
     def _routes(self) -> dict[str, Routes]:
@@ -213,4 +213,3 @@ def _site_of(path: str) -> tuple[str, str]:
         return "data", path
     site = _PREFIXES.get(head)
     return (site, f"/{tail}") if site else ("clob", path)
-

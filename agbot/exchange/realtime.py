@@ -85,7 +85,7 @@ class _Client:
         self.outlet.put(b'{"v":1,"channel":"%s","seq":%d,%s' % (channel.encode(), seq, rest))
 
 
-class RealtimeSockets:
+class Realtime:
     """All connections of realtime v2. Let `run` run.
 
     Args:

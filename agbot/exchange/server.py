@@ -22,7 +22,8 @@ from agbot.exchange.settings import BoxSettings
 from agbot.exchange.snapshot import read, write
 from agbot.run.children import netloc
 from agbot.web.descriptors import connections_max
-from agbot.web.http import Bounds
+from agbot.web.http import Bounds, Break, Response, SocketRoute
+from agbot.web.http import Request as HttpRequest
 from agbot.web.server import Server
 
 SPLIT: Final = ("gamma", "data", "rtds", "realtime")
@@ -54,6 +55,14 @@ class Exchange:
             "seed": self.settings.seed,
             "population": self.settings.population,
         }
+
+    async def answer(self, site: str, request: HttpRequest) -> Response | Break:
+        """Answer a request by the box of this moment."""
+        return await self.box.answer(site, request)
+
+    def socket(self, site: str, request: HttpRequest) -> SocketRoute | None:
+        """Return what talks on a WebSocket in the box of this moment."""
+        return self.box.socket(site, request)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the box's services, and those of every box that replaces it, until cancelled."""
@@ -87,7 +96,13 @@ class Exchange:
     def verbs(self) -> dict[str, Verb]:
         """Return what the admin socket can be asked, each of the box of that moment."""
         of_box: dict[str, Verb] = {name: partial(self._verb, name) for name in self.box.verbs}
-        return {**of_box, "reset": self._reset, "snapshot": self._snapshot, "restore": self._restore, "ready": self._ready}
+        return {
+            **of_box,
+            "reset": self._reset,
+            "snapshot": self._snapshot,
+            "restore": self._restore,
+            "ready": self._ready,
+        }
 
     def _verb(self, name: str, request: Request) -> Answer:
         told = self.box.verbs[name](request)
@@ -125,11 +140,7 @@ async def exchange_server(settings: BoxSettings) -> AsyncIterator[Exchange]:
     async with trio.open_nursery() as nursery:
         await nursery.start(exchange.run)
         for site, group in zip(_sites(settings), listeners, strict=True):
-            server = Server(
-                lambda request, site=site: exchange.box.answer(site, request),
-                lambda request, site=site: exchange.box.socket(site, request),
-                bounds=bounds,
-            )
+            server = Server(partial(exchange.answer, site), partial(exchange.socket, site), bounds=bounds)
             exchange.servers.append(server)
             await nursery.start(server.run, group)
         if settings.admin:
@@ -174,7 +185,11 @@ def _urls(settings: BoxSettings, ports: Sequence[int]) -> dict[str, str]:
     """Return where everything is, by the names of the ready line."""
     places = [netloc(settings.host, port) for port in ports]
     first = places[0]
-    urls = {"clob": f"http://{first}", "market_socket": f"ws://{first}/ws/market", "user_socket": f"ws://{first}/ws/user"}
+    urls = {
+        "clob": f"http://{first}",
+        "market_socket": f"ws://{first}/ws/market",
+        "user_socket": f"ws://{first}/ws/user",
+    }
     urls |= {name: f"{scheme}://{first}{path}" for name, (scheme, path) in SITES.items()}
     for name, place in zip(SPLIT, places[1:], strict=False):
         scheme, path = SITES[name]

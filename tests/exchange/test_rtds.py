@@ -105,9 +105,9 @@ async def test_a_blank_in_a_filter_brings_the_history_and_then_nothing() -> None
 
 
 async def test_the_history_of_chainlink_comes_under_the_other_topic_s_name() -> None:
-    async with exchange() as (_, _s, url):
-        async with listening(url, subscribe("crypto_prices_chainlink", "update", '{"symbol":"eth/usd"}')) as client:
-            (history,) = await client.heard()
+    wanted = subscribe("crypto_prices_chainlink", "update", '{"symbol":"eth/usd"}')
+    async with exchange() as (_, _s, url), listening(url, wanted) as client:
+        (history,) = await client.heard()
     assert (history["topic"], history["type"], history["payload"]["symbol"]) == (
         "crypto_prices",
         "subscribe",
@@ -170,7 +170,8 @@ async def test_run_tells_prices_by_the_exchange_s_clock() -> None:
 
 async def test_activity_tells_the_taker_s_part_of_a_trade() -> None:
     async with (
-        exchange() as (core, _, url), listening(url, subscribe("activity")) as everything,
+        exchange() as (core, _, url),
+        listening(url, subscribe("activity")) as everything,
         listening(url, subscribe("activity", "trades", '{"market_slug":"will-it-2"}')) as other,
     ):
         await everything.heard()
@@ -217,7 +218,8 @@ async def test_changes_without_a_filter_are_not_told() -> None:
 async def test_clob_user_needs_a_key_and_tells_its_owner() -> None:
     good = {"key": KEY, "secret": "c2VjcmV0", "passphrase": "words"}
     async with (
-        exchange() as (core, _, url), listening(url, subscribe("clob_user", clob_auth=good)) as mine,
+        exchange() as (core, _, url),
+        listening(url, subscribe("clob_user", clob_auth=good)) as mine,
         listening(url, subscribe("clob_user", clob_auth=good | {"key": OTHER_KEY})) as other,
     ):
         await mine.heard()
