@@ -77,6 +77,10 @@ class NotRunningError(AgbotError):
     exit_code = 3
 
 
+class ExchangeEnded(AgbotError):  # noqa: N818
+    """The local exchange is gone, and with it whatever it had not saved."""
+
+
 class NotFoundError(AgbotError):
     """The thing that was named does not exist."""
 

@@ -12,11 +12,20 @@ NAME_LENGTH_MAX: Final = 200
 _decode: Final = msgspec.json.Decoder().decode
 
 
+class Key(Protocol):
+    """What of an API key counts here."""
+
+    @property
+    def address(self) -> str:
+        """Return the EOA it belongs to."""
+        ...
+
+
 class Keys(Protocol):
     """Who knows API keys."""
 
-    def known(self, api_key: str, secret: str, passphrase: str) -> str:
-        """Return the EOA of a key whose secret and passphrase are these, empty when there is none."""
+    def trusted(self, name: str, secret: object, passphrase: object) -> Key | None:
+        """Return the key of that name if secret and passphrase are its own, None otherwise."""
         ...
 
 
@@ -52,5 +61,5 @@ def authenticated(keys: Keys, auth: object, *, key: str = "apiKey") -> str:
     """Return the EOA of the credentials in an ``auth`` object, empty when they are not known."""
     if not isinstance(auth, dict):
         return ""
-    api_key, secret, passphrase = (word(auth.get(name)) for name in (key, "secret", "passphrase"))
-    return keys.known(api_key, secret, passphrase) if api_key and secret and passphrase else ""
+    found = keys.trusted(word(auth.get(key)), auth.get("secret"), auth.get("passphrase"))
+    return found.address if found is not None else ""

@@ -46,6 +46,10 @@ DELAYED: Final = "order is delayed and can't be canceled"
 REDEEM: Final = "redeem"
 
 
+def _none(new: NewOrder) -> str:  # noqa: ARG001 - an order like any other
+    return ""
+
+
 class Exchange:
     """All markets, accounts and orders. Every call that changes something takes the time and tells `listeners`.
 
@@ -65,6 +69,8 @@ class Exchange:
         self.settlement = Settlement(self.accounts, self.terms, seed, self.tell)
         self.treasury = Treasury(self.accounts, self.terms.grant_usd, self.tell)
         self.tallies = Tallies()
+        self.objection: Callable[[NewOrder], str] = _none
+        """Why an order is refused before it is looked at; empty for no reason."""
         self.hold_resolution_news = False
         """A fault: markets resolve and nobody is told."""
         self.now_ns = 0
@@ -138,6 +144,8 @@ class Exchange:
 
     def place(self, new: NewOrder, now_ns: int) -> Placed:
         """Take an order, or raise Refused with the venue's text; a refused order leaves nothing behind."""
+        if objection := self.objection(new):
+            raise Refused(objection)
         self.advance(now_ns)
         listing = self._by_token.get(new.token)
         if listing is None or listing.winner is not None:
@@ -200,6 +208,15 @@ class Exchange:
             self._happen(kind, name, self.now_ns)
         self.now_ns = end_ns
 
+    def settle_all(self, now_ns: int) -> int:
+        """Bring every trade under way to the end decided for it, in the order they were made; return how many."""
+        self.advance(now_ns)
+        count = len(self.settlement.under_way)
+        while self.settlement.under_way:
+            for trade_id in list(self.settlement.under_way):
+                self._settle(trade_id, self.now_ns)
+        return count
+
     def _happen(self, kind: str, name: str, now_ns: int) -> None:
         if kind == SETTLE:
             self._settle(name, now_ns)
@@ -231,8 +248,8 @@ class Exchange:
         """Neg-risk conversion: `size` NO of each chosen question into usd and YES of the event's others."""
         event = listings[0].event if listings else None
         chosen = {listing.condition for listing in listings}
-        others = [x for x in self.listings.values() if x.event is event and x.condition not in chosen]
-        if any(listing.event is not event for listing in listings):
+        others = [x for x in self.listings.values() if x.event == event and x.condition not in chosen]
+        if any(listing.event != event for listing in listings):
             raise Refused("conversion needs NO shares of questions of one neg-risk event")
         self.treasury.convert(wallet, listings, others, size, self._time(now_ns))
 

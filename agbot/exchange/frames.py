@@ -14,7 +14,7 @@ import msgspec
 
 from agbot.exchange.mirror import Mirror
 from agbot.exchange.model import Leg, Listed, Listing, Order, OrderTold, Resolved, TickChanged, Traded, TradeTold
-from agbot.exchange.wire import Json, book_json, number, text
+from agbot.exchange.wire import Json, book_json, fee_bps, maker_order_json, number, text
 from agbot.model.events import BID, Change
 from agbot.units import NS_PER_S, complement, ms
 
@@ -33,7 +33,11 @@ def book(listing: Listing, token: str, mirror: Mirror, ts_ns: int) -> bytes:
 def price_changes(listing: Listing, changes: Sequence[Change], mirror: Mirror, ts_ns: int) -> Iterator[bytes]:
     """Yield messages with the new sizes of levels, each level for both outcomes; `mirror` is the book after them."""
     for start in range(0, len(changes), CHANGES_MAX):
-        rows = [row for change in changes[start : start + CHANGES_MAX] for row in _rows(listing, change, mirror, ts_ns)]
+        rows = [
+            row
+            for change in changes[start : start + CHANGES_MAX]
+            for row in change_rows(listing, change, mirror, ts_ns)
+        ]
         yield encode(
             {
                 "event_type": "price_change",
@@ -44,7 +48,8 @@ def price_changes(listing: Listing, changes: Sequence[Change], mirror: Mirror, t
         )
 
 
-def _rows(listing: Listing, change: Change, mirror: Mirror, ts_ns: int) -> Iterator[Json]:
+def change_rows(listing: Listing, change: Change, mirror: Mirror, ts_ns: int) -> Iterator[Json]:
+    """Yield a level's new size as seen from YES, then from NO."""
     side, price, size = change
     bid, ask, shares = mirror.bid, mirror.ask, text(size)
     for token, own_price, own_side, best_bid, best_ask in (
@@ -100,11 +105,6 @@ def last_trade_price(fact: Traded) -> bytes:
             "timestamp": str(ms(fact.ts_ns)),
         }
     )
-
-
-def fee_bps(leg: Leg) -> str:
-    """Return the rate of the fee a leg paid, as the venue's whole basis points; makers pay none."""
-    return str(leg.order.listing.market.fee_rate // 100) if leg.fee else "0"
 
 
 def tick_size_change(fact: TickChanged, token: str) -> bytes:
@@ -238,23 +238,9 @@ def trade_json(fact: TradeTold, viewer: Leg) -> Json:
         "maker_address": viewer.order.new.maker,
         "transaction_hash": trade.tx_hash,
         "bucket_index": 0,
-        "maker_orders": [_maker_order(leg) for leg in trade.makers],
+        "maker_orders": [maker_order_json(leg) for leg in trade.makers],
         "trader_side": "TAKER" if viewer is taker else "MAKER",
         "timestamp": str(ms(fact.ts_ns)),
-    }
-
-
-def _maker_order(leg: Leg) -> Json:
-    return {
-        "order_id": leg.order.id,
-        "owner": leg.order.new.owner,
-        "maker_address": leg.order.new.maker,
-        "matched_amount": text(leg.size),
-        "price": text(leg.price),
-        "fee_rate_bps": fee_bps(leg),
-        "asset_id": leg.token,
-        "outcome": leg.order.listing.outcome_name(leg.token),
-        "side": leg.side,
     }
 
 

@@ -114,7 +114,7 @@ class Keyring:
     def check(self, ask: Ask, *clocks_s: int) -> ApiKey:
         """Return the key whose holder sent this request; Refused 401 unless key, passphrase, address and HMAC fit."""
         headers = ask.headers
-        key = self.known(headers.get("poly_api_key", ""), headers.get("poly_address", ""))
+        key = self._of(headers.get("poly_api_key", ""), headers.get("poly_address", ""))
         stamp = headers.get("poly_timestamp", "")
         if key is None or not self._timely(stamp, clocks_s):
             raise Refused(UNAUTHORIZED, 401)
@@ -123,16 +123,11 @@ class Keyring:
             raise Refused(UNAUTHORIZED, 401)
         return key
 
-    def known(self, name: str, address: str) -> ApiKey | None:
-        """Return the key of that name if it is `address`'s (any case)."""
-        key = self._keys.get(name) or self._first(name, address)
-        return key if key is not None and key.address.lower() == address.lower() else None
-
-    def trusted(self, name: str, secret: object, passphrase: object) -> ApiKey | None:
-        """Return the key if secret and passphrase are its own, as sockets are told them; None otherwise."""
-        key = self._keys.get(name)
+    def known(self, api_key: str, secret: str, passphrase: str) -> str:
+        """Return the EOA of a key whose secret and passphrase are these, as sockets are told them; empty for none."""
+        key = self._keys.get(api_key)
         fits = key is not None and _same(key.secret, secret) and _same(key.passphrase, passphrase)
-        return key if fits else None
+        return key.address if key is not None and fits else ""
 
     def names(self, address: str) -> list[str]:
         """Return the keys of an address, oldest first."""
@@ -204,6 +199,10 @@ class Keyring:
         self._keys[key.key] = key
         self._slots[key.address, key.nonce] = key.key
         return key
+
+    def _of(self, name: str, address: str) -> ApiKey | None:
+        key = self._keys.get(name) or self._first(name, address)
+        return key if key is not None and key.address.lower() == address.lower() else None
 
     def _first(self, name: str, address: str) -> ApiKey | None:
         """Return the first key of an address when that is its name and it was neither made nor deleted yet."""

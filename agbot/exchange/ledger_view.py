@@ -21,7 +21,7 @@ def ledger_view(exchange: Exchange) -> dict[str, Any]:
         "markets": [_market(listing, accounts.pots[listing.market.id]) for listing in exchange.listings.values()],
         "fees": to_text(accounts.fees),
         "deposited": to_text(accounts.deposited),
-        "orders": [order_row(order) for order in exchange.orders.all_living()],
+        "orders": [order_row(order) for order in exchange.orders.all() if order.living],
         "unsettled": [trade.id for trade, _ in exchange.settlement.under_way.values()],
         "trades": exchange.settlement.count,
         "tallies": {address: dict(counts) for address, counts in exchange.tallies.by_address.items()},

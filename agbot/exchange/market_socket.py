@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import attrs
 from trio_websocket import WebSocketConnection
 
 from agbot.exchange import frames
 from agbot.exchange.asked import asked, names
-from agbot.exchange.mirror import Mirror
+from agbot.exchange.mirror import Books, Mirror, Mirrors
 from agbot.exchange.model import BookChanged, Fact, Listed, Listing, Resolved, TickChanged, Traded
 from agbot.exchange.outlet import Outlet, Outlets
-from agbot.model.events import Level
-from agbot.model.order import Side
 from agbot.web.server import Request, SocketRoute
 
 SNAPSHOTS_MAX: Final = 500
@@ -31,32 +29,11 @@ PONG: Final = b"PONG"
 INVALID: Final = b"INVALID OPERATION"
 
 
-class Books(Protocol):
-    """What of the exchange's core a market socket reads."""
-
-    def of_token(self, token: str) -> Listing | None:
-        """Return the market of a token."""
-        ...
-
-    def levels(self, listing: Listing, side: Side) -> list[Level]:
-        """Return (YES price, size) of BUY or SELL, best first."""
-        ...
-
-
 @attrs.define(eq=False)
 class _Client:
     outlet: Outlet
     tokens: dict[str, None] = attrs.field(factory=dict)
     custom: bool = False
-
-
-@attrs.define(eq=False)
-class _Watched:
-    """A market, what was told of its book, and whether a trade since then calls for a whole one."""
-
-    listing: Listing
-    mirror: Mirror
-    traded: bool = False
 
 
 class MarketSockets:
@@ -73,7 +50,11 @@ class MarketSockets:
         self._now_ns = now_ns
         self._clients: dict[str, dict[_Client, None]] = {}
         self._custom: dict[_Client, None] = {}
-        self._watched: dict[str, _Watched] = {}
+        self._mirrors = Mirrors(books)
+        self._tops: dict[str, tuple[int, int]] = {}
+        """The best prices last told, by condition."""
+        self._stale: dict[str, None] = {}
+        """Conditions whose trades call for a whole book."""
 
     def sockets(self) -> dict[str, SocketRoute]:
         """Return the route."""
@@ -123,7 +104,8 @@ class MarketSockets:
             listing = self._books.of_token(token)
             if listing is None:
                 continue
-            mirror = self._watch(listing).mirror
+            mirror = self._mirrors.of(listing)
+            self._tops.setdefault(listing.condition, (mirror.bid, mirror.ask))
             if whole and len(client.tokens) <= SNAPSHOTS_MAX:
                 client.outlet.put(frames.book(listing, token, mirror, self._now_ns()))
 
@@ -152,13 +134,6 @@ class MarketSockets:
         elif isinstance(fact, Resolved):
             self._resolved(fact)
 
-    def _watch(self, listing: Listing) -> _Watched:
-        watched = self._watched.get(listing.condition)
-        if watched is None:
-            sides = (self._books.levels(listing, side) for side in (Side.BUY, Side.SELL))
-            watched = self._watched[listing.condition] = _Watched(listing, Mirror(*sides))
-        return watched
-
     def _both(self, listing: Listing) -> dict[_Client, None]:
         """Return the subscribers of either token, each once."""
         yes, no = (self._clients.get(token, {}) for token in listing.tokens)
@@ -167,28 +142,25 @@ class MarketSockets:
     def _book_changed(self, fact: BookChanged) -> None:
         listing = fact.listing
         clients = self._both(listing)
-        if not clients and listing.condition not in self._watched:
-            return
-        watched = self._watch(listing)
-        mirror = watched.mirror
-        before = mirror.bid, mirror.ask
-        mirror.apply(fact.changes)
-        if not clients:
-            del self._watched[listing.condition]  # nobody looks: read it again when somebody does
+        traded = self._stale.pop(listing.condition, 0) is None
+        mirror = self._mirrors.changed(fact, seen=bool(clients))
+        if mirror is None:
+            self._tops.pop(listing.condition, None)
             return
         for frame in frames.price_changes(listing, fact.changes, mirror, fact.ts_ns):
             _tell(clients, frame)
-        if before != (mirror.bid, mirror.ask):
-            self._best(listing, mirror, fact.ts_ns)
-        if watched.traded:
-            watched.traded = False
+        self._best(listing, mirror, fact.ts_ns)
+        if traded:
             self._whole(listing, mirror, fact.ts_ns)
 
     def _best(self, listing: Listing, mirror: Mirror, ts_ns: int) -> None:
-        if self._custom:
-            for token in listing.tokens:
-                if clients := self._custom_clients(token):
-                    _tell(clients, frames.best_bid_ask(listing, token, mirror, ts_ns))
+        top = mirror.bid, mirror.ask
+        if self._tops.get(listing.condition) == top:
+            return
+        self._tops[listing.condition] = top
+        for token in listing.tokens if self._custom else ():
+            if clients := self._custom_clients(token):
+                _tell(clients, frames.best_bid_ask(listing, token, mirror, ts_ns))
 
     def _whole(self, listing: Listing, mirror: Mirror, ts_ns: int) -> None:
         for token in listing.tokens:
@@ -198,7 +170,7 @@ class MarketSockets:
     def _traded(self, fact: Traded) -> None:
         listing = fact.trade.listing
         if self._both(listing):
-            self._watch(listing).traded = True
+            self._stale[listing.condition] = None
         if clients := self._clients.get(fact.trade.taker.token):
             _tell(clients, frames.last_trade_price(fact))
 
@@ -206,7 +178,7 @@ class MarketSockets:
         if self._custom:
             _tell(self._custom, frames.new_market(fact))
         if self._both(fact.listing):
-            self._whole(fact.listing, self._watch(fact.listing).mirror, fact.ts_ns)
+            self._whole(fact.listing, self._mirrors.of(fact.listing), fact.ts_ns)
 
     def _resolved(self, fact: Resolved) -> None:
         told = {client: None for token in fact.listing.tokens for client in self._custom_clients(token)}

@@ -79,7 +79,7 @@ class Case:
 
 
 class Mischief:
-    """Faults around HTTP requests and in the core's decisions.
+    """Faults around HTTP requests and in the core's decisions, which it is asked for from now on.
 
     Args:
         now_ns: the exchange's clock.
@@ -90,8 +90,13 @@ class Mischief:
         self.core = core
         self.now_ns = now_ns
         self._frozen: dict[tuple[str, ...], Reply] = {}
+        self._counting: tuple[int, ...] = ()
         self._every = 0
         self._seen = 0
+        self._honest_fate = core.settlement.fate
+        core.settlement.fate = self.fate
+        core.settlement.lag_ns = self.lag_ns
+        core.objection = self.objection
         plan.listeners.append(self.refresh)
 
     # ------------------------------------------------------------ requests
@@ -177,14 +182,6 @@ class Mischief:
 
     # ------------------------------------------------------------ the core's decisions
 
-    def attach(self) -> None:
-        """Make the core ask here what becomes of orders and trades."""
-        self._honest_fate = self.core.settlement.fate
-        self.core.settlement.fate = self.fate
-        self.core.objection = self.objection
-        self.core.lag_ns = self.lag_ns
-        self.refresh()
-
     def fate(self, trade: Trade) -> str:
         """Return what becomes of a trade: ``confirm``, ``retry`` or ``fail``."""
         if self.plan.busy:
@@ -204,9 +201,21 @@ class Mischief:
         market = trade.listing.condition
         return self.plan.strikes(name, self.now_ns(), market=market, wallet=tuple(sorted(parties)))
 
+    def _release(self, honest: bool) -> None:
+        """Make the balance gate let go of settled trades, or go on counting them; honest again, it forgets them."""
+        settlement = self.core.settlement
+        if honest and not settlement.release_matched:
+            for holding in self.core.accounts.holdings.values():
+                holding.stuck_amounts.clear()
+        settlement.release_matched = honest
+
     def refresh(self) -> None:
-        """Follow the plan where it is not asked at each occasion; called when a switch or the time changes something."""
+        """Follow the plan where it is not asked at each occasion; called when a switch or its time changed."""
         now_ns = self.now_ns()
+        window = self.plan.window("matched_not_released", now_ns)
+        if window != self._counting:
+            self._counting = window
+            self._release(self.plan.strikes("matched_not_released", now_ns) is None)
         if not self.plan.window("stale_book", now_ns):
             self._frozen.clear()
 

@@ -42,13 +42,17 @@ class Backlog:
 
 Filter: TypeAlias = Callable[[str, "Outlet", bytes], Iterable[tuple[float, bytes]]]
 """What becomes of a frame: (channel, connection, frame) to any number of (seconds to wait, frame)."""
+Opened: TypeAlias = Callable[[str, "Outlet"], None]
+"""Told of each connection that was accepted: (channel, connection)."""
 
 
 class Outlet:
-    """One connection. `silent` keeps back everything but the answers to pings; `note` is free for the fault layer.
+    """One connection. `silent`, `deaf` and `note` are the fault layer's.
 
     Attributes:
-        number: counts connections of all channels, from 1.
+        silent: nothing leaves but the answers to pings.
+        deaf: pings are not answered.
+        number: counts the channel's connections, from 1.
         address: the EOA that authenticated on it, empty before or on public channels.
         sent: frames that were handed to the kernel.
     """
@@ -57,6 +61,7 @@ class Outlet:
         self.number = number
         self.address = ""
         self.silent = False
+        self.deaf = False
         self.note: object = None
         self.sent = 0
         self._ws = ws
@@ -87,6 +92,10 @@ class Outlet:
         """Queue one text frame, through the channel's filter. Nothing happens once the connection is ending."""
         if self.silent:
             return
+        if len(frame) > FRAME_BYTES_MAX:
+            _log.error("frame beyond what clients take is not sent", channel=self.channel, bytes=len(frame))
+            self._channel.oversized += 1
+            return
         change = self._channel.filter
         if change is None:
             self._append(frame)
@@ -95,8 +104,9 @@ class Outlet:
             self._append(changed) if delay_s <= 0 else self._postpone(delay_s, changed)
 
     def answer(self, frame: bytes) -> None:
-        """Queue a frame that no fault touches: an answer to a ping."""
-        self._append(frame)
+        """Queue the answer to a ping, which no filter touches."""
+        if not self.deaf:
+            self._append(frame)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Send what is queued, then close with a code."""
@@ -119,10 +129,6 @@ class Outlet:
 
     def _append(self, frame: bytes) -> None:
         if self._code is not None:
-            return
-        if len(frame) > FRAME_BYTES_MAX:
-            _log.error("frame beyond what clients take is not sent", channel=self.channel, bytes=len(frame))
-            self._channel.oversized += 1
             return
         self._queue.append(frame)
         self._count_in(frame)
@@ -236,7 +242,7 @@ class Outlets:
 
     Attributes:
         open: those that are connected, oldest first.
-        filter: the fault layer's; None passes everything on as it is.
+        filter, opened: the fault layer's; None passes everything on as it is.
         slow: clients dropped because they did not read; `oversized` counts frames not sent.
     """
 
@@ -246,17 +252,21 @@ class Outlets:
         self.slow_code = slow_code
         self.open: dict[Outlet, None] = {}
         self.filter: Filter | None = None
+        self.opened: Opened | None = None
         self.slow = 0
         self.oversized = 0
-        self._opened = 0
+        self._number = 0
 
     async def serve(self, ws: WebSocketConnection, client: Callable[[Outlet], Callable[[str], None]]) -> None:
         """Serve one connection to its end. `client` gets its outlet and returns what takes its messages."""
-        self._opened += 1
-        outlet = Outlet(ws, self, self._opened)
+        self._number += 1
+        outlet = Outlet(ws, self, self._number)
         self.open[outlet] = None
         try:
-            await outlet.serve(client(outlet))
+            take = client(outlet)
+            if self.opened is not None:
+                self.opened(self.name, outlet)
+            await outlet.serve(take)
         finally:
             del self.open[outlet]
 

@@ -41,6 +41,8 @@ class Settlement:
     def __init__(self, ledger: Ledger, terms: Terms, seed: int, tell: Callable[[Fact], None]) -> None:
         self.fate: Callable[[Trade], str] = self.drawn_fate
         """Decides a new trade's end: `CONFIRM`, `RETRY` or `FAIL`."""
+        self.lag_ns: Callable[[Trade], int] = _none
+        """Decides how much longer than the terms say a new trade waits to be mined."""
         self.release_matched = True
         """Whether the balance gate stops counting a trade that was mined."""
         self.count = 0
@@ -121,6 +123,10 @@ class Settlement:
 
     def _draw(self, *words: str) -> bytes:
         return sha256("|".join((str(self._seed), *words)).encode()).digest()
+
+
+def _none(trade: Trade) -> int:  # noqa: ARG001 - a trade like any other
+    return 0
 
 
 def transfers(trade: Trade) -> list[Transfer]:

@@ -241,7 +241,7 @@ class Trading:
             leg.order.trades.append(trade.id)
         floor.tell(Traded(trade, now_ns))
         floor.settlement.begin(trade)
-        floor.schedule(now_ns + floor.terms.mined_after_ns, SETTLE, trade.id)
+        floor.schedule(now_ns + floor.terms.mined_after_ns + floor.settlement.lag_ns(trade), SETTLE, trade.id)
         for leg in makers:
             self._tell_maker(leg.order, now_ns)
         return trade

@@ -12,9 +12,10 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from agbot.exchange.model import Listing
+from agbot.exchange.model import Leg, Listing, Order, OrderStatus, Placed, Trade
 from agbot.model.events import Level
-from agbot.units import SCALE, complement, to_text
+from agbot.model.order import Side
+from agbot.units import NS_PER_S, SCALE, complement, to_text
 
 Json: TypeAlias = dict[str, Any]
 TEXTS_KEPT: Final = 65_536
@@ -72,3 +73,104 @@ def _mirrored(levels: Iterable[Level]) -> list[Level]:
 
 def _rungs(best_first: Sequence[Level]) -> list[dict[str, str]]:
     return [{"price": text(price), "size": text(size)} for price, size in reversed(best_first)]
+
+
+# ---------------------------------------------------------------- orders and trades
+
+
+def order_json(order: Order) -> Json:
+    """Return an order as ``/data/orders`` and ``/data/order/{id}`` tell it."""
+    new = order.new
+    return {
+        "id": order.id,
+        "status": str(order.status),
+        "owner": new.owner,
+        "maker_address": new.maker,
+        "market": order.listing.condition,
+        "asset_id": new.token,
+        "side": str(new.side),
+        "original_size": text(order.size),
+        "size_matched": text(order.matched),
+        "price": text(order.price),
+        "outcome": order.listing.outcome_name(new.token),
+        "expiration": str(new.expiration_s),
+        "order_type": str(new.order_type),
+        "associate_trades": list(order.trades),
+        "created_at": order.created_ns // NS_PER_S,
+    }
+
+
+def trade_json(trade: Trade, address: str) -> Json:
+    """Return a trade as ``/data/trades`` tells it to the owner of one of its legs.
+
+    Side, token, price and size are the taker's; ``owner``, ``maker_address`` and ``trader_side`` the viewer's, who is
+    the taker when both sides are its own.
+    """
+    taker = trade.taker
+    viewer = next((leg for leg in trade.legs if leg.order.new.address == address), taker)
+    return {
+        "id": trade.id,
+        "taker_order_id": taker.order.id,
+        "market": trade.listing.condition,
+        "asset_id": taker.token,
+        "side": str(taker.side),
+        "size": text(taker.size),
+        "fee_rate_bps": fee_bps(taker),
+        "price": text(taker.price),
+        "status": f"TRADE_STATUS_{trade.status}",
+        "match_time": str(trade.matched_ns // NS_PER_S),
+        "last_update": str(trade.updated_ns // NS_PER_S),
+        "outcome": trade.listing.outcome_name(taker.token),
+        "bucket_index": 0,
+        "owner": viewer.order.new.owner,
+        "maker_address": viewer.order.new.maker,
+        "transaction_hash": trade.tx_hash,
+        "maker_orders": [maker_order_json(leg) for leg in trade.makers],
+        "trader_side": "TAKER" if viewer is taker else "MAKER",
+    }
+
+
+def maker_order_json(leg: Leg) -> Json:
+    """Return a maker's part in a trade: its own token, side and price, whatever the taker's are."""
+    new = leg.order.new
+    return {
+        "order_id": leg.order.id,
+        "owner": new.owner,
+        "maker_address": new.maker,
+        "matched_amount": text(leg.size),
+        "price": text(leg.price),
+        "fee_rate_bps": fee_bps(leg),
+        "asset_id": leg.token,
+        "outcome": leg.order.listing.outcome_name(leg.token),
+        "side": str(leg.side),
+    }
+
+
+def fee_bps(leg: Leg) -> str:
+    """Return the rate of the fee a leg paid, as the venue's whole basis points; makers pay none."""
+    return str(leg.order.listing.market.fee_rate // 100) if leg.fee else "0"
+
+
+# ---------------------------------------------------------------- answers to orders
+
+_STATUS: Final = {OrderStatus.DELAYED: "delayed", OrderStatus.UNMATCHED: "unmatched"}
+
+
+def placed_json(placed: Placed) -> Json:
+    """Return the answer to an order that was taken; amounts are decimals of usd and shares, empty without a match."""
+    order, trades = placed.order, placed.trades
+    told: Json = {"success": True, "errorMsg": "", "orderID": order.id}
+    told["status"] = _STATUS.get(order.status, "matched" if trades else "live")
+    usd, shares = sum(t.taker.value for t in trades), sum(t.taker.size for t in trades)
+    making, taking = (usd, shares) if order.new.side is Side.BUY else (shares, usd)
+    told["makingAmount"], told["takingAmount"] = (to_text(making), to_text(taking)) if trades else ("", "")
+    if trades:
+        told["tradeIDs"] = [trade.id for trade in trades]
+    if hashes := [trade.tx_hash for trade in trades if trade.tx_hash]:
+        told["transactionsHashes"] = hashes
+    return told
+
+
+def unplaced_json(reason: str) -> Json:
+    """Return the answer to one order of a batch that was refused: success all the same, but no id."""
+    return {"success": True, "errorMsg": reason, "orderID": "", "status": "", "makingAmount": "", "takingAmount": ""}

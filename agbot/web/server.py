@@ -155,11 +155,15 @@ class Server:
 
 
 class _Replayed(trio.abc.Stream):
-    """The stream as it was before the upgrade request was read: trio-websocket parses that itself."""
+    """The stream as it was before the upgrade request was read: trio-websocket parses that itself.
 
-    def __init__(self, stream: trio.SocketStream, head: bytes) -> None:
+    When it refuses the handshake it closes the stream, and would wait on: `handshake` is cancelled then.
+    """
+
+    def __init__(self, stream: trio.SocketStream, head: bytes, handshake: trio.CancelScope) -> None:
         self._stream = stream
         self._head = head
+        self._handshake = handshake
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         if self._head:
@@ -174,6 +178,7 @@ class _Replayed(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
+        self._handshake.cancel()
         await self._stream.aclose()
 
 
@@ -306,10 +311,10 @@ class _Connection:
         assert route is not None, "the refusal looked for it"
         self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, self.bounds.socket_buffer_bytes)
         async with trio.open_nursery() as nursery:
-            with trio.fail_after(HANDSHAKE_S):
+            with trio.fail_after(HANDSHAKE_S) as handshake:
                 proposal = await wrap_server_stream(
                     nursery,
-                    _Replayed(self.stream, self.raw),
+                    _Replayed(self.stream, self.raw, handshake),
                     max_message_size=route.message_bytes_max,
                     receive_buffer_size=RECEIVE_BYTES,
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agbot.exchange.keys import ApiKey
 from agbot.exchange.model import (
     BookChanged,
     Event,
@@ -200,11 +201,12 @@ class FakeCore:
 class FakeKeys:
     """Two known keys."""
 
-    def known(self, api_key: str, secret: str, passphrase: str) -> str:
-        """Return whose key it is."""
-        if (secret, passphrase) != ("c2VjcmV0", "words"):
-            return ""
-        return {KEY: ADDRESS, OTHER_KEY: OTHER_ADDRESS}.get(api_key, "")
+    def trusted(self, name: str, secret: object, passphrase: object) -> ApiKey | None:
+        """Return the key of that name."""
+        address = {KEY: ADDRESS, OTHER_KEY: OTHER_ADDRESS}.get(name)
+        if address is None or (secret, passphrase) != ("c2VjcmV0", "words"):
+            return None
+        return ApiKey(key=name, secret="c2VjcmV0", passphrase="words", address=address)
 
 
 def auth(key: str = KEY, secret: str = "c2VjcmV0") -> dict[str, str]:

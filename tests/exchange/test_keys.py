@@ -148,9 +148,9 @@ def test_what_l2_headers_must_say() -> None:
 def test_sockets_are_told_the_secret() -> None:
     ring = Keyring()
     key = ring.create(WALLET.address)
-    assert ring.trusted(key.key, key.secret, key.passphrase) == key
-    for said in (("", "", ""), (key.key, "", key.passphrase), (key.key, key.secret, None), (key.key, 5, 5)):
-        assert ring.trusted(*said) is None
+    assert ring.known(key.key, key.secret, key.passphrase) == WALLET.address
+    for said in (("", "", ""), (key.key, "", key.passphrase), (key.key, key.secret, ""), (key.key, "ß", "ß")):
+        assert not ring.known(*said)
 
 
 def test_builder_and_readonly_keys() -> None:

@@ -23,6 +23,8 @@ _END_INFORMATION: Final = 1.5
 """Information per halving (in e-folds) of the time that is left: enough to settle the question by its end."""
 _EDGE: Final = 0.0005
 _CALMING_S: Final = 8.0
+_LARGEST_JUMP: Final = 4.0
+"""In information of a typical jump."""
 _TOP_UNREST: Final = 3.0
 
 
@@ -103,7 +105,8 @@ class Belief:
 
     def _jump(self) -> float:
         self.unrest = min(_TOP_UNREST, self.unrest + self._rng.uniform(1.0, 2.5))
-        return self._rng.expovariate(2.0 / self._news.jump**2)
+        typical = 0.5 * self._news.jump**2
+        return min(self._rng.expovariate(1.0 / typical), _LARGEST_JUMP * typical)
 
     def _learn(self, information: float) -> None:
         noise = math.sqrt(information)

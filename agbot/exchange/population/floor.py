@@ -32,6 +32,7 @@ class Seat:
 
     def __init__(self, listing: Listing, belief: Belief, place: int, popularity: float) -> None:
         self.listing = listing
+        self.first_tick = listing.market.tick
         self.belief = belief
         self.place = place
         self.popularity = popularity

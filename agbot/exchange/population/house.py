@@ -12,7 +12,8 @@ from agbot.exchange.population.config import Config
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Floor, Seat, tradable
 
-_LOOKS_EVERY_S: Final = 0.5
+LOOKS_EVERY_S: Final = 1.0
+"""How often the odds of one event move."""
 _FINER_BELOW: Final = 0.04
 _FINER_TICK: Final = 1_000
 _PAID_AFTER_S: Final = 5.0
@@ -44,7 +45,7 @@ class Oracle:
 
     def pause_s(self, floor: Floor) -> float:  # noqa: ARG002 - an actor's shape
         """Return the time between looks."""
-        return 0.0 if self._gone else _LOOKS_EVERY_S
+        return 0.0 if self._gone else LOOKS_EVERY_S
 
     def act(self, floor: Floor, now_ns: int) -> None:
         """Let the odds move until now."""

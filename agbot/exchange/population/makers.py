@@ -14,7 +14,7 @@ from agbot.model.events import Level
 from agbot.model.order import Side
 from agbot.units import SCALE
 
-_LEVELS: Final = (6, 9)
+_LEVELS: Final = (5, 7)
 _PLACED_AT_ONCE: Final = 10
 _LEARNS: Final = (0.45, 0.85)
 """How much of the way to the fair price a maker's own estimate goes in one look."""
@@ -58,7 +58,7 @@ class Maker:
         rng = desk.rng
         self._size = size
         self._depth = rng.randint(*_LEVELS)
-        self._half = rng.uniform(0.35, 0.85)
+        self._half = rng.uniform(0.45, 1.1)
         self._gap = rng.choice((1, 1, 2))
         self._learns = rng.uniform(*_LEARNS)
         self._shape = [rng.uniform(0.5, 1.5) * (1.0 + 0.35 * i) for i in range(self._depth)]

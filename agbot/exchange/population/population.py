@@ -14,7 +14,7 @@ from agbot.exchange.population.belief import Belief
 from agbot.exchange.population.config import Config
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Actor, Floor, Seat
-from agbot.exchange.population.house import Cashier, Oracle, end_of, homes
+from agbot.exchange.population.house import LOOKS_EVERY_S, Cashier, Oracle, end_of, homes
 from agbot.exchange.population.informed import Informed
 from agbot.exchange.population.makers import Maker, Style
 from agbot.exchange.population.noise import Noise
@@ -33,11 +33,13 @@ _STEP_BACK_NS: Final = NS_PER_S
 class Population:
     """All participants of an exchange. The same seed, listings, config and steps give the same orders.
 
-    It holds no clock and waits for nothing: call `step` when it says, or later; who is late acts once, not often.
+    It holds no clock and waits for nothing: call `step` when it says, or later; who is late acts once, not often. It
+    belongs to one `Exchange`; for another, such as one restored from a snapshot, make another: it takes off what the
+    earlier one left there, and begins at the last prices.
 
     Attributes:
         acts: how often somebody acted.
-        desks: all wallets it ever had; of markets that ended they are kept until what they won is paid.
+        desks: its wallets, by name; those of markets that ended go to the next markets.
 
     Args:
         listings: the markets to trade, already listed on the exchange; those of one neg-risk event share their odds.
@@ -53,6 +55,7 @@ class Population:
         self._agenda = Agenda()
         self._floor: Floor | None = None
         self._makers: dict[str, list[Maker]] = {}
+        self._spare: list[Desk] = []
         self._informed: list[Informed] = []
         self._slowed = 1.0
         self._last_ns = 0
@@ -60,7 +63,11 @@ class Population:
     @property
     def next_ns(self) -> int:
         """Return when `step` next has something to do."""
-        return 0 if self._floor is None else self._agenda.next_ns()
+        return 0 if self._floor is None or self._waiting else self._agenda.next_ns()
+
+    def add(self, listings: Sequence[Listing]) -> None:
+        """Trade more markets, listed already, from the next step on; questions of one neg-risk event all at once."""
+        self._waiting += listings
 
     def fair(self, condition: str) -> float | None:
         """Return the fair YES price of a market it trades, for people and tests; None of one it does not trade."""
@@ -70,6 +77,8 @@ class Population:
     def step(self, core: Exchange, now_ns: int) -> int:
         """Let everybody act who is due, each once, and return when to come back."""
         floor = self._floor or self._open(core, now_ns)
+        if self._waiting:
+            self._seat_waiting(floor, now_ns)
         if now_ns < self._last_ns - _STEP_BACK_NS:
             self._agenda.shift(now_ns - self._last_ns)
         self._last_ns = now_ns
@@ -87,9 +96,6 @@ class Population:
         self._floor = floor = Floor(core, self.config)
         self._salt = self._last_ns = now_ns
         core.listeners.append(self._hear)
-        for group in _events(self._waiting):
-            self._seat(floor, group, now_ns)
-        self._waiting.clear()
         for i in range(self.config.informed):
             self._informed.append(Informed(self._desk(f"informed {i}")))
         noise = [Noise(self._desk(f"noise {i}")) for i in range(self.config.noise)]
@@ -97,8 +103,13 @@ class Population:
         for actor in everywhere:
             actor.desk.cancel_leftovers(core, now_ns)
             self._agenda.put(actor, now_ns + self._soon(actor.pause_s(floor)))
-        self._pace(floor)
         return floor
+
+    def _seat_waiting(self, floor: Floor, now_ns: int) -> None:
+        waiting, self._waiting = self._waiting, []
+        for group in _events(waiting):
+            self._seat(floor, group, now_ns)
+        self._pace(floor)
 
     def _seat(self, floor: Floor, listings: list[Listing], now_ns: int) -> None:
         """Let the markets of one event be traded: somebody quotes at once, everybody else comes soon."""
@@ -122,7 +133,7 @@ class Population:
         makers = self._makers[condition] = []
         for i in range(self.config.makers):
             style = _STYLES[(first + i) % len(_STYLES)]
-            desk = self._desk(f"maker {i} {condition}")
+            desk = self._spare.pop(0) if self._spare else self._desk(f"maker {i} {condition}")
             desk.cancel_leftovers(floor.core, now_ns)
             size = round(self.config.quote_size * self._rng.uniform(0.5, 1.5))
             makers.append(Maker(desk, seat, style, size))
@@ -140,10 +151,9 @@ class Population:
             floor.leave(listing.condition)
             for maker in self._makers.pop(listing.condition, ()):
                 self._agenda.drop(maker)
-                self.desks.pop(maker.desk.name, None)
-        self.desks.pop(f"arbitrage {listings[0].condition}", None)
+                self._spare.append(maker.desk)
         if self.config.rolling and len(listings) == 1 and listings[0].market.end_ns:
-            following = successor(listings[0], now_ns)
+            following = successor(listings[0], now_ns, seats[0].first_tick)
             floor.core.list_market(following, now_ns)
             self._seat(floor, [following], now_ns)
         self._pace(floor)
@@ -160,8 +170,9 @@ class Population:
         """Slow everybody down so that together they act no more often than allowed."""
         markets = len(floor.seats)
         config = self.config
-        rate = markets * (config.makers / config.maker_every_s + 1.0 / config.noise_every_s + 2.0)
-        rate += config.informed / config.informed_every_s
+        events = len({id(seat.belief) for seat in floor.open})
+        rate = markets * (config.makers / config.maker_every_s + 1.0 / config.noise_every_s)
+        rate += config.informed / config.informed_every_s + events * (1 / LOOKS_EVERY_S + 1 / config.arbitrage_every_s)
         self._slowed = max(1.0, rate / config.acts_per_s)
 
     def _soon(self, mean_s: float) -> int:

@@ -38,12 +38,14 @@ def short_lived(seed: int, number: int, start_ns: int, life_ns: int, *, fee_rate
     return _renewed(first, f"{seed} {number}", start_ns, life_ns)
 
 
-def successor(listing: Listing, now_ns: int) -> Listing:
+def successor(listing: Listing, now_ns: int, tick: int) -> Listing:
     """Return the market that follows, of the same life: from the end of the old, or from now when that is long ago."""
     life_ns = max(listing.market.end_ns - listing.start_ns, NS_PER_S)
     late = now_ns - listing.market.end_ns
     start_ns = listing.market.end_ns if 0 <= late < life_ns else now_ns
-    return _renewed(listing, listing.condition, start_ns, life_ns)
+    following = _renewed(listing, listing.condition, start_ns, life_ns)
+    following.market = msgspec.structs.replace(following.market, tick=tick)
+    return following
 
 
 def _renewed(listing: Listing, origin: str, start_ns: int, life_ns: int) -> Listing:

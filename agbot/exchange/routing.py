@@ -1,0 +1,106 @@
+"""From a request to its route: 404 and 405 as the venue says them, keys checked, refusals turned into answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
+
+import attrs
+
+from agbot.exchange.api import Ask, Reply, Route, Routes, error
+from agbot.exchange.keys import Keyring
+from agbot.exchange.model import Refused
+from agbot.units import NS_PER_S
+
+NOT_FOUND: Final = error(404, "not found")
+_STATUS_OF_TEXT: Final = (("not found", 404), ("unauthorized", 401), ("context canceled", 400))
+Before: TypeAlias = Callable[[Ask], Reply | None]
+"""Looks at a request before its route does; a reply is the answer (see `agbot.faults`)."""
+
+
+def nothing_before(ask: Ask) -> Reply | None:  # noqa: ARG001 - looks at nothing
+    """Let every request through."""
+    return None
+
+
+class Router:
+    """Answers requests by `routes`.
+
+    Args:
+        before: is asked first, also about requests that no route takes.
+    """
+
+    def __init__(self, routes: Routes, before: Before = nothing_before) -> None:
+        self.routes = dict(routes)
+        self.before = before
+        self._methods: dict[str, list[str]] = {}
+        for method, path in self.routes:
+            self._methods.setdefault(path, []).append(method)
+
+    def __call__(self, ask: Ask) -> Reply:
+        """Return the answer; never raises `Refused`."""
+        try:
+            return self.before(ask) or self._answer(ask)
+        except Refused as e:
+            return refusal(e)
+
+    def _answer(self, ask: Ask) -> Reply:
+        route = self.routes.get((ask.method, ask.path))
+        if route is not None:
+            return route(ask)
+        head, _, tail = ask.path.rpartition("/")
+        pattern = f"{head}/{{}}"
+        if tail and (route := self.routes.get((ask.method, pattern))) is not None:
+            ask.tail = tail
+            return route(ask)
+        allowed = [*self._methods.get(ask.path, ()), *(self._methods.get(pattern, ()) if tail else ())]
+        return not_allowed(allowed) if allowed else NOT_FOUND
+
+
+def dispatch(routes: Routes, ask: Ask, before: Before = nothing_before) -> Reply:
+    """Return the answer of `routes` to one request; a `Router` is the same, prepared once."""
+    return Router(routes, before)(ask)
+
+
+def not_allowed(methods: Iterable[str]) -> Reply:
+    """Return the 405 of a path that takes only these methods."""
+    return attrs.evolve(error(405, "method not allowed"), headers=(("Allow", ", ".join(sorted(set(methods)))),))
+
+
+def refusal(refused: Refused) -> Reply:
+    """Return the venue's answer to what it refuses: some texts have a status of their own, whatever was meant."""
+    lower = refused.text.lower()
+    status = next((status for words, status in _STATUS_OF_TEXT if words in lower), refused.status)
+    return error(status, refused.text)
+
+
+class Gate:
+    """Lets only holders of API keys through to a route.
+
+    Args:
+        now_ns: the exchange's clock. Requests may carry its time or that of the host, which `host_s` gives.
+    """
+
+    def __init__(self, keys: Keyring, now_ns: Callable[[], int], host_s: Callable[[], float] = time.time) -> None:
+        self.keys = keys
+        self.now_ns = now_ns
+        self._host_s = host_s
+
+    def clocks_s(self) -> tuple[int, int]:
+        """Return the seconds by which a request's timestamp is judged."""
+        return self.now_ns() // NS_PER_S, int(self._host_s())
+
+    def signed(self, route: Route) -> Route:
+        """Return `route` behind the check of L2 headers: it finds `address` and `key` in what it is asked."""
+
+        def checked(ask: Ask) -> Reply:
+            key = self.keys.check(ask, *self.clocks_s())
+            ask.address, ask.key = key.address, key.key
+            return route(ask)
+
+        return checked
+
+    def all_signed(self, routes: Mapping[tuple[str, str], Route]) -> dict[tuple[str, str], Route]:
+        """Return all of `routes` behind the check."""
+        return {where: self.signed(route) for where, route in routes.items()}

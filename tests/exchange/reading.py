@@ -1,0 +1,103 @@
+"""A small exchange with invented markets and some trades, and requests to its read routes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from agbot.exchange.api import Ask, Reply, Routes
+from agbot.exchange.catalogue import Catalogue, generated
+from agbot.exchange.core import Exchange
+from agbot.exchange.model import Listing, NewOrder, Placed
+from agbot.exchange.portfolio_book import PortfolioBook
+from agbot.exchange.quotes import Tape
+from agbot.exchange.terms import Terms
+from agbot.model.order import Side, TimeInForce
+from agbot.units import NS_PER_S, complement, notional, to_text, to_units
+
+START_NS = 1_800_000_000 * NS_PER_S
+ANN = "0x" + "a" * 40
+BOB = "0x" + "b" * 40
+EVE = "0x" + "e" * 40
+
+
+class World:
+    """The core with its listeners; time moves when told."""
+
+    def __init__(self, listings: list[Listing] | None = None, **terms: Any) -> None:
+        self.core = Exchange(Terms(**terms))
+        self.book = PortfolioBook()
+        self.tape = Tape()
+        self.core.listeners += [self.book, self.tape]
+        self.now = START_NS
+        self.catalogue = Catalogue(generated(7) if listings is None else listings)
+        for listing in self.catalogue.listings:
+            self.core.list_market(listing, self.now)
+        self.listings = list(self.catalogue.listings)
+        self._count = 0
+
+    def order(self, wallet: str, token: str, side: str, price: str, size: str) -> Placed:
+        """Place a GTC order."""
+        self._count += 1
+        shares, usd = to_units(size), notional(to_units(price), to_units(size))
+        new = NewOrder(
+            id=f"0x{self._count:064x}",
+            address=wallet,
+            owner=f"key of {wallet}",
+            maker=wallet,
+            token=token,
+            side=Side(side),
+            maker_amount=usd if side == "BUY" else shares,
+            taker_amount=shares if side == "BUY" else usd,
+            order_type=TimeInForce.GTC,
+        )
+        return self.core.place(new, self.now)
+
+    def trade(self, listing: Listing, price: str, size: str, *, seller: str = ANN, buyer: str = BOB) -> None:
+        """Let the buyer take YES that the seller, who splits for it, offers; all of it settles."""
+        self.core.balance(seller)  # a wallet gets its grant when it is first seen
+        self.core.split(seller, listing, to_units(size))
+        self.order(seller, listing.market.yes, "SELL", price, size)
+        self.order(buyer, listing.market.yes, "BUY", price, size)
+        self.pass_time(10)
+
+    def quote(self, listing: Listing, bid: str = "0.4", ask: str = "0.6", size: str = "100") -> None:
+        """Let a maker rest on both sides of YES."""
+        self.order(EVE, listing.market.yes, "BUY", bid, size)
+        self.order(EVE, listing.market.no, "BUY", to_text(complement(to_units(ask))), size)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let everything happen that is due."""
+        self.now += int(seconds * NS_PER_S)
+        self.core.advance(self.now)
+
+    def clock(self) -> int:
+        """Return now."""
+        return self.now
+
+
+def ask(routes: Routes, path: str, **query: Any) -> Reply:
+    """Ask a route as the server does: exact paths first, then those that take a last part."""
+    text = urlencode(query, doseq=True)
+    if ("GET", path) in routes:
+        return routes["GET", path](Ask(method="GET", path=path, query_text=text))
+    parts = path.split("/")
+    for cut in range(len(parts) - 1, 0, -1):
+        pattern = "/".join([*parts[:cut], "{}"])
+        if ("GET", pattern) in routes:
+            tail = "/".join(parts[cut:])
+            return routes["GET", pattern](Ask(method="GET", path=path, query_text=text, tail=tail))
+    raise AssertionError(f"no route {path}")
+
+
+def raw(routes: Routes, path: str, **query: Any) -> bytes:
+    """Return the bytes of an answer that is a success."""
+    reply = ask(routes, path, **query)
+    assert reply.status == 200, reply
+    return reply.response().body
+
+
+def told(routes: Routes, path: str, **query: Any) -> Any:
+    """Return the JSON of an answer that is a success."""
+    return json.loads(raw(routes, path, **query))

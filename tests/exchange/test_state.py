@@ -1,0 +1,33 @@
+"""A snapshot goes on where it was: the same books, the same ledger, and from there the same facts."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from agbot.exchange.model import OrderStatus
+from agbot.exchange.state import dump, load
+from tests.exchange.flow import Flow
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_restored_exchange_goes_on_like_the_one_that_was_saved(seed: int) -> None:
+    flow = Flow(seed)
+    for _ in range(1200):
+        flow.step()
+    saved = msgspec.json.decode(msgspec.json.encode(dump(flow.exchange)))
+    restored = load(saved, flow.exchange.terms)
+    assert restored.ledger() == flow.exchange.ledger()
+    again = msgspec.json.decode(msgspec.json.encode(dump(restored)))
+    for state in (saved, again):
+        state["due"] = [(at_ns, kind, name) for at_ns, _, kind, name in state["due"]]
+    assert again == saved
+    now_ns = flow.now + 3600 * 10**9
+    wallets = list(flow.exchange.accounts.holdings)
+    for core in (flow.exchange, restored):
+        for wallet in wallets:
+            core.cancel(wallet, [order.id for order in core.open_orders(wallet)], flow.now)
+        core.advance(now_ns)
+    assert restored.ledger() == flow.exchange.ledger()
+    assert list(restored.accounts.faults()) == []
+    assert all(order.status is not OrderStatus.LIVE for order in restored.orders.all())
