@@ -192,13 +192,21 @@ def running_profiles() -> list[str]:
 
 
 def _listens(directory: Path) -> bool:
+    try:
+        return listens(socket_path(directory))
+    except ConfigError:
+        return False
+
+
+def listens(path: Path) -> bool:
+    """Return whether somebody listens on a Unix socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(0.5)
         try:
-            link.connect(os.fspath(socket_path(directory)))
+            link.connect(os.fspath(path))
         except BlockingIOError:  # it is there, and busy
             return True
-        except (OSError, ConfigError):
+        except OSError:
             return False
     return True
 
@@ -214,7 +222,7 @@ def _profile_dir(profile: str) -> Path:
     return Path(os.path.abspath(base)) / "agbot" / profile
 
 
-def socket_path(directory: Path) -> Path:
+def socket_path(directory: Path, file_name: str = SOCKET_NAME) -> Path:
     """Return where the bot with this state directory listens: in it, or, over 100 bytes, under a hashed name elsewhere.
 
     Elsewhere is $XDG_RUNTIME_DIR, else a private directory of this user among the temporary files; bot and clients
@@ -224,10 +232,11 @@ def socket_path(directory: Path) -> Path:
         ConfigError: AGB-505, somebody else owns that private directory; AGB-507, that path is too long as well.
     """
     real = os.path.realpath(directory)
-    path = Path(real) / SOCKET_NAME
+    path = Path(real) / file_name
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
         return path
-    name = f"agbot-{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}.sock"
+    kind = "" if file_name == SOCKET_NAME else f"{Path(file_name).stem}-"
+    name = f"agbot-{kind}{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}.sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime) and len(os.fsencode(Path(runtime) / name)) <= SOCKET_PATH_MAX:
         return Path(runtime) / name

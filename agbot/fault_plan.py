@@ -107,7 +107,7 @@ class Plan:
         return list(self._switches)
 
     def window(self, name: str, now_ns: int) -> tuple[int, ...]:
-        """Return the numbers of a fault's switches whose time it is, spent ones too: what changes calls for new dice."""
+        """Return the numbers of a fault's switches whose time it is, spent ones too: a change calls for new dice."""
         return tuple(switch.number for switch in self._switches.get(name, ()) if switch.timely(now_ns))
 
     def active(self, name: str, now_ns: int, **subject: Subject) -> Mapping[str, Any] | None:

@@ -11,6 +11,7 @@ from agbot import __version__
 
 COMMANDS = {
     "run": "Run the bot: demo without configuration, paper with one, or a recording with --replay.",
+    "exchange": "Run Polymarket in a box: a local exchange for any client, with play money.",
     "tui": "Watch the running bot in this terminal.",
     "monitor": "Serve the web page and collect metrics (agbot run starts one by itself).",
     "killswitch": "Close or open the gate for orders; 'on' also cancels everything and proves it.",

@@ -12,9 +12,10 @@ import click
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agbot.exchange.server import Running
+    from agbot.exchange.server import Exchange
     from agbot.exchange.settings import BoxSettings
 
+SHOWN = 12
 _CLIENTS = "agbot, py-clob-client-v2, polymarket-client, clob-client-v2, client or real-time-data-client"
 
 
@@ -30,7 +31,8 @@ class _Group(click.Group):
         if cmd_name == "conformance":
             from agbot.cli.exchange_conformance import conformance  # noqa: PLC0415
 
-            return conformance
+            found: click.Command = conformance
+            return found
         return super().get_command(ctx, cmd_name)
 
 
@@ -61,7 +63,7 @@ class _Group(click.Group):
 @click.option("--json", "as_json", is_flag=True, help="The ready line as JSON: addresses, keys, markets.")
 @click.option("--while-stdin", is_flag=True, hidden=True, help="Leave when standard input ends.")
 @click.pass_context
-def command(context: click.Context, **options: Any) -> None:
+def command(context: click.Context, /, **options: Any) -> None:
     """Run a local exchange that Polymarket's official clients trade against, unmodified.
 
     \b
@@ -159,7 +161,7 @@ async def _until_stdin_ends(scope: Any) -> None:
     scope.cancel()
 
 
-def _told(running: Running, options: dict[str, Any]) -> str:
+def _told(running: Exchange, options: dict[str, Any]) -> str:
     from agbot.exchange.export_env import CLIENTS, export_env  # noqa: PLC0415
 
     ready = running.ready()
@@ -179,7 +181,8 @@ def _greeting(ready: dict[str, Any]) -> str:
 
     key = ready["keys"][0]
     urls = pairs(ready["urls"])
-    markets = table([{"market": m["slug"], "tick": m["tick"], "question": m["question"]} for m in ready["markets"][:12]])
+    columns = ("slug", "tick", "question")
+    markets = table([{name: market[name] for name in columns} for market in ready["markets"][:SHOWN]])
     return (
         f"EXCHANGE: play money, seed {ready['seed']}\n{urls}\n\n{markets}\n\n"
         f"test key  {key['private_key']}\nwallet    {key['wallet']}\nadmin     {ready['admin']}\nstop      Ctrl-C"
@@ -244,9 +247,9 @@ def _row(wallet: dict[str, Any]) -> dict[str, Any]:
 @click.option("--size", help="How many pairs, shares.")
 @_json_option
 @_admin_option
-def fund(wallet: str, usd: str, market: str | None, size: str | None, as_json: bool, admin: Path | None) -> None:
+def fund(wallet: str, usd: str, as_json: bool, admin: Path | None, **pairs: str | None) -> None:
     """Give a wallet play money, and pairs of a market if asked for."""
-    _print(_ask(admin, "fund", wallet=wallet, usd=usd, market=market, size=size), as_json)
+    _print(_ask(admin, "fund", wallet=wallet, usd=usd, **pairs), as_json)
 
 
 @command.command()

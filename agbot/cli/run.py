@@ -47,6 +47,7 @@ def _seconds(_context: click.Context, parameter: click.Parameter, value: float |
 @click.option("--policies", type=click.Path(path_type=Path), help="Risk policies, instead of the configuration's.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.  [default: 8080]")
 @click.option("--no-web", is_flag=True, help="No monitor, no page.")
+@click.option("--simulated", is_flag=True, help="Demo: simulated markets in the bot itself, no exchange beside it.")
 @click.option("--tui", is_flag=True, help="Dashboard on this terminal.")
 @click.option("--log-wire", is_flag=True, help="Note requests to the venue and replies in wire.jsonl, without secrets.")
 @click.option("--json", "as_json", is_flag=True, help="Closing summary as JSON.")
@@ -59,7 +60,7 @@ def command(**options: Any) -> None:
     """Run the bot.
 
     \b
-    agbot run                     demo: simulated markets, paper money, http://127.0.0.1:8080
+    agbot run                     demo: trades on a local exchange, play money, http://127.0.0.1:8080
     agbot run --replay FILE       trade a recorded order book, print what came of it
     agbot run config.yaml         what the configuration says: live markets, paper orders
     agbot run config.yaml --mode live        real money, after the doctor and a question
@@ -77,7 +78,7 @@ def command(**options: Any) -> None:
 
 
 _REPLAY_ONLY = ("speed", "hold", "yes", "condition_id", "tick", "min_size", "fee_rate")
-_LIVE_ONLY = ("duration", "mode", "seed", "confirm", "log_wire")
+_LIVE_ONLY = ("duration", "mode", "seed", "confirm", "log_wire", "simulated")
 
 
 def _refuse_ignored(options: dict[str, Any]) -> None:
@@ -206,6 +207,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
             monitor_runs=trio.run(screens.check),
             duration_s=options["duration"],
             log_wire=options["log_wire"],
+            simulated=options["simulated"],
         )
         if not quiet:
             start_.greet(start)

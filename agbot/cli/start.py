@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agbot.run.modes import Trader
 
 SAYS = {
-    Mode.DEMO: "DEMO: simulated markets (seed {seed}), paper money; nothing real is traded",
+    Mode.DEMO: "DEMO: {demo} (seed {seed}), play money; nothing real is traded",
     Mode.PAPER: "PAPER: live markets, paper money; nothing real is traded",
     Mode.SHADOW: "SHADOW: live markets; orders are decided and logged, nothing is sent",
     Mode.LIVE: "LIVE: live markets, real money",
@@ -97,7 +97,11 @@ def _end(end_ns: int) -> str:
 async def run(start: Start, ready: Ready | None) -> dict[str, Any]:
     """Run in the mode that was asked for and return the closing summary."""
     if start.settings.mode is Mode.DEMO:
-        return await trade(demo_plan(start))
+        if start.simulated:
+            return await trade(demo_plan(start))
+        from agbot.run.boxed import trade_boxed  # noqa: PLC0415
+
+        return await trade_boxed(start)
     from agbot.run.modes import trade_live, trade_paper  # noqa: PLC0415
 
     return await (trade_live(start, ready.trader, ready.wallet_directory) if ready else trade_paper(start))
@@ -108,7 +112,8 @@ def greet(start: Start) -> None:
     from agbot.cli.tui import URL  # noqa: PLC0415
 
     settings, screens = start.settings, start.screens
-    click.echo(SAYS[settings.mode].format(seed=settings.seed))
+    demo = "simulated markets" if start.simulated else "a local exchange with traders of its own"
+    click.echo(SAYS[settings.mode].format(seed=settings.seed, demo=demo))
     if screens.page:
         click.echo(f"page      {screens.page}")
     which = _which(settings)

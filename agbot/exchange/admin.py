@@ -21,6 +21,9 @@ from agbot.run.control import Handler as Answerer
 
 TIMEOUT_S: Final = 30.0
 SOCKET_NAME: Final = "admin.sock"
+DEMO_NAME: Final = "exchange.sock"
+"""The same of an exchange that `agbot run` started, in the run's state directory."""
+PROFILE: Final = "exchange"
 
 Request: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = dict[str, Any]
@@ -55,6 +58,25 @@ def _answerer(verb: Verb) -> Answerer:
             raise AgbotError(e.text, id="AGB-862", remedy="agbot exchange ledger shows what there is") from e
 
     return answer
+
+
+def admin_path(*, create: bool = False) -> Path:
+    """Return where the exchange of this user has its admin socket when nobody says otherwise."""
+    return control.socket_path(control.state_dir(PROFILE, create=create), SOCKET_NAME)
+
+
+def running_admin() -> Path:
+    """Return the admin socket of the exchange that runs: the user's own, else a demo's.
+
+    Raises:
+        NotRunningError: AGB-864, none runs.
+    """
+    bots = [control.state_dir(name, create=False) for name in control.running_profiles()]
+    for path in (admin_path(), *(control.socket_path(bot, DEMO_NAME) for bot in bots)):
+        if control.listens(path):
+            return path
+    remedy = "start one: agbot exchange, or agbot run, which has one of its own"
+    raise NotRunningError("no exchange runs", id="AGB-864", remedy=remedy)
 
 
 def ask(path: str | Path, op: str, timeout_s: float = TIMEOUT_S, /, **arguments: Any) -> Answer:

@@ -42,6 +42,19 @@ class ExchangeClock:
         for watcher in self._watchers:
             watcher()
 
+    def set_speed(self, speed: float) -> None:
+        """Go on from the exchange time of now at another speed, and tell the watchers.
+
+        Raises:
+            ValueError: `speed` is not a positive, finite number.
+        """
+        if not (speed > 0 and math.isfinite(speed)):
+            raise ValueError(f"speed must be a positive number, not {speed}")
+        self._origin_ns, self._jumped_ns = self._wall_ns(), self.now_ns() - self._wall_ns()
+        self.speed = speed
+        for watcher in self._watchers:
+            watcher()
+
     def watch(self, watcher: Callable[[], None]) -> None:
         """Call `watcher` after each jump: what it slept for may be due."""
         self._watchers.append(watcher)

@@ -25,11 +25,12 @@ class _Beat:
 class Heartbeats:
     """Chains of heartbeats, one for each API key that ever sent one; none of it is undone but by silence.
 
-    An accepted send names the id the next one must carry and gives `TIMEOUT_NS` more. Every `SWEEP_NS` those overdue
+    An accepted send names the id the next one must carry and gives `timeout_ns` more. Every `SWEEP_NS` those overdue
     are found: at the worst a key is silent for both together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_ns: int = TIMEOUT_NS) -> None:
+        self.timeout_ns = timeout_ns
         self._beats: dict[str, _Beat] = {}
         self._swept_ns = 0
 
@@ -74,7 +75,7 @@ class Heartbeats:
             self._swept_ns = max(self._swept_ns, now_ns // SWEEP_NS * SWEEP_NS)
         beat = self._beats.setdefault(key, _Beat(address, "", 0))
         beat.count += 1
-        beat.due_ns = now_ns + TIMEOUT_NS
+        beat.due_ns = now_ns + self.timeout_ns
         beat.expected = _id(key, beat.count, now_ns)
         return beat
 

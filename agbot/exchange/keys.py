@@ -123,11 +123,11 @@ class Keyring:
             raise Refused(UNAUTHORIZED, 401)
         return key
 
-    def known(self, api_key: str, secret: str, passphrase: str) -> str:
-        """Return the EOA of a key whose secret and passphrase are these, as sockets are told them; empty for none."""
-        key = self._keys.get(api_key)
+    def trusted(self, name: str, secret: object, passphrase: object) -> ApiKey | None:
+        """Return the key of that name if secret and passphrase are its own, as sockets are told them."""
+        key = self._keys.get(name)
         fits = key is not None and _same(key.secret, secret) and _same(key.passphrase, passphrase)
-        return key.address if key is not None and fits else ""
+        return key if fits else None
 
     def names(self, address: str) -> list[str]:
         """Return the keys of an address, oldest first."""

@@ -79,7 +79,7 @@ class Case:
 
 
 class Mischief:
-    """Faults around HTTP requests and in the core's decisions, which it is asked for from now on.
+    """Faults around HTTP requests and, once it is attached, in the core's decisions.
 
     Args:
         now_ns: the exchange's clock.
@@ -94,10 +94,6 @@ class Mischief:
         self._every = 0
         self._seen = 0
         self._honest_fate = core.settlement.fate
-        core.settlement.fate = self.fate
-        core.settlement.lag_ns = self.lag_ns
-        core.objection = self.objection
-        plan.listeners.append(self.refresh)
 
     # ------------------------------------------------------------ requests
 
@@ -181,6 +177,14 @@ class Mischief:
         return order.trades[0] if order is not None and order.trades else ""
 
     # ------------------------------------------------------------ the core's decisions
+
+    def attach(self) -> None:
+        """Make the core ask here, once, what becomes of orders and trades."""
+        self.core.settlement.fate = self.fate
+        self.core.settlement.lag_ns = self.lag_ns
+        self.core.objection = self.objection
+        self.plan.listeners.append(self.refresh)
+        self.refresh()
 
     def fate(self, trade: Trade) -> str:
         """Return what becomes of a trade: ``confirm``, ``retry`` or ``fail``."""

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import trio
 
 from agbot.exchange.mischief import Mischief
 from agbot.exchange.mischief_frames import Connection, Frames, Timed, note_of
+from agbot.exchange.outlet import Outlets
 
 LOOK_S: Final = 0.25
 """How often a schedule is looked at while one is pending: the exchange's clock may be scaled or jump."""
 _NAMES: Final = ("silent_socket", "no_pong", "disconnect_storm", "socket_reset")
-
-
-class Channel(Protocol):
-    """What of a channel's outlets is used: its name, its open connections, and two hooks."""
-
-    name: str
-    open: Mapping[Any, None]
-    filter: Any
-    opened: Any
 
 
 class SocketMischief:
@@ -32,7 +24,7 @@ class SocketMischief:
         channels: the outlets of each channel; their hooks are taken.
     """
 
-    def __init__(self, mischief: Mischief, channels: Iterable[Channel]) -> None:
+    def __init__(self, mischief: Mischief, channels: Iterable[Outlets]) -> None:
         self.plan = mischief.plan
         self._mischief = mischief
         self._frames = Frames(mischief.plan, mischief.first_trade, mischief.now_ns)

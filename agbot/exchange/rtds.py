@@ -132,8 +132,9 @@ class Rtds:
         if not topics.known(topic, kind):
             return f"leger GetTopics error: rpc error: code = NotFound desc = topic: {topic} and type: {kind} not found"
         if topic == CLOB_USER:
-            client.outlet.address = authenticated(self._keys, row.get("clob_auth"), key="key")
-            return "" if client.outlet.address else "Unauthorized/Invalid api key"
+            address = authenticated(self._keys, row.get("clob_auth"), key="key")
+            client.outlet.address = address or client.outlet.address
+            return "" if address else "Unauthorized/Invalid api key"
         return ""
 
     def _subscribe(self, client: _Client, topic: str, kind: str, narrowed: Filter) -> None:

@@ -13,7 +13,7 @@ from agbot.exchange import frames
 from agbot.exchange.mirror import Mirror
 from agbot.exchange.model import Listing, TickChanged, Traded
 from agbot.exchange.references import References, e18
-from agbot.exchange.wire import Json, book_json, number, text
+from agbot.exchange.wire import Json, book_json, fee_bps, number, text
 from agbot.model.events import Change
 from agbot.units import NS_PER_S, ms
 
@@ -193,7 +193,7 @@ def last_trade_price(fact: Traded) -> Json:
     leg = fact.trade.taker
     return {
         "asset_id": leg.token,
-        "fee_rate_bps": frames.fee_bps(leg),
+        "fee_rate_bps": fee_bps(leg),
         "market": fact.trade.listing.condition,
         "price": text(leg.price),
         "side": leg.side,

@@ -1,21 +1,29 @@
-"""Serves a box: one port with path prefixes, or one port each; and everything of it that runs in time."""
+"""Serves a box: one port with path prefixes, or one port each; and everything of it that runs in time.
+
+A reset or a restore replaces the box while the ports stay: its WebSockets break, as in a restart of the venue.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
-import attrs
 import trio
 
 from agbot.errors import ConfigError
+from agbot.exchange.admin import AdminServer, Answer, Request, Verb
+from agbot.exchange.arguments import Arguments
 from agbot.exchange.box import SITES, Box
+from agbot.exchange.opening import Parts
 from agbot.exchange.settings import BoxSettings
+from agbot.exchange.snapshot import read, write
 from agbot.run.children import netloc
-from agbot.web.http import Bounds
 from agbot.web.descriptors import connections_max
+from agbot.web.http import Bounds, Break, Response, SocketRoute
+from agbot.web.http import Request as HttpRequest
 from agbot.web.server import Server
 
 SPLIT: Final = ("gamma", "data", "rtds", "realtime")
@@ -24,50 +32,125 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 IDLE_S: Final = 75.0
 
 
-@attrs.frozen(kw_only=True)
-class Running:
-    """An exchange that serves: its box, its server, and where everything is."""
+class Exchange:
+    """An exchange that serves, over whatever box it has now."""
 
-    box: Box
-    server: Server
-    urls: Mapping[str, str]
+    def __init__(self, settings: BoxSettings) -> None:
+        self.settings = settings
+        self.box = Box(settings)
+        self.urls: dict[str, str] = {}
+        self.servers: list[Server] = []
+        self._renewed = trio.Event()
+        self._next: Box | None = None
+        self._up = trio.Event()
 
     def ready(self) -> dict[str, Any]:
         """Return the ready line: addresses, test keys and markets."""
-        settings = self.box.settings
         return {
             "event": "ready",
             "urls": dict(self.urls),
             "keys": self.box.test_keys(),
             "markets": self.box.market_rows(),
-            "admin": str(settings.admin or ""),
-            "seed": settings.seed,
-            "population": settings.population,
+            "admin": str(self.settings.admin or ""),
+            "seed": self.settings.seed,
+            "population": self.settings.population,
         }
+
+    async def answer(self, site: str, request: HttpRequest) -> Response | Break:
+        """Answer a request by the box of this moment."""
+        return await self.box.answer(site, request)
+
+    def socket(self, site: str, request: HttpRequest) -> SocketRoute | None:
+        """Return what talks on a WebSocket in the box of this moment."""
+        return self.box.socket(site, request)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run the box's services, and those of every box that replaces it, until cancelled."""
+        while True:
+            async with trio.open_nursery() as nursery:
+                for service in self.box.services():
+                    await nursery.start(service)
+                task_status.started()
+                task_status = trio.TASK_STATUS_IGNORED
+                self._up.set()
+                await self._renewed.wait()
+                nursery.cancel_scope.cancel()
+            self.box.drop_sockets()
+            assert self._next is not None
+            self.box, self._next, self._renewed = self._next, None, trio.Event()
+
+    async def replace(self, parts: Parts) -> None:
+        """Go on from a snapshot's parts, or begin anew from none; return when the new box is up."""
+        self._next = Box(self.settings, parts)
+        self._up = trio.Event()
+        self._renewed.set()
+        await self._up.wait()
+
+    async def save(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Save the state now and then, until cancelled."""
+        task_status.started()
+        while True:
+            await trio.sleep(self.settings.save_every_s)
+            self.box.save()
+
+    def verbs(self) -> dict[str, Verb]:
+        """Return what the admin socket can be asked, each of the box of that moment."""
+        of_box: dict[str, Verb] = {name: partial(self._verb, name) for name in self.box.verbs}
+        return {
+            **of_box,
+            "reset": self._reset,
+            "snapshot": self._snapshot,
+            "restore": self._restore,
+            "ready": self._ready,
+        }
+
+    def _verb(self, name: str, request: Request) -> Answer:
+        told = self.box.verbs[name](request)
+        assert isinstance(told, dict), "these verbs wait for nothing"
+        return told
+
+    def _ready(self, _request: Request) -> Answer:
+        return self.ready()
+
+    async def _reset(self, _request: Request) -> Answer:
+        await self.replace({})
+        return {"markets": len(self.box.core.listings)}
+
+    def _snapshot(self, request: Request) -> Answer:
+        path = Path(Arguments(request).text("file"))
+        return {"file": str(path), "bytes": write(path, self.box.parts(), self.box.now_ns())}
+
+    async def _restore(self, request: Request) -> Answer:
+        path = Path(Arguments(request).text("file"))
+        await self.replace(read(path))
+        return {"file": str(path), "markets": len(self.box.core.listings)}
 
 
 @asynccontextmanager
-async def exchange_server(settings: BoxSettings) -> AsyncIterator[Running]:
+async def exchange_server(settings: BoxSettings) -> AsyncIterator[Exchange]:
     """Run an exchange while the body does; its books are there when the body begins.
 
     Raises:
-        ConfigError: AGB-865 a port is taken; AGB-866 the host cannot be listened on; or what a file in `settings` has wrong.
+        ConfigError: AGB-865, a port cannot be listened on; or what a file that `settings` names has wrong.
     """
-    box = Box(settings)
+    exchange = Exchange(settings)
     listeners = await _listen(settings)
-    ports = [listener.socket.getsockname()[1] for group in listeners for listener in group[:1]]
+    exchange.urls = _urls(settings, [group[0].socket.getsockname()[1] for group in listeners])
     bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
-    servers = [Server(partial(box.answer, site), partial(box.socket, site), bounds=bounds) for site in _sites(settings)]
-    running = Running(box=box, server=servers[0], urls=_urls(settings, ports))
     async with trio.open_nursery() as nursery:
-        for service in box.services():
-            await nursery.start(service)
-        for server, group in zip(servers, listeners, strict=True):
+        await nursery.start(exchange.run)
+        for site, group in zip(_sites(settings), listeners, strict=True):
+            server = Server(partial(exchange.answer, site), partial(exchange.socket, site), bounds=bounds)
+            exchange.servers.append(server)
             await nursery.start(server.run, group)
+        if settings.admin:
+            await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
+        if settings.state:
+            await nursery.start(exchange.save)
         try:
-            yield running
+            yield exchange
         finally:
-            box.save()
+            exchange.box.save()
         nursery.cancel_scope.cancel()
 
 
@@ -76,20 +159,16 @@ def _sites(settings: BoxSettings) -> Sequence[str]:
 
 
 async def _listen(settings: BoxSettings) -> list[list[trio.SocketListener]]:
-    listeners: list[list[trio.SocketListener]] = []
-    port = settings.port
+    groups: list[list[trio.SocketListener]] = []
     for number, site in enumerate(_sites(settings)):
-        wanted = port + number if port else 0
+        port = settings.port and settings.port + number
         try:
-            listeners.append(await trio.open_tcp_listeners(wanted, host=settings.host))
+            groups.append(await trio.open_tcp_listeners(port, host=settings.host))
         except OSError as e:
-            for group in listeners:
-                for listener in group:
-                    await listener.aclose()
-            raise _not_listening(settings, wanted, site, e) from e
-        if not port:
-            port = 0
-    return listeners
+            for listener in (listener for group in groups for listener in group):
+                await listener.aclose()
+            raise _not_listening(settings, port, site, e) from e
+    return groups
 
 
 def _not_listening(settings: BoxSettings, port: int, site: str, error: OSError) -> ConfigError:
@@ -106,7 +185,11 @@ def _urls(settings: BoxSettings, ports: Sequence[int]) -> dict[str, str]:
     """Return where everything is, by the names of the ready line."""
     places = [netloc(settings.host, port) for port in ports]
     first = places[0]
-    urls = {"clob": f"http://{first}", "market_socket": f"ws://{first}/ws/market", "user_socket": f"ws://{first}/ws/user"}
+    urls = {
+        "clob": f"http://{first}",
+        "market_socket": f"ws://{first}/ws/market",
+        "user_socket": f"ws://{first}/ws/user",
+    }
     urls |= {name: f"{scheme}://{first}{path}" for name, (scheme, path) in SITES.items()}
     for name, place in zip(SPLIT, places[1:], strict=False):
         scheme, path = SITES[name]

@@ -1,4 +1,4 @@
-"""What an operator can do to a running exchange, by verb. `verbs` makes the table for `agbot.exchange.admin`.
+"""What an operator can do to a running exchange, by verb. The functions make tables for `agbot.exchange.admin`.
 
 =============  =====================================================================================================
 verb           arguments
@@ -13,21 +13,27 @@ tick           market, tick
 settle_now     (nothing): all trades under way end at once
 ledger         (nothing)
 limits         on, warning, tier; address for one signer's tier
+address        address, ban, closed_only: true or false; told what it is when neither is given
+allowance      wallet, amount (0 revokes, null is without end); spender and token for one of them
+clock          jump_s, speed
 =============  =====================================================================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from agbot.exchange.admin import Answer, Request, Verb
 from agbot.exchange.arguments import Arguments, outcome_token
+from agbot.exchange.clock import ExchangeClock
 from agbot.exchange.core import Exchange
 from agbot.exchange.limits import TIERS, Limits
 from agbot.exchange.model import Listing
+from agbot.exchange.standing import COLLATERAL, UNLIMITED, Standing
 from agbot.faults import CATALOGUE, FaultPlan
-from agbot.units import TICKS, to_text
+from agbot.units import NS_PER_S, TICKS, to_text
 
 MODES: Final[Mapping[str, str]] = {
     "restarting": "restart_425",
@@ -36,6 +42,8 @@ MODES: Final[Mapping[str, str]] = {
     "disabled": "trading_disabled_503",
 }
 """Modes of the venue and the faults that make them."""
+JUMP_MAX_S: Final = 366 * 86_400
+SPEED_MAX: Final = 1_000
 ACTIONS: Final = ("list", "on", "off", "clear", "load", "report")
 _NOT_PARAMETERS: Final = ("op", "action", "name")
 
@@ -45,6 +53,16 @@ def verbs(core: Exchange, faults: FaultPlan, limits: Limits, now_ns: Callable[[]
     operator = Operator(core, faults, limits, now_ns)
     names = ("faults", "mode", "fund", "deposit", "withdraw", "resolve", "tick", "settle_now", "ledger", "limits")
     return {name: getattr(operator, name) for name in names}
+
+
+def account_verbs(standing: Standing) -> dict[str, Verb]:
+    """Return the verbs that decide what an account may do."""
+    return {"address": partial(_address, standing), "allowance": partial(_allowance, standing)}
+
+
+def clock_verbs(clock: ExchangeClock) -> dict[str, Verb]:
+    """Return the verb that moves the exchange's time."""
+    return {"clock": partial(_clock, clock)}
 
 
 class Operator:
@@ -159,6 +177,42 @@ class Operator:
             limits.tier = tier
         tiers = {signer: named.name for signer, named in limits.tiers.items()}
         return {"on": limits.enabled, "warning": limits.warning, "tier": limits.tier.name, "tiers": tiers}
+
+
+def _address(standing: Standing, request: Request) -> Answer:
+    said = Arguments(request)
+    address = said.address("address")
+    for name, group in (("ban", standing.banned), ("closed_only", standing.closed_only)):
+        if request.get(name) is not None:
+            group.add(address) if said.flag(name) else group.discard(address)
+    return {"address": address, "ban": address in standing.banned, "closed_only": address in standing.closed_only}
+
+
+def _allowance(standing: Standing, request: Request) -> Answer:
+    said = Arguments(request)
+    wallet, token = said.address("wallet"), said.text("token", COLLATERAL)
+    spenders = [spender for spender in standing.spenders if spender]
+    wanted = [said.choice("spender", spenders)] if "spender" in request else spenders
+    if "amount" in request:
+        amount = UNLIMITED if request["amount"] is None else said.units("amount")
+        for spender in wanted:
+            standing.allow(wallet, spender, amount, token)
+    allowances = standing.allowances(wallet, token)
+    return {"wallet": wallet, "allowances": {spender: str(amount) for spender, amount in allowances.items()}}
+
+
+def _clock(clock: ExchangeClock, request: Request) -> Answer:
+    said = Arguments(request)
+    jump_s, speed = said.number("jump_s", 0.0), said.number("speed", clock.speed)
+    if not abs(jump_s) <= JUMP_MAX_S:
+        raise said.fault("jump_s", "that is too far", f"at most {JUMP_MAX_S} seconds either way")
+    if not 0 < speed <= SPEED_MAX:
+        raise said.fault("speed", "the speed is out of range", f"above 0, at most {SPEED_MAX}")
+    if speed != clock.speed:
+        clock.set_speed(speed)
+    if jump_s:
+        clock.jump(int(jump_s * NS_PER_S))
+    return {"now_ns": clock.now_ns(), "speed": clock.speed}
 
 
 def _fault_row(name: str, on: bool) -> dict[str, Any]:

@@ -18,7 +18,9 @@ import msgspec
 import trio
 
 from agbot.config import Settings
+from agbot.control import socket_path
 from agbot.errors import AgbotError, ConfigError, ExchangeEnded
+from agbot.exchange.admin import DEMO_NAME
 from agbot.log import get_logger
 from agbot.model.market import Market
 from agbot.run.children import own_command
@@ -40,7 +42,6 @@ from agbot.venue.polymarket.signer import LocalSigner, chain_named
 
 DEMO: Final = "DEMO"
 STATE_NAME: Final = "exchange.json"
-ADMIN_NAME: Final = "exchange.sock"
 LOG_NAME: Final = "exchange.log"
 START_S: Final = 30.0
 READY_S: Final = 20.0
@@ -153,7 +154,7 @@ async def exchange_child(settings: Settings, directory: Path) -> AsyncIterator[P
 
 
 def _command(settings: Settings, directory: Path) -> list[str]:
-    state, admin = directory / STATE_NAME, directory / ADMIN_NAME
+    state, admin = directory / STATE_NAME, socket_path(directory, DEMO_NAME)
     return own_command(
         "exchange",
         "--json",

@@ -23,6 +23,7 @@ class Start:
     Args:
         monitor_runs: whether a monitor answers at the screens' port already.
         duration_s: after which it ends by itself; None is never.
+        simulated: the demo's markets are simulated in the bot itself; else it trades on an exchange beside it.
         log_wire: note every request to the venue and its reply in the state directory, without secrets.
     """
 
@@ -32,6 +33,7 @@ class Start:
     monitor_runs: bool = False
     duration_s: float | None = None
     log_wire: bool = False
+    simulated: bool = False
 
     def plan(self, mode: str, markets: Sequence[Market], feed: Feed, **more: Any) -> RunPlan:
         """Return the plan of a run labelled `mode`; `more` are further fields of `RunPlan`."""

@@ -20,7 +20,7 @@ def resting(home):
 
 @pytest.mark.slow
 def test_a_demo_from_start_to_verified_journal(home, poll):
-    first = home.start("run", "--no-web", "--json")
+    first = home.start("run", "--simulated", "--no-web", "--json")
     status = poll(resting(home))
     trades(home, status)
     killed(home, status["markets"][0])
@@ -34,7 +34,7 @@ def test_a_demo_from_start_to_verified_journal(home, poll):
         done = home.agbot(*args)
         assert (done.code, "AGB-501" in done.err) == (3, True), done
 
-    again = home.start("run", "--no-web", "--json")
+    again = home.start("run", "--simulated", "--no-web", "--json")
     stays_closed_until_opened(home, poll)
     everything = home.agbot("cancel", "--all", "--json")
     assert everything.json["cancelled"] >= 4
@@ -51,7 +51,7 @@ def trades(home, status):
     told = home.agbot("status")
     assert told.out.startswith(f"DEMO {status['run_id']} pid {pid} ")
     assert ": trading, 8 markets, " in told.out
-    second = home.agbot("run", "--no-web")
+    second = home.agbot("run", "--simulated", "--no-web")
     assert second.code == 2
     assert f"[AGB-121] another bot (pid {pid}) runs on " in second.err
     shown = home.agbot("buy", market, "yes", "10", "0.02")

@@ -9,6 +9,7 @@ import pytest
 
 from agbot.errors import ConfigError
 from agbot.fault_file import SCHEDULE
+from agbot.fault_page import renewed
 from agbot.fault_switch import SUBJECT_KEYS, SWITCHES_MAX
 from agbot.faults import CATALOGUE, Fault, FaultPlan
 from agbot.units import NS_PER_S
@@ -233,3 +234,30 @@ def test_a_switch_by_hand_has_the_same_errors() -> None:
         plan.switch("slow_reply", delay_s=-1)
     assert wrong.value.id == "AGB-107"
     assert not plan.busy
+
+
+# ---------------------------------------------------------------- the page and the tests keep step with the catalogue
+
+
+def test_the_page_is_in_step_with_the_catalogue(root: Path) -> None:
+    page = (root / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert page == renewed(page), "python -m agbot.fault_page docs/faults.md"
+    for fault in CATALOGUE.values():
+        assert page.count(f"| `{fault.name}` | {fault.sees} |") == 1
+
+
+def test_the_page_s_example_is_a_plan(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "faults.md").read_text(encoding="utf-8")
+    path = tmp_path / "faults.yaml"
+    path.write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    assert FaultPlan().load(path) == ["reply_lost", "restart_425", "silent_socket", "slow_reply", "html_403"]
+
+
+def test_every_fault_is_seen_by_a_client_in_a_test_of_its_name() -> None:
+    here = Path(__file__).parent
+    tests = "".join((here / f"test_faults_{part}.py").read_text() for part in ("http", "sockets"))
+    seen = set(re.findall(r"^async def test_(\w+)\(", tests, re.MULTILINE))
+    assert set(CATALOGUE) - seen == set(), "switch it on and look at it as a client does"
+    for name in CATALOGUE:
+        body = tests.partition(f"async def test_{name}(")[2].partition("\nasync def ")[0]
+        assert f'switch("{name}"' in body, f"test_{name} does not switch it on"

@@ -148,9 +148,9 @@ def test_what_l2_headers_must_say() -> None:
 def test_sockets_are_told_the_secret() -> None:
     ring = Keyring()
     key = ring.create(WALLET.address)
-    assert ring.known(key.key, key.secret, key.passphrase) == WALLET.address
+    assert ring.trusted(key.key, key.secret, key.passphrase) is key
     for said in (("", "", ""), (key.key, "", key.passphrase), (key.key, key.secret, ""), (key.key, "ß", "ß")):
-        assert not ring.known(*said)
+        assert ring.trusted(*said) is None
 
 
 def test_builder_and_readonly_keys() -> None:

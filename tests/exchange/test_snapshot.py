@@ -61,7 +61,9 @@ def test_what_is_no_snapshot_is_refused(tmp_path: Path, told: bytes, says: str) 
     assert caught.value.path == str(path)
 
 
-@pytest.mark.parametrize("core", [{}, [], {"seed": "x"}, None, {"seed": 0, "now_ns": 1, "listings": [{}]}], ids=range(5))
+@pytest.mark.parametrize(
+    "core", [{}, [], {"seed": "x"}, None, {"seed": 0, "now_ns": 1, "listings": [{}]}], ids=range(5)
+)
 def test_a_core_that_is_none_is_refused(tmp_path: Path, core: object) -> None:
     path = tmp_path / "box.json"
     path.write_bytes(msgspec.json.encode(GOOD | {"parts": {"core": core}}))

@@ -95,6 +95,14 @@ class Belief:
         self.prices = self._prices()
         return jumped
 
+    def shock(self, place: int, logit: float) -> None:
+        """Let news move one market's log weight by `logit`, as a jump does; without an end it is its new home."""
+        moved = [w + (logit if i == place else 0.0) for i, w in enumerate(self._weights)]
+        self._weights = _centred(moved)
+        self._home = list(self._weights)
+        self.unrest = _TOP_UNREST
+        self.prices = self._prices()
+
     def _nearing(self, now_ns: int) -> float:
         """Return the information that comes because the end is near."""
         if not self.end_ns:

@@ -24,7 +24,8 @@ class Config:
         informed: traders who know the fair price, in all markets together.
         informed_every_s: how often each looks at some markets; news wakes them earlier.
         arbitrage_every_s: how often the arbitrageur of a neg-risk event looks at its markets.
-        acts_per_s: the most acts in one second of all together; more markets than that bears are slowed down.
+        acts_per_s: the most acts in one second of all together; more markets than that bears are slowed down. Trades of
+            others may wake makers as often again.
         trade_size: what noise trades in the middle; the largest are thirty times that.
         quote_size: what a market maker shows on its best level.
         orders_each: the most orders one participant has resting.
@@ -32,6 +33,8 @@ class Config:
         news: how fair prices move.
         finer_ticks: whether a market's tick becomes 0.001 when its price nears 0 or 1.
         resolves: whether a market whose `end_ns` comes is resolved by its fair process.
+        takes_over: whether the size that a market opened with, nobody's orders, leaves when the population comes; its
+            prices are where the population begins.
         rolling: whether a market that was resolved so is listed again, with a new end.
     """
 
@@ -50,6 +53,7 @@ class Config:
     news: News = attrs.field(factory=News)
     finer_ticks: bool = True
     resolves: bool = True
+    takes_over: bool = True
     rolling: bool = False
 
 

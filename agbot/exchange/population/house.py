@@ -6,11 +6,15 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from agbot.exchange.core import Exchange
 from agbot.exchange.model import Listing
 from agbot.exchange.population.belief import Belief
 from agbot.exchange.population.config import Config
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Floor, Seat, tradable
+from agbot.model.events import BookSnapshot
+from agbot.model.order import Side
+from agbot.units import SCALE
 
 LOOKS_EVERY_S: Final = 1.0
 """How often the odds of one event move."""
@@ -19,6 +23,9 @@ _FINER_TICK: Final = 1_000
 _PAID_AFTER_S: Final = 5.0
 """A resolved market is redeemed this much later: the shares of its last trades must arrive first."""
 _UNSET: Final = 500_000
+"""What a market says its last price is before it has one."""
+_UNSEEN: Final = 0.01
+_WIDEST: Final = 100_000
 
 
 class Oracle:
@@ -94,16 +101,27 @@ class Cashier:
                 desk.redeem(floor.core, listing)
 
 
-def homes(rng: random.Random, listings: Sequence[Listing]) -> list[float]:
-    """Return where the odds of one event start: at the last prices where there are any."""
+def homes(rng: random.Random, core: Exchange, listings: Sequence[Listing]) -> list[float]:
+    """Return where the odds of one event start: at its books or last prices where there are any, else anywhere."""
+    seen = [_seen(core, listing) for listing in listings]
     if len(listings) == 1:
-        last = listings[0].last_price
-        return [rng.uniform(0.25, 0.75) if last == _UNSET else last / 1_000_000]
-    if any(listing.last_price != _UNSET for listing in listings):
-        weights = [max(listing.last_price, 1_000) / 1_000_000 for listing in listings]
-    else:
-        weights = [0.6**i * rng.uniform(0.8, 1.2) for i in range(len(listings))]
+        return [seen[0] or rng.uniform(0.25, 0.75)]
+    invented = [0.6**i * rng.uniform(0.8, 1.2) for i in range(len(listings))]
+    weights = [price or _UNSEEN for price in seen] if any(seen) else invented
     return [weight / sum(weights) for weight in weights]
+
+
+def _seen(core: Exchange, listing: Listing) -> float | None:
+    """Return the price a market shows, None when it shows none that means anything."""
+    bids, asks = (core.levels(listing, side) for side in Side)
+    if bids and asks and asks[0][0] - bids[0][0] <= _WIDEST:
+        return (bids[0][0] + asks[0][0]) / 2 / SCALE
+    return None if listing.last_price == _UNSET else listing.last_price / SCALE
+
+
+def take_over(core: Exchange, listing: Listing, now_ns: int) -> None:
+    """Take off the size a market opened with that is nobody's order."""
+    core.background(BookSnapshot(listing.market.yes, (), (), now_ns), now_ns)
 
 
 def end_of(listings: Sequence[Listing], config: Config, now_ns: int) -> int:

@@ -14,7 +14,7 @@ from agbot.exchange.population.belief import Belief
 from agbot.exchange.population.config import Config
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Actor, Floor, Seat
-from agbot.exchange.population.house import LOOKS_EVERY_S, Cashier, Oracle, end_of, homes
+from agbot.exchange.population.house import LOOKS_EVERY_S, Cashier, Oracle, end_of, homes, take_over
 from agbot.exchange.population.informed import Informed
 from agbot.exchange.population.makers import Maker, Style
 from agbot.exchange.population.noise import Noise
@@ -59,6 +59,7 @@ class Population:
         self._informed: list[Informed] = []
         self._slowed = 1.0
         self._last_ns = 0
+        self._woken = (0, 0)
 
     @property
     def next_ns(self) -> int:
@@ -73,6 +74,18 @@ class Population:
         """Return the fair YES price of a market it trades, for people and tests; None of one it does not trade."""
         seat = self._floor.seats.get(condition) if self._floor else None
         return None if seat is None else seat.fair
+
+    def shock(self, condition: str, logit: float) -> None:
+        """Let news come out: the fair YES price of a market moves by `logit`, and its event's others make room.
+
+        Raises:
+            KeyError: it does not trade that market.
+        """
+        if self._floor is None:
+            raise KeyError(condition)
+        seat = self._floor.seats[condition]
+        seat.belief.shock(seat.place, logit)
+        self._news([other for other in self._floor.open if other.belief is seat.belief])
 
     def step(self, core: Exchange, now_ns: int) -> int:
         """Let everybody act who is due, each once, and return when to come back."""
@@ -114,13 +127,16 @@ class Population:
     def _seat(self, floor: Floor, listings: list[Listing], now_ns: int) -> None:
         """Let the markets of one event be traded: somebody quotes at once, everybody else comes soon."""
         end_ns = end_of(listings, self.config, now_ns)
-        belief = Belief(self._dice(listings[0]), homes(self._rng, listings), self.config.news, now_ns, end_ns)
+        home = homes(self._rng, floor.core, listings)
+        belief = Belief(self._dice(listings[0]), home, self.config.news, now_ns, end_ns)
         seats = [
             Seat(listing, belief, place, min(self._rng.paretovariate(1.5), 8.0))
             for place, listing in enumerate(listings)
         ]
         self._agenda.put(Oracle(belief, seats, self._news, self._ended), now_ns + NS_PER_S // 2)
         for seat in seats:
+            if self.config.takes_over:
+                take_over(floor.core, seat.listing, now_ns)
             floor.seat(seat)
             self._hire(floor, seat, now_ns)
         if len(seats) > 1:
@@ -181,10 +197,15 @@ class Population:
     # ---- what is heard
     def _hear(self, fact: Fact) -> None:
         """Makers look again after a trade; they act in a later step, never inside the exchange's own call."""
-        if isinstance(fact, Traded):
+        if isinstance(fact, Traded) and self._may_wake(fact.ts_ns):
             for maker in self._makers.get(fact.trade.listing.condition, ()):
                 wait = self._rng.randint(*_REACTION_MS) * self._slowed
                 self._agenda.hasten(maker, fact.ts_ns + int(wait * NS_PER_MS))
+
+    def _may_wake(self, now_ns: int) -> bool:
+        second = now_ns // NS_PER_S
+        self._woken = (second, self._woken[1] + 1 if self._woken[0] == second else 1)
+        return self._woken[1] * self.config.makers <= self.config.acts_per_s
 
     def _news(self, seats: list[Seat]) -> None:
         for actor in self._informed:

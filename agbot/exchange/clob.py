@@ -1,0 +1,104 @@
+"""The CLOB as REST: everything it answers, put together over the exchange's core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agbot.exchange.api import Ask, Reply, Route, Routes
+from agbot.exchange.candles import PriceHistory
+from agbot.exchange.clob_account import AccountRoutes
+from agbot.exchange.clob_auth import AuthRoutes
+from agbot.exchange.clob_public import PublicReads
+from agbot.exchange.clob_trading import TradingRoutes
+from agbot.exchange.core import Exchange
+from agbot.exchange.heartbeats import TIMEOUT_NS, Heartbeats
+from agbot.exchange.keys import Keyring
+from agbot.exchange.limits import Limits
+from agbot.exchange.model import Fact, Listing
+from agbot.exchange.notices import Notices
+from agbot.exchange.owners import Owners
+from agbot.exchange.posted import Intake
+from agbot.exchange.quotes import quote
+from agbot.exchange.routing import Gate
+from agbot.exchange.standing import Standing
+
+
+class Clob:
+    """All REST routes of the CLOB and what they remember beside the core.
+
+    Args:
+        now_ns: the exchange's clock.
+        heartbeat_ns: a key whose heartbeat stops for so long loses its orders.
+        host_s: the host's clock in seconds: a request's timestamp may be by either clock.
+    """
+
+    def __init__(
+        self,
+        core: Exchange,
+        keys: Keyring,
+        owners: Owners,
+        limits: Limits,
+        now_ns: Callable[[], int],
+        *,
+        heartbeat_ns: int = TIMEOUT_NS,
+        host_s: Callable[[], float] = time.time,
+    ) -> None:
+        self.core = core
+        self.keys = keys
+        self.owners = owners
+        self.limits = limits
+        self.standing = Standing()
+        self.heartbeats = Heartbeats(heartbeat_ns)
+        self.history = PriceHistory(self._fair)
+        self.notices = Notices(self._fair)
+        self.gate = Gate(keys, now_ns, host_s)
+        self.public = PublicReads(core, self.history, now_ns)
+        self.trading = TradingRoutes(core, Intake(core, owners, self.standing), limits, self.heartbeats, now_ns)
+        self._account = AccountRoutes(core, owners, self.standing, self.notices, now_ns)
+        core.listeners.append(self.hear)
+
+    def routes(self) -> Routes:
+        """Return every route by method and path, checks of keys included."""
+        private = self.trading.routes() | self._account.routes()
+        return {
+            **self.public.routes(),
+            **AuthRoutes(self.gate, self.standing).routes(),
+            **self.gate.all_signed({where: self._joining(route) for where, route in private.items()}),
+        }
+
+    def hear(self, fact: Fact) -> None:
+        """Take a fact of the exchange."""
+        self.history.hear(fact)
+        self.notices.hear(fact)
+
+    def advance(self, now_ns: int) -> None:
+        """Let happen what is due: orders of keys whose heartbeat stopped are cancelled."""
+        self.trading.sweep(now_ns)
+
+    def next_due(self) -> int | None:
+        """Return when `advance` next may have something to do, None while nobody sends heartbeats."""
+        return self.heartbeats.next_due()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return keys, wallets' owners, bans and allowances as plain values; secrets included."""
+        return {"keys": self.keys.snapshot(), "owners": self.owners.snapshot(), "standing": self.standing.snapshot()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave. Heartbeats are not kept: their orders are gone after a restart."""
+        self.keys.restore(saved["keys"])
+        self.owners.restore(saved["owners"])
+        self.standing.restore(saved["standing"])
+
+    def _fair(self, listing: Listing) -> int:
+        return quote(self.core, listing).fair
+
+    def _joining(self, route: Route) -> Route:
+        """Return `route`, whose address gets notices from then on."""
+
+        def joined(ask: Ask) -> Reply:
+            self.notices.join(ask.address)
+            return route(ask)
+
+        return joined

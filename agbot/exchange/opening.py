@@ -1,0 +1,82 @@
+"""What an exchange opens with: a saved state, or new markets from a seed, a file, a recording; and who trades there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from agbot.exchange.catalogue import generated
+from agbot.exchange.core import Exchange
+from agbot.exchange.market_files import load_markets
+from agbot.exchange.model import OrderStatus
+from agbot.exchange.offer import Catalogue
+from agbot.exchange.paced import Act
+from agbot.exchange.population import Population
+from agbot.exchange.population.config import preset
+from agbot.exchange.replayed import Replay, open_replay
+from agbot.exchange.settings import BoxSettings
+from agbot.exchange.snapshot import core_of
+
+Parts = Mapping[str, Any]
+"""A snapshot's parts by name; empty to begin anew."""
+
+
+@attrs.frozen
+class Opening:
+    """An exchange with its markets listed, their catalogue, and what will happen on it.
+
+    Attributes:
+        era: how often this exchange was restored: participants of another era have other names.
+    """
+
+    core: Exchange
+    catalogue: Catalogue
+    acts: list[Act]
+    era: int = 0
+
+
+def opened(settings: BoxSettings, parts: Parts, now_ns: int) -> Opening:
+    """Return an exchange as `settings` ask for it, going on from `parts` when there are any.
+
+    Raises:
+        ConfigError: a file is wrong.
+    """
+    replay = open_replay(settings.recording) if settings.recording else None
+    found = load_markets(settings.markets_file) if settings.markets_file else Catalogue()
+    if parts:
+        core = restored(settings, parts, now_ns)
+    else:
+        core = Exchange(settings.terms, seed=settings.seed)
+        for listing in (*generated(settings.seed, settings.markets), *found.listings):
+            core.list_market(listing, now_ns)
+        for book in found.books:
+            core.background(book.snapshot(now_ns), now_ns)
+    catalogue = Catalogue(tuple(core.listings.values()), found.books, found.tags)
+    era = int(parts.get("era", 0)) + bool(parts)
+    return Opening(core, catalogue, _acts(settings, core, replay, era, now_ns), era)
+
+
+def restored(settings: BoxSettings, parts: Parts, now_ns: int) -> Exchange:
+    """Return the exchange of a snapshot, its orders cancelled: the venue was restarted."""
+    core = core_of(parts, settings.state or "", settings.terms)
+    for order in list(core.orders.all_living()):
+        core.trading.take_off(order, OrderStatus.CANCELED, "the exchange was restarted", now_ns)
+    for listing in core.listings.values():
+        core.trading.flush(listing, now_ns)
+    return core
+
+
+def _acts(settings: BoxSettings, core: Exchange, replay: Replay | None, era: int, now_ns: int) -> list[Act]:
+    acts: list[Act] = []
+    replayed = set()
+    if replay is not None:
+        if replay.listing.condition not in core.listings:
+            core.list_market(replay.listing, now_ns)
+        acts.append(replay)
+        replayed.add(replay.listing.condition)
+    open_ = [x for x in core.listings.values() if x.winner is None and x.condition not in replayed]
+    if settings.population and open_:
+        acts.append(Population(settings.seed + (era << 32), open_, preset(settings.population)))
+    return acts
