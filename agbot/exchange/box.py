@@ -178,6 +178,7 @@ class Box:
             "core": dump(self.core),
             "clob": self.clob.snapshot(),
             "portfolios": self.portfolios.snapshot(),
+            "tape": self.tape.snapshot(),
         }
 
     def _restore(self, parts: Parts) -> None:
@@ -185,6 +186,7 @@ class Box:
             if parts:
                 self.clob.restore(parts["clob"])
                 self.portfolios.restore(parts["portfolios"], self.core.listings)
+                self.tape.restore(parts["tape"])
 
     def save(self) -> int:
         """Write the state file, if there is to be one; return its bytes."""
