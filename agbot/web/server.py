@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Sequence
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
@@ -29,6 +28,7 @@ from agbot.web.http import (
     Response,
     SocketRoute,
     Sockets,
+    Torn,
     admit_all,
 )
 from agbot.web.lost import LOST
@@ -291,7 +291,7 @@ class _Connection:
         if isinstance(response, Break):
             await self._send_all(response.sent)
             if response.reset:
-                self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self._tear()
             return False
         stays = not response.closes and self.http.their_state is h11.DONE
         await self._send_all(_written(response, method, stays=stays))
@@ -300,6 +300,10 @@ class _Connection:
     async def _send_all(self, out: bytes) -> None:
         with trio.fail_after(self.bounds.send_s):
             await self.stream.send_all(out)
+
+    def _tear(self) -> None:
+        """Make the coming close a TCP reset."""
+        self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     async def _upgrade(self, request: Request) -> None:
         route = self.server.route(request)
@@ -314,8 +318,12 @@ class _Connection:
                     receive_buffer_size=RECEIVE_BYTES,
                 )
                 ws = await proposal.accept()
-            with suppress(Abandoned):
+            try:
                 await _talk(route, ws, request)
+            except Torn:
+                self._tear()
+            except Abandoned:
+                pass
             nursery.cancel_scope.cancel()
 
 
