@@ -218,6 +218,38 @@ async def test_a_silent_connection_still_answers_pings() -> None:
         assert kinds(await client.until_pong()) == ["price_change"]
 
 
+async def test_a_deaf_connection_answers_no_ping() -> None:
+    async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
+        await client.next()
+        next(iter(sockets.outlets.open)).deaf = True
+        await client.say("PING")
+        await client.say("junk")
+        assert await client.raw() == b"INVALID OPERATION"
+
+
+async def test_the_fault_layer_is_told_of_connections_and_may_close_one_at_once() -> None:
+    async with exchange() as (_, sockets, url):
+        told: list[tuple[str, int]] = []
+
+        def opened(channel: str, outlet: Outlet) -> None:
+            told.append((channel, outlet.number))
+            outlet.close(1012)
+
+        sockets.outlets.opened = opened
+        async with connected(url) as client:
+            with pytest.raises(LinkLost) as lost:
+                await client.raw()
+        assert (lost.value.code, told) == (1012, [("market", 1)])
+
+
+async def test_a_filter_may_send_what_is_longer_than_a_mebibyte() -> None:
+    async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
+        await client.next()
+        sockets.outlets.filter = lambda _, __, frame: [(0.0, frame.ljust(FRAME_BYTES_MAX + 1))]
+        core.change(core.market, (BID, 490_000, 5_000_000))
+        assert len(await client.raw()) == FRAME_BYTES_MAX + 1
+
+
 @pytest.mark.parametrize(("end", "code"), [("drop", 1006), ("close", 1001)])
 async def test_a_connection_is_dropped_or_closed(end: str, code: int) -> None:
     async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
