@@ -19,7 +19,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from agbot.web.lost import LOST
-from agbot.web.server import Abandoned
+from agbot.web.http import Abandoned, Torn
 
 FRAME_BYTES_MAX: Final = 1024 * 1024
 """Clients close with 1009 on anything longer."""
@@ -78,6 +78,7 @@ class Outlet:
         """Left on by a write that did not end: half a frame may be out."""
         self._broken = False
         self._nursery: trio.Nursery | None = None
+        self._torn = False
 
     @property
     def channel(self) -> str:
@@ -118,9 +119,9 @@ class Outlet:
             if self._nursery is not None:
                 self._nursery.start_soon(self._give_up)
 
-    def drop(self) -> None:
-        """Break the connection at once, without a close frame."""
-        self._broken = True
+    def drop(self, *, reset: bool = False) -> None:
+        """Break the connection at once, without a close frame; by a TCP reset if so told."""
+        self._broken, self._torn = True, reset
         self._end(0)
 
     def _end(self, code: int) -> None:
@@ -171,7 +172,7 @@ class Outlet:
             await self._ended.wait()
             nursery.cancel_scope.cancel()
         if self._broken or self._writing:
-            raise Abandoned
+            raise Torn if self._torn else Abandoned
         if self._code:
             with trio.move_on_after(FLUSH_S):
                 await self._ws.aclose(self._code, self._reason)
