@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.exchange.clients.box import HEARTBEAT_TIMEOUT_S, Box
 
 DAY_S = 100
+NEG_RISK = 4
+"""A market of a neg-risk event: the other exchange contract signs."""
 
 
 def spend(node: str, days: Path, script: str, box: Box, market: int) -> list[str]:
@@ -34,7 +36,7 @@ def test_clob_client_v2(box: Box, days: Path, node: str) -> None:
 
 
 def test_client(box: Box, days: Path, node: str) -> None:
-    assert "trades: REST, streams, balance" in spend(node, days, "day_client.mjs", box, 1)
+    assert "trades: REST, streams, balance" in spend(node, days, "day_client.mjs", box, NEG_RISK)
 
 
 def test_real_time_data_client(box: Box, days: Path, node: str) -> None:

@@ -122,7 +122,7 @@ def test_reads_for_everybody(box: Box, market: Market, other: Other) -> None:
         assert await client.get_midpoint(token_id=market.yes) == Decimal("0.505")
         assert await client.get_spread(token_id=market.yes) == Decimal("0.19")
         assert await client.get_price(token_id=market.yes, side="BUY") == Decimal("0.41")
-        assert len(await client.get_order_books([market.yes, market.no])) == 2
+        assert len(await client.get_order_books(token_ids=[market.yes, market.no])) == 2
         listed = await client.get_market(slug=market.slug)
         assert listed.condition_id == market.condition_id
         found = [m.slug async for m in client.list_markets(clob_token_ids=[market.yes]).iter_items()]

@@ -1,6 +1,7 @@
 // npm @polymarket/client 0.2.0, unmodified, spends a day at the exchange. Needs a global WebSocket: Node 22 or newer.
 import assert from 'node:assert/strict';
 import { createSecureClient, forkEnvironmentConfig, OrderSide, OrderType } from '@polymarket/client';
+import { fetchBalanceAllowance } from '@polymarket/client/actions';
 import { privateKey } from '@polymarket/client/viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { box, counterParty, day, market, soon, until } from './steps.mjs';
@@ -24,7 +25,7 @@ let open = [];
 const limit = (price, more = {}) => ({ tokenId: market.yes, price, size: 10, side: OrderSide.BUY, ...more });
 const bid = (price, more = {}) => client.placeLimitOrder(limit(price, more));
 const mine = async () => (await client.listOpenOrders({ market: market.condition_id }).firstPage()).items;
-const usd = async () => Number((await client.fetchBalanceAllowance({ assetType: 'COLLATERAL' })).balance);
+const usd = async () => Number((await fetchBalanceAllowance(client, { assetType: 'COLLATERAL' })).balance);
 
 /** Return the first event of a subscription that is wanted. */
 async function first(handle, wanted, what) {
