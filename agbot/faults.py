@@ -122,9 +122,9 @@ _LIST: Final = (
     Fault(
         name="key_revoked",
         where=Where.REQUEST,
-        sees="401 'Unauthorized/Invalid api key' on every signed request",
+        sees="401 'Unauthorized/Invalid api key' on every signed request; the user socket is closed with 1008",
         threads=(f"{_CLOB}#164", f"{_CLOB}#249", f"{_CLOB}#270"),
-        reach={"path": _SIGNED},
+        reach={"path": _SIGNED, "channel": ("user",)},
     ),
     Fault(
         name="geo_block",

@@ -42,20 +42,32 @@ class Case:
         self._site = site
 
     @cached_property
-    def orders(self) -> list[dict[str, Any]]:
-        """Return the order objects of the body; empty when it has none or is not JSON."""
-        if self.ask.method != "POST":
-            return []
+    def body(self) -> Any:
+        """Return the decoded body; None when it is empty or not JSON."""
         try:
-            body = self.ask.json
+            return self.ask.json if self.ask.body else None
         except Refused:
-            return []
-        items = body if isinstance(body, list) else [body]
+            return None
+
+    @cached_property
+    def orders(self) -> list[dict[str, Any]]:
+        """Return the order objects that are posted; empty when there are none."""
+        items = self.body if isinstance(self.body, list) else [self.body]
         return [item for item in items if isinstance(item, dict) and isinstance(item.get("order"), dict)]
 
     @cached_property
+    def ids(self) -> list[str]:
+        """Return the ids of the orders that are to be cancelled; empty when they are not named."""
+        if isinstance(self.body, list):
+            return [order_id for order_id in self.body if isinstance(order_id, str)]
+        named = self.body.get("orderID") if isinstance(self.body, dict) else None
+        return [named] if isinstance(named, str) else []
+
+    @cached_property
     def listings(self) -> list[Listing]:
-        """Return the markets of the orders in the body, or of the token in the query."""
+        """Return the markets of the orders in the body, of those it cancels, or of the token in the query."""
+        if cancelled := [order for order_id in self.ids if (order := self._core.order(order_id)) is not None]:
+            return [order.listing for order in cancelled]
         tokens = [str(item["order"].get("tokenId")) for item in self.orders]
         found = (self._core.of_token(token) for token in tokens or [self.ask.query.get("token_id", "")])
         return [listing for listing in found if listing is not None]
@@ -63,8 +75,7 @@ class Case:
     @cached_property
     def subject(self) -> dict[str, str | tuple[str, ...]]:
         """Return what `Plan.strikes` is told of it."""
-        headers = {name.lower(): value for name, value in self.ask.headers.items()}
-        wallets = [self.ask.address, headers.get("poly_address", ""), headers.get("poly-address", "")]
+        wallets = [self.ask.address, self.ask.headers.get("poly_address", "")]
         wallets += [str(item["order"].get("maker")) for item in self.orders]
         return {
             "path": f"{self.ask.method} {self.ask.path}",
@@ -115,21 +126,21 @@ class Mischief:
                 if params.get("acted"):
                     self._acted(case, serve)
                 return said
+        if not self.plan.switches("not_canceled") or (ids := self._named(case)) is None:
+            return None
         if (params := case.hit("not_canceled")) is None:
             return None
-        ids = self._named(case.ask)
         if params["acted"]:
             self._acted(case, serve)
         return Reply({"canceled": [], "not_canceled": dict.fromkeys(ids, params["reason"])})
 
-    def _named(self, ask: Ask) -> list[str]:
-        """Return the ids a cancel is about."""
-        if ask.path == "/order":
-            return [str(ask.json["orderID"])]
-        if ask.path == "/orders":
-            return [str(order_id) for order_id in ask.json]
-        address = ask.address or next((v for k, v in ask.headers.items() if k.lower() == "poly_address"), "")
-        wanted = ask.json if ask.path == "/cancel-market-orders" else {}
+    def _named(self, case: Case) -> list[str] | None:
+        """Return the ids a cancel is about; None when it is none, or not as it should be."""
+        ask = case.ask
+        if ask.method != "DELETE" or ask.path in ("/order", "/orders"):
+            return case.ids or None
+        wanted = case.body if isinstance(case.body, dict) else {}
+        address = ask.address or ask.headers.get("poly_address", "")
         return [
             order.id
             for order in self.core.open_orders(address)

@@ -38,7 +38,7 @@ class Connection(Protocol):
         """Close with a code."""
         ...
 
-    def drop(self) -> None:
+    def drop(self, *, reset: bool = False) -> None:
         """Break at once."""
         ...
 
@@ -80,14 +80,14 @@ class Look:
         """Return the parameters of a fault that strikes the frame as a whole."""
         if not self._plan.switches(name):
             return None
-        kinds = tuple(filter(None, (event_type(event) for event in self.events)))
+        kinds = tuple(kind for event in self.events for kind in event_types(event))
         markets = tuple(filter(None, (_market(event) for event in self.events)))
         return self._plan.strikes(name, self.now_ns, **self._fixed, event=kinds or None, market=markets or None)
 
     def hit_event(self, name: str, event: Any) -> Mapping[str, Any] | None:
         """Return the parameters of a fault that strikes one event of the frame."""
-        kind, market = event_type(event) or None, _market(event) or None
-        return self._plan.strikes(name, self.now_ns, **self._fixed, event=kind, market=market)
+        kinds, market = event_types(event) or None, _market(event) or None
+        return self._plan.strikes(name, self.now_ns, **self._fixed, event=kinds, market=market)
 
     def each(self, name: str, change: Callable[[Json, Mapping[str, Any]], Json | None]) -> None:
         """Let a fault change, or with None remove, each event it strikes."""
@@ -199,11 +199,11 @@ def _in_order(note: Note, delay_s: float) -> float:
     return due - now
 
 
-def event_type(event: Any) -> str:
-    """Return what kind of event an object is, on any of the channels; empty when it does not say."""
+def event_types(event: Any) -> tuple[str, ...]:
+    """Return what an object says of its kind, on any of the channels: ``("order", "UPDATE")``."""
     if not isinstance(event, dict):
-        return ""
-    return str(event.get("event_type") or event.get("topic") or event.get("channel") or event.get("op") or "")
+        return ()
+    return tuple(str(event[key]) for key in ("event_type", "topic", "channel", "op", "type") if event.get(key))
 
 
 def _market(event: Any) -> str:

@@ -8,12 +8,13 @@ from typing import Any, Final
 import trio
 
 from agbot.exchange.mischief import Mischief
-from agbot.exchange.mischief_frames import Connection, Frames, Timed, note_of
+from agbot.exchange.mischief_frames import Connection, Frames, Note, Timed, note_of
 from agbot.exchange.outlet import Outlets
 
 LOOK_S: Final = 0.25
 """How often a schedule is looked at while one is pending: the exchange's clock may be scaled or jump."""
-_NAMES: Final = ("silent_socket", "no_pong", "disconnect_storm", "socket_reset")
+POLICY: Final = 1008
+_NAMES: Final = ("silent_socket", "no_pong", "disconnect_storm", "socket_reset", "key_revoked")
 
 
 class SocketMischief:
@@ -80,12 +81,16 @@ class SocketMischief:
             decided[name] = window
             wallet = connection.address or None
             self._apply(name, connection, self.plan.strikes(name, now_ns, channel=channel, wallet=wallet))
+        if not self.plan.busy and isinstance(connection.note, Note) and connection.note.due <= trio.current_time():
+            connection.note = None
 
     def _apply(self, name: str, connection: Connection, params: Mapping[str, Any] | None) -> None:
         if name == "silent_socket":
             connection.silent = params is not None
         elif name == "no_pong":
             connection.deaf = params is not None
+        elif params is not None and name == "key_revoked":
+            connection.close(POLICY)
         elif params is not None and self._nursery is not None:
             delay_s = params["open_s"] if name == "disconnect_storm" else params["delay_s"]
             self._nursery.start_soon(_end, connection, delay_s, name == "socket_reset")
@@ -94,6 +99,6 @@ class SocketMischief:
 async def _end(connection: Connection, delay_s: float, abruptly: bool) -> None:
     await trio.sleep(delay_s)
     if abruptly:
-        connection.drop()
+        connection.drop(reset=True)
     else:
         connection.close(1000)

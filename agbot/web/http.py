@@ -71,6 +71,10 @@ class Abandoned(Exception):  # noqa: N818 - an ending, not an error
     """Raised by what talks on a WebSocket to end its connection without a close frame."""
 
 
+class Torn(Abandoned):
+    """Raised likewise to end it by a TCP reset: what was sent last may never arrive."""
+
+
 @attrs.frozen
 class SocketRoute:
     """A WebSocket path: what talks on it and the longest message it takes."""

@@ -134,8 +134,12 @@ def test_what_was_bought_is_there_after_a_restart(home, poll):
     assert bought.json["status"] == "FILLED"
     held = float(bought.json["filled"])
     assert held > 10
-    sold = home.agbot("sell", market, "yes", "5", "0.99", "--send", "--json")
-    assert (sold.code, sold.json["status"]) == (0, "OPEN")
+
+    def sell():
+        done = home.agbot("sell", market, "yes", "5", "0.99", "--send", "--json")
+        return done if done.code == 0 else None  # until the purchase has settled
+
+    assert poll(sell).json["status"] == "OPEN"
     too_much = home.agbot("sell", market, "yes", str(int(held)), "0.98", "--send")
     assert (too_much.code, "SharesHeld" in too_much.err) == (1, True)
     assert "PositionLimit" in home.agbot("buy", market, "yes", "500", "0.01", "--send").err

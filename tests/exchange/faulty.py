@@ -116,7 +116,8 @@ class Honest:
         return Reply({"limit": 100, "count": len(rows), "next_cursor": "LTE=", "data": rows})
 
     def _delete_order(self, ask: Ask) -> Reply:
-        return self._cancelled(ask, [ask.json["orderID"]])
+        named = ask.json.get("orderID") if ask.body and isinstance(ask.json, dict) else ""
+        return self._cancelled(ask, [str(named)])
 
     def _delete_orders(self, ask: Ask) -> Reply:
         return self._cancelled(ask, ask.json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -186,6 +187,15 @@ async def test_not_canceled_though_it_was() -> None:
         assert not venue.core.open_orders(ADDRESS)
 
 
+@pytest.mark.parametrize("body", [None, [], {}, {"orderID": 3}, "0x1", [1]])
+async def test_a_cancel_that_names_nothing_is_the_exchange_s_own_affair(body: object) -> None:
+    async with faulty() as venue:
+        venue.plan.switch("not_canceled")
+        with suppress(*LOST):
+            await venue.ask("DELETE", "/order", body)
+        assert venue.honest.acted == ["DELETE /order"]
+
+
 async def test_partial_batch() -> None:
     async with faulty() as venue:
         venue.plan.switch("partial_batch", every=2)
@@ -359,6 +369,10 @@ async def test_a_switch_for_one_market_leaves_the_others_alone() -> None:
         venue.plan.switch("request_lost", match={"path": "POST /order", "market": condition})
         with pytest.raises(LOST):
             await venue.order("BUY", "0.4")
+        resting = venue.core.open_orders(ADDRESS)[0].id
+        venue.plan.switch("not_canceled", match={"path": "DELETE *", "market": condition})
+        told = (await venue.ask("DELETE", "/order", {"orderID": resting})).json()
+        assert list(told["not_canceled"]) == [resting], "an order's id tells its market"
 
 
 def test_all_faults_of_requests_replies_and_core_are_here() -> None:

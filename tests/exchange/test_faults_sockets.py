@@ -300,8 +300,22 @@ async def test_socket_reset() -> None:
         with pytest.raises(LinkLost) as lost:
             await client.raw()
         assert lost.value.code in (0, 1006), "no close frame"
+        assert isinstance(lost.value.__cause__, OSError | trio.BrokenResourceError) or "reset" in str(lost.value)
         async with venue.market(custom=False) as other:
             assert (await other.next())["event_type"] == "book"
+
+
+async def test_a_revoked_key_closes_its_user_socket_only() -> None:
+    async with faulty() as venue, venue.market(custom=False) as market, venue.user() as user:
+        await market.raw()
+        await user.ponged()
+        venue.plan.switch("key_revoked", match={"wallet": OTHER_ADDRESS})
+        await user.ponged()
+        venue.plan.switch("key_revoked")
+        with pytest.raises(LinkLost) as closed:
+            await user.raw()
+        assert closed.value.code == 1008
+        await market.ponged()
 
 
 async def test_a_late_frame_to_a_client_that_left_harms_nobody() -> None:

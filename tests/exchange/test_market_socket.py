@@ -262,6 +262,19 @@ async def test_who_does_not_read_is_dropped_and_the_others_get_everything() -> N
                 await _drained(slow)
 
 
+async def test_who_does_not_read_is_closed_all_the_same() -> None:
+    async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
+        await client.next()
+        (outlet,) = sockets.outlets.open
+        while outlet.backlog < 100:
+            outlet.put(b"x" * 10_000)
+            await trio.lowlevel.checkpoint()
+        outlet.close(1001)
+        with trio.fail_after(10):
+            while sockets.outlets.open:
+                await trio.sleep(0.01)
+
+
 async def _drained(client: Client) -> None:
     while True:
         await client.raw()

@@ -11,7 +11,7 @@ import attrs
 import httpx
 import msgspec
 
-from agbot.exchange.conformance.check import fail, require
+from agbot.exchange.conformance.check import failed, require
 
 AGENT: Final = "agbot-conformance"
 TIMEOUT_S: Final = 10.0
@@ -32,8 +32,8 @@ class Answer:
         """Return the body decoded; Failed when it is no JSON."""
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
-            fail(f"{self.asked}: HTTP {self.status} {self.body[:80]!r}", "JSON")
+        except msgspec.DecodeError as e:
+            raise failed(f"{self.asked}: HTTP {self.status} {self.body[:80]!r}", "JSON") from e
 
     def ok(self) -> Any:
         """Return the JSON of a success; Failed unless the status is exactly 200."""
