@@ -19,6 +19,8 @@ _REMAINING: Final = "poly-ratelimit-remaining"
 _RESET: Final = "poly-ratelimit-reset"
 _TIER: Final = "poly-ratelimit-tier"
 _TIERS: Final = "standard|copper|bronze|silver|gold|platinum|diamond|elite"
+FILLS_S: Final = 1.6
+"""How long an empty bucket of the lowest tier takes to be full."""
 _BURST: Final = {"standard": 120, "copper": 180, "bronze": 240, "silver": 600, "gold": 1200}
 """Cancels at once, by tier."""
 
@@ -39,6 +41,7 @@ async def _remaining(world: World) -> None:
 async def _cost(world: World) -> None:
     pitch = await world.pitch()
     bodies = [buy(world.one, pitch, -1, size=max(pitch.min_size, 5_000_000)) for _ in range(15)]
+    await world.pause(FILLS_S)
     first = int((await _placed(world, world.one)).headers[_REMAINING])
     after = int((await world.one.send("POST", "/orders", bodies)).headers[_REMAINING])
     require(after < first, f"{first}, then {after} after fifteen more", "less")

@@ -206,7 +206,8 @@ class World:
             exponent=int(fee.get("e", 1)),
         )
         if pitch.room < room:
-            raise Skipped(f"fewer than {room} free ticks around the middle of {listed.condition[:12]}: use --market")
+            where = f"fewer than {room} free ticks on either side of the middle of {listed.condition[:12]}…"
+            raise Skipped(f"{where}: stop the target's own traders, or name a quiet market (--market)")
         return pitch
 
     async def clear(self) -> None:
