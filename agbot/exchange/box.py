@@ -12,7 +12,7 @@ from agbot.exchange.clob import Clob
 from agbot.exchange.clock import ExchangeClock
 from agbot.exchange.core import Exchange
 from agbot.exchange.keys import Keyring
-from agbot.exchange.limits import TIERS, Limits
+from agbot.exchange.limits import PREFIXES, TIERS, Limits
 from agbot.exchange.market_socket import MarketSockets
 from agbot.exchange.mischief import Mischief
 from agbot.exchange.mischief_sockets import SocketMischief
@@ -118,7 +118,7 @@ class Box:
         router = self.routers.get(site)
         if router is None:
             return error(404, "not found").response()
-        limited = self.limits.admit("127.0.0.1", ask.method, path, self.now_ns())
+        limited = self.limits.admit("127.0.0.1", ask.method, PREFIXES[site] + path, self.now_ns())
         if limited is not None:
             return limited.response()
         return await self.mischief.answer(ask, router, site)
@@ -178,6 +178,7 @@ class Box:
             "core": dump(self.core),
             "clob": self.clob.snapshot(),
             "portfolios": self.portfolios.snapshot(),
+            "tape": self.tape.snapshot(),
         }
 
     def _restore(self, parts: Parts) -> None:
@@ -185,6 +186,7 @@ class Box:
             if parts:
                 self.clob.restore(parts["clob"])
                 self.portfolios.restore(parts["portfolios"], self.core.listings)
+                self.tape.restore(parts["tape"])
 
     def save(self) -> int:
         """Write the state file, if there is to be one; return its bytes."""

@@ -82,14 +82,20 @@ class Clob:
         return self.heartbeats.next_due()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return keys, wallets' owners, bans and allowances as plain values; secrets included."""
-        return {"keys": self.keys.snapshot(), "owners": self.owners.snapshot(), "standing": self.standing.snapshot()}
+        """Return keys, wallets' owners, bans, allowances and heartbeats as plain values; secrets included."""
+        return {
+            "keys": self.keys.snapshot(),
+            "owners": self.owners.snapshot(),
+            "standing": self.standing.snapshot(),
+            "heartbeats": self.heartbeats.snapshot(),
+        }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take over what `snapshot` gave. Heartbeats are not kept: their orders are gone after a restart."""
+        """Take over what `snapshot` gave. Keys whose heartbeat was due meanwhile lose their orders at once."""
         self.keys.restore(saved["keys"])
         self.owners.restore(saved["owners"])
         self.standing.restore(saved["standing"])
+        self.heartbeats.restore(saved["heartbeats"])
 
     def _fair(self, listing: Listing) -> int:
         return quote(self.core, listing).fair

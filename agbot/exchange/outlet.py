@@ -18,8 +18,8 @@ import structlog
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from agbot.web.lost import LOST
 from agbot.web.http import Abandoned, Torn
+from agbot.web.lost import LOST
 
 FRAME_BYTES_MAX: Final = 1024 * 1024
 """Clients close with 1009 on anything longer."""

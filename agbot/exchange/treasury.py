@@ -34,6 +34,7 @@ class Treasury:
     def split(self, wallet: str, listing: Listing, size: int, now_ns: int) -> None:
         """Turn `size` usd into as many pairs; pairs into usd when `size` is negative."""
         _open(listing)
+        self.see(wallet, now_ns)
         with _refusing():
             self._ledger.split(wallet, listing.market.id, size)
         kind = Move.SPLIT if size >= 0 else Move.MERGE
@@ -47,6 +48,7 @@ class Treasury:
             raise Refused("conversion needs NO shares of questions of one neg-risk event")
         for listing in (*chosen, *others):
             _open(listing)
+        self.see(wallet, now_ns)
         with _refusing():
             self._ledger.convert(wallet, [x.market.id for x in chosen], [x.market.id for x in others], size)
         moved = [(x, x.market.no, -size) for x in chosen] + [(x, x.market.yes, size) for x in others]

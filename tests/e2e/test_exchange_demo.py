@@ -1,4 +1,4 @@
-"""`agbot run` without a configuration trades on an exchange of its own: what it says is what that exchange's ledger says."""
+"""`agbot run` without a configuration trades on an exchange of its own, and says what that exchange's ledger says."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def rests(book, mine):
 
 def told(rows):
     return Counter(
-        (o["market"], o["outcome"], o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["filled"])) for o in rows
+        (o["market"], o["outcome"], o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["filled"]))
+        for o in rows
     )
 
 

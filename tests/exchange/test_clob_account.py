@@ -292,6 +292,7 @@ def test_everything_survives_a_restart(desk: Desk, alice: Trader) -> None:
     alice.placed("BUY", "0.1", "5")
     desk.clob.standing.closed_only.add(alice.address)
     desk.clob.standing.allow(alice.address, desk.clob.standing.spenders[0], 5)
+    beat(alice, "")
     saved = msgspec.json.decode(msgspec.json.encode(desk.clob.snapshot()))
     again = Desk()
     again.clob.restore(saved)

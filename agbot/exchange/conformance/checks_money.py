@@ -43,6 +43,8 @@ class Held:
 
 async def settle(world: World, pitch: Pitch, trade: Callable[[], Awaitable[Json]]) -> tuple[Held, Held]:
     """Trade, wait until it is confirmed, and return how the first and the second trader changed."""
+    for trader in (world.one, world.two):
+        await trader.idle()
     before = [await Held.by(trader, pitch) for trader in (world.one, world.two)]
     told = await trade()
     await world.two.settled(told.get("tradeIDs") or [])
@@ -181,6 +183,7 @@ async def _charged(world: World) -> None:
 @check("CLOB-MONEY-009", "orders that rest or are cancelled move nothing", needs=_TRADE, source=_LEDGER)
 async def _nothing_moves(world: World) -> None:
     pitch = await world.pitch()
+    await world.one.idle()
     before = await Held.by(world.one, pitch)
     order_id = await world.rest(world.one, pitch, -1)
     same(await Held.by(world.one, pitch), before, "while it rests")
@@ -191,6 +194,7 @@ async def _nothing_moves(world: World) -> None:
 @check("CLOB-MONEY-010", "bought shares can be sold once confirmed", needs=_TRADE, source=_LEDGER, deadline_s=_LONG_S)
 async def _round_trip(world: World) -> None:
     pitch = await world.pitch()
+    await world.one.idle()
     before = await world.one.shares(pitch, pitch.yes)
     maker, _ = await _mint(world, pitch)
     same(maker.yes, pitch.size, "YES bought")

@@ -173,7 +173,7 @@ async def _activity(world: World) -> None:
 
 @check("DATA-V2-012", "prices of the past have timestamp, price, resolution", needs=_NEEDS, source=_CLIENTS)
 async def _prices(world: World) -> None:
-    for row in await _page(world, "/v2/prices-history", token_id=(await world.market()).yes, limit=10):
+    for row in await _page(world, "/v2/prices-history", token_id=(await world.market()).yes, interval="1d", limit=10):
         has(row, "timestamp", "price", "resolution_seconds")
 
 

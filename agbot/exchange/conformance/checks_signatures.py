@@ -159,7 +159,8 @@ async def _owner(world: World) -> None:
 @check("CLOB-SIGN-018", "somebody else's money cannot be spent", needs=_TRADE, source=_SIGNING)
 async def _maker(world: World) -> None:
     pitch = await world.pitch()
-    account = Account(world.one.key.address, derive(world.two.key.address).proxy, SignatureType.PROXY)
+    kind = world.two.account.signature_type or SignatureType.PROXY
+    account = Account(world.one.key.address, world.two.account.maker, kind)
     refusal(await world.one.post(buy(world.one.with_account(account), pitch)))
 
 

@@ -211,14 +211,20 @@ class Trader:
         require(found, "no trade", "a trade")
         return found
 
-    async def _settled(self, trade_id: str) -> Json:
+    async def idle(self) -> None:
+        """Wait until no trade of the last minutes is on its way to the chain."""
+        for row in await self.trades(after=self.now_s - 120):
+            if str(row["status"]).removeprefix("TRADE_STATUS_") not in FINAL:
+                await self._settled(row["id"], FINAL)
+
+    async def _settled(self, trade_id: str, good: Sequence[str] = ("CONFIRMED",)) -> Json:
         status = "unknown"
         with trio.move_on_after(SETTLED_S):
             while True:
                 rows = [row for row in await self.trades(id=trade_id) if row["id"] == trade_id]
                 status = str(rows[0]["status"]).removeprefix("TRADE_STATUS_") if rows else "unknown"
                 if status in FINAL:
-                    require(status == "CONFIRMED", f"trade {status}", "CONFIRMED")
+                    require(status in good, f"trade {status}", "CONFIRMED")
                     return rows[0]
                 await trio.sleep(POLL_S)
         raise failed(f"the trade is {status} after {SETTLED_S:g} s", "CONFIRMED")

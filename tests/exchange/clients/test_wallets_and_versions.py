@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import pytest
 from eth_account import Account
+from polymarket import SecureClient
 from polymarket._internal import wallet as derived
 from polymarket._internal.environment import PRODUCTION_CONFIG
 from py_clob_client_v2 import ClobClient, OpenOrderParams, OrderArgs, Side, SignatureTypeV2
 from py_clob_client_v2.exceptions import PolyApiException
 
 from tests.exchange.clients.box import CHAIN, Box, Market, Other, new_key
+from tests.exchange.clients.unified import environment
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -66,3 +68,13 @@ def test_neg_risk_and_version_3_are_signed_for_their_own_contract(box: Box, vers
     assert (posted["success"], posted["status"]) == (True, "live")
     assert [order["asset_id"] for order in client.get_open_orders(OpenOrderParams())] == [market.yes]
     client.cancel_all()
+
+
+def test_the_unified_client_signs_version_3_of_itself(box: Box) -> None:
+    market = next(m for m in box.markets if protocol_v2(m))
+    with SecureClient.create(private_key=new_key(), environment=environment(box)) as client:
+        posted = client.place_limit_order(asset_id=market.yes, price="0.3", size="10", side="BUY")
+        assert (posted.ok, posted.status) == (True, "live")
+        held = client.get_balance_allowance(asset_type="CONDITIONAL-V2", asset_id=market.yes)
+        assert held.balance == 0
+        assert client.cancel_all().canceled == (posted.order_id,)

@@ -13,6 +13,7 @@ const environment = forkEnvironmentConfig({
   gamma: { rest: urls.gamma },
   data: { rest: urls.data },
   rtds: { ws: urls.rtds },
+  relayer: { rest: urls.relayer },
 });
 const key = generatePrivateKey();
 const wallet = privateKeyToAccount(key).address;
@@ -129,6 +130,13 @@ await day({
     const event = await first(handle, () => true, 'price');
     assert.ok(Number(event.payload.value) > 0);
     return event.payload;
+  },
+  'its default is a deposit wallet': async () => {
+    const deposit = await createSecureClient({ environment, signer: privateKey(generatePrivateKey()) });
+    const posted = await deposit.placeLimitOrder(limit(0.3));
+    assert.deepEqual([posted.ok, posted.status], [true, 'live']);
+    assert.deepEqual((await deposit.cancelAll()).canceled, [posted.orderId]);
+    return deposit.account;
   },
   'wrong signature': async () => {
     const order = await client.createLimitOrder(limit(0.3));
