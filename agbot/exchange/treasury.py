@@ -72,10 +72,10 @@ class Treasury:
             if holds and (wallet in OWING or not owing_only):
                 self.redeem(wallet, listing, now_ns)
 
-    def rebate(self, wallet: str, usd: int, now_ns: int) -> None:
-        """Pay a maker its part of the taker fees."""
+    def rebate(self, wallet: str, usd: int, now_ns: int, listing: Listing) -> None:
+        """Pay a maker its part of a market's taker fees."""
         self._ledger.rebate(wallet, usd)
-        self._tell(Moved(kind=Move.MAKER_REBATE, wallet=wallet, usd=usd, ts_ns=now_ns))
+        self._tell(Moved(kind=Move.MAKER_REBATE, wallet=wallet, listing=listing, usd=usd, ts_ns=now_ns))
 
     def _tell_tokens(
         self, kind: Move, wallet: str, moved: Sequence[tuple[Listing, TokenId, int]], usd: int, now_ns: int
