@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agbot.errors import ConfigError
 from agbot.exchange import gamma, records
+from agbot.exchange.admin import Verb
 from agbot.exchange.api import Ask, Routes, error
 from agbot.exchange.clob import Clob
 from agbot.exchange.clock import ExchangeClock
@@ -85,7 +86,7 @@ class Box:
         self._sockets: dict[str, SocketRoute] = {}
         for channel in self._channels():
             self._sockets |= channel.sockets()
-        self.verbs = {
+        self.verbs: dict[str, Verb] = {
             **verbs(self.core, self.faults, self.limits, now_ns),
             **account_verbs(self.clob.standing),
             **clock_verbs(self.clock),

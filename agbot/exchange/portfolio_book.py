@@ -228,7 +228,7 @@ class PortfolioBook:
             if self._converting and fact.size < 0 < self._converting[-1].size:
                 self._convert()  # the next one, at the same instant
             self._converting.append(fact)
-        elif fact.listing is None:
+        elif fact.listing is None or not fact.token:
             self._money(fact)
         else:
             self._shares(fact, fact.listing)
