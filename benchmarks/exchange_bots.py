@@ -10,8 +10,7 @@ import json
 import random
 from array import array
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -71,9 +70,8 @@ class Bot:
         self.view: OrdersView
         self.terms: Terms
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        """Log in and hold both sockets while the body runs."""
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Log in and hold both sockets until cancelled."""
         await self.trader.log_in(self.orders)
         self.view = OrdersView(self.trader.creds.key)
         _, raw = await self.orders.ask("GET", f"/clob-markets/{self.place.condition}")
@@ -88,8 +86,7 @@ class Bot:
                 nursery.start_soon(self._hear, market, self.book.take)
                 nursery.start_soon(self._ping, user, market)
                 nursery.start_soon(self._cancel)
-                yield
-                nursery.cancel_scope.cancel()
+                task_status.started()
 
     async def _hear(self, socket: Socket, take: Callable[[bytes], None]) -> None:
         while True:
@@ -181,6 +178,7 @@ class Bot:
             if status == 200:
                 self.cancel_latencies.append(trio.current_time() - began)
                 self.view.cancel_told.update(said["canceled"])
+                self._cancelling.difference_update(said["not_canceled"])  # delayed, say: it is tried again
             else:
                 self.refusals[f"{status} {_words(said)}"] += 1
 

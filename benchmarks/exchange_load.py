@@ -20,7 +20,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -230,11 +230,11 @@ def places(ready: dict[str, Any]) -> list[Place]:
 async def load(chosen: argparse.Namespace) -> Report:
     """Run the exchange and the bots; return the figures and the list of failures."""
     options = ["--seed", "1", *(["--no-limits"] if chosen.no_limits else []), *chosen.option]
-    async with exchange(*options) as running, AsyncExitStack() as stack:
+    async with exchange(*options) as running, trio.open_nursery() as nursery:
         markets = places(running.ready)
         bots = [Bot(number, markets[number // 2 % len(markets)]) for number in range(chosen.bots)]
         for bot in bots:
-            await stack.enter_async_context(bot.connected())
+            await nursery.start(bot.run)
         idle_ms = await idle(bots[0]) * 1000
         limit_ms, rate, tries = FACTOR * idle_ms, chosen.rate * chosen.bots, []
         if chosen.find_max:
@@ -245,6 +245,7 @@ async def load(chosen: argparse.Namespace) -> Report:
         await settled(bots)
         ledger = await trio.to_thread.run_sync(running.ledger)
         missed = [what for bot in bots for what in await bot.differences(ledger)]
+        nursery.cancel_scope.cancel()
     result |= {
         "bots": chosen.bots,
         "limits": not chosen.no_limits,

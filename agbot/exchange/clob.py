@@ -21,6 +21,7 @@ from agbot.exchange.notices import Notices
 from agbot.exchange.owners import Owners
 from agbot.exchange.posted import Intake
 from agbot.exchange.quotes import quote
+from agbot.exchange.rebates import Rebates
 from agbot.exchange.routing import Gate
 from agbot.exchange.standing import Standing
 
@@ -53,6 +54,7 @@ class Clob:
         self.heartbeats = Heartbeats(heartbeat_ns)
         self.history = PriceHistory(self._fair)
         self.notices = Notices(self._fair)
+        self.rebates = Rebates()
         self.gate = Gate(keys, now_ns, host_s)
         self.public = PublicReads(core, self.history, now_ns)
         self.trading = TradingRoutes(core, Intake(core, owners, self.standing), limits, self.heartbeats, now_ns)
@@ -64,6 +66,9 @@ class Clob:
         private = self.trading.routes() | self._account.routes()
         return {
             **self.public.routes(),
+            ("GET", "/rebates/current"): lambda ask: Reply(
+                self.rebates.told(ask.query.get("date", ""), ask.query.get("maker_address", ""))
+            ),
             **AuthRoutes(self.gate, self.standing).routes(),
             **self.gate.all_signed({where: self._joining(route) for where, route in private.items()}),
         }
@@ -72,6 +77,7 @@ class Clob:
         """Take a fact of the exchange."""
         self.history.hear(fact)
         self.notices.hear(fact)
+        self.rebates.hear(fact)
 
     def advance(self, now_ns: int) -> None:
         """Let happen what is due: orders of keys whose heartbeat stopped are cancelled."""

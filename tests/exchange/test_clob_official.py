@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agbot.exchange.model import Move, Moved
 from agbot.venue.polymarket.wallets import SignatureType
 from tests.exchange.clob_desk import KEYS, Desk, Trader, listing_at
 
@@ -57,6 +58,8 @@ def test_public_reads(desk: Desk, alice: Trader, bob: Trader) -> None:
     assert market_data._parse_condition_by_token(wire(desk.get(f"/markets-by-token/{desk.no}").json))
     assert rewards.parse_current_rewards_page(wire(desk.get("/rewards/markets/current").json)).items
     assert rewards.parse_market_rewards_page(wire(desk.get(f"/rewards/markets/{desk.listing.condition}").json)).items
+    desk.clob.hear(Moved(kind=Move.MAKER_REBATE, wallet=alice.address, usd=5, ts_ns=desk.now_ns))
+    assert len(rewards.parse_current_rebates(wire(desk.get("/rebates/current").json))) == 1
     assert rewards.parse_reward_markets_page(wire(desk.get("/rewards/markets/multi").json)).items
 
 

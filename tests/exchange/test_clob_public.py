@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agbot.exchange.api import error
-from agbot.exchange.model import Event, Listing
+from agbot.exchange.model import Event, Listing, Move, Moved
 from agbot.exchange.wire import book_hash
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
@@ -177,6 +177,16 @@ def test_rewards_are_the_pools_that_are_configured(desk: Desk) -> None:
     assert desk.get(f"/rewards/markets/{listing_at(2).condition}").json["count"] == 0
     assert desk.get("/rewards/markets/multi", page_size=5).json["limit"] == 5
     assert desk.get("/rewards/markets/multi", q="nothing").json["count"] == 0
+
+
+def test_rebates_are_those_that_were_paid(desk: Desk) -> None:
+    wallet = Trader(desk).address
+    assert desk.get("/rebates/current", date="2026-09-21", maker_address=wallet).json == []
+    for usd in (1_500_000, 250_000):
+        desk.clob.hear(Moved(kind=Move.MAKER_REBATE, wallet=wallet, usd=usd, ts_ns=desk.now_ns))
+    [row] = desk.get("/rebates/current", date="2026-09-21", maker_address=wallet.lower()).json
+    assert (row["maker_address"], row["rebated_fees_usdc"]) == (wallet, "1.75")
+    assert desk.get("/rebates/current", date="2026-09-22", maker_address=wallet).json == []
 
 
 def test_builders(desk: Desk) -> None:
