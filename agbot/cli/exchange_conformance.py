@@ -72,7 +72,7 @@ def conformance(
     """Check that an exchange answers as the venue's own clients expect.
 
     \b
-    agbot exchange conformance --target http://127.0.0.1:8090
+    agbot exchange conformance --target http://127.0.0.1:8765
     agbot exchange conformance --ready ready.json --only CLOB-MATCH
     agbot exchange conformance --target polymarket
 

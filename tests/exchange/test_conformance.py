@@ -77,6 +77,16 @@ def test_nothing_that_orders_can_be_asked_of_the_real_venue() -> None:
     assert not Target(hosts=hosts_at("http://127.0.0.1:1")).real
 
 
+async def test_at_the_real_venue_even_funded_keys_order_nothing() -> None:
+    async with stub_world() as (_, world):
+        world.traders = [object(), object()]  # type: ignore[list-item]
+        assert world.trades
+        world.target = Target(hosts=hosts_at("polymarket"))
+        assert not world.trades
+        assert "never at the real venue" in world.lacks([Need.TRADE])
+        world.traders = []
+
+
 def test_an_id_is_given_once() -> None:
     with pytest.raises(ValueError, match="taken"):
         check(CHECKS[0].id, "again", source="here")(CHECKS[0].ask)

@@ -253,7 +253,9 @@ class World:
         if creds is None:
             bare = Trader(self.clob, key.key, key.account, _NOBODY, self.skew_s)
             creds = credentials(await _api_key(self.clob, bare))
-        self.traders.append(Trader(self.clob, key.key, key.account, creds, self.skew_s))
+        trader = Trader(self.clob, key.key, key.account, creds, self.skew_s)
+        trader.dirty = True  # an earlier run may have been broken off
+        self.traders.append(trader)
 
     async def rest(self, trader: Trader, pitch: Pitch, steps: int, size: int = 0, side: Side = Side.BUY) -> str:
         """Let a YES order rest `steps` ticks from the middle; return its id."""
