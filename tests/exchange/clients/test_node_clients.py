@@ -8,6 +8,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.exchange.clients.box import HEARTBEAT_TIMEOUT_S, Box
 
 DAY_S = 100
@@ -31,6 +33,7 @@ def spend(node: str, days: Path, script: str, box: Box, market: int) -> list[str
     return [step["step"] for step in steps]
 
 
+@pytest.mark.slow
 def test_clob_client_v2(box: Box, days: Path, node: str) -> None:
     assert "heartbeats run out" in spend(node, days, "day_clob_client_v2.mjs", box, 0)
 

@@ -227,6 +227,7 @@ def test_a_maker_is_told_when_somebody_takes(box: Box, market: Market, other: Ot
     spend(box, day)
 
 
+@pytest.mark.slow
 def test_heartbeats_and_what_happens_without(box: Box, market: Market) -> None:
     async def day(client: AsyncSecureClient) -> None:
         await client.place_limit_order(token_id=market.yes, price="0.3", size="10", side="BUY")
