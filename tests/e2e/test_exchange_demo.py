@@ -26,14 +26,14 @@ def wallet(bot):
 def rests(book, mine):
     rows = [o for o in book["orders"] if o["wallet"] == mine]
     return Counter(
-        (o["slug"], o["outcome"].upper(), o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["matched"]))
+        (o["market"], o["outcome"].upper(), o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["matched"]))
         for o in rows
     )
 
 
 def told(rows):
     return Counter(
-        (o["market"], o["outcome"], o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["filled"]))
+        (o["market_id"], o["outcome"], o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["filled"]))
         for o in rows
     )
 
@@ -84,7 +84,7 @@ def test_the_page_shows_the_orders_of_the_ledger(trading, browser, until, sees):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(trading.page)
     sees(page, "window.agbot.store.orders.size > 0", seconds=15)
-    read = "[...window.agbot.store.orders.values()].map(o => ({...o}))"
+    read = "[...window.agbot.store.orders.values()].map(line => line.event)"
 
     def agree():
         rows = [row for row in page.evaluate(read) if row["state"] in ("OPEN", "PARTIALLY_FILLED", "PENDING_CANCEL")]

@@ -25,8 +25,9 @@ def test_a_restored_exchange_goes_on_like_the_one_that_was_saved(seed: int) -> N
     now_ns = flow.now + 3600 * 10**9
     wallets = list(flow.exchange.accounts.holdings)
     for core in (flow.exchange, restored):
+        core.advance(flow.now + 10**9)  # what was delayed can be cancelled then
         for wallet in wallets:
-            core.cancel(wallet, [order.id for order in core.open_orders(wallet)], flow.now)
+            core.cancel(wallet, [order.id for order in core.open_orders(wallet)], flow.now + 10**9)
         core.advance(now_ns)
     assert restored.ledger() == flow.exchange.ledger()
     assert list(restored.accounts.faults()) == []
