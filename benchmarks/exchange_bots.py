@@ -32,10 +32,11 @@ CROSSING: Final = 0.1
 THROUGH_TICKS: Final = 3
 DEEP_TICKS: Final = 10
 ENOUGH: Final = 150 * SCALE
-LOW, HIGH = SCALE // 10, SCALE - SCALE // 10
+LOW, HIGH = SCALE * 3 // 10, SCALE * 7 // 10
+"""Five shares are never less than the dollar that a marketable BUY must be worth."""
 CANCELS_WAITING: Final = 1000
 PING_S: Final = 10.0
-FLIP_S: Final = 10.0
+FLIP_S: Final = 60.0
 
 
 @attrs.frozen
@@ -128,6 +129,7 @@ class Bot:
         status, said = await self.trader.call(self.orders, "POST", "/order", body)
         if status != 200 or not said.get("success"):
             self.refusals[f"{status} {_words(said)}"] += 1
+            self._selling.pop(order_id, None)
             return False
         if said["orderID"] != order_id:
             self.lost.append(f"{order_id} was answered as {said['orderID']}")

@@ -72,7 +72,7 @@ class OrdersView:
         self.duplicates = 0
         self.frames = 0
         self.shares: Counter[str] = Counter()
-        """Settled, by token."""
+        """What can be sold, by token: bought and mined, less what was sold and matched."""
         self._seen: set[tuple[str, ...]] = set()
 
     def take(self, frame: bytes) -> None:
@@ -112,8 +112,10 @@ class OrdersView:
             if event.status == "MATCHED":
                 self.counts["trades"] += 1
                 self.counts["matched_size"] += size
-            elif event.status == "MINED":
-                self.shares[token] += size if side == "BUY" else -size
+            if (event.status, side) in {("MINED", "BUY"), ("FAILED", "SELL")}:
+                self.shares[token] += size
+            elif (event.status, side) == ("MATCHED", "SELL"):
+                self.shares[token] -= size
 
     def _legs(self, event: _Event) -> Iterator[tuple[str, str, int]]:
         if event.trader_side == "TAKER":
