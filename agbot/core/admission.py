@@ -137,7 +137,8 @@ class Admission:
         state = self._state
         held = state.portfolio.position(market, market.outcome(place.token)).size
         resting = (r for r in state.oms.live(market.id) if r.command.token == place.token)
-        return held - sum(r.remaining for r in resting if r.command.side is Side.SELL)
+        settled = held - state.oms.unsettled[place.token]
+        return settled - sum(r.remaining for r in resting if r.command.side is Side.SELL)
 
 
 def open_usd(record: OrderRecord) -> int:

@@ -287,6 +287,8 @@ class Engine:
             books={Outcome.YES: yes, Outcome.NO: no},
             yes_size=position.size(Outcome.YES),
             no_size=position.size(Outcome.NO),
+            yes_unsettled=self.oms.unsettled[market.yes],
+            no_unsettled=self.oms.unsettled[market.no],
             orders=[own_order(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
             cash=self.admission.cash_free(),
             trusted=yes.trusted and not no.doubt,

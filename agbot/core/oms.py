@@ -34,7 +34,7 @@ from agbot.model.events import (
     OrderRejected,
     OrderUnknown,
 )
-from agbot.model.ids import ClientOrderId, MarketId
+from agbot.model.ids import ClientOrderId, MarketId, TokenId
 from agbot.model.order import OrderState, Settlement, Side
 from agbot.units import NS_PER_S, notional
 
@@ -168,6 +168,8 @@ class Oms:
         self._live: dict[MarketId, dict[ClientOrderId, OrderRecord]] = {}
         self.in_flight = 0
         self.ended: Counter[OrderState] = Counter()
+        self.unsettled: Counter[TokenId] = Counter()
+        """Shares bought whose trades are provisional: counted as held, and not ours to sell yet."""
 
     def begin(self, now_ns: int, command: PlaceOrder, *, denied: str = "") -> OrderRecord:
         """Record a new order as PENDING_NEW, or as DENIED with the reason."""
@@ -256,6 +258,7 @@ class Oms:
         full = fill.final or (not record.command.budget and total >= record.command.size)
         self._legal(record, Evidence.FULL_FILL if full else Evidence.PART_FILL)
         record.trades[fill.trade_id] = fill
+        self._unsettle(record, fill, 1)
         record.filled = total
         record.spent += notional(fill.price, fill.size)
         record.fees += fill.fee
@@ -279,8 +282,15 @@ class Oms:
             record.spent -= notional(known.price, known.size)
             record.fees -= known.fee
             self._move(now_ns, record, Evidence.VOIDED, reason=f"trade {told.trade_id} failed to settle")
+        self._unsettle(record, known, -1)
         record.trades[told.trade_id] = msgspec.structs.replace(known, settlement=after)
+        self._unsettle(record, record.trades[told.trade_id], 1)
         return record
+
+    def _unsettle(self, record: OrderRecord, fill: OrderFilled, sign: int) -> None:
+        """Count a buy's provisional fill in, or out again."""
+        if record.command.side is Side.BUY and fill.settlement in _PROVISIONAL:
+            self.unsettled[record.command.token] += sign * fill.size
 
     def _legal(self, record: OrderRecord, evidence: Evidence) -> OrderState:
         after = NEXT[record.state].get(evidence)
@@ -311,7 +321,9 @@ class Oms:
         if len(self._orders) > ORDERS_KEPT_MAX:
             ended = next((key for key, record in self._orders.items() if record.state.terminal), None)
             if ended is not None:
-                del self._orders[ended]
+                record = self._orders.pop(ended)
+                for fill in record.trades.values():
+                    self._unsettle(record, fill, -1)
 
 
 def _within(record: OrderRecord, fill: OrderFilled) -> bool:

@@ -65,6 +65,7 @@ class View:
     Args:
         books: the books of YES and NO by outcome.
         yes_size: shares of YES held (confirmed and provisional); `no_size` likewise.
+        yes_unsettled: how many of them are provisional; `no_unsettled` likewise.
         orders: the asking strategy's live orders in this market, oldest first.
         cash: 10⁻⁶ usd not yet reserved by resting buys.
         trusted: False while the feed is down, no snapshot has come, or one of the books is doubted: quote nothing.
@@ -80,6 +81,18 @@ class View:
     cash: int
     trusted: bool
     references: Mapping[ReferenceKey, ReferencePrice] = attrs.field(factory=dict)
+    yes_unsettled: int = 0
+    no_unsettled: int = 0
+
+    @property
+    def yes_settled(self) -> int:
+        """Return the YES shares that may be sold: held, and not waiting for their trade to settle."""
+        return self.yes_size - self.yes_unsettled
+
+    @property
+    def no_settled(self) -> int:
+        """Return the NO shares that may be sold."""
+        return self.no_size - self.no_unsettled
 
     @property
     def net_size(self) -> int:

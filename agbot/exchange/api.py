@@ -73,7 +73,7 @@ class Reply:
 
 Route: TypeAlias = Callable[[Ask], Reply]
 Routes: TypeAlias = Mapping[tuple[str, str], Route]
-"""By method and path; a path that ends in ``/{}`` takes any last part, handed over as `Ask.tail`."""
+"""By method and path; ``{}`` as the last or the second-last part takes any part, handed over as `Ask.tail`."""
 
 
 def error(status: int, text: str, **more: Any) -> Reply:

@@ -6,13 +6,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from agbot.errors import ConfigError
 from agbot.exchange import gamma, records
+from agbot.exchange.admin import Verb
 from agbot.exchange.api import Ask, Routes, error
 from agbot.exchange.clob import Clob
 from agbot.exchange.clock import ExchangeClock
 from agbot.exchange.core import Exchange
 from agbot.exchange.keys import Keyring
-from agbot.exchange.limits import TIERS, Limits
+from agbot.exchange.limits import PREFIXES, TIERS, Limits, Tier
 from agbot.exchange.market_socket import MarketSockets
 from agbot.exchange.mischief import Mischief
 from agbot.exchange.mischief_sockets import SocketMischief
@@ -22,6 +24,7 @@ from agbot.exchange.paced import Pacer
 from agbot.exchange.portfolio_book import PortfolioBook
 from agbot.exchange.quotes import Tape
 from agbot.exchange.realtime import Realtime
+from agbot.exchange.rebating import Rebating
 from agbot.exchange.references import References
 from agbot.exchange.routing import Router
 from agbot.exchange.rtds import Rtds
@@ -30,7 +33,7 @@ from agbot.exchange.snapshot import read, said_of, write
 from agbot.exchange.state import dump
 from agbot.exchange.testkeys import key_row
 from agbot.exchange.user_socket import UserSockets
-from agbot.exchange.verbs import verbs
+from agbot.exchange.verbs import account_verbs, clock_verbs, verbs
 from agbot.faults import FaultPlan
 from agbot.units import NS_PER_S, to_text
 from agbot.web.http import Break, Request, Response, SocketRoute
@@ -68,14 +71,14 @@ class Box:
         self.core, self.era = opening.core, opening.era
         self.catalogue = opening.catalogue
         self.keys = Keyring(settings.seed)
-        self.limits = Limits(enabled=settings.limits, tier=TIERS[settings.tier])
+        self.limits = Limits(enabled=settings.limits, tier=_tier(settings.tier))
         self.faults = FaultPlan(settings.seed)
         if settings.faults_file:
             self.faults.load(settings.faults_file)
         self.clob = Clob(self.core, self.keys, Owners(), self.limits, now_ns, heartbeat_ns=settings.heartbeat_ns)
         self._listen()
         self._restore(parts)
-        self.pacer = Pacer(self.core, self.clock, [_Beats(self.clob), *opening.acts])
+        self.pacer = Pacer(self.core, self.clock, [_Beats(self.clob), self.rebating, *opening.acts])
         self.mischief = Mischief(self.faults, self.core, now_ns)
         self.mischief.attach()
         self.socket_mischief = SocketMischief(self.mischief, [channel.outlets for channel in self._channels()])
@@ -83,7 +86,12 @@ class Box:
         self._sockets: dict[str, SocketRoute] = {}
         for channel in self._channels():
             self._sockets |= channel.sockets()
-        self.verbs = verbs(self.core, self.faults, self.limits, now_ns)
+        self.verbs: dict[str, Verb] = {
+            **verbs(self.core, self.faults, self.limits, now_ns),
+            **account_verbs(self.clob.standing),
+            **clock_verbs(self.clock),
+            "rebates": lambda _request: {"paid_usd": to_text(self.rebating.pay(self.core, now_ns()))},
+        }
 
     def _listen(self) -> None:
         """Make everything that hears the core's facts."""
@@ -94,7 +102,8 @@ class Box:
         self.user_sockets = UserSockets(self.keys)
         self.rtds = Rtds(core, self.keys, references, now_ns, seed=self.settings.seed)
         self.realtime = Realtime(self.keys, references, now_ns)
-        core.listeners += [self.tape, self.portfolios]
+        self.rebating = Rebating()
+        core.listeners += [self.tape, self.portfolios, self.rebating.hear]
         core.listeners += [self.market_sockets.hear, self.user_sockets.hear, self.rtds.hear]
 
     def _channels(self) -> Sequence[MarketSockets | UserSockets | Rtds | Realtime]:
@@ -118,7 +127,7 @@ class Box:
         router = self.routers.get(site)
         if router is None:
             return error(404, "not found").response()
-        limited = self.limits.admit("127.0.0.1", ask.method, path, self.now_ns())
+        limited = self.limits.admit("127.0.0.1", ask.method, PREFIXES[site] + path, self.now_ns())
         if limited is not None:
             return limited.response()
         return await self.mischief.answer(ask, router, site)
@@ -149,6 +158,7 @@ class Box:
         """Return the funded test keys; what they hold is granted when they are first seen, which is now."""
         rows = [key_row(self.keys, self.settings.seed, number) for number in range(self.settings.keys)]
         for row in rows:
+            self.clob.owners.bind(row["address"], row["wallet"], row["signature_type"])
             self.core.balance(row["wallet"])
         return rows
 
@@ -178,6 +188,7 @@ class Box:
             "core": dump(self.core),
             "clob": self.clob.snapshot(),
             "portfolios": self.portfolios.snapshot(),
+            "tape": self.tape.snapshot(),
         }
 
     def _restore(self, parts: Parts) -> None:
@@ -185,12 +196,19 @@ class Box:
             if parts:
                 self.clob.restore(parts["clob"])
                 self.portfolios.restore(parts["portfolios"], self.core.listings)
+                self.tape.restore(parts["tape"])
 
     def save(self) -> int:
         """Write the state file, if there is to be one; return its bytes."""
         if self.settings.state is None:
             return 0
         return write(self.settings.state, self.parts(), self.now_ns())
+
+
+def _tier(name: str) -> Tier:
+    if name not in TIERS:
+        raise ConfigError(f"no tier is called {name!r}", id="AGB-868", key="--tier", remedy=f"use {', '.join(TIERS)}")
+    return TIERS[name]
 
 
 class _Beats:

@@ -44,16 +44,26 @@ class PriceHistory:
     def __init__(self, price: Callable[[Listing], int]) -> None:
         self._price = price
         self._rows: dict[str, tuple[_Row, _Row]] = {}
+        self._looked_s: dict[str, int] = {}
 
     def hear(self, fact: Fact) -> None:
         """Take a fact of the exchange."""
         match fact:
-            case BookChanged(listing=listing, ts_ns=ts_ns) | Listed(listing=listing, ts_ns=ts_ns):
+            case BookChanged(listing=listing, ts_ns=ts_ns):
+                self._look(listing, ts_ns)
+            case Listed(listing=listing, ts_ns=ts_ns):
                 self.note(listing, self._price(listing), ts_ns)
             case Traded(trade=trade, ts_ns=ts_ns):
                 self.note(trade.listing, trade.listing.last_price, ts_ns)
             case Resolved(listing=listing, ts_ns=ts_ns):
                 self.note(listing, SCALE if listing.winner == listing.market.yes else 0, ts_ns)
+
+    def _look(self, listing: Listing, ts_ns: int) -> None:
+        """Note the price of a book that changed, at most once a second: books change far more often."""
+        second = ts_ns // NS_PER_S
+        if self._looked_s.get(listing.condition) != second:
+            self._looked_s[listing.condition] = second
+            self.note(listing, self._price(listing), ts_ns)
 
     def note(self, listing: Listing, price: int, ts_ns: int) -> None:
         """Note that YES costs `price` (10⁻⁶) now."""

@@ -21,6 +21,7 @@ from agbot.exchange.notices import Notices
 from agbot.exchange.owners import Owners
 from agbot.exchange.posted import Intake
 from agbot.exchange.quotes import quote
+from agbot.exchange.rebates import Rebates
 from agbot.exchange.routing import Gate
 from agbot.exchange.standing import Standing
 
@@ -53,6 +54,7 @@ class Clob:
         self.heartbeats = Heartbeats(heartbeat_ns)
         self.history = PriceHistory(self._fair)
         self.notices = Notices(self._fair)
+        self.rebates = Rebates()
         self.gate = Gate(keys, now_ns, host_s)
         self.public = PublicReads(core, self.history, now_ns)
         self.trading = TradingRoutes(core, Intake(core, owners, self.standing), limits, self.heartbeats, now_ns)
@@ -64,6 +66,9 @@ class Clob:
         private = self.trading.routes() | self._account.routes()
         return {
             **self.public.routes(),
+            ("GET", "/rebates/current"): lambda ask: Reply(
+                self.rebates.told(ask.query.get("date", ""), ask.query.get("maker_address", ""))
+            ),
             **AuthRoutes(self.gate, self.standing).routes(),
             **self.gate.all_signed({where: self._joining(route) for where, route in private.items()}),
         }
@@ -72,6 +77,7 @@ class Clob:
         """Take a fact of the exchange."""
         self.history.hear(fact)
         self.notices.hear(fact)
+        self.rebates.hear(fact)
 
     def advance(self, now_ns: int) -> None:
         """Let happen what is due: orders of keys whose heartbeat stopped are cancelled."""
@@ -82,14 +88,20 @@ class Clob:
         return self.heartbeats.next_due()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return keys, wallets' owners, bans and allowances as plain values; secrets included."""
-        return {"keys": self.keys.snapshot(), "owners": self.owners.snapshot(), "standing": self.standing.snapshot()}
+        """Return keys, wallets' owners, bans, allowances and heartbeats as plain values; secrets included."""
+        return {
+            "keys": self.keys.snapshot(),
+            "owners": self.owners.snapshot(),
+            "standing": self.standing.snapshot(),
+            "heartbeats": self.heartbeats.snapshot(),
+        }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take over what `snapshot` gave. Heartbeats are not kept: their orders are gone after a restart."""
+        """Take over what `snapshot` gave. Keys whose heartbeat was due meanwhile lose their orders at once."""
         self.keys.restore(saved["keys"])
         self.owners.restore(saved["owners"])
         self.standing.restore(saved["standing"])
+        self.heartbeats.restore(saved["heartbeats"])
 
     def _fair(self, listing: Listing) -> int:
         return quote(self.core, listing).fair

@@ -270,6 +270,8 @@ class PublicReads:
         listing = self.core.of_token(token)
         if listing is None:
             return []
+        if listing.winner is None:
+            self.history.note(listing, self.fair(listing), self.now_ns())
         yes = token == listing.market.yes
         points = self.history.points(listing.condition, start_s, end_s, step_s)
         return [{"t": at_s, "p": number(price if yes else complement(price))} for at_s, price in points]

@@ -27,7 +27,7 @@ def page(ask: Ask, rows: Sequence[T], told: Callable[[T], Any], *, size: int = P
     """
     start = offset(ask.query.get("next_cursor") or START)
     shown = rows[start : start + size] if start >= 0 else []
-    more = 0 <= start and start + size < len(rows)
+    more = start >= 0 and start + size < len(rows)
     cursor = b64encode(str(start + size).encode()).decode() if more else END
     return Reply({"limit": size, "count": len(shown), "next_cursor": cursor, "data": [told(row) for row in shown]})
 

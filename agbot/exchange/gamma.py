@@ -52,10 +52,12 @@ def routes(core: Books, catalogue: Catalogue, now_ns: Callable[[], int], tape: T
         ("GET", "/markets"): gamma.markets_old,
         ("GET", "/markets/slug/{}"): gamma.market_by_slug,
         ("GET", "/markets/{}"): gamma.market_by_id,
+        ("GET", "/markets/{}/tags"): gamma.market_tags,
         ("GET", "/events/keyset"): gamma.events_keyset,
         ("GET", "/events"): gamma.events_old,
         ("GET", "/events/slug/{}"): gamma.event_by_slug,
         ("GET", "/events/{}"): gamma.event_by_id,
+        ("GET", "/events/{}/tags"): gamma.event_tags,
         ("GET", "/public-search"): gamma.search,
         ("GET", "/tags"): gamma.tags,
         ("GET", "/tags/slug/{}"): gamma.tag_by_slug,
@@ -93,18 +95,19 @@ class _Gamma:
         return Reply([self._market(x, now_ns) for x in page], headers=_OLD["markets"])
 
     def market_by_id(self, ask: Ask) -> Reply:
-        name, _, more = ask.tail.partition("/")
-        return self._one_market(lambda listing: listing.gamma_id == name, ask, more)
+        return self._one_market(lambda listing: listing.gamma_id == ask.tail, ask)
 
     def market_by_slug(self, ask: Ask) -> Reply:
         return self._one_market(lambda listing: listing.market.slug == ask.tail, ask)
 
-    def _one_market(self, fits: Callable[[Listing], bool], ask: Ask, more: str = "") -> Reply:
+    def market_tags(self, ask: Ask) -> Reply:
+        listing = next((x for x in self._core.listings.values() if x.gamma_id == ask.tail), None)
+        return _missing("market") if listing is None else Reply(self._text.tags(listing.event))
+
+    def _one_market(self, fits: Callable[[Listing], bool], ask: Ask) -> Reply:
         listing = next((x for x in self._core.listings.values() if fits(x)), None)
-        if listing is None or more not in ("", "tags"):
+        if listing is None:
             return _missing("market")
-        if more:
-            return Reply(self._text.tags(listing.event))
         tagged = bool(Query(ask, INVALID).flag("include_tag"))
         return Reply(self._market(listing, self._now_ns(), tagged=tagged))
 
@@ -129,19 +132,18 @@ class _Gamma:
         return Reply(self._event_rows(page, query), headers=_OLD["events"])
 
     def event_by_id(self, ask: Ask) -> Reply:
-        name, _, more = ask.tail.partition("/")
-        return self._one_event(lambda event: event.id == name, ask, more)
+        return self._one_event(lambda event: event.id == ask.tail, ask)
 
     def event_by_slug(self, ask: Ask) -> Reply:
         return self._one_event(lambda event: event.slug == ask.tail, ask)
 
-    def _one_event(self, fits: Callable[[Event], bool], ask: Ask, more: str = "") -> Reply:
+    def event_tags(self, ask: Ask) -> Reply:
+        group = next((group for group in self._groups() if group.event.id == ask.tail), None)
+        return _missing("event") if group is None else Reply(self._text.tags(group.event))
+
+    def _one_event(self, fits: Callable[[Event], bool], ask: Ask) -> Reply:
         group = next((group for group in self._groups() if fits(group.event)), None)
-        if group is None or more not in ("", "tags"):
-            return _missing("event")
-        if more:
-            return Reply(self._text.tags(group.event))
-        return Reply(self._event_rows([group], Query(ask, INVALID))[0])
+        return _missing("event") if group is None else Reply(self._event_rows([group], Query(ask, INVALID))[0])
 
     def _event_rows(self, groups: Sequence[Group], query: Query) -> list[Json]:
         now_ns, markets = self._now_ns(), query.flag("include_markets") is not False

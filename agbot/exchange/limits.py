@@ -99,6 +99,8 @@ SURFACES: Final[Mapping[tuple[str, str], tuple[Window, ...]]] = MappingProxyType
 )
 """By method and path; a path stands for what is below it too. The CLOB as a whole is everything outside the others."""
 OTHER_HOSTS: Final = ("/gamma", "/data-api", "/ws", "/geoblock")
+PREFIXES: Final[Mapping[str, str]] = MappingProxyType({"clob": "", "gamma": "/gamma", "data": "/data-api"})
+"""What stands before a path of each site for `Limits.admit`."""
 
 
 class SlidingWindow:

@@ -18,8 +18,8 @@ import structlog
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from agbot.web.http import Abandoned, Torn
 from agbot.web.lost import LOST
-from agbot.web.server import Abandoned, Torn
 
 FRAME_BYTES_MAX: Final = 1024 * 1024
 """Clients close with 1009 on anything longer."""
@@ -36,8 +36,8 @@ _log = structlog.get_logger("agbot.exchange.sockets")
 class Backlog:
     """How much one client may leave unread."""
 
-    messages: int = 16_384
-    bytes: int = 32 * 1024 * 1024
+    messages: int = 8_192
+    bytes: int = 16 * 1024 * 1024
 
 
 Filter: TypeAlias = Callable[[str, "Outlet", bytes], Iterable[tuple[float, bytes]]]
@@ -77,6 +77,7 @@ class Outlet:
         self._writing = False
         """Left on by a write that did not end: half a frame may be out."""
         self._broken = False
+        self._nursery: trio.Nursery | None = None
         self._torn = False
 
     @property
@@ -110,11 +111,13 @@ class Outlet:
             self._append(frame)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send what is queued, then close with a code."""
+        """Send what is queued within `FLUSH_S`, then close with a code; a client that does not take it is reset."""
         if self._code is None:
             self._code, self._reason = code, reason
             self._later.clear()
             self._wake.set()
+            if self._nursery is not None:
+                self._nursery.start_soon(self._give_up)
 
     def drop(self, *, reset: bool = False) -> None:
         """Break the connection at once, without a close frame; by a TCP reset if so told."""
@@ -161,7 +164,10 @@ class Outlet:
             Abandoned: the connection is to be broken, as after `drop`.
         """
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             nursery.start_soon(self._send)
+            if self._code is not None:
+                nursery.start_soon(self._give_up)
             nursery.start_soon(self._listen, take)
             await self._ended.wait()
             nursery.cancel_scope.cancel()
@@ -183,23 +189,27 @@ class Outlet:
     async def _send(self) -> None:
         with suppress(*LOST):
             while self._code is None or self._queue:
+                self._admit_due()
                 if not self._queue:
                     await self._wait()
-                batch = self._batch()
-                if batch and self._code is None:
+                elif batch := self._batch():
                     await self._write(batch)
-                elif batch:
-                    with trio.move_on_after(FLUSH_S):
-                        await self._write(batch)
-                    if self._writing:
-                        break
+        self._ended.set()
+
+    async def _give_up(self) -> None:
+        await trio.sleep(FLUSH_S)
         self._ended.set()
 
     async def _wait(self) -> None:
         """Return when something was queued, a postponed frame is due, or the connection ends."""
         self._wake = trio.Event()
-        with trio.move_on_at(self._later[0][0] if self._later else float("inf")):
+        if not self._later:
             await self._wake.wait()
+            return
+        with trio.move_on_at(self._later[0][0]):
+            await self._wake.wait()
+
+    def _admit_due(self) -> None:
         while self._later and self._later[0][0] <= trio.current_time():
             self._queue.append(heapq.heappop(self._later)[2])
 
@@ -216,12 +226,19 @@ class Outlet:
 
     async def _write(self, batch: bytes) -> None:
         # trio-websocket writes one message at a time; its own frames (pongs, close) are written under this lock too.
-        async with self._ws._stream_lock:  # noqa: SLF001
+        lock = self._ws._stream_lock  # noqa: SLF001
+        try:
+            lock.acquire_nowait()  # nearly always, and without a turn of the scheduler
+        except trio.WouldBlock:
+            await lock.acquire()
+        try:
             if self._ws.closed is not None:
                 raise ConnectionClosed(self._ws.closed)
             self._writing = True
             await self._ws._stream.send_all(batch)  # noqa: SLF001
             self._writing = False
+        finally:
+            lock.release()
 
 
 def _head(length: int) -> bytes:

@@ -13,6 +13,7 @@ from agbot.exchange.model import Refused
 from agbot.exchange.pages import Query, iso
 from agbot.venue.polymarket.contracts import POLYGON, Chain
 
+_PERPS: Final = "0xdca4af75705dbb50f62437045aff9921947917d2"
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -60,14 +61,38 @@ def approvals(user: str, now_ns: int) -> dict[str, Any]:
 
 
 def _spenders(told: Chain) -> list[dict[str, Any]]:
-    exchanges = {"Exchange": told.exchange_v2, "NegRiskExchange": told.neg_risk_exchange_v2}
-    found = [
-        _approval(f"Usdc{name}", told.collateral, spender, "ERC20") | {"amount": "max"}
-        for name, spender in exchanges.items()
+    """Return a row for each permission that an official client looks for."""
+    usd = {
+        "UsdcCtf": told.ctf,
+        "UsdcExchange": told.exchange_v2,
+        "UsdcNegRiskExchange": told.neg_risk_exchange_v2,
+        "UsdcNegRiskAdapter": told.neg_risk_adapter,
+        "UsdcCollateralAdapter": told.ctf_adapter,
+        "UsdcNegRiskCollateralAdapter": told.neg_risk_ctf_adapter,
+        "PusdV2Exchange": told.exchange_v3,
+        "PusdV2Router": told.router,
+        "PerpsPusdDeposit": _PERPS,
+    }
+    shares = {
+        "CtfExchangeIsApprovedForAll": told.exchange_v2,
+        "CtfNegRiskExchangeIsApprovedForAll": told.neg_risk_exchange_v2,
+        "CtfNegRiskAdapterIsApprovedForAll": told.neg_risk_adapter,
+        "CtfCollateralAdapterIsApprovedForAll": told.ctf_adapter,
+        "CtfNegRiskCollateralAdapterIsApprovedForAll": told.neg_risk_ctf_adapter,
+        "AutoRedeemCtfV2Redeemer": told.auto_redeemer,
+        "CtfBinaryModuleIsApprovedForAll": told.binary_module,
+        "CtfNegRiskModuleIsApprovedForAll": told.neg_risk_module,
+    }
+    positions = {
+        "V2PositionManagerRouterIsApprovedForAll": told.router,
+        "V2PositionManagerExchangeIsApprovedForAll": told.exchange_v3,
+        "AutoRedeemV2PositionManagerV2Redeemer": told.auto_redeemer,
+    }
+    return [
+        *(_approval(name, told.collateral, spender, "ERC20") | {"amount": "max"} for name, spender in usd.items()),
+        *(_approval(name, told.ctf, spender) for name, spender in shares.items()),
+        *(_approval(name, told.position_manager, spender) for name, spender in positions.items()),
     ]
-    found.append(_approval("PusdV2Exchange", told.collateral, told.exchange_v3, "ERC20") | {"amount": "max"})
-    found += [_approval(f"Ctf{name}IsApprovedForAll", told.ctf, spender) for name, spender in exchanges.items()]
-    return found
 
 
 def _approval(name: str, token: str, spender: str, standard: str = "ERC1155") -> dict[str, Any]:

@@ -11,7 +11,7 @@ the NO shares, less the usd it pays, over to the YES shares.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -21,7 +21,7 @@ from agbot.exchange.offer import draw, hex32
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, SCALE
 
-DEEDS_KEPT: Final = 2_000
+DEEDS_KEPT: Final = 1_000
 """Of each wallet."""
 PRINTS_KEPT: Final = 10_000
 """Legs of everybody's trades."""
@@ -228,7 +228,7 @@ class PortfolioBook:
             if self._converting and fact.size < 0 < self._converting[-1].size:
                 self._convert()  # the next one, at the same instant
             self._converting.append(fact)
-        elif fact.listing is None:
+        elif fact.listing is None or not fact.token:
             self._money(fact)
         else:
             self._shares(fact, fact.listing)
@@ -327,8 +327,8 @@ class PortfolioBook:
                 wallet: {**attrs.asdict(purse, filter=skip), "points": [list(point) for point in purse.points]}
                 for wallet, purse in self._purses.items()
             },
-            "deeds": [_plain(deed) for deeds in self._deeds.values() for deed in deeds],
-            "prints": [_plain(deed) for deed in self._prints],
+            "deeds": [_row(deed) for deeds in self._deeds.values() for deed in deeds],
+            "prints": [_row(deed) for deed in self._prints],
         }
 
     def restore(self, plain: Mapping[str, Any], listings: Mapping[str, Listing]) -> None:
@@ -348,22 +348,23 @@ class PortfolioBook:
         self._prints.extend(_deeds(plain["prints"], listings))
 
 
-def _plain(row: Entry | Deed) -> dict[str, Any]:
-    told = {field.name: getattr(row, field.name) for field in attrs.fields(type(row))}
-    side = told.get("side", "none")
-    if side != "none":
-        told["side"] = str(side) if side is not None else None
-    return {**told, "listing": row.listing.condition if row.listing is not None else None}
+def _plain(entry: Entry) -> dict[str, Any]:
+    told = {field.name: getattr(entry, field.name) for field in attrs.fields(Entry)}
+    return {**told, "listing": entry.listing.condition}
 
 
-def _deeds(rows: Iterable[Mapping[str, Any]], listings: Mapping[str, Listing]) -> list[Deed]:
-    return [
-        Deed(
-            **{
-                **row,
-                "listing": listings[row["listing"]] if row["listing"] is not None else None,
-                "side": Side(row["side"]) if row["side"] is not None else None,
-            }
-        )
-        for row in rows
-    ]
+def _row(deed: Deed) -> list[Any]:
+    """Return a deed as a list: there are many."""
+    condition = deed.listing.condition if deed.listing is not None else None
+    side = None if deed.side is None else deed.side.value
+    told = [deed.seq, deed.kind, deed.wallet, deed.ts_ns, deed.usd, deed.size, condition]
+    return [*told, deed.token, side, deed.price, deed.tx_hash, deed.taker]
+
+
+def _deeds(rows: Iterable[Any], listings: Mapping[str, Listing]) -> Iterator[Deed]:
+    names = [field.name for field in attrs.fields(Deed)]
+    for row in rows:
+        told = dict(zip(names, row, strict=True))
+        told["listing"] = None if told["listing"] is None else listings[told["listing"]]
+        told["side"] = None if told["side"] is None else Side(told["side"])
+        yield Deed(**told)

@@ -60,12 +60,12 @@ def held(core: Books, entries: Iterable[Entry]) -> list[Held]:
     """Return accounts with their prices of now."""
     told = list(entries)
     owned = {(entry.wallet, entry.token) for entry in told if entry.size > 0}
+    prices: dict[str, int] = {}  # many wallets hold one token
+    for entry in told:
+        if entry.token not in prices:
+            prices[entry.token] = price_of(core, entry.listing, entry.token)
     return [
-        Held(
-            entry,
-            price_of(core, entry.listing, entry.token),
-            all((entry.wallet, token) in owned for token in entry.listing.tokens),
-        )
+        Held(entry, prices[entry.token], all((entry.wallet, token) in owned for token in entry.listing.tokens))
         for entry in told
     ]
 

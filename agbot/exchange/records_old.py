@@ -11,9 +11,9 @@ import attrs
 from agbot.exchange import records_json as rows
 from agbot.exchange.api import Ask, Reply, Route, Routes
 from agbot.exchange.pages import Query, number
-from agbot.exchange.records import Records
 from agbot.exchange.records_filters import has_status
 from agbot.exchange.records_json import Held, Json
+from agbot.exchange.records_new import Records
 from agbot.units import SCALE
 
 OFFSET_MAX: Final = 10_000
@@ -111,7 +111,7 @@ class _Old:
         title = query.text("title").lower()
         return [
             row
-            for row in rows.held(self.records.core, self.records.book.entries(user))
+            for row in self.records.held(user)
             if fits(row)
             and (not conditions or row.entry.listing.condition.lower() in conditions)
             and (not events or row.entry.listing.event.id in events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 import attrs
@@ -49,13 +49,23 @@ class Router:
         route = self.routes.get((ask.method, ask.path))
         if route is not None:
             return route(ask)
-        head, _, tail = ask.path.rpartition("/")
-        pattern = f"{head}/{{}}"
-        if tail and (route := self.routes.get((ask.method, pattern))) is not None:
-            ask.tail = tail
-            return route(ask)
-        allowed = [*self._methods.get(ask.path, ()), *(self._methods.get(pattern, ()) if tail else ())]
+        allowed = list(self._methods.get(ask.path, ()))
+        for pattern, tail in _patterns(ask.path):
+            if (route := self.routes.get((ask.method, pattern))) is not None:
+                ask.tail = tail
+                return route(ask)
+            allowed += self._methods.get(pattern, ())
         return not_allowed(allowed) if allowed else NOT_FOUND
+
+
+def _patterns(path: str) -> Iterator[tuple[str, str]]:
+    """Yield what a path may be registered as, and what its ``{}`` stands for: the last part, or the one before it."""
+    head, _, last = path.rpartition("/")
+    above, _, middle = head.rpartition("/")
+    if last:
+        yield f"{head}/{{}}", last
+    if middle and last:
+        yield f"{above}/{{}}/{last}", middle
 
 
 def dispatch(routes: Routes, ask: Ask, before: Before = nothing_before) -> Reply:

@@ -97,7 +97,7 @@ class Filter:
 
 def symbol(topic: str, name: str) -> str:
     """Return what a topic calls an asset."""
-    return f"{name}usdt" if topic == BINANCE else name.upper() if topic == EQUITY else f"{name}/usd"
+    return f"{name}usdt" if topic == BINANCE else name if topic == EQUITY else f"{name}/usd"
 
 
 def names(references: References, topic: str) -> list[str]:

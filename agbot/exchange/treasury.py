@@ -34,6 +34,7 @@ class Treasury:
     def split(self, wallet: str, listing: Listing, size: int, now_ns: int) -> None:
         """Turn `size` usd into as many pairs; pairs into usd when `size` is negative."""
         _open(listing)
+        self.see(wallet, now_ns)
         with _refusing():
             self._ledger.split(wallet, listing.market.id, size)
         kind = Move.SPLIT if size >= 0 else Move.MERGE
@@ -47,6 +48,7 @@ class Treasury:
             raise Refused("conversion needs NO shares of questions of one neg-risk event")
         for listing in (*chosen, *others):
             _open(listing)
+        self.see(wallet, now_ns)
         with _refusing():
             self._ledger.convert(wallet, [x.market.id for x in chosen], [x.market.id for x in others], size)
         moved = [(x, x.market.no, -size) for x in chosen] + [(x, x.market.yes, size) for x in others]
@@ -70,10 +72,10 @@ class Treasury:
             if holds and (wallet in OWING or not owing_only):
                 self.redeem(wallet, listing, now_ns)
 
-    def rebate(self, wallet: str, usd: int, now_ns: int) -> None:
-        """Pay a maker its part of the taker fees."""
+    def rebate(self, wallet: str, usd: int, now_ns: int, listing: Listing) -> None:
+        """Pay a maker its part of a market's taker fees."""
         self._ledger.rebate(wallet, usd)
-        self._tell(Moved(kind=Move.MAKER_REBATE, wallet=wallet, usd=usd, ts_ns=now_ns))
+        self._tell(Moved(kind=Move.MAKER_REBATE, wallet=wallet, listing=listing, usd=usd, ts_ns=now_ns))
 
     def _tell_tokens(
         self, kind: Move, wallet: str, moved: Sequence[tuple[Listing, TokenId, int]], usd: int, now_ns: int

@@ -14,7 +14,9 @@ from agbot.units import NS_PER_S, SCALE, complement, notional, to_text
 
 NO_BOOK: Final = "No orderbook exists for the requested token id"
 FOK_KILLED: Final = "order couldn't be fully filled. FOK orders are fully filled or killed."
-FAK_KILLED: Final = "no orders found to match with FAK order. FAK orders are partially filled or killed."
+FAK_KILLED: Final = (
+    "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
+)
 CROSSES_BOOK: Final = "invalid post-only order: order crosses book"
 SELF_TRADE: Final = "self trade: order crosses a resting order of the same account"
 NO_BALANCE: Final = "not enough balance / allowance"

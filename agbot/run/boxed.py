@@ -160,6 +160,7 @@ def _command(settings: Settings, directory: Path) -> list[str]:
         "--json",
         "--while-stdin",
         *("--port", "0"),
+        *("--population", "lively"),
         *("--seed", str(settings.seed)),
         *("--grant", usd_text(settings.capital_usd)),
         *("--state", str(state)),

@@ -193,8 +193,8 @@ def _expression(view: View, side: Side, price: int, size: int) -> tuple[TokenId,
     """Return token, side and own price for a quote on a YES side: a sale of what is held before a purchase."""
     yes, no = view.market.yes, view.market.no
     if side is Side.BUY:
-        return (no, Side.SELL, complement(price)) if view.no_size >= size else (yes, Side.BUY, price)
-    return (yes, Side.SELL, price) if view.yes_size >= size else (no, Side.BUY, complement(price))
+        return (no, Side.SELL, complement(price)) if view.no_settled >= size else (yes, Side.BUY, price)
+    return (yes, Side.SELL, price) if view.yes_settled >= size else (no, Side.BUY, complement(price))
 
 
 def _meets_own(view: View, side: Side, price: int) -> bool:

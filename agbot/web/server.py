@@ -43,6 +43,7 @@ CLOSE_S: Final = 1.0
 GOODBYE_S: Final = 0.1
 """The same when we are stopping: nobody is left to hear the answer, the frame only has to leave."""
 GOING_AWAY: Final = 1001
+INTERNAL_ERROR: Final = 1011
 RECEIVE_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 """A client whose request we do not read to its end has this long to take our answer and close."""
@@ -52,7 +53,10 @@ ACCEPT_PAUSE_S: Final = 0.1
 """Until the next try after the system gave no connection: it is out of descriptors or memory, or the client is gone."""
 
 _BROKEN_LISTENER: Final = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK}
-_PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+_BARE: Final = {204, 304}
+"""Answers that have no body, whatever they say of its length."""
+_ALWAYS: Final = ("Cache-Control: no-cache", "X-Content-Type-Options: nosniff", "Referrer-Policy: no-referrer")
 _FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 32\r\n"
     b'Retry-After: 1\r\nConnection: close\r\n\r\n{"error":"too many connections"}'
@@ -187,9 +191,13 @@ class _Connection:
         self.server = server
         self.stream = stream
         self.bounds = server.bounds
-        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=self.bounds.head_bytes)
+        self.http = self._reader()
         self.raw = b""
         """The head of the request as it came, perhaps with more behind it."""
+
+    def _reader(self) -> h11.Connection:
+        """Return what reads one request. Answers are written without it, in a fifth of the time."""
+        return h11.Connection(h11.SERVER, max_incomplete_event_size=self.bounds.head_bytes)
 
     async def converse(self) -> None:
         while True:
@@ -206,11 +214,12 @@ class _Connection:
             if refusal is None and request.upgrades:
                 await self._upgrade(request)
                 return
-            await self._send(refusal or await self._answer(request), request.method)
-            if self.http.our_state is not h11.DONE or self.http.their_state is not h11.DONE:
+            if not await self._send(refusal or await self._answer(request), request.method):
                 return
             self.raw = self.http.trailing_data[0]
-            self.http.start_next_cycle()
+            self.http = self._reader()
+            if self.raw:
+                self.http.receive_data(self.raw)
 
     async def _next(self) -> Request | None:
         """Wait for a request and return it when it is complete, None when there is none any more."""
@@ -277,34 +286,20 @@ class _Connection:
             return Response(426, b"this is a WebSocket\n", headers=[("Upgrade", "websocket")], closes=True)
         return None
 
-    async def _send(self, response: Response | Break, method: str) -> None:
-        if self.http.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-            return
-        out = response.sent if isinstance(response, Break) else self._written(response, method)
-        await self._send_all(out)
-        if isinstance(response, Break) and response.reset:
-            self._tear()
+    async def _send(self, response: Response | Break, method: str) -> bool:
+        """Send an answer; return whether another request may follow."""
+        if isinstance(response, Break):
+            await self._send_all(response.sent)
+            if response.reset:
+                self._tear()
+            return False
+        stays = not response.closes and self.http.their_state is h11.DONE
+        await self._send_all(_written(response, method, stays=stays))
+        return stays
 
     async def _send_all(self, out: bytes) -> None:
         with trio.fail_after(self.bounds.send_s):
             await self.stream.send_all(out)
-
-    def _written(self, response: Response, method: str) -> bytes:
-        headers = [
-            ("Content-Type", response.content_type),
-            ("Content-Length", str(len(response.body))),
-            ("Cache-Control", "no-cache"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            *response.headers,
-        ]
-        if response.closes:
-            headers.append(("Connection", "close"))
-        phrase = _PHRASES.get(response.status, b"")
-        out = self.http.send(h11.Response(status_code=response.status, reason=phrase, headers=headers)) or b""
-        if method != "HEAD":
-            out += self.http.send(h11.Data(data=response.body)) or b""
-        return out + (self.http.send(h11.EndOfMessage()) or b"")
 
     def _tear(self) -> None:
         """Make the coming close a TCP reset."""
@@ -340,10 +335,30 @@ async def _talk(route: SocketRoute, ws: WebSocketConnection, request: Request) -
     except Abandoned:
         code = 0
         raise
+    except Exception:
+        code = INTERNAL_ERROR
+        raise
     finally:
         if code:
             with trio.move_on_after(CLOSE_S if code == 1000 else GOODBYE_S, shield=True):
                 await ws.aclose(code)
+
+
+def _written(response: Response, method: str, *, stays: bool) -> bytes:
+    lines = [
+        f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}",
+        f"Content-Type: {response.content_type}",
+        f"Content-Length: {len(response.body)}",
+        *_ALWAYS,
+        *(f"{name}: {value}" for name, value in response.headers),
+    ]
+    if not stays:
+        lines.append("Connection: close")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1:
+        raise ValueError("a header with a line break would become two")
+    bare = method == "HEAD" or response.status in _BARE
+    return head.encode("latin-1") + b"\r\n\r\n" + (b"" if bare else response.body)
 
 
 def _request(event: h11.Request, body: bytes) -> Request:
@@ -366,7 +381,7 @@ def _too_long(status: int) -> h11.RemoteProtocolError:
 
 
 def _no(status: int) -> Response:
-    return Response(status, b'{"error":"%s"}' % _PHRASES[status].lower(), "application/json", closes=True)
+    return Response(status, b'{"error":"%s"}' % _PHRASES[status].lower().encode(), "application/json", closes=True)
 
 
 async def _linger(stream: trio.SocketStream) -> None:

@@ -20,7 +20,7 @@ def resting(home):
 
 @pytest.mark.slow
 def test_a_demo_from_start_to_verified_journal(home, poll):
-    first = home.start("run", "--no-web", "--json")
+    first = home.start("run", "--simulated", "--no-web", "--json")
     status = poll(resting(home))
     trades(home, status)
     killed(home, status["markets"][0])
@@ -34,7 +34,7 @@ def test_a_demo_from_start_to_verified_journal(home, poll):
         done = home.agbot(*args)
         assert (done.code, "AGB-501" in done.err) == (3, True), done
 
-    again = home.start("run", "--no-web", "--json")
+    again = home.start("run", "--simulated", "--no-web", "--json")
     stays_closed_until_opened(home, poll)
     everything = home.agbot("cancel", "--all", "--json")
     assert everything.json["cancelled"] >= 4
@@ -51,7 +51,7 @@ def trades(home, status):
     told = home.agbot("status")
     assert told.out.startswith(f"DEMO {status['run_id']} pid {pid} ")
     assert ": trading, 8 markets, " in told.out
-    second = home.agbot("run", "--no-web")
+    second = home.agbot("run", "--simulated", "--no-web")
     assert second.code == 2
     assert f"[AGB-121] another bot (pid {pid}) runs on " in second.err
     shown = home.agbot("buy", market, "yes", "10", "0.02")
@@ -134,8 +134,12 @@ def test_what_was_bought_is_there_after_a_restart(home, poll):
     assert bought.json["status"] == "FILLED"
     held = float(bought.json["filled"])
     assert held > 10
-    sold = home.agbot("sell", market, "yes", "5", "0.99", "--send", "--json")
-    assert (sold.code, sold.json["status"]) == (0, "OPEN")
+
+    def sell():
+        done = home.agbot("sell", market, "yes", "5", "0.99", "--send", "--json")
+        return done if done.code == 0 else None  # until the purchase has settled
+
+    assert poll(sell).json["status"] == "OPEN"
     too_much = home.agbot("sell", market, "yes", str(int(held)), "0.98", "--send")
     assert (too_much.code, "SharesHeld" in too_much.err) == (1, True)
     assert "PositionLimit" in home.agbot("buy", market, "yes", "500", "0.01", "--send").err

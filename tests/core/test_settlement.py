@@ -284,3 +284,27 @@ def test_any_order_of_words_ends_in_the_money_of_the_trades_that_stand(sequence)
     assert record.filled == sum(t.size for t in stand) == engine.portfolio.net(MARKET)
     assert record.fees == engine.portfolio.fees == 7 * len(stand)
     assert engine.portfolio.cash == to_units("1000") - (2 * SCALE + 7) * len(stand)
+
+
+@pytest.mark.parametrize("end", [T.CONFIRMED, T.FAILED])
+@pytest.mark.parametrize("way", [(), (T.MINED,), (T.RETRYING, T.MINED)])
+def test_what_was_bought_is_not_sold_before_its_trade_has_settled(way, end):
+    oms, record = with_fill(S.OPEN)
+    token = record.command.token
+    assert oms.unsettled[token] == 4 * SCALE
+    for settlement in way:
+        oms.apply(5, told(settlement))
+        assert oms.unsettled[token] == 4 * SCALE
+    oms.apply(6, told(end))
+    assert oms.unsettled[token] == 0
+    oms.apply(7, told(end))
+    assert oms.unsettled[token] == 0
+
+
+def test_the_gate_and_the_view_leave_out_shares_that_have_not_settled():
+    engine = engine_with(place())
+    engine.step(2, [OrderAccepted("o1", "v", 2), told(T.MATCHED, SIZE)])
+    view = engine.view(3, MARKET, place().strategy)
+    assert (view.yes_size, view.yes_settled) == (SIZE, 0)
+    engine.step(4, [told(T.CONFIRMED, SIZE)])
+    assert engine.view(5, MARKET, place().strategy).yes_settled == SIZE

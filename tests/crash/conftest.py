@@ -120,7 +120,7 @@ class Bot:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        command = [sys.executable, "-m", "agbot", "run", "--no-web", "--state-dir", str(directory)]
+        command = [sys.executable, "-m", "agbot", "run", "--simulated", "--no-web", "--state-dir", str(directory)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def kill(self) -> None:

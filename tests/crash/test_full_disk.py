@@ -40,7 +40,7 @@ def tiny_disk(tmp_path):
 
 def run_until_full(victims, state, notes, **more):
     job = {
-        "argv": ["run", "--no-web", "--json", "--state-dir", str(state), "--duration", "100"],
+        "argv": ["run", "--simulated", "--no-web", "--json", "--state-dir", str(state), "--duration", "100"],
         "orders": str(notes / "orders"),
         "left": str(notes / "left"),
         "output": str(notes / "output"),

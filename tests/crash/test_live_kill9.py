@@ -63,7 +63,7 @@ def began_with(path: Path):
 
 def run_and_kill(victims, directory, number, seconds):
     job = {
-        "argv": ["run", "--no-web", "--json", "--state-dir", str(directory), "--duration", "60"],
+        "argv": ["run", "--simulated", "--no-web", "--json", "--state-dir", str(directory), "--duration", "60"],
         "orders": str(directory / f"orders-{number}"),
         "output": str(directory / f"output-{number}"),
         "speed": 20,

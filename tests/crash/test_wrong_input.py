@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-RUN = ("run", "--no-web", "--duration", "0.2")
+RUN = ("run", "--simulated", "--no-web", "--duration", "0.2")
 
 # what is written: (files, arguments, exit code, what the message must hold)
 CONFIGURATION = {
@@ -154,7 +154,7 @@ def stranger():
 
 def test_a_port_in_use_starts_nothing(agbot, stranger, tmp_path):
     state = tmp_path / "state"
-    done = agbot("run", "--port", stranger, "--duration", "0.2", "--state-dir", state)
+    done = agbot("run", "--simulated", "--port", stranger, "--duration", "0.2", "--state-dir", state)
     assert done.returncode == 2
     assert str(stranger) in one_error(done, "AGB-120")
     assert nothing_done(state)

@@ -49,7 +49,9 @@ class Bot:
 
     def start(self, *options):
         log = (self.home / "out.log").open("w")
-        command = [*AGBOT, "run", "--port", str(self.port), *options]
+        where = [] if "--exchange" in options else ["--simulated"]
+        options = [option for option in options if option != "--exchange"]
+        command = [*AGBOT, "run", "--port", str(self.port), *where, *options]
         self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=subprocess.STDOUT, text=True)
         log.close()
         wait_until(lambda: self.run("status").returncode == 0, what="the bot's start")

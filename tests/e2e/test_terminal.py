@@ -89,7 +89,7 @@ def test_the_kill_switch_key(bot, tmux, until):
 
 
 def test_on_the_bots_own_terminal(bot, tmux, until):
-    tmux.open(*AGBOT, "run", "--tui", "--no-web", "--port", bot.port)
+    tmux.open(*AGBOT, "run", "--simulated", "--tui", "--no-web", "--port", bot.port)
     tmux.shows(r"DEMO.*live")
     child = subprocess.run(["pgrep", "-f", f"agbot tui .*:{bot.port}/"], capture_output=True, text=True, check=True)
     os.kill(int(child.stdout.split()[0]), signal.SIGKILL)

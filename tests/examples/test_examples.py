@@ -33,7 +33,9 @@ def test_a_strategy_of_twenty_lines(run):
     source = (ROOT / "examples/follow.py").read_text(encoding="utf-8").split('"""', 2)[2]
     assert len([line for line in source.splitlines() if line.strip()]) <= 20
     agbot = [sys.executable, "-m", "agbot"]
-    done = run(*agbot, "run", "--no-web", "--json", "--duration", "6", "--strategy", "examples/follow.py:Follow")
+    done = run(
+        *agbot, "run", "--simulated", "--no-web", "--json", "--duration", "6", "--strategy", "examples/follow.py:Follow"
+    )
     summary = json.loads(done)
     assert summary["fills"] > 0
     assert summary["open_orders"] == 0

@@ -77,17 +77,29 @@ class World:
         return self.now
 
 
+def traded_world() -> World:
+    """Return a world where Ann split 60 and sold the YES at 0.5 to Bob, who sold 20 of them at 0.75 to Eve."""
+    world = World()
+    coin = world.listings[3]  # its fee rate is 0.07
+    world.trade(coin, "0.5", "60", seller=ANN, buyer=BOB)
+    world.order(EVE, coin.market.yes, "BUY", "0.75", "20")
+    world.order(BOB, coin.market.yes, "SELL", "0.75", "20")
+    world.pass_time(10)
+    return world
+
+
 def ask(routes: Routes, path: str, **query: Any) -> Reply:
-    """Ask a route as the server does: exact paths first, then those that take a last part."""
+    """Ask a route as the server does, but let what it refuses come out."""
     text = urlencode(query, doseq=True)
+    asked = Ask(method="GET", path=path, query_text=text)
     if ("GET", path) in routes:
-        return routes["GET", path](Ask(method="GET", path=path, query_text=text))
-    parts = path.split("/")
-    for cut in range(len(parts) - 1, 0, -1):
-        pattern = "/".join([*parts[:cut], "{}"])
+        return routes["GET", path](asked)
+    head, _, last = path.rpartition("/")
+    above, _, middle = head.rpartition("/")
+    for pattern, tail in ((f"{head}/{{}}", last), (f"{above}/{{}}/{last}", middle)):
         if ("GET", pattern) in routes:
-            tail = "/".join(parts[cut:])
-            return routes["GET", pattern](Ask(method="GET", path=path, query_text=text, tail=tail))
+            asked.tail = tail
+            return routes["GET", pattern](asked)
     raise AssertionError(f"no route {path}")
 
 

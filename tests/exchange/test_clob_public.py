@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agbot.exchange.api import error
-from agbot.exchange.model import Event, Listing
+from agbot.exchange.model import Event, Listing, Move, Moved
 from agbot.exchange.wire import book_hash
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
@@ -151,15 +151,17 @@ def test_prices_before(desk: Desk) -> None:
         desk.wait(60)
         trader.placed("BUY", "0.52", "2", order_type="FAK", amounts=("1.04", "2"))
     history = desk.get("/prices-history", market=desk.yes, interval="1h", fidelity=1).json["history"]
-    assert [point["p"] for point in history] == [0.485] * 4
+    assert [point["p"] for point in history][1:] == [0.485] * 3
     assert [point["t"] for point in history] == [START_S + 60 * n for n in range(4)]
+    desk.wait(60)
+    assert desk.get("/prices-history", market=desk.yes, interval="1h").json["history"][-1]["t"] == START_S + 240
     mirrored = desk.get("/prices-history", market=desk.no, interval="max", fidelity=60).json["history"]
     assert [point["p"] for point in mirrored] == [0.515]
     part = desk.get("/prices-history", market=desk.yes, startTs=START_S + 60, endTs=START_S + 120).json["history"]
     assert len(part) == 2
     body = {"markets": [desk.yes, "9"], "interval": "1d"}
     both = desk.post("/batch-prices-history", body).json["history"]
-    assert (len(both[desk.yes]), both["9"]) == (4, [])
+    assert (len(both[desk.yes]), both["9"]) == (5, [])
     assert desk.post("/batch-prices-history", {"markets": ["1"] * 21}).status == 400
     for bad in ({"interval": "2y"}, {"fidelity": "x"}, {"startTs": "soon"}, {"market": ""}):
         assert desk.get("/prices-history", **{"market": desk.yes} | bad).status == 400
@@ -175,6 +177,16 @@ def test_rewards_are_the_pools_that_are_configured(desk: Desk) -> None:
     assert desk.get(f"/rewards/markets/{listing_at(2).condition}").json["count"] == 0
     assert desk.get("/rewards/markets/multi", page_size=5).json["limit"] == 5
     assert desk.get("/rewards/markets/multi", q="nothing").json["count"] == 0
+
+
+def test_rebates_are_those_that_were_paid(desk: Desk) -> None:
+    wallet = Trader(desk).address
+    assert desk.get("/rebates/current", date="2026-09-21", maker_address=wallet).json == []
+    for usd in (1_500_000, 250_000):
+        desk.clob.hear(Moved(kind=Move.MAKER_REBATE, wallet=wallet, usd=usd, ts_ns=desk.now_ns))
+    [row] = desk.get("/rebates/current", date="2026-09-21", maker_address=wallet.lower()).json
+    assert (row["maker_address"], row["rebated_fees_usdc"]) == (wallet, "1.75")
+    assert desk.get("/rebates/current", date="2026-09-22", maker_address=wallet).json == []
 
 
 def test_builders(desk: Desk) -> None:

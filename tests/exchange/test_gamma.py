@@ -165,7 +165,17 @@ def test_old_routes_say_so(routes: Routes) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/markets/1", "/markets/slug/none", "/events/1", "/events/slug/none", "/tags/9", "/tags/slug/no", "/series/1"],
+    [
+        "/markets/1",
+        "/markets/1/tags",
+        "/events/1/tags",
+        "/markets/slug/none",
+        "/events/1",
+        "/events/slug/none",
+        "/tags/9",
+        "/tags/slug/no",
+        "/series/1",
+    ],
 )
 def test_what_is_not_there_is_404(routes: Routes, path: str) -> None:
     assert ask(routes, path).status == 404

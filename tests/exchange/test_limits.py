@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agbot.exchange.limits import (
     PEERS_MAX,
+    PREFIXES,
     SIGNERS_MAX,
     SURFACES,
     TIERS,
@@ -188,7 +189,8 @@ def test_other_hosts_have_limits_of_their_own() -> None:
     assert limits.admit("::1", "GET", "/data-api/v2/y", T0) is not None
     assert limits.admit("::1", "GET", "/gamma/markets/5", T0) is None
     assert limits.admit("::1", "GET", "/book", T0) is None
-    assert ("GET", "/gamma/tags") in SURFACES
+    assert ("GET", f"{PREFIXES['gamma']}/tags") in SURFACES
+    assert ("GET", f"{PREFIXES['data']}/v2/trades") in SURFACES
 
 
 def test_memory_is_bounded() -> None:

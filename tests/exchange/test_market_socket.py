@@ -6,20 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import pytest
 import trio
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agbot.errors import LinkLost
-from agbot.exchange import market_socket
 from agbot.exchange.market_socket import SNAPSHOTS_MAX, MarketSockets
 from agbot.exchange.outlet import FRAME_BYTES_MAX, Backlog, Outlet
-from agbot.model.events import ASK, BID, BookDelta, BookSnapshot
+from agbot.model.events import ASK, BID
 from agbot.model.order import Side
-from agbot.units import complement
-from agbot.venue.polymarket.wire.market import FrameDecoder
 from tests.exchange.fake_core import FakeCore, listing, order, trade
 from tests.exchange.serving import Client, connected, served
 
@@ -218,6 +212,38 @@ async def test_a_silent_connection_still_answers_pings() -> None:
         assert kinds(await client.until_pong()) == ["price_change"]
 
 
+async def test_a_deaf_connection_answers_no_ping() -> None:
+    async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
+        await client.next()
+        next(iter(sockets.outlets.open)).deaf = True
+        await client.say("PING")
+        await client.say("junk")
+        assert await client.raw() == b"INVALID OPERATION"
+
+
+async def test_the_fault_layer_is_told_of_connections_and_may_close_one_at_once() -> None:
+    async with exchange() as (_, sockets, url):
+        told: list[tuple[str, int]] = []
+
+        def opened(channel: str, outlet: Outlet) -> None:
+            told.append((channel, outlet.number))
+            outlet.close(1012)
+
+        sockets.outlets.opened = opened
+        async with connected(url) as client:
+            with pytest.raises(LinkLost) as lost:
+                await client.raw()
+        assert (lost.value.code, told) == (1012, [("market", 1)])
+
+
+async def test_a_filter_may_send_what_is_longer_than_a_mebibyte() -> None:
+    async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
+        await client.next()
+        sockets.outlets.filter = lambda _, __, frame: [(0.0, frame.ljust(FRAME_BYTES_MAX + 1))]
+        core.change(core.market, (BID, 490_000, 5_000_000))
+        assert len(await client.raw()) == FRAME_BYTES_MAX + 1
+
+
 @pytest.mark.parametrize(("end", "code"), [("drop", 1006), ("close", 1001)])
 async def test_a_connection_is_dropped_or_closed(end: str, code: int) -> None:
     async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
@@ -262,6 +288,19 @@ async def test_who_does_not_read_is_dropped_and_the_others_get_everything() -> N
                 await _drained(slow)
 
 
+async def test_who_does_not_read_is_closed_all_the_same() -> None:
+    async with exchange() as (core, sockets, url), connected(url, first(core.market.market.yes)) as client:
+        await client.next()
+        (outlet,) = sockets.outlets.open
+        while outlet.backlog < 100:
+            outlet.put(b"x" * 10_000)
+            await trio.lowlevel.checkpoint()
+        outlet.close(1001)
+        with trio.fail_after(10):
+            while sockets.outlets.open:
+                await trio.sleep(0.01)
+
+
 async def _drained(client: Client) -> None:
     while True:
         await client.raw()
@@ -291,79 +330,3 @@ async def test_no_frame_is_longer_than_a_mebibyte_even_with_ten_thousand_levels(
         next(iter(sockets.outlets.open)).put(b"x" * (FRAME_BYTES_MAX + 1))
         assert await client.until_pong() == []
         assert sockets.outlets.oversized == 1
-
-
-# ---------------------------------------------------------------- the mirror, always
-
-changes = st.lists(
-    st.tuples(st.sampled_from([BID, ASK]), st.integers(1, 99), st.sampled_from([0, 0, 1, 5_000_000, 7_654_321])),
-    min_size=1,
-    max_size=4,
-)
-
-
-class _Outlet:
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-
-    def put(self, frame: bytes) -> None:
-        self.frames.append(frame)
-
-
-@given(st.lists(changes, max_size=20), st.integers(0, 5), st.booleans())
-def test_changes_on_the_first_book_are_the_core_s_book_for_both_outcomes(
-    steps: list[list[tuple[int, int, int]]], before: int, trading: bool
-) -> None:
-    core = FakeCore()
-    sockets = MarketSockets(core, core.clock)
-    core.listeners.append(sockets.hear)
-    outlet = _Outlet()
-    books: dict[str, tuple[dict[int, int], dict[int, int]]] = {}
-    decoder = FrameDecoder()
-    client = _client(outlet)
-    for i, step in enumerate(steps):
-        if i == before:
-            sockets._subscribe(client, core.market.tokens, whole=True)
-        if trading:
-            core.trade(trade(order(core.market), order(core.market, n=2)))
-        core.change(core.market, *((side, price * 10_000, size) for side, price, size in step))
-        changed = False
-        for frame in outlet.frames:
-            kind = msgspec.json.decode(frame)["event_type"]
-            if kind == "book" and changed:
-                _agrees(core, books, decoder)  # the changes alone say what the whole book repeats
-            changed = changed or kind == "price_change"
-            _apply(books, decoder, frame)
-        outlet.frames.clear()
-        if books:
-            _agrees(core, books, decoder)
-
-
-def _client(outlet: _Outlet) -> Any:
-    return market_socket._Client(outlet)  # type: ignore[arg-type]
-
-
-def _apply(books: dict[str, Any], decoder: FrameDecoder, frame: bytes) -> None:
-    decoded = decoder.decode(frame)
-    assert not decoded.faults
-    for event in decoded.events:
-        if isinstance(event, BookSnapshot):
-            books[event.token] = dict(event.bids), dict(event.asks)
-        elif isinstance(event, BookDelta):
-            for side, price, size in event.changes:
-                book = books[event.token][side]
-                book.pop(price, None)
-                if size:
-                    book[price] = size
-
-
-def _agrees(core: FakeCore, books: dict[str, Any], decoder: FrameDecoder) -> None:
-    yes, no = core.market.tokens
-    bids, asks = (dict(core.levels(core.market, side)) for side in (Side.BUY, Side.SELL))
-    assert books[yes] == (bids, asks)
-    mirrored = ({complement(p): s for p, s in asks.items()}, {complement(p): s for p, s in bids.items()})
-    assert books[no] == mirrored
-    if top := decoder.top(yes):
-        assert tuple(top) == (max(bids, default=0), min(asks, default=1_000_000))
-    if top := decoder.top(no):
-        assert tuple(top) == (max(mirrored[0], default=0), min(mirrored[1], default=1_000_000))

@@ -243,7 +243,7 @@ def test_presets_have_names() -> None:
 
 @pytest.mark.slow
 def test_nothing_grows_in_two_hours() -> None:
-    living = Living(13, PRESETS["calm"])
+    living = Living(13, PRESETS["calm"], [make_listing("rain", fee_rate=40_000), make_listing("snow", tick=1_000)])
     counts = []
     for _ in range(8):
         living.run(900)

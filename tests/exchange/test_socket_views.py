@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agbot.exchange import market_socket, user_socket
+from agbot.exchange.core import Exchange
 from agbot.exchange.market_socket import MarketSockets
-from agbot.exchange.model import TradeStatus
+from agbot.exchange.model import Listing, TradeStatus
 from agbot.exchange.user_socket import UserSockets
-from agbot.model.events import BookDelta, BookSnapshot
+from agbot.model.events import ASK, BID, BookDelta, BookSnapshot
 from agbot.model.order import Side
 from agbot.units import complement
 from agbot.venue.polymarket.wire.market import FrameDecoder
 from agbot.venue.polymarket.wire.user import OrderUpdate, UserDecoder
+from tests.exchange.fake_core import FakeCore, order, trade
 from tests.exchange.flow import WALLETS, Flow
 
 STEPS = 1500
@@ -61,12 +66,12 @@ class BookView:
                     if size:
                         book[price] = size
 
-    def check(self, flow: Flow) -> None:
-        for listing in flow.listings:
+    def check(self, core: Exchange | FakeCore, listings: Iterable[Listing]) -> None:
+        for listing in listings:
             yes, no = listing.tokens
             if yes not in self.books:
                 continue
-            bids, asks = (dict(flow.exchange.levels(listing, side)) for side in Side)
+            bids, asks = (dict(core.levels(listing, side)) for side in Side)
             assert self.books[yes] == (bids, asks)
             assert self.books[no] == (
                 {complement(p): s for p, s in asks.items()},
@@ -75,6 +80,32 @@ class BookView:
             for token, (own_bids, own_asks) in ((t, self.books[t]) for t in listing.tokens):
                 if top := self.decoder.top(token):
                     assert tuple(top) == (max(own_bids, default=0), min(own_asks, default=1_000_000))
+
+
+changes = st.lists(
+    st.tuples(st.sampled_from([BID, ASK]), st.integers(1, 99), st.sampled_from([0, 0, 1, 5_000_000, 7_654_321])),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(st.lists(changes, max_size=20), st.integers(0, 5), st.booleans())
+def test_any_changes_on_the_first_book_give_the_core_s_for_both_outcomes(
+    steps: list[list[tuple[int, int, int]]], before: int, trading: bool
+) -> None:
+    core, tap, view = FakeCore(), Tap(), BookView()
+    sockets = MarketSockets(core, core.clock)
+    core.listeners.append(sockets.hear)
+    client = _market_client(sockets, tap)
+    for i, step in enumerate(steps):
+        if i == before:
+            client({"type": "market", "assets_ids": list(core.market.tokens)})
+        if trading:
+            core.trade(trade(order(core.market), order(core.market, n=2)))
+        core.change(core.market, *((side, price * 10_000, size) for side, price, size in step))
+        for frame in tap.take():
+            view.read(frame)
+        view.check(core, [core.market])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,7 +121,7 @@ def test_the_books_of_a_subscriber_are_the_core_s_after_every_step(seed: int) ->
         flow.step()
         for frame in tap.take():
             view.read(frame)
-        view.check(flow)
+        view.check(flow.exchange, flow.listings)
     assert len(view.books) >= 10
     assert view.decoder.messages["price_change"] > 300
     assert view.decoder.messages["last_trade_price"] > 50
@@ -126,15 +157,15 @@ def test_the_orders_and_trades_a_wallet_was_told_are_the_core_s(seed: int) -> No
                         orders[wallet][event.id] = event
                     else:
                         trades[wallet][event.id] = event.status
-    living = {order.id: order for order in flow.exchange.orders.all_living()}
+    living = {each.id for each in flow.exchange.orders.all_living()}
     assert {id_ for told in orders.values() for id_, o in told.items() if o.status in ("LIVE", "DELAYED")} == set(
         living
     )
     for wallet, told in orders.items():
         for id_, event in told.items():
-            order = flow.exchange.order(id_)
-            assert order is None or (event.size_matched, event.status) == (order.matched, order.status.value)
-        known = {trade.id: trade.status for trade in flow.exchange.trades_of(wallet)}
+            kept = flow.exchange.order(id_)
+            assert kept is None or (event.size_matched, event.status) == (kept.matched, kept.status.value)
+        known = {each.id: each.status for each in flow.exchange.trades_of(wallet)}
         assert {id_: status.value for id_, status in known.items()} == {
             id_: TradeStatus(trades[wallet][id_]).value for id_ in known
         }

@@ -47,6 +47,8 @@ def answer(request: Request) -> Response | Break | Awaitable[Response]:
         return later(request)
     if request.path.startswith("/broken"):
         return Break(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", reset=request.path == "/broken/reset")
+    if request.path == "/split":
+        return Response(200, headers=[("Location", "/\r\nSet-Cookie: a=b")])
     if request.path == "/bug":
         raise RuntimeError("a bug in a page")
     return Response(200, json.dumps([request.method, request.path, request.query]).encode(), "application/json")
@@ -223,9 +225,20 @@ async def test_a_bug_of_ours_is_counted_and_the_server_goes_on(running: tuple[Se
     server, port = running
     assert await ask(port, f"GET /bug HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()) == b""
     async with open_websocket(f"ws://127.0.0.1:{port}/buggy") as ws:
-        assert await close_code(ws) == 1001
+        assert await close_code(ws) == 1011
     assert await is_alive(port)
     assert server.faults == 2
+
+
+async def test_a_header_does_not_become_two(running: tuple[Server, int]) -> None:
+    server, port = running
+    assert await ask(port, f"GET /split HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()) == b""
+    assert server.faults == 1
+
+
+async def test_an_old_client_is_answered_and_closed(running: tuple[Server, int]) -> None:
+    got = await ask(running[1], f"GET /a HTTP/1.0\r\nHost: 127.0.0.1:{running[1]}\r\n\r\n".encode())
+    assert got.endswith(b'\r\nConnection: close\r\n\r\n["GET", "/a", ""]')
 
 
 async def test_too_long_a_message_closes_its_socket(running: tuple[Server, int]) -> None:
@@ -260,6 +273,14 @@ async def test_any_status_may_be_answered(nursery: trio.Nursery) -> None:
     _, port = await start(nursery, Server(lambda _: Response(520, b"cloud"), {}))
     async with httpx.AsyncClient(trust_env=False) as client:
         assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 520
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_answers_without_a_body_have_none(nursery: trio.Nursery, status: int) -> None:
+    _, port = await start(nursery, Server(lambda _: Response(status, b"body"), {}))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(2):
+            assert (await client.get(f"http://127.0.0.1:{port}/")).content == b""
 
 
 async def close_code(ws: WebSocketConnection) -> int:

@@ -10,11 +10,14 @@ from urllib.parse import quote
 import attrs
 import httpx
 import msgspec
+import trio
 
-from agbot.exchange.conformance.check import fail, require
+from agbot.exchange.conformance.check import failed, require
 
 AGENT: Final = "agbot-conformance"
 TIMEOUT_S: Final = 10.0
+WAITS_MAX: Final = 3
+RETRY_S_MAX: Final = 5.0
 
 
 @attrs.frozen
@@ -32,13 +35,19 @@ class Answer:
         """Return the body decoded; Failed when it is no JSON."""
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
-            fail(f"{self.asked}: HTTP {self.status} {self.body[:80]!r}", "JSON")
+        except msgspec.DecodeError as e:
+            raise failed(f"{self.asked}: HTTP {self.status} {self.body[:80]!r}", "JSON") from e
 
     def ok(self) -> Any:
         """Return the JSON of a success; Failed unless the status is exactly 200."""
         require(self.status == 200, f"{self.asked}: HTTP {self.status} {self.text}", "HTTP 200")
         return self.json
+
+    @property
+    def retry_s(self) -> float:
+        """Return how long the target asks to wait, within bounds."""
+        said = self.headers.get("retry-after", "")
+        return min(RETRY_S_MAX, float(said)) if said.isdigit() else 1.0
 
     @property
     def text(self) -> str:
@@ -73,17 +82,23 @@ class Site:
         *,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        patient: bool = True,
     ) -> Answer:
-        """Ask once; redirects are not followed.
+        """Ask, again where the target says to wait a moment (429) and `patient`; redirects are not followed.
 
         Raises:
             httpx.TransportError: no answer.
         """
         text = query if isinstance(query, str) else query_text(query)
         url = f"{self.base}{path}" + (f"?{text}" if text else "")
-        sent = {"Content-Type": "application/json"} if body else {}
-        said = await self._client.request(method, url, content=body or None, headers={**sent, **(headers or {})})
-        return Answer(said.status_code, dict(said.headers), said.content, f"{method} {path}")
+        sent = {**({"Content-Type": "application/json"} if body else {}), **(headers or {})}
+        for wait in range(WAITS_MAX, -1, -1):
+            said = await self._client.request(method, url, content=body or None, headers=sent)
+            answer = Answer(said.status_code, dict(said.headers), said.content, f"{method} {path}")
+            if answer.status != 429 or not patient or not wait:
+                break
+            await trio.sleep(answer.retry_s)
+        return answer
 
     async def get(self, path: str, **query: object) -> Answer:
         """Return the answer to a plain GET."""

@@ -24,7 +24,7 @@ MODULES: Final = (
     "checks_user_socket",
     "checks_streams",
     "checks_gamma",
-    "checks_data",
+    "checks_positions",
     "checks_heartbeats",
 )
 """Where checks are defined, in the order they are asked."""

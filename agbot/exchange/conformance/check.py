@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
@@ -118,15 +118,15 @@ def brief(value: object) -> str:
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
 
 
-def fail(seen: object, expected: str) -> NoReturn:
-    """Raise Failed."""
-    raise Failed(brief(seen), expected)
+def failed(seen: object, expected: str) -> Failed:
+    """Return the verdict, to be raised."""
+    return Failed(brief(seen), expected)
 
 
 def require(holds: object, seen: object, expected: str) -> None:
     """Raise Failed unless `holds` is true."""
     if not holds:
-        fail(seen, expected)
+        raise failed(seen, expected)
 
 
 def same(seen: object, expected: object, what: str = "") -> None:

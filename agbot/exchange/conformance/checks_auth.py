@@ -121,7 +121,7 @@ async def _bad_hmac(world: World) -> None:
 
 @check("CLOB-AUTH-013", "a wrong passphrase is a 401", needs=_TRADE, source=_L2)
 async def _bad_passphrase(world: World) -> None:
-    (await _with(world, world.one, poly_passphrase="0" * 64)).refused(BAD_KEY, status=401)  # noqa: S106 - wrong
+    (await _with(world, world.one, poly_passphrase="0" * 64)).refused(BAD_KEY, status=401)
 
 
 @check("CLOB-AUTH-014", "another wallet's address is a 401", needs=_TRADE, source=_L2)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agbot.exchange.conformance.check import check, fail, has, matches, require, same, text_fields, whole
+from agbot.exchange.conformance.check import check, failed, has, matches, require, same, text_fields, whole
 from agbot.exchange.conformance.world import World, rungs
 from agbot.units import TICKS, complement, on_tick, to_units
 
@@ -145,7 +145,7 @@ async def _mirrored(world: World) -> None:
         if mirror(rungs(yes["bids"])) == rungs(no["asks"]) and mirror(rungs(yes["asks"])) == rungs(no["bids"]):
             return
         seen = f"YES bids {yes['bids'][-2:]}, NO asks {no['asks'][-2:]}"
-    fail(seen, "an exact mirror")
+    raise failed(seen, "an exact mirror")
 
 
 @check("CLOB-BOOK-011", "prices are multiples of the tick in [tick, 1-tick]", source="docs: tick sizes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, fail, has, number, require, same, text_fields, whole
+from agbot.exchange.conformance.check import check, failed, has, number, require, same, text_fields, whole
 from agbot.exchange.conformance.checks_books import NOBODY
 from agbot.exchange.conformance.world import World
 from agbot.units import TICKS, to_units
@@ -216,7 +216,7 @@ async def _last_page(world: World) -> None:
         if cursor == "LTE=":
             return
         require(cursor, cursor, "a cursor")
-    fail(f"{PAGES_MAX} pages", "the cursor LTE=")
+    raise failed(f"{PAGES_MAX} pages", "the cursor LTE=")
 
 
 @check("CLOB-REWARDS-001", "GET /rewards/markets/current is a page", source="docs: CLOB rewards")

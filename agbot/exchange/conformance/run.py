@@ -44,19 +44,20 @@ async def run_checks(
 async def _verdict(world: World, check: Check) -> tuple[Status, str, str]:
     if reason := world.lacks(check.needs):
         return Status.SKIP, reason, ""
+    verdict = Status.PASS, "", ""
     try:
         with trio.fail_after(check.deadline_s):
             if Need.TRADE in check.needs:
                 await world.clear()
             await check.ask(world)
     except Failed as e:
-        return Status.FAIL, e.seen, e.expected
+        verdict = Status.FAIL, e.seen, e.expected
     except Skipped as e:
-        return Status.SKIP, str(e), ""
+        verdict = Status.SKIP, str(e), ""
     except trio.TooSlowError:
-        return Status.FAIL, f"not done after {check.deadline_s:g} s", check.title
+        verdict = Status.FAIL, f"not done after {check.deadline_s:g} s", check.title
     except (httpx.TransportError, AgbotError) as e:
-        return Status.ERROR, brief(f"{type(e).__name__}: {e}"), check.title
+        verdict = Status.ERROR, brief(f"{type(e).__name__}: {e}"), check.title
     except _SHAPE as e:
-        return Status.FAIL, brief(f"an answer of another shape: {type(e).__name__} {e}"), check.title
-    return Status.PASS, "", ""
+        verdict = Status.FAIL, brief(f"an answer of another shape: {type(e).__name__} {e}"), check.title
+    return verdict

@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from agbot.errors import LinkLost
-from agbot.exchange.conformance.check import fail, require
+from agbot.exchange.conformance.check import failed, require
 from agbot.web.socket import Socket, open_socket
 
 KEPT_MAX: Final = 20_000
@@ -43,7 +43,7 @@ class Stream:
                 checked = len(self._kept)
                 await self._more()
         kinds = sorted({kind(item) for item in self._kept})
-        fail(f"within {within_s:g} s only {', '.join(kinds) or 'silence'}", what)
+        raise failed(f"within {within_s:g} s only {', '.join(kinds) or 'silence'}", what)
 
     async def event(self, event_type: str, within_s: float = WITHIN_S, **fields: object) -> Any:
         """Return the next event of this type with these fields."""
@@ -74,7 +74,7 @@ class Stream:
                     await self._more()
             except LinkLost as e:
                 return e.code
-        fail(f"still open after {within_s:g} s", "the socket closed")
+        raise failed(f"still open after {within_s:g} s", "the socket closed")
 
     async def pong(self) -> None:
         """Send PING; Failed unless the text PONG comes."""

@@ -76,7 +76,7 @@ def hosts_at(url: str, **explicit: str | None) -> Hosts:
     """Return all addresses behind one port; `explicit` ones (fields of `Hosts`) replace those that are not None.
 
     Raises:
-        ConfigError: AGB-548 not an address.
+        ConfigError: AGB-881 not an address.
     """
     given = {name: value.rstrip("/") for name, value in explicit.items() if value}
     if url == REAL or (urlsplit(url).hostname or "") == f"clob.{_REAL_DOMAIN}":
@@ -84,7 +84,7 @@ def hosts_at(url: str, **explicit: str | None) -> Hosts:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         reason = f"{url!r} is no address of an exchange"
-        raise ConfigError(reason, id="AGB-548", key="--target", remedy=f"http://HOST:PORT, or {REAL}")
+        raise ConfigError(reason, id="AGB-881", key="--target", remedy=f"http://HOST:PORT, or {REAL}")
     base = url.rstrip("/")
     sockets = base.replace("http", "ws", 1)
     hosts = Hosts(
@@ -114,7 +114,7 @@ def from_ready(text: str, **explicit: str | None) -> tuple[Hosts, list[TestKey]]
     """Return addresses and keys of an exchange's ready line: one JSON object with ``urls`` and ``keys``.
 
     Raises:
-        ConfigError: AGB-548 it is none.
+        ConfigError: AGB-881 it is none.
     """
     try:
         line = next(line for line in text.splitlines() if line.lstrip().startswith("{"))
@@ -124,7 +124,7 @@ def from_ready(text: str, **explicit: str | None) -> tuple[Hosts, list[TestKey]]
         hosts = hosts_at(urls["clob"], **{**urls, **{name: url for name, url in explicit.items() if url}})
     except (StopIteration, msgspec.DecodeError, LookupError, TypeError, AttributeError, ValueError) as e:
         remedy = "it is what agbot exchange --json prints first: one JSON object with urls and keys"
-        raise ConfigError("no ready line of an exchange", id="AGB-548", key="--ready", remedy=remedy) from e
+        raise ConfigError("no ready line of an exchange", id="AGB-881", key="--ready", remedy=remedy) from e
     return hosts, keys
 
 

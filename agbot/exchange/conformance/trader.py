@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from agbot.exchange.conformance.asking import Answer, Site, query_text
-from agbot.exchange.conformance.check import fail, require
+from agbot.exchange.conformance.check import failed, require
 from agbot.model.order import Side
 from agbot.secrets import Secret
 from agbot.units import NS_PER_MS, notional
@@ -145,7 +145,7 @@ class Trader:
         neg = pitch.neg_risk if neg_risk is None else neg_risk
         return OrderSigner(self.key, self.account, POLYGON).sign(fields, version=version or pitch.version, neg_risk=neg)
 
-    def draft(
+    def draft(  # noqa: PLR0917 - read as one line of an order
         self,
         pitch: Pitch,
         token: str,
@@ -170,7 +170,9 @@ class Trader:
         self.dirty = True
         return await self.send("POST", "/order", body)
 
-    async def place(self, pitch: Pitch, token: str, side: Side, price: int, size: int, order_type: str = "GTC") -> Json:
+    async def place(  # noqa: PLR0917 - read as one line of an order
+        self, pitch: Pitch, token: str, side: Side, price: int, size: int, order_type: str = "GTC"
+    ) -> Json:
         """Send an ordinary order and return the reply of its acceptance; Failed when it is refused."""
         return accepted(await self.post(self.draft(pitch, token, side, price, size, order_type)))
 
@@ -209,17 +211,23 @@ class Trader:
         require(found, "no trade", "a trade")
         return found
 
-    async def _settled(self, trade_id: str) -> Json:
+    async def idle(self) -> None:
+        """Wait until no trade of the last minutes is on its way to the chain."""
+        for row in await self.trades(after=self.now_s - 120):
+            if str(row["status"]).removeprefix("TRADE_STATUS_") not in FINAL:
+                await self._settled(row["id"], FINAL)
+
+    async def _settled(self, trade_id: str, good: Sequence[str] = ("CONFIRMED",)) -> Json:
         status = "unknown"
         with trio.move_on_after(SETTLED_S):
             while True:
                 rows = [row for row in await self.trades(id=trade_id) if row["id"] == trade_id]
                 status = str(rows[0]["status"]).removeprefix("TRADE_STATUS_") if rows else "unknown"
                 if status in FINAL:
-                    require(status == "CONFIRMED", f"trade {status}", "CONFIRMED")
+                    require(status in good, f"trade {status}", "CONFIRMED")
                     return rows[0]
                 await trio.sleep(POLL_S)
-        fail(f"the trade is {status} after {SETTLED_S:g} s", "CONFIRMED")
+        raise failed(f"the trade is {status} after {SETTLED_S:g} s", "CONFIRMED")
 
     # ------------------------------------------------------------ money
 

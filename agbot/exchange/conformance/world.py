@@ -14,7 +14,7 @@ import trio
 
 from agbot.errors import AgbotError
 from agbot.exchange.conformance.asking import Answer, Site, open_client
-from agbot.exchange.conformance.check import Failed, Need, Skipped, require
+from agbot.exchange.conformance.check import Failed, Need, Skipped, failed, require
 from agbot.exchange.conformance.streams import Stream, open_stream
 from agbot.exchange.conformance.target import Target, TestKey
 from agbot.exchange.conformance.trader import Json, Pitch, Trader, accepted, credentials
@@ -206,7 +206,8 @@ class World:
             exponent=int(fee.get("e", 1)),
         )
         if pitch.room < room:
-            raise Skipped(f"fewer than {room} free ticks around the middle of {listed.condition[:12]}: use --market")
+            where = f"fewer than {room} free ticks on either side of the middle of {listed.condition[:12]}…"
+            raise Skipped(f"{where}: stop the target's own traders, or name a quiet market (--market)")
         return pitch
 
     async def clear(self) -> None:
@@ -230,23 +231,31 @@ class World:
 
     async def until_shares(self, trader: Trader, pitch: Pitch, token: str, size: int) -> None:
         """Wait until a balance shows at least `size` shares; Failed when it does not in time."""
-        held = 0
-        with trio.move_on_after(BALANCE_S):
-            while (held := await trader.shares(pitch, token)) < size:
-                await trio.sleep(POLL_S)
-        require(held >= size, f"{held} units after settlement", f"at least {size} units of shares")
+        held = await trader.shares(pitch, token)
+        for _ in range(round(BALANCE_S / POLL_S)):
+            if held >= size:
+                return
+            await trio.sleep(POLL_S)
+            held = await trader.shares(pitch, token)
+        raise failed(f"{held} units after settlement", f"at least {size} units of shares")
+
+    async def pause(self, seconds: float) -> None:
+        """Wait by this machine's clock."""
+        await trio.sleep(seconds)
 
     async def add_trader(self, key: TestKey) -> None:
         """Sign in with a key, creating or deriving its API key when it has none.
 
         Raises:
-            AgbotError: AGB-552 the target gives none.
+            AgbotError: AGB-883 the target gives none.
         """
         creds = key.creds
         if creds is None:
             bare = Trader(self.clob, key.key, key.account, _NOBODY, self.skew_s)
             creds = credentials(await _api_key(self.clob, bare))
-        self.traders.append(Trader(self.clob, key.key, key.account, creds, self.skew_s))
+        trader = Trader(self.clob, key.key, key.account, creds, self.skew_s)
+        trader.dirty = True  # an earlier run may have been broken off
+        self.traders.append(trader)
 
     async def rest(self, trader: Trader, pitch: Pitch, steps: int, size: int = 0, side: Side = Side.BUY) -> str:
         """Let a YES order rest `steps` ticks from the middle; return its id."""
@@ -301,20 +310,20 @@ async def _api_key(site: Site, trader: Trader) -> Json:
             told: Json = answer.json
             return told
     reason = f"the target gives no API key to {trader.key.address}: HTTP {answer.status} {answer.text}"
-    raise AgbotError(reason, id="AGB-552", remedy="name keys that the target knows, or leave them out: reads only")
+    raise AgbotError(reason, id="AGB-883", remedy="name keys that the target knows, or leave them out: reads only")
 
 
 async def _skew_s(site: Site) -> float:
-    """Return how far the target's clock is ahead; AgbotError AGB-551 when nothing fitting answers."""
+    """Return how far the target's clock is ahead; AgbotError AGB-882 when nothing fitting answers."""
     remedy = "start one: agbot exchange --json prints its address; then --target URL"
     try:
         answer = await site.get("/time")
     except (httpx.TransportError, httpx.InvalidURL) as e:
-        raise AgbotError(f"nothing answers at {site.base}: {e or type(e).__name__}", id="AGB-551", remedy=remedy) from e
+        raise AgbotError(f"nothing answers at {site.base}: {e or type(e).__name__}", id="AGB-882", remedy=remedy) from e
     text = answer.body.decode(errors="replace").strip().strip('"')
     if answer.status != 200 or not text.isdigit():
         reason = f"what answers at {site.base} is no CLOB: /time says HTTP {answer.status} {answer.text!r}"
-        raise AgbotError(reason, id="AGB-551", remedy=remedy)
+        raise AgbotError(reason, id="AGB-882", remedy=remedy)
     stamp = int(text)
     return stamp + 0.5 - time.time() if abs(stamp - time.time()) > 2 else 0.0
 
@@ -324,7 +333,7 @@ async def open_world(target: Target, *, without: Collection[Need] = ()) -> Async
     """Connect to a target and sign in with its keys (never at the real venue); cancel what is left at the end.
 
     Raises:
-        AgbotError: AGB-551 nothing fitting answers; AGB-552 it gives no API key.
+        AgbotError: AGB-882 nothing fitting answers; AGB-883 it gives no API key.
     """
     async with open_client() as client:
         world = World(target, client, await _skew_s(Site(client, target.hosts.clob)), without)

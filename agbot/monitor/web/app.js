@@ -13,7 +13,7 @@ const UPLOT = {
   style: "sha384-IfV0B7MIOYuO95kO9G5ySKPz/85zqFNOAs8iy4tkK5zd9izhJAB8b7lHrwYqqmYE",
 };
 const NOTES = {
-  DEMO: "simulated markets, paper orders", REPLAY: "a recording, paper orders", PAPER: "live markets, paper orders",
+  DEMO: "a local exchange, play money", REPLAY: "a recording, paper orders", PAPER: "live markets, paper orders",
   SHADOW: "live markets, nothing is sent", LIVE: "real money",
 };
 const $ = (id) => document.getElementById(id);

@@ -16,7 +16,7 @@ from tests.exchange.clients.box import HEARTBEAT_TIMEOUT_S, Box, Market, Other, 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
     """Run an exchange without populations, whose heartbeats run out soon."""
-    with running("--heartbeat-timeout", str(HEARTBEAT_TIMEOUT_S), "--seed", "7") as box:
+    with running("--population", "none", "--heartbeat-timeout", str(HEARTBEAT_TIMEOUT_S), "--seed", "7") as box:
         yield box
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.exchange.clients.box import Box
 
-ADDRESS = "127.0.0.1:8900"
+ADDRESS = "127.0.0.1:8765"
 
 
 def snippets(root: Path, language: str) -> dict[str, str]:

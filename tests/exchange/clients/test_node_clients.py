@@ -8,9 +8,13 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.exchange.clients.box import HEARTBEAT_TIMEOUT_S, Box
 
 DAY_S = 100
+NEG_RISK = 4
+"""A market of a neg-risk event: the other exchange contract signs."""
 
 
 def spend(node: str, days: Path, script: str, box: Box, market: int) -> list[str]:
@@ -29,12 +33,13 @@ def spend(node: str, days: Path, script: str, box: Box, market: int) -> list[str
     return [step["step"] for step in steps]
 
 
+@pytest.mark.slow
 def test_clob_client_v2(box: Box, days: Path, node: str) -> None:
     assert "heartbeats run out" in spend(node, days, "day_clob_client_v2.mjs", box, 0)
 
 
 def test_client(box: Box, days: Path, node: str) -> None:
-    assert "trades: REST, streams, balance" in spend(node, days, "day_client.mjs", box, 1)
+    assert "trades: REST, streams, balance" in spend(node, days, "day_client.mjs", box, NEG_RISK)
 
 
 def test_real_time_data_client(box: Box, days: Path, node: str) -> None:

@@ -12,32 +12,17 @@ import pytest
 from eth_account import Account
 from polymarket import ApiKeyCreds, AsyncSecureClient, SecureClient
 from polymarket._internal.actions.orders.types import OrderDraft
-from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
-from polymarket.environments import Environment
+from polymarket._internal.environment import PRODUCTION_CONFIG
 from polymarket.errors import OrderHeartbeatMismatchError, RequestRejectedError, UserInputError
 from polymarket.streams import CryptoPriceSpec, CryptoPricesSpec, MarketSpec, UserSpec
 
 from tests.exchange.clients.box import HEARTBEAT_TIMEOUT_S, PATIENCE_S, PAUSE_S, Box, Market, Other, new_key
+from tests.exchange.clients.unified import environment
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 DAY_S = 60
 Day = Callable[[AsyncSecureClient], Awaitable[None]]
-
-
-def environment(box: Box) -> Environment:
-    urls = box.urls
-    config = replace(
-        PRODUCTION_CONFIG,
-        clob_url=urls["clob"],
-        clob_market_ws_url=urls["market_socket"],
-        clob_user_ws_url=urls["user_socket"],
-        rtds_ws_url=urls["rtds"],
-        realtime_ws_url=urls["realtime"],
-        gamma_url=urls["gamma"],
-        data_url=urls["data"],
-    )
-    return create_environment(name="agbot exchange", config=config)
 
 
 @asynccontextmanager
@@ -114,6 +99,16 @@ def test_the_blocking_client_does_the_same(box: Box, market: Market) -> None:
         assert client.cancel_all().canceled == (posted.order_id,)
 
 
+def test_its_default_is_a_deposit_wallet(box: Box, market: Market, other: Other) -> None:
+    with SecureClient.create(private_key=new_key(), environment=environment(box)) as client:
+        assert client.wallet_type == "DEPOSIT_WALLET"
+        other.offer(market, 0.52, 10)
+        posted = client.place_limit_order(token_id=market.yes, price="0.52", size="10", side="BUY")
+        assert (posted.ok, posted.status) == (True, "matched")
+        client.wait_for_order_fill_settlement(posted)
+        assert client.get_balance_allowance(asset_type="CONDITIONAL", token_id=market.yes).balance > 9_000_000
+
+
 def test_reads_for_everybody(box: Box, market: Market, other: Other) -> None:
     async def day(client: AsyncSecureClient) -> None:
         book = await client.get_order_book(token_id=market.yes)
@@ -122,7 +117,7 @@ def test_reads_for_everybody(box: Box, market: Market, other: Other) -> None:
         assert await client.get_midpoint(token_id=market.yes) == Decimal("0.505")
         assert await client.get_spread(token_id=market.yes) == Decimal("0.19")
         assert await client.get_price(token_id=market.yes, side="BUY") == Decimal("0.41")
-        assert len(await client.get_order_books([market.yes, market.no])) == 2
+        assert len(await client.get_order_books(token_ids=[market.yes, market.no])) == 2
         listed = await client.get_market(slug=market.slug)
         assert listed.condition_id == market.condition_id
         found = [m.slug async for m in client.list_markets(clob_token_ids=[market.yes]).iter_items()]
@@ -232,6 +227,7 @@ def test_a_maker_is_told_when_somebody_takes(box: Box, market: Market, other: Ot
     spend(box, day)
 
 
+@pytest.mark.slow
 def test_heartbeats_and_what_happens_without(box: Box, market: Market) -> None:
     async def day(client: AsyncSecureClient) -> None:
         await client.place_limit_order(token_id=market.yes, price="0.3", size="10", side="BUY")

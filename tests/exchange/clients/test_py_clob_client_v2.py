@@ -178,17 +178,22 @@ def told_hash(posted: Json) -> str:
 def test_a_maker_is_told_when_somebody_takes(box: Box, client: ClobClient, market: Market, other: Other) -> None:
     with (
         listening(box.urls["user_socket"], user_frame(client.creds)) as ws,
-        listening(box.urls["market_socket"], {"type": "market", "assets_ids": [market.yes]}) as public,
+        listening(box.urls["market_socket"], {"type": "market", "assets_ids": [market.yes, market.no]}) as public,
     ):
-        assert hear(public, lambda e: e["event_type"] == "book")["bids"] == []
+        for token in (market.yes, market.no):
+            assert hear(public, lambda e, t=token: e["event_type"] == "book" and e["asset_id"] == t)["bids"] == []
         posted = place(client, market.yes, 0.45, 20)
         hear(ws, lambda e: e["event_type"] == "order" and e["type"] == "PLACEMENT" and e["id"] == posted["orderID"])
-        level = hear(public, lambda e: e["event_type"] == "price_change")["price_changes"][0]
-        assert (level["price"], level["size"], level["side"]) == ("0.45", "20", "BUY")
+        changes = hear(public, lambda e: e["event_type"] == "price_change")["price_changes"]
+        assert [(c["asset_id"], c["price"], c["size"], c["side"]) for c in changes] == [
+            (market.yes, "0.45", "20", "BUY"),
+            (market.no, "0.55", "20", "SELL"),
+        ]
         other.offer(market, 0.45, 5)
         told = hear(ws, lambda e: e["event_type"] == "trade")
         assert [(m["order_id"], m["matched_amount"]) for m in told["maker_orders"]] == [(posted["orderID"], "5")]
-        assert hear(public, lambda e: e["event_type"] == "last_trade_price")["price"] == "0.45"
+        last = hear(public, lambda e: e["event_type"] == "last_trade_price")
+        assert (last["asset_id"], last["price"], last["side"]) == (market.no, "0.55", "BUY")
     assert client.get_order(posted["orderID"])["size_matched"] == "5"
 
 

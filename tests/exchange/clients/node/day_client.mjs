@@ -1,6 +1,7 @@
 // npm @polymarket/client 0.2.0, unmodified, spends a day at the exchange. Needs a global WebSocket: Node 22 or newer.
 import assert from 'node:assert/strict';
 import { createSecureClient, forkEnvironmentConfig, OrderSide, OrderType } from '@polymarket/client';
+import { fetchBalanceAllowance } from '@polymarket/client/actions';
 import { privateKey } from '@polymarket/client/viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { box, counterParty, day, market, soon, until } from './steps.mjs';
@@ -12,6 +13,7 @@ const environment = forkEnvironmentConfig({
   gamma: { rest: urls.gamma },
   data: { rest: urls.data },
   rtds: { ws: urls.rtds },
+  relayer: { rest: urls.relayer },
 });
 const key = generatePrivateKey();
 const wallet = privateKeyToAccount(key).address;
@@ -24,7 +26,7 @@ let open = [];
 const limit = (price, more = {}) => ({ tokenId: market.yes, price, size: 10, side: OrderSide.BUY, ...more });
 const bid = (price, more = {}) => client.placeLimitOrder(limit(price, more));
 const mine = async () => (await client.listOpenOrders({ market: market.condition_id }).firstPage()).items;
-const usd = async () => Number((await client.fetchBalanceAllowance({ assetType: 'COLLATERAL' })).balance);
+const usd = async () => Number((await fetchBalanceAllowance(client, { assetType: 'COLLATERAL' })).balance);
 
 /** Return the first event of a subscription that is wanted. */
 async function first(handle, wanted, what) {
@@ -128,6 +130,13 @@ await day({
     const event = await first(handle, () => true, 'price');
     assert.ok(Number(event.payload.value) > 0);
     return event.payload;
+  },
+  'its default is a deposit wallet': async () => {
+    const deposit = await createSecureClient({ environment, signer: privateKey(generatePrivateKey()) });
+    const posted = await deposit.placeLimitOrder(limit(0.3));
+    assert.deepEqual([posted.ok, posted.status], [true, 'live']);
+    assert.deepEqual((await deposit.cancelAll()).canceled, [posted.orderId]);
+    return deposit.account;
   },
   'wrong signature': async () => {
     const order = await client.createLimitOrder(limit(0.3));

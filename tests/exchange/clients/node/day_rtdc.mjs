@@ -22,12 +22,15 @@ await day({
     client.connect();
     await until(() => states.includes('CONNECTED'));
   },
-  'hears prices of its topic only': async () => {
-    await until(() => heard.length >= 2);
-    assert.deepEqual([...new Set(heard.map((message) => message.topic))], ['crypto_prices_chainlink']);
-    assert.deepEqual([...new Set(heard.map((message) => message.payload.symbol))], ['btc/usd']);
-    assert.ok(heard[0].payload.value > 0);
-    return heard[0];
+  'hears the history, then prices of its topic and filter only': async () => {
+    const updates = () => heard.filter((message) => message.type === 'update');
+    await until(() => updates().length >= 2);
+    assert.deepEqual([heard[0].type, heard[0].payload.symbol], ['subscribe', 'btc/usd']);
+    assert.ok(heard[0].payload.data.length > 10);
+    assert.deepEqual([...new Set(updates().map((message) => message.topic))], ['crypto_prices_chainlink']);
+    assert.deepEqual([...new Set(updates().map((message) => message.payload.symbol))], ['btc/usd']);
+    assert.ok(updates()[0].payload.value > 0);
+    return updates()[0];
   },
   'unsubscribes': async () => {
     client.unsubscribe(subscription);

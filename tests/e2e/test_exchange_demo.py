@@ -1,0 +1,117 @@
+"""`agbot run` without a configuration trades on an exchange of its own, and says what that exchange's ledger says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+
+def ledger(bot):
+    return json.loads(bot.run("exchange", "ledger", "--json").stdout)
+
+
+def wallet(bot):
+    """Return the bot's wallet: the test key's, which holds what no participant does."""
+    state = json.loads((bot.home / ".local/state/agbot/demo/exchange.json").read_text())
+    return next(name for name in state["parts"]["core"]["ledger"]["holdings"] if name == bot.wallet)
+
+
+def rests(book, mine):
+    rows = [o for o in book["orders"] if o["wallet"] == mine]
+    return Counter(
+        (o["slug"], o["outcome"].upper(), o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["matched"]))
+        for o in rows
+    )
+
+
+def told(rows):
+    return Counter(
+        (o["market"], o["outcome"], o["side"], Decimal(o["price"]), Decimal(o["size"]) - Decimal(o["filled"]))
+        for o in rows
+    )
+
+
+def child(bot):
+    found = subprocess.run(
+        ["pgrep", "-f", f"agbot exchange .*{re.escape(str(bot.home))}"], capture_output=True, text=True, check=False
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+@pytest.fixture
+def trading(bot, until):
+    bot.start("--exchange", "--seed", "1")
+    until(lambda: bot.status()["open_orders"], what="orders")
+    (bot.wallet,) = {o["wallet"] for o in ledger(bot)["orders"]} & {key_wallet()}
+    return bot
+
+
+def key_wallet():
+    from agbot.exchange.keys import Keyring  # noqa: PLC0415
+    from agbot.exchange.testkeys import key_row  # noqa: PLC0415
+
+    return key_row(Keyring(1), 1, 0)["wallet"]
+
+
+@pytest.mark.slow
+def test_orders_positions_and_money_are_the_ledgers(trading, until):
+    def agree():
+        book = ledger(trading)
+        return book if told(json.loads(trading.run("orders", "--json").stdout)) == rests(book, trading.wallet) else None
+
+    book = until(agree, what="orders as the ledger has them")
+    assert book["faults"] == []
+
+    def holds_the_same():
+        held = ledger(trading)["wallets"][trading.wallet]
+        if held["usd_unsettled"] != "0" or held["shares_unsettled"]:
+            return None
+        rows = json.loads(trading.run("positions", "--json").stdout)
+        return sorted(Decimal(r["size"]) for r in rows) == sorted(Decimal(size) for size in held["shares"].values())
+
+    until(holds_the_same, what="positions as the ledger has them")
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_orders_of_the_ledger(trading, browser, until, sees):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(trading.page)
+    sees(page, "window.agbot.store.orders.size > 0", seconds=15)
+    read = "[...window.agbot.store.orders.values()].map(o => ({...o}))"
+
+    def agree():
+        rows = [row for row in page.evaluate(read) if row["state"] in ("OPEN", "PARTIALLY_FILLED", "PENDING_CANCEL")]
+        return told(rows) == rests(ledger(trading), trading.wallet)
+
+    until(agree, what="the page's orders as the ledger has them", seconds=40)
+    assert "DEMO" in page.inner_text("body")
+
+
+@pytest.mark.slow
+def test_kill_9_costs_no_cent_and_leaves_no_order(trading, until):
+    before = ledger(trading)["wallets"][trading.wallet]
+    trading.process.kill()
+    trading.process.wait(10)
+    until(lambda: not child(trading), what="the end of the exchange")
+    trading.start("--exchange", "--seed", "1")
+    after = ledger(trading)
+    assert after["faults"] == []
+    held = after["wallets"][trading.wallet]
+    worth = Decimal(held["usd"]) + sum(map(Decimal, held["shares"].values()))
+    assert worth >= Decimal(before["usd"])
+    assert json.loads(trading.run("status", "--json").stdout)["mode"] == "DEMO"
+
+
+@pytest.mark.slow
+def test_an_exchange_that_is_killed_ends_the_run_and_says_so(trading):
+    (pid,) = child(trading)
+    os.kill(pid, signal.SIGKILL)
+    assert trading.process.wait(30) == 1
+    assert "AGB-870" in (trading.home / "out.log").read_text()

@@ -1,0 +1,95 @@
+"""benchmarks/exchange_load.py for three seconds: what every bot saw is what the exchange's ledger says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.slow
+def test_three_bots_see_what_the_ledger_says() -> None:
+    done = python("-m", "benchmarks.exchange_load", "--seconds", "3", "--bots", "3", "--json")
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert report["differences"] == []
+    assert not [what for what in report["failures"] if "ledger" in what]
+    assert report["orders"] + sum(report["refused"].values()) > 60
+    assert report["user_frames"] > report["orders"] > 50
+    assert report["market_frames"] > 0
+    assert report["cancels"] > 0
+    assert report["acknowledged_ms"]["p99"] >= report["acknowledged_ms"]["p50"] > 0
+
+
+VIEW = """
+from benchmarks.exchange_view import OrdersView
+view = OrdersView("mine")
+order = {"event_type": "order", "id": "0x1", "original_size": "5", "size_matched": "0"}
+def tell(**more):
+    view.take(json.dumps({**order, **more}).encode())
+def trade():
+    leg = {"order_id": "0x1", "owner": "mine", "matched_amount": "5", "asset_id": "1", "side": "BUY"}
+    tell(event_type="trade", type="TRADE", status="MATCHED", trader_side="MAKER", maker_orders=[leg])
+def ledger(orders=(), **tallies):
+    return {"orders": [{"id": i, "address": "a", "matched": m} for i, m in orders], "tallies": {"a": tallies}}
+view.accepted.add("0x1")
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "ledger", "found"),
+    [
+        ('tell(type="PLACEMENT")', '[("0x1", "0")], placed=1', []),
+        ("", "", ["accepted, but no PLACEMENT came (1)"]),
+        ('tell(type="PLACEMENT")', '[("0x1", "2")], placed=1', ["open orders differ (2)"]),
+        ('tell(type="PLACEMENT")', '[("0x1", "0")], placed=2', ["placed: 1 told, 2 happened (1)"]),
+        (
+            'tell(type="PLACEMENT"); tell(type="UPDATE", size_matched="2"); tell(type="UPDATE", size_matched="2")',
+            '[("0x1", "2")], placed=1',
+            ["told twice (1)"],
+        ),
+        ('tell(type="PLACEMENT"); tell(type="CANCELLATION")', "placed=1, cancelled=1", []),
+        (
+            'tell(type="PLACEMENT"); view.cancel_told.add("0x1")',
+            '[("0x1", "0")], placed=1',
+            ["cancelled by the answer, but no CANCELLATION came (1)"],
+        ),
+        (
+            'tell(type="PLACEMENT"); trade(); tell(type="UPDATE", size_matched="5")',
+            "placed=1, trades=1, matched=1, matched_size=5000000",
+            [],
+        ),
+    ],
+)
+def test_a_message_that_is_missing_or_came_twice_is_found(told: str, ledger: str, found: list[str]) -> None:
+    done = python("-c", f"import json{VIEW}{told}\nprint(json.dumps(view.differences('a', ledger({ledger}))))")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == found
+
+
+def test_a_book_that_differs_is_found() -> None:
+    program = """
+import json
+from benchmarks.exchange_view import BookView
+book = BookView("1")
+rungs = lambda *prices: [{"price": p, "size": "5"} for p in prices]
+def say(**told): book.take(json.dumps(told).encode())
+say(event_type="book", asset_id="1", bids=rungs("0.4"), asks=rungs("0.6"))
+row = {"asset_id": "1", "price": "0.41", "size": "7", "side": "BUY"}
+say(event_type="price_change", price_changes=[row, {**row, "price": "0.4", "size": "0"}])
+same = {"bids": [{"price": "0.41", "size": "7"}], "asks": rungs("0.6")}
+told = [book.differences(json.dumps(b).encode()) for b in (same, {**same, "asks": []})]
+print(json.dumps([book.middle(10_000), *map(len, told)]))
+"""
+    done = python("-c", program)
+    assert json.loads(done.stdout) == [500_000, 0, 1], done.stderr

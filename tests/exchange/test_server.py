@@ -1,0 +1,199 @@
+"""The exchange as it serves: its ports, its ready line, and a box that is replaced while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+
+from agbot.errors import ConfigError, LinkLost
+from agbot.exchange.admin import ask
+from agbot.exchange.model import NewOrder
+from agbot.exchange.server import Exchange, exchange_server
+from agbot.exchange.settings import BoxSettings
+from agbot.model.order import Side
+from agbot.units import SCALE
+from agbot.web.socket import open_socket
+
+QUIET = BoxSettings(port=0, population="", seed=3)
+WALLET = "0x" + "a" * 40
+ADMIN = partial(trio.to_thread.run_sync, abandon_on_cancel=True)
+
+
+def settings(tmp_path: Path, **more: Any) -> BoxSettings:
+    import attrs  # noqa: PLC0415
+
+    return attrs.evolve(QUIET, admin=tmp_path / "a.sock", **more)
+
+
+async def get(url: str) -> Any:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(url)).json()
+
+
+async def say(exchange: Exchange, verb: str, **arguments: Any) -> dict[str, Any]:
+    return await ADMIN(partial(ask, exchange.settings.admin, verb, **arguments))
+
+
+def place(exchange: Exchange, number: int = 1) -> str:
+    """Let a wallet bid ten shares of the first market at a tick of its price."""
+    box = exchange.box
+    listing = next(iter(box.core.listings.values()))
+    new = NewOrder(
+        id=f"0x{number:064x}",
+        address=WALLET,
+        owner="key",
+        maker=WALLET,
+        token=listing.market.yes,
+        side=Side.BUY,
+        maker_amount=10 * listing.market.tick,
+        taker_amount=10 * SCALE,
+    )
+    return box.core.place(new, box.now_ns()).order.id
+
+
+async def test_every_site_is_on_the_one_port_and_where_the_ready_line_says(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange:
+        urls = exchange.ready()["urls"]
+        assert await get(urls["clob"] + "/version") == await get(urls["clob"] + "/clob/version") == {"version": 2}
+        assert len((await get(urls["gamma"] + "/markets/keyset"))["markets"]) == 8
+        assert (await get(urls["data"] + f"/v2/positions?user={WALLET}"))["data"] == []
+        assert (await get(urls["geoblock"]))["blocked"] is False
+        assert await get(urls["relayer"] + f"/deployed?address={WALLET}&type=WALLET") == {"deployed": True}
+        for name in ("market_socket", "user_socket", "rtds", "realtime"):
+            async with open_socket(urls[name]):
+                pass
+
+
+async def test_ports_of_their_own(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path, split_ports=True)) as exchange:
+        urls = exchange.ready()["urls"]
+        ports = {httpx.URL(urls[name]).port for name in ("clob", "gamma", "data", "rtds", "realtime")}
+        assert len(ports) == 5
+        assert len((await get(urls["gamma"] + "/markets/keyset"))["markets"]) == 8
+        async with open_socket(urls["rtds"].replace("/ws/rtds", "/anything")):
+            pass
+
+
+async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{port}: Address already in use") as refused:
+            async with exchange_server(settings(tmp_path, port=port)):
+                pass
+    assert refused.value.id == "AGB-865"
+
+
+async def test_a_reset_begins_anew_and_breaks_the_sockets(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange:
+        order = place(exchange)
+        before = exchange.ready()
+        async with open_socket(before["urls"]["market_socket"]) as market:
+            await say(exchange, "reset")
+            with pytest.raises(LinkLost), trio.fail_after(5):
+                await market.receive()
+        assert exchange.box.core.order(order) is None
+        assert exchange.ready()["keys"] == before["keys"]
+        place(exchange)
+
+
+async def test_a_snapshot_is_gone_back_to_without_its_orders(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange:
+        first = place(exchange)
+        exchange.box.core.deposit(WALLET, 7 * SCALE, exchange.box.now_ns())
+        await say(exchange, "snapshot", file=str(tmp_path / "s.json"))
+        place(exchange, 2)
+        exchange.box.core.deposit(WALLET, 100 * SCALE, exchange.box.now_ns())
+        await say(exchange, "restore", file=str(tmp_path / "s.json"))
+        core = exchange.box.core
+        assert core.balance(WALLET) == 1007 * SCALE
+        assert [core.order(x) and str(core.order(x).status) for x in (first, f"0x{2:064x}")] == ["CANCELED", None]
+        assert core.ledger()["faults"] == []
+
+
+async def test_a_state_file_is_gone_on_with_and_a_bad_one_is_named(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    async with exchange_server(settings(tmp_path, state=state)) as exchange:
+        exchange.box.core.deposit(WALLET, 5 * SCALE, exchange.box.now_ns())
+    async with exchange_server(settings(tmp_path, state=state)) as exchange:
+        assert exchange.box.core.balance(WALLET) == 1005 * SCALE
+    state.write_text("{}")
+    with pytest.raises(ConfigError) as refused:
+        async with exchange_server(settings(tmp_path, state=state)):
+            pass
+    assert (refused.value.id, refused.value.path) == ("AGB-863", str(state))
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Any:
+    """Start `agbot exchange` and give its process; none outlives the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*options: str, **more: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "agbot", "exchange", "--port", "0", "--population", "none", *options]
+        env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, **more))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait(10)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def test_the_command_says_where_it_is_and_leaves_on_a_signal(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start("--json")
+    ready = json.loads(process.stdout.readline())
+    assert ready["event"] == "ready"
+    assert Path(ready["admin"]).is_socket()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert not Path(ready["admin"]).exists()
+
+
+def test_it_leaves_when_its_standard_input_ends(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+    process = start("--json", "--while-stdin", "--state", str(tmp_path / "state.json"), stdin=subprocess.PIPE)
+    assert json.loads(process.stdout.readline())["event"] == "ready"
+    process.stdin.close()
+    assert process.wait(10) == 0
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--population", "wild"), "AGB-158"),
+        (("--export-env", "nobody"), "AGB-867"),
+        (("--tier", "Lead"), "AGB-868"),
+        (("--markets-file", "nowhere.yaml"), "AGB-100"),
+        (("--recording", "nowhere.agh"), "AGB-201"),
+        (("--faults", "nowhere.yaml"), "AGB-100"),
+        (("--grant", "much"), "AGB-107"),
+        (("--host", "203.0.113.1"), "AGB-865"),
+    ],
+)
+def test_what_is_asked_wrongly_is_exit_2(
+    start: Callable[..., subprocess.Popen[str]], options: tuple[str, ...], said: str
+) -> None:
+    process = start(*options, stderr=subprocess.PIPE)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, said in errors) == (2, True), errors
