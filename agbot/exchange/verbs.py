@@ -15,6 +15,7 @@ ledger         (nothing)
 limits         on, warning, tier; address for one signer's tier
 address        address, ban, closed_only: true or false; told what it is when neither is given
 allowance      wallet, amount (0 revokes, null is without end); spender and token for one of them
+list_market    file: markets as `agbot exchange --markets-file` takes them; those that are listed stay as they are
 clock          jump_s, speed
 =============  =====================================================================================================
 """
@@ -30,6 +31,7 @@ from agbot.exchange.arguments import Arguments, outcome_token
 from agbot.exchange.clock import ExchangeClock
 from agbot.exchange.core import Exchange
 from agbot.exchange.limits import TIERS, Limits
+from agbot.exchange.market_files import load_markets
 from agbot.exchange.model import Listing
 from agbot.exchange.standing import COLLATERAL, UNLIMITED, Standing
 from agbot.faults import CATALOGUE, FaultPlan
@@ -58,6 +60,11 @@ def verbs(core: Exchange, faults: FaultPlan, limits: Limits, now_ns: Callable[[]
 def account_verbs(standing: Standing) -> dict[str, Verb]:
     """Return the verbs that decide what an account may do."""
     return {"address": partial(_address, standing), "allowance": partial(_allowance, standing)}
+
+
+def market_verbs(core: Exchange, now_ns: Callable[[], int]) -> dict[str, Verb]:
+    """Return the verb that lists more markets."""
+    return {"list_market": partial(_list_market, core, now_ns)}
 
 
 def clock_verbs(clock: ExchangeClock) -> dict[str, Verb]:
@@ -199,6 +206,18 @@ def _allowance(standing: Standing, request: Request) -> Answer:
             standing.allow(wallet, spender, amount, token)
     allowances = standing.allowances(wallet, token)
     return {"wallet": wallet, "allowances": {spender: str(amount) for spender, amount in allowances.items()}}
+
+
+def _list_market(core: Exchange, now_ns: Callable[[], int], request: Request) -> Answer:
+    found = load_markets(Arguments(request).text("file"))
+    new = [listing for listing in found.listings if listing.condition not in core.listings]
+    for listing in new:
+        core.list_market(listing, now_ns())
+    tokens = {token for listing in new for token in listing.tokens}
+    for book in found.books:
+        if book.token in tokens:
+            core.background(book.snapshot(now_ns()), now_ns())
+    return {"listed": [listing.condition for listing in new], "known": len(found.listings) - len(new)}
 
 
 def _clock(clock: ExchangeClock, request: Request) -> Answer:

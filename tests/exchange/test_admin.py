@@ -21,8 +21,9 @@ from agbot.exchange.clock import ExchangeClock
 from agbot.exchange.core import Exchange
 from agbot.exchange.limits import Limits
 from agbot.exchange.standing import Standing
-from agbot.exchange.verbs import account_verbs, clock_verbs, verbs
+from agbot.exchange.verbs import account_verbs, clock_verbs, market_verbs, verbs
 from agbot.faults import CATALOGUE, FaultPlan
+from agbot.model.order import Side
 from agbot.units import NS_PER_S, to_units
 from tests.exchange.fake_core import ADDRESS, NOW_NS, listing
 
@@ -50,6 +51,7 @@ async def operated(tmp_path: Path) -> AsyncIterator[Operated]:
     clock = ExchangeClock(lambda: NOW_NS)
     core.list_market(listing(), NOW_NS)
     table = verbs(core, plan, limits, clock.now_ns) | account_verbs(standing) | clock_verbs(clock)
+    table |= market_verbs(core, clock.now_ns)
     server = AdminServer(tmp_path / "admin.sock", table)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
@@ -131,6 +133,16 @@ async def test_markets(tmp_path: Path) -> None:
             await it.ask("resolve", market=market.condition, winner="YES")
         assert again.value.id == "AGB-862"
         assert (await it.ask("settle_now"))["settled"] == 0
+
+
+async def test_markets_are_listed_while_it_runs(tmp_path: Path) -> None:
+    file = tmp_path / "markets.yaml"
+    file.write_text("markets: [{slug: rain, question: Will it rain?, bids: [[0.29, 100]], asks: [[0.31, 250]]}]")
+    async with operated(tmp_path) as it:
+        (condition,) = (await it.ask("list_market", file=str(file)))["listed"]
+        assert it.core.levels(it.core.listings[condition], Side.BUY) == [(290_000, 100_000_000)]
+        assert await it.ask("list_market", file=str(file)) == {"ok": True, "listed": [], "known": 1}
+        assert (await it.ask("resolve", market="rain", winner="yes"))["market"] == condition
 
 
 async def test_limits_and_accounts(tmp_path: Path) -> None:
