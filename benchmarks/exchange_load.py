@@ -28,7 +28,7 @@ from typing import Any, Final
 import attrs
 import trio
 
-from agbot.exchange.admin import ask
+from agbot.exchange.admin.socket import ask
 from benchmarks.exchange_bots import Bot, Place
 
 IDLE_ORDERS: Final = 200

@@ -87,10 +87,10 @@ def command(context: click.Context, /, **options: Any) -> None:
 
 def _settings(options: dict[str, Any]) -> BoxSettings:
     from agbot.cli.amounts import usd  # noqa: PLC0415
-    from agbot.exchange.admin import admin_path  # noqa: PLC0415
+    from agbot.exchange.admin.socket import admin_path  # noqa: PLC0415
+    from agbot.exchange.core.terms import Terms  # noqa: PLC0415
     from agbot.exchange.population.config import preset  # noqa: PLC0415
     from agbot.exchange.settings import PORT, BoxSettings  # noqa: PLC0415
-    from agbot.exchange.terms import Terms  # noqa: PLC0415
     from agbot.units import NS_PER_S  # noqa: PLC0415
 
     population = "calm" if options["population"] is None else options["population"]
@@ -193,7 +193,7 @@ def _greeting(ready: dict[str, Any]) -> str:
 
 
 def _ask(path: Path | None, op: str, **arguments: Any) -> dict[str, Any]:
-    from agbot.exchange.admin import ask, running_admin  # noqa: PLC0415
+    from agbot.exchange.admin.socket import ask, running_admin  # noqa: PLC0415
 
     return ask(path or running_admin(), op, **{name: value for name, value in arguments.items() if value is not None})
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import attrs
 import msgspec
 
-from agbot.exchange.model import Refused
+from agbot.exchange.core.model import Refused
 from agbot.web.server import Response
 
 

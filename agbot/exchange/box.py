@@ -7,33 +7,33 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from agbot.errors import ConfigError
-from agbot.exchange import gamma, records
-from agbot.exchange.admin import Verb
+from agbot.exchange.admin.socket import Verb
+from agbot.exchange.admin.verbs import account_verbs, clock_verbs, verbs
 from agbot.exchange.api import Ask, Routes, error
-from agbot.exchange.clob import Clob
+from agbot.exchange.clob.clob import Clob
+from agbot.exchange.clob.keys import Keyring
+from agbot.exchange.clob.limits import PREFIXES, TIERS, Limits, Tier
+from agbot.exchange.clob.owners import Owners
 from agbot.exchange.clock import ExchangeClock
-from agbot.exchange.core import Exchange
-from agbot.exchange.keys import Keyring
-from agbot.exchange.limits import PREFIXES, TIERS, Limits, Tier
-from agbot.exchange.market_socket import MarketSockets
-from agbot.exchange.mischief import Mischief
-from agbot.exchange.mischief_sockets import SocketMischief
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.rebating import Rebating
+from agbot.exchange.core.state import dump
+from agbot.exchange.mischief.requests import Mischief
+from agbot.exchange.mischief.sockets import SocketMischief
 from agbot.exchange.opening import Parts, opened
-from agbot.exchange.owners import Owners
 from agbot.exchange.paced import Pacer
-from agbot.exchange.portfolio_book import PortfolioBook
-from agbot.exchange.quotes import Tape
-from agbot.exchange.realtime import Realtime
-from agbot.exchange.rebating import Rebating
-from agbot.exchange.references import References
+from agbot.exchange.reads import gamma, records
+from agbot.exchange.reads.portfolio_book import PortfolioBook
+from agbot.exchange.reads.quotes import Tape
 from agbot.exchange.routing import Router
-from agbot.exchange.rtds import Rtds
 from agbot.exchange.settings import BoxSettings
 from agbot.exchange.snapshot import read, said_of, write
-from agbot.exchange.state import dump
+from agbot.exchange.sockets.market import MarketSockets
+from agbot.exchange.sockets.realtime import Realtime
+from agbot.exchange.sockets.references import References
+from agbot.exchange.sockets.rtds import Rtds
+from agbot.exchange.sockets.user import UserSockets
 from agbot.exchange.testkeys import key_row
-from agbot.exchange.user_socket import UserSockets
-from agbot.exchange.verbs import account_verbs, clock_verbs, verbs
 from agbot.faults import FaultPlan
 from agbot.units import NS_PER_S, to_text
 from agbot.web.http import Break, Request, Response, SocketRoute

@@ -7,15 +7,15 @@ from typing import Any
 
 import attrs
 
-from agbot.exchange.catalogue import generated
-from agbot.exchange.core import Exchange
-from agbot.exchange.market_files import load_markets
-from agbot.exchange.model import OrderStatus
-from agbot.exchange.offer import Catalogue
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import OrderStatus
+from agbot.exchange.markets.catalogue import generated
+from agbot.exchange.markets.files import load_markets
+from agbot.exchange.markets.offer import Catalogue
+from agbot.exchange.markets.replayed import Replay, open_replay
 from agbot.exchange.paced import Act
 from agbot.exchange.population import Population
 from agbot.exchange.population.config import preset
-from agbot.exchange.replayed import Replay, open_replay
 from agbot.exchange.settings import BoxSettings
 from agbot.exchange.snapshot import core_of
 

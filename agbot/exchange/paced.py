@@ -8,8 +8,8 @@ from typing import Final, Protocol
 import trio
 
 from agbot.exchange.clock import ExchangeClock
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Fact, OrderTold, Traded
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Fact, OrderTold, Traded
 
 _SHORTEST_NAP_S: Final = 0.001
 """However much is due, everybody else in the process has a turn this often."""

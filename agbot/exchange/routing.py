@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 import attrs
 
 from agbot.exchange.api import Ask, Reply, Route, Routes, error
-from agbot.exchange.keys import Keyring
-from agbot.exchange.model import Refused
+from agbot.exchange.clob.keys import Keyring
+from agbot.exchange.core.model import Refused
 from agbot.units import NS_PER_S
 
 NOT_FOUND: Final = error(404, "not found")

@@ -14,8 +14,8 @@ from typing import Any, Final
 import trio
 
 from agbot.errors import ConfigError
-from agbot.exchange.admin import AdminServer, Answer, Request, Verb
-from agbot.exchange.arguments import Arguments
+from agbot.exchange.admin.arguments import Arguments
+from agbot.exchange.admin.socket import AdminServer, Answer, Request, Verb
 from agbot.exchange.box import SITES, Box
 from agbot.exchange.opening import Parts
 from agbot.exchange.settings import BoxSettings

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from agbot.exchange.terms import Terms
+from agbot.exchange.core.terms import Terms
 from agbot.units import NS_PER_S
 
 PORT: Final = 8765

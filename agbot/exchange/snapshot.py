@@ -17,10 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from agbot.errors import ConfigError
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Refused
-from agbot.exchange.state import load
-from agbot.exchange.terms import Terms
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Refused
+from agbot.exchange.core.state import load
+from agbot.exchange.core.terms import Terms
 
 FORMAT: Final = "agbot-exchange"
 VERSION: Final = 1
@@ -40,7 +40,7 @@ def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
     """Write a snapshot, whole or not at all, with mode 0600; return its size in bytes.
 
     Args:
-        parts: plain values by name, such as ``core`` (`agbot.exchange.state.dump`) and ``keys`` (`Keyring.snapshot`).
+        parts: plain values by name, such as ``core`` (`state.dump`) and ``clob`` (`Clob.snapshot`).
         now_ns: the exchange's time.
 
     Raises:
@@ -89,7 +89,7 @@ def read(path: str | Path, needs: Iterable[str] = ("core",)) -> dict[str, Any]:
 
 
 def core_of(parts: Mapping[str, Any], path: str | Path, terms: Terms | None = None) -> Exchange:
-    """Return the exchange a snapshot's parts describe; see `agbot.exchange.state.load`.
+    """Return the exchange a snapshot's parts describe; see `agbot.exchange.core.state.load`.
 
     Raises:
         ConfigError: AGB-863, the part ``core`` is none.

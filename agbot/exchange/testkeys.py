@@ -7,7 +7,7 @@ from typing import Any
 
 from coincurve import PrivateKey
 
-from agbot.exchange.keys import Keyring
+from agbot.exchange.clob.keys import Keyring
 from agbot.venue.polymarket.keys import SigningKey
 from agbot.venue.polymarket.wallets import derive
 

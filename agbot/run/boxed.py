@@ -20,7 +20,7 @@ import trio
 from agbot.config import Settings
 from agbot.control import socket_path
 from agbot.errors import AgbotError, ConfigError, ExchangeEnded
-from agbot.exchange.admin import DEMO_NAME
+from agbot.exchange.admin.socket import DEMO_NAME
 from agbot.log import get_logger
 from agbot.model.market import Market
 from agbot.run.children import own_command

@@ -54,7 +54,7 @@ def trading(bot, until):
 
 
 def key_wallet():
-    from agbot.exchange.keys import Keyring  # noqa: PLC0415
+    from agbot.exchange.clob.keys import Keyring  # noqa: PLC0415
     from agbot.exchange.testkeys import key_row  # noqa: PLC0415
 
     return key_row(Keyring(1), 1, 0)["wallet"]

@@ -8,14 +8,14 @@ import attrs
 import msgspec
 
 from agbot.exchange.api import Ask, Reply
-from agbot.exchange.clob import Clob
-from agbot.exchange.core import Exchange
-from agbot.exchange.keys import Keyring
-from agbot.exchange.limits import Limits
-from agbot.exchange.model import Event, Listing
-from agbot.exchange.owners import Owners
+from agbot.exchange.clob.clob import Clob
+from agbot.exchange.clob.keys import Keyring
+from agbot.exchange.clob.limits import Limits
+from agbot.exchange.clob.owners import Owners
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Event, Listing
+from agbot.exchange.core.terms import Terms
 from agbot.exchange.routing import Router
-from agbot.exchange.terms import Terms
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 from agbot.model.order import Side

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agbot.exchange.keys import ApiKey
-from agbot.exchange.model import (
+from agbot.exchange.clob.keys import ApiKey
+from agbot.exchange.core.model import (
     BookChanged,
     Event,
     Fact,

@@ -14,14 +14,14 @@ import msgspec
 import trio
 
 from agbot.exchange.api import Ask, Reply, error
-from agbot.exchange.core import Exchange
-from agbot.exchange.market_socket import MarketSockets
-from agbot.exchange.mischief import Mischief
-from agbot.exchange.mischief_sockets import SocketMischief
-from agbot.exchange.model import NewOrder, Refused
-from agbot.exchange.terms import Terms
-from agbot.exchange.user_socket import UserSockets
-from agbot.exchange.wire import book_json
+from agbot.exchange.clob.wire import book_json
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import NewOrder, Refused
+from agbot.exchange.core.terms import Terms
+from agbot.exchange.mischief.requests import Mischief
+from agbot.exchange.mischief.sockets import SocketMischief
+from agbot.exchange.sockets.market import MarketSockets
+from agbot.exchange.sockets.user import UserSockets
 from agbot.faults import FaultPlan
 from agbot.model.order import Side, TimeInForce
 from agbot.units import NS_PER_MS, NS_PER_S, to_text, to_units

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 
 import attrs
 
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import BookChanged, Event, Fact, Listing, NewOrder, OrderStatus, Refused
-from agbot.exchange.terms import Terms
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import BookChanged, Event, Fact, Listing, NewOrder, OrderStatus, Refused
+from agbot.exchange.core.terms import Terms
 from agbot.model.events import BID
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market

@@ -16,7 +16,7 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from agbot.exchange.api import Ask, Reply
-from agbot.exchange.model import Refused
+from agbot.exchange.core.model import Refused
 from agbot.telemetry.websocket import open_websocket
 from agbot.web.server import Bounds, Request, Response, Server, SocketRoute
 

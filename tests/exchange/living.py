@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import attrs
 
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import BookChanged, Event, Fact, Listing, OrderTold, TickChanged, Traded, TradeTold
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import BookChanged, Event, Fact, Listing, OrderTold, TickChanged, Traded, TradeTold
 from agbot.exchange.population import Config, Population
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, SCALE

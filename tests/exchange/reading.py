@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from agbot.exchange.api import Ask, Reply, Routes
-from agbot.exchange.catalogue import Catalogue, generated
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Listing, NewOrder, Placed
-from agbot.exchange.portfolio_book import PortfolioBook
-from agbot.exchange.quotes import Tape
-from agbot.exchange.terms import Terms
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Listing, NewOrder, Placed
+from agbot.exchange.core.terms import Terms
+from agbot.exchange.markets.catalogue import Catalogue, generated
+from agbot.exchange.reads.portfolio_book import PortfolioBook
+from agbot.exchange.reads.quotes import Tape
 from agbot.model.order import Side, TimeInForce
 from agbot.units import NS_PER_S, complement, notional, to_text, to_units
 

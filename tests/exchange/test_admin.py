@@ -15,13 +15,13 @@ import pytest
 import trio
 
 from agbot.errors import AgbotError, ConfigError, NotRunningError
-from agbot.exchange import admin
-from agbot.exchange.admin import AdminServer, Answer
+from agbot.exchange.admin.socket import AdminServer, Answer
+from agbot.exchange.admin.socket import socket as admin
+from agbot.exchange.admin.verbs import account_verbs, clock_verbs, market_verbs, verbs
+from agbot.exchange.clob.limits import Limits
+from agbot.exchange.clob.standing import Standing
 from agbot.exchange.clock import ExchangeClock
-from agbot.exchange.core import Exchange
-from agbot.exchange.limits import Limits
-from agbot.exchange.standing import Standing
-from agbot.exchange.verbs import account_verbs, clock_verbs, market_verbs, verbs
+from agbot.exchange.core.exchange import Exchange
 from agbot.faults import CATALOGUE, FaultPlan
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, to_units

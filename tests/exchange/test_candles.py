@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.exchange.candles import HOURS_MAX, MINUTES_MAX, PriceHistory
-from agbot.exchange.model import BookChanged
+from agbot.exchange.clob.candles import HOURS_MAX, MINUTES_MAX, PriceHistory
+from agbot.exchange.core.model import BookChanged
 from agbot.units import NS_PER_S
 from tests.exchange.clob_desk import listing_at
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agbot.exchange.model import Move, Moved
+from agbot.exchange.core.model import Move, Moved
 from agbot.venue.polymarket.wallets import SignatureType
 from tests.exchange.clob_desk import KEYS, Desk, Trader, listing_at
 

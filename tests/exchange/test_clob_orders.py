@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agbot.exchange.api import error
-from agbot.exchange.posted import BATCH_MAX, NOT_THE_OWNER
-from agbot.exchange.signatures import (
+from agbot.exchange.clob.posted import BATCH_MAX, NOT_THE_OWNER
+from agbot.exchange.clob.signatures import (
     INVALID_PAYLOAD,
     INVALID_SIGNATURE,
     NOT_DEPOSIT_FLOW,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agbot.exchange.api import error
-from agbot.exchange.model import Event, Listing, Move, Moved
-from agbot.exchange.wire import book_hash
+from agbot.exchange.clob.wire import book_hash
+from agbot.exchange.core.model import Event, Listing, Move, Moved
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 from tests.exchange.clob_desk import KEYS, START_S, Desk, Trader, listing_at

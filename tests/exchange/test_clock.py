@@ -7,8 +7,8 @@ import trio
 import trio.testing
 
 from agbot.exchange.clock import ExchangeClock
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import NewOrder, Refused
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import NewOrder, Refused
 from agbot.exchange.paced import Pacer
 from agbot.exchange.population import PRESETS, Population
 from agbot.model.order import Side, TimeInForce

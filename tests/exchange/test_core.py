@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import (
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import (
     Event,
     Fact,
     Listing,
@@ -21,7 +21,7 @@ from agbot.exchange.model import (
     TradeStatus,
     TradeTold,
 )
-from agbot.exchange.terms import Terms
+from agbot.exchange.core.terms import Terms
 from agbot.matching.clearing import BURN
 from agbot.model.events import BookSnapshot
 from agbot.model.order import Side, TimeInForce

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trio
 
-from agbot.exchange.wire import book_hash
+from agbot.exchange.clob.wire import book_hash
 from agbot.fault_switch import Where
 from agbot.faults import CATALOGUE
 from tests.exchange.fake_core import ADDRESS, OTHER_ADDRESS

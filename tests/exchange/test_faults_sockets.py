@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from agbot.errors import LinkLost, MessageTooLarge
-from agbot.exchange.wire import book_hash
+from agbot.exchange.clob.wire import book_hash
 from agbot.fault_switch import Where
 from agbot.faults import CATALOGUE
 from agbot.web.socket import Socket, open_socket

@@ -13,11 +13,11 @@ import pytest
 import trio
 
 from agbot.errors import ExecutionError
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Listing, NewOrder, TradeStatus
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Listing, NewOrder, TradeStatus
+from agbot.exchange.core.terms import Terms
 from agbot.exchange.server import exchange_server
 from agbot.exchange.settings import BoxSettings
-from agbot.exchange.terms import Terms
 from agbot.faults import CATALOGUE, FaultPlan
 from agbot.model.events import OrderEvidence, OrderFilled
 from agbot.model.order import Order, Side

@@ -7,9 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agbot.exchange import frames
-from agbot.exchange.mirror import Mirror
-from agbot.exchange.model import (
+from agbot.exchange.core.model import (
     Listed,
     OrderNews,
     OrderStatus,
@@ -20,6 +18,8 @@ from agbot.exchange.model import (
     TradeStatus,
     TradeTold,
 )
+from agbot.exchange.sockets import frames
+from agbot.exchange.sockets.mirror import Mirror
 from agbot.model.events import ASK, BID, BookDelta, BookSnapshot, MarketResolved, TickSizeChanged, TradePrint
 from agbot.model.order import Settlement, Side, TimeInForce
 from agbot.venue.polymarket.wire.market import FrameDecoder

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from agbot.exchange import gamma
 from agbot.exchange.api import Routes
-from agbot.exchange.catalogue import Catalogue, generated, load_markets
-from agbot.exchange.model import Refused
+from agbot.exchange.core.model import Refused
+from agbot.exchange.markets.catalogue import Catalogue, generated, load_markets
+from agbot.exchange.reads import gamma
 from agbot.units import SCALE
 from agbot.venue.polymarket.wire.gamma import decode_event, decode_events, decode_market, decode_markets
 from tests.exchange.reading import World, ask, raw, told

@@ -206,11 +206,15 @@ async def test_a_reset_in_the_middle_of_a_frame(target: Target) -> None:
     assert await target.is_well()
 
 
+async def _asked(ws, text):
+    await ws.send_message(text)
+    return await ws.get_message()
+
+
 async def test_a_message_beyond_the_bound(target: Target) -> None:
     async with target.websocket() as ws:
         with pytest.raises(ConnectionClosed), trio.fail_after(30):
-            await ws.send_message("x" * (2 * MEGABYTE + 1))
-            await ws.get_message()
+            await _asked(ws, "x" * (2 * MEGABYTE + 1))
         assert ws.closed is not None
         assert ws.closed.code == 1009
     assert await target.is_well()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agbot.exchange.api import Ask
-from agbot.exchange.keys import BAD_CLAIM, NOT_CREATED, NOT_DERIVED, UNAUTHORIZED, ApiKey, Keyring
-from agbot.exchange.model import Refused
+from agbot.exchange.clob.keys import BAD_CLAIM, NOT_CREATED, NOT_DERIVED, UNAUTHORIZED, ApiKey, Keyring
+from agbot.exchange.core.model import Refused
 from agbot.secrets import Secret
 from agbot.venue.polymarket.auth import l1_headers
 from agbot.venue.polymarket.keys import SigningKey

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.exchange.limits import (
+from agbot.exchange.clob.limits import (
     PEERS_MAX,
     PREFIXES,
     SIGNERS_MAX,

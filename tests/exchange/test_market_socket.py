@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from agbot.errors import LinkLost
-from agbot.exchange.market_socket import SNAPSHOTS_MAX, MarketSockets
-from agbot.exchange.outlet import FRAME_BYTES_MAX, Backlog, Outlet
+from agbot.exchange.sockets.market import SNAPSHOTS_MAX, MarketSockets
+from agbot.exchange.sockets.outlet import FRAME_BYTES_MAX, Backlog, Outlet
 from agbot.model.events import ASK, BID
 from agbot.model.order import Side
 from tests.exchange.fake_core import FakeCore, listing, order, trade

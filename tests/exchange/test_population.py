@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from agbot.errors import ConfigError
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Fact, Listing, Traded
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Fact, Listing, Traded
 from agbot.exchange.population import PRESETS, Config, Population, preset
 from agbot.exchange.population.belief import News
 from agbot.exchange.population.desk import Desk

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.exchange.core import Exchange
-from agbot.exchange.portfolio_book import DEEDS_KEPT, Entry, PortfolioBook
-from agbot.exchange.quotes import MINUTES_KEPT, Tape
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.reads.portfolio_book import DEEDS_KEPT, Entry, PortfolioBook
+from agbot.exchange.reads.quotes import MINUTES_KEPT, Tape
 from agbot.model.events import BookSnapshot
 from agbot.model.ids import TokenId
 from agbot.units import NS_PER_S, SCALE

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trio
 
-from agbot.exchange import gamma, records
 from agbot.exchange.api import Ask
+from agbot.exchange.reads import gamma, records
 from agbot.exchange.routing import Router
 from agbot.units import SCALE
 from agbot.venue.polymarket.account import AccountClient

@@ -11,10 +11,10 @@ import pytest
 import trio
 
 from agbot.errors import LinkLost
-from agbot.exchange import realtime
-from agbot.exchange.outlet import Backlog
-from agbot.exchange.realtime import AUTHS_MAX, FRAMES_PER_S, SUBSCRIPTIONS_MAX, Realtime
-from agbot.exchange.references import Asset, References
+from agbot.exchange.sockets import realtime
+from agbot.exchange.sockets.outlet import Backlog
+from agbot.exchange.sockets.realtime import AUTHS_MAX, FRAMES_PER_S, SUBSCRIPTIONS_MAX, Realtime
+from agbot.exchange.sockets.references import Asset, References
 from agbot.venue.polymarket.wire.realtime import Ack, OpError, Prices, RealtimeDecoder
 from tests.exchange.fake_core import NOW_NS, FakeCore, FakeKeys, auth
 from tests.exchange.serving import Client, connected, served

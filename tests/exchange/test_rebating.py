@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agbot.exchange.model import Move, Moved
-from agbot.exchange.rebating import DAY_NS, Rebating
+from agbot.exchange.core.model import Move, Moved
+from agbot.exchange.core.rebating import DAY_NS, Rebating
 from agbot.units import SCALE
 from tests.exchange.flow import START_NS, make_listing
 from tests.exchange.test_core import ANN, BOB, EVE, Desk

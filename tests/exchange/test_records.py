@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agbot.exchange import records
 from agbot.exchange.api import Routes
-from agbot.exchange.model import Refused
+from agbot.exchange.core.model import Refused
+from agbot.exchange.reads import records
 from agbot.units import NS_PER_S, SCALE
 from tests.exchange.reading import ANN, BOB, EVE, START_NS, World, ask, told, traded_world
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from agbot.exchange import places, records
 from agbot.exchange.api import Routes
-from agbot.exchange.gamma_json import question_id
-from agbot.exchange.places import Place
+from agbot.exchange.reads import places, records
+from agbot.exchange.reads.gamma_json import question_id
+from agbot.exchange.reads.places import Place
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, SCALE
 from agbot.venue.polymarket.wire.account import decode_activity, decode_positions, decode_public_trades, decode_value

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from agbot.exchange.references import ASSETS, References, e18
+from agbot.exchange.sockets.references import ASSETS, References, e18
 
 
 def test_the_same_seed_gives_the_same_prices_in_any_order() -> None:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from agbot.errors import ConfigError
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import NewOrder, Order, Refused
-from agbot.exchange.replayed import NEVER, AtEnd, Replay, listed, open_replay
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import NewOrder, Order, Refused
+from agbot.exchange.markets.replayed import NEVER, AtEnd, Replay, listed, open_replay
 from agbot.model.events import (
     ASK,
     BID,

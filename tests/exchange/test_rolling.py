@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from agbot.exchange.model import Listing, Resolved
+from agbot.exchange.core.model import Listing, Resolved
 from agbot.exchange.population import PRESETS
 from agbot.exchange.population.rolling import short_lived, successor
 from agbot.units import NS_PER_S

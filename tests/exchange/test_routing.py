@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agbot.exchange.api import Ask, Reply, Routes, error
-from agbot.exchange.cursors import END, START, offset, page
-from agbot.exchange.keys import Keyring
-from agbot.exchange.model import Refused
+from agbot.exchange.clob.cursors import END, START, offset, page
+from agbot.exchange.clob.keys import Keyring
+from agbot.exchange.core.model import Refused
 from agbot.exchange.routing import Gate, Router, dispatch
 
 NOW_S = 1_790_000_000

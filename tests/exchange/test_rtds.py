@@ -10,10 +10,10 @@ import msgspec
 import pytest
 import trio
 
-from agbot.exchange.model import OrderNews
-from agbot.exchange.references import References
-from agbot.exchange.rtds import Rtds
-from agbot.exchange.rtds_topics import PRICES, TYPES, Filter
+from agbot.exchange.core.model import OrderNews
+from agbot.exchange.sockets.references import References
+from agbot.exchange.sockets.rtds import Rtds
+from agbot.exchange.sockets.rtds_topics import PRICES, TYPES, Filter
 from agbot.model.events import ASK, BID, BookDelta, BookSnapshot, TickSizeChanged, TradePrint
 from agbot.model.order import Side
 from agbot.venue.polymarket.wire.prices import Quote

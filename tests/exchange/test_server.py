@@ -18,8 +18,8 @@ import pytest
 import trio
 
 from agbot.errors import ConfigError, LinkLost
-from agbot.exchange.admin import ask
-from agbot.exchange.model import NewOrder
+from agbot.exchange.admin.socket import ask
+from agbot.exchange.core.model import NewOrder
 from agbot.exchange.server import Exchange, exchange_server
 from agbot.exchange.settings import BoxSettings
 from agbot.model.order import Side

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.exchange.model import Refused
-from agbot.exchange.owners import Owners
-from agbot.exchange.signatures import (
+from agbot.exchange.clob.owners import Owners
+from agbot.exchange.clob.signatures import (
     INVALID_PAYLOAD,
     INVALID_SIGNATURE,
     NOT_DEPOSIT_FLOW,
@@ -27,6 +26,7 @@ from agbot.exchange.signatures import (
     order_digest,
     order_signer,
 )
+from agbot.exchange.core.model import Refused
 from agbot.secrets import Secret
 from agbot.venue.polymarket.contracts import CHAINS
 from agbot.venue.polymarket.keys import SigningKey

@@ -10,8 +10,8 @@ import pytest
 
 from agbot.errors import ConfigError
 from agbot.exchange import snapshot
-from agbot.exchange.keys import Keyring
-from agbot.exchange.state import dump
+from agbot.exchange.clob.keys import Keyring
+from agbot.exchange.core.state import dump
 from tests.exchange.flow import Flow
 
 

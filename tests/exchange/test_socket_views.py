@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.exchange import market_socket, user_socket
-from agbot.exchange.core import Exchange
-from agbot.exchange.market_socket import MarketSockets
-from agbot.exchange.model import Listing, TradeStatus
-from agbot.exchange.user_socket import UserSockets
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Listing, TradeStatus
+from agbot.exchange.sockets import market as market_socket
+from agbot.exchange.sockets import user as user_socket
+from agbot.exchange.sockets.market import MarketSockets
+from agbot.exchange.sockets.user import UserSockets
 from agbot.model.events import ASK, BID, BookDelta, BookSnapshot
 from agbot.model.order import Side
 from agbot.units import complement

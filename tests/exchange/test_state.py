@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agbot.exchange.model import OrderStatus
-from agbot.exchange.state import dump, load
+from agbot.exchange.core.model import OrderStatus
+from agbot.exchange.core.state import dump, load
 from tests.exchange.flow import Flow
 
 

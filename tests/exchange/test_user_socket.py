@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from agbot.errors import LinkLost
-from agbot.exchange.model import OrderNews, TradeStatus
-from agbot.exchange.user_socket import UserSockets
+from agbot.exchange.core.model import OrderNews, TradeStatus
+from agbot.exchange.sockets.user import UserSockets
 from tests.exchange.fake_core import ADDRESS, OTHER_KEY, FakeCore, FakeKeys, auth, listing, order, trade
 from tests.exchange.serving import connected, served
 

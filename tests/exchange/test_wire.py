@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agbot.exchange.model import Event, Listing
-from agbot.exchange.wire import book_hash, book_json, number, token_levels
+from agbot.exchange.clob.wire import book_hash, book_json, number, token_levels
+from agbot.exchange.core.model import Event, Listing
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 from agbot.units import to_units

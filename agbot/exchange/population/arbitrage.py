@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from agbot.exchange.model import Listing, Refused
+from agbot.exchange.core.model import Listing, Refused
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Floor, Seat, tradable
 from agbot.exchange.population.wish import Wish

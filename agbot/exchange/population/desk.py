@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from agbot._keccak import keccak256
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Listing, NewOrder, Order, Placed, Refused
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Listing, NewOrder, Order, Placed, Refused
 from agbot.exchange.population.wish import Wish
 from agbot.model.order import Side, TimeInForce
 from agbot.units import NS_PER_S, SCALE, notional

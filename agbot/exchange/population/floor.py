@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Final, Protocol
 
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Listing
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Listing
 from agbot.exchange.population.belief import Belief
 from agbot.exchange.population.config import Config
 from agbot.model.events import Level

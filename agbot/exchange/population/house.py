@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Listing
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Listing
 from agbot.exchange.population.belief import Belief
 from agbot.exchange.population.config import Config
 from agbot.exchange.population.desk import Desk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agbot.exchange.model import Listing
+from agbot.exchange.core.model import Listing
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Floor, Seat, grid, tradable
 from agbot.exchange.population.wish import Wish, heavy_tailed

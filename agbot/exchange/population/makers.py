@@ -6,7 +6,7 @@ import enum
 import math
 from typing import Final
 
-from agbot.exchange.model import Listing, Order
+from agbot.exchange.core.model import Listing, Order
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Floor, Seat, grid, tradable
 from agbot.exchange.population.wish import Wish

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from agbot.exchange.model import Listing
+from agbot.exchange.core.model import Listing
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Floor, grid, on_grid
 from agbot.exchange.population.wish import Wish, heavy_tailed

@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from agbot.exchange.core import Exchange
-from agbot.exchange.model import Fact, Listing, Traded
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Fact, Listing, Traded
 from agbot.exchange.population.agenda import Agenda
 from agbot.exchange.population.arbitrage import Arbitrageur
 from agbot.exchange.population.belief import Belief

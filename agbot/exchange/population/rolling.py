@@ -10,7 +10,7 @@ import attrs
 import msgspec
 
 from agbot._keccak import keccak256
-from agbot.exchange.model import Event, Listing
+from agbot.exchange.core.model import Event, Listing
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 from agbot.units import NS_PER_S, SCALE

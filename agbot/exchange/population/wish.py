@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from agbot.exchange.model import Listing
+from agbot.exchange.core.model import Listing
 from agbot.model.order import Side, TimeInForce
 from agbot.units import SCALE, complement, notional
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-from agbot.exchange.signatures import order_digest, order_signer
+from agbot.exchange.clob.signatures import order_digest, order_signer
 from agbot.testing.venue_stub.keys import ADDRESS, StubKey
 from agbot.testing.venue_stub.markets import StubBook, StubMarket
 from agbot.units import SCALE, to_text, to_units

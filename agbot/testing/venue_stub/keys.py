@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from agbot.exchange.signatures import claim_signer
+from agbot.exchange.clob.signatures import claim_signer
 from agbot.testing.venue_stub.script import Received, Reply, error
 
 PRIVATE_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"

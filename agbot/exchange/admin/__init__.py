@@ -1,0 +1,1 @@
+"""What an operator can do to a running exchange, over a Unix socket."""

@@ -1,0 +1,1 @@
+"""The CLOB as REST: keys, signatures, limits, and every route."""

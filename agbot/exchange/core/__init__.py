@@ -1,0 +1,1 @@
+"""The exchange without its wires: orders, trading, settlement, money. Pure: time is an argument."""

@@ -1,0 +1,165 @@
+"""The core's whole state as plain values and back: what a snapshot holds, and what the next start goes on with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from agbot.exchange.core.exchange import Exchange
+from agbot.exchange.core.model import Leg, Listing, NewOrder, Order, OrderStatus, Trade, TradeStatus
+from agbot.exchange.core.terms import Terms
+from agbot.matching.clearing import Holding
+from agbot.matching.crossing import Taker
+from agbot.model.ids import ClientOrderId, MarketId, TokenId
+from agbot.model.order import Side
+
+
+def dump(core: Exchange) -> dict[str, Any]:
+    """Return everything but the terms and a recorded background as values that JSON knows."""
+    table = _Orders(core)
+    trades = [_trade_row(trade, table) for trade in core.settlement.all()]
+    return {
+        "now_ns": core.now_ns,
+        "seed": core.seed,
+        "trade_count": core.settlement.count,
+        "listings": [msgspec.to_builtins(listing) for listing in core.listings.values()],
+        "ledger": _ledger_row(core),
+        "orders": table.rows,
+        "remembered": [table.place(order) for order in core.orders.all()],
+        "resting": [table.place(order) for order in _by_priority(core)],
+        "trades": trades,
+        "under_way": {trade.id: fate for trade, fate in core.settlement.under_way.values()},
+        "due": sorted(core.due),
+        "tallies": {address: dict(counts) for address, counts in core.tallies.by_address.items()},
+    }
+
+
+def load(saved: dict[str, Any], terms: Terms | None = None) -> Exchange:
+    """Return an exchange that goes on where `saved` was; nobody listens to it yet.
+
+    Raises:
+        KeyError, TypeError, ValueError, msgspec.ValidationError: it is no such state.
+    """
+    core = Exchange(terms, seed=saved["seed"])
+    core.now_ns = saved["now_ns"]
+    for row in saved["listings"]:
+        core.list_market(msgspec.convert(row, Listing), core.now_ns)
+    orders = [_order(row, core) for row in saved["orders"]]
+    for place in saved["remembered"]:
+        core.orders.add(orders[place])
+    for place in saved["resting"]:
+        _rest(core, orders[place])
+    _restore_ledger(core, saved["ledger"])
+    core.settlement.count = saved["trade_count"]
+    for row in saved["trades"]:
+        trade = _trade(row, orders, core)
+        core.settlement.remember(trade)
+        if trade.id in saved["under_way"]:
+            core.settlement.under_way[trade.id] = (trade, saved["under_way"][trade.id])
+    for at_ns, _, kind, name in saved["due"]:
+        core.schedule(at_ns, kind, name)
+    core.tallies.by_address = {address: Counter(counts) for address, counts in saved["tallies"].items()}
+    return core
+
+
+class _Orders:
+    """The orders of a dump by place: trades hold orders that are forgotten otherwise."""
+
+    def __init__(self, core: Exchange) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._places: dict[int, int] = {}
+        for order in core.orders.all():
+            self.place(order)
+
+    def place(self, order: Order) -> int:
+        """Return an order's place, a new one for an order that has none."""
+        known = self._places.setdefault(id(order), len(self.rows))
+        if known == len(self.rows):
+            self.rows.append(_order_row(order))
+        return known
+
+
+def _by_priority(core: Exchange) -> list[Order]:
+    found: list[Order] = []
+    for book in core.books.values():
+        resting = sorted((r for side in Side for r in book.resting(side)), key=lambda r: r.seq)
+        found += [order for r in resting if (order := core.orders.get(r.id)) is not None]
+    return found
+
+
+def _order_row(order: Order) -> dict[str, Any]:
+    plain = ("price", "size", "created_ns", "matched", "reason", "ended_ns", "reserve", "budget")
+    return {
+        "new": msgspec.to_builtins(order.new),
+        "listing": order.listing.condition,
+        "status": str(order.status),
+        "trades": list(order.trades),
+        **{name: getattr(order, name) for name in plain},
+    }
+
+
+def _order(row: dict[str, Any], core: Exchange) -> Order:
+    more = {name: value for name, value in row.items() if name not in ("new", "listing", "status")}
+    new = msgspec.convert(row["new"], NewOrder)
+    return Order(new=new, listing=core.listings[row["listing"]], status=OrderStatus(row["status"]), **more)
+
+
+def _rest(core: Exchange, order: Order) -> None:
+    at = (order.new.side, order.price)
+    taker = Taker.of(order.listing.market, TokenId(order.new.token), at, size=order.remaining)
+    book = core.books[order.listing.condition]
+    book.rest(ClientOrderId(order.id), taker.side, taker.limit, order.remaining)
+
+
+def _trade_row(trade: Trade, table: _Orders) -> dict[str, Any]:
+    plain = ("id", "matched_ns", "updated_ns", "tx_hash")
+    return {
+        "listing": trade.listing.condition,
+        "status": str(trade.status),
+        "taker": _leg_row(trade.taker, table),
+        "makers": [_leg_row(leg, table) for leg in trade.makers],
+        **{name: getattr(trade, name) for name in plain},
+    }
+
+
+def _leg_row(leg: Leg, table: _Orders) -> dict[str, Any]:
+    plain = ("token", "price", "size", "value", "fee", "kind")
+    return {"order": table.place(leg.order), "side": str(leg.side), **{name: getattr(leg, name) for name in plain}}
+
+
+def _trade(row: dict[str, Any], orders: list[Order], core: Exchange) -> Trade:
+    makers = tuple(_leg(leg, orders) for leg in row["makers"])
+    plain = {name: row[name] for name in ("id", "matched_ns", "updated_ns", "tx_hash")}
+    return Trade(
+        listing=core.listings[row["listing"]],
+        status=TradeStatus(row["status"]),
+        taker=_leg(row["taker"], orders),
+        makers=makers,
+        **plain,
+    )
+
+
+def _leg(row: dict[str, Any], orders: list[Order]) -> Leg:
+    return Leg(**{**row, "order": orders[row["order"]], "side": Side(row["side"])})
+
+
+def _ledger_row(core: Exchange) -> dict[str, Any]:
+    accounts = core.accounts
+    return {
+        "holdings": {wallet: msgspec.to_builtins(holding) for wallet, holding in accounts.holdings.items()},
+        "pots": dict(accounts.pots),
+        "fees": accounts.fees,
+        "deposited": accounts.deposited,
+    }
+
+
+def _restore_ledger(core: Exchange, row: dict[str, Any]) -> None:
+    accounts = core.accounts
+    accounts.holdings = {wallet: msgspec.convert(holding, Holding) for wallet, holding in row["holdings"].items()}
+    accounts.pots.update({MarketId(market): pot for market, pot in row["pots"].items()})
+    accounts.fees, accounts.deposited = row["fees"], row["deposited"]
+    for listing in core.listings.values():
+        if listing.winner is not None:
+            accounts.resolve(listing.market.id, listing.winner)

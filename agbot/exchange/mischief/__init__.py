@@ -1,0 +1,1 @@
+"""Applies the faults that are switched on: to requests, replies, frames, connections."""

@@ -1,0 +1,1 @@
+"""Gamma and the Data API: what can be read of markets and of wallets."""

@@ -1,0 +1,1 @@
+"""Every WebSocket of the exchange, and the bounded queues behind them."""
