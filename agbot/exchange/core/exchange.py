@@ -71,8 +71,6 @@ class Exchange:
         self.tallies = Tallies()
         self.objection: Callable[[NewOrder], str] = _none
         """Why an order is refused before it is looked at; empty for no reason."""
-        self.hold_resolution_news = False
-        """A fault: markets resolve and nobody is told."""
         self.now_ns = 0
         self.due: list[tuple[int, int, str, str]] = []
         self.books: dict[str, ConditionBook] = {}
@@ -137,8 +135,7 @@ class Exchange:
         self.treasury.redeem_all(listing, now_ns, owing_only=True)
         if self.terms.redeem_after_ns >= 0:
             self.schedule(now_ns + self.terms.redeem_after_ns, REDEEM, listing.condition)
-        if not self.hold_resolution_news:
-            self.tell(Resolved(listing, now_ns))
+        self.tell(Resolved(listing, now_ns))
 
     # ---------------------------------------------------------------- orders
 
