@@ -32,3 +32,16 @@ def test_a_restored_exchange_goes_on_like_the_one_that_was_saved(seed: int) -> N
     assert restored.ledger() == flow.exchange.ledger()
     assert list(restored.accounts.faults()) == []
     assert all(order.status is not OrderStatus.LIVE for order in restored.orders.all())
+
+
+def test_an_id_is_used_up_also_after_the_order_was_forgotten_and_the_exchange_restarted() -> None:
+    flow = Flow(1)
+    for _ in range(300):
+        flow.step()
+    used = [order.id for order in flow.exchange.orders.all()]
+    saved = dump(flow.exchange)
+    saved["remembered"] = saved["resting"] = saved["trades"] = saved["under_way"] = []
+    restored = load(msgspec.json.decode(msgspec.json.encode(saved | {"under_way": {}})), flow.exchange.terms)
+    assert used
+    assert all(restored.orders.used(order_id) for order_id in used)
+    assert not restored.orders.used("0x" + "f" * 64)

@@ -26,6 +26,7 @@ def dump(core: Exchange) -> dict[str, Any]:
         "trade_count": core.settlement.count,
         "listings": [msgspec.to_builtins(listing) for listing in core.listings.values()],
         "ledger": _ledger_row(core),
+        "ids": core.orders.ids(),
         "orders": table.rows,
         "remembered": [table.place(order) for order in core.orders.all()],
         "resting": [table.place(order) for order in _by_priority(core)],
@@ -46,6 +47,7 @@ def load(saved: dict[str, Any], terms: Terms | None = None) -> Exchange:
     core.now_ns = saved["now_ns"]
     for row in saved["listings"]:
         core.list_market(msgspec.convert(row, Listing), core.now_ns)
+    core.orders.remember(saved["ids"])
     orders = [_order(row, core) for row in saved["orders"]]
     for place in saved["remembered"]:
         core.orders.add(orders[place])
