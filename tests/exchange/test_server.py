@@ -17,7 +17,7 @@ import httpx
 import pytest
 import trio
 
-from agbot.errors import ConfigError, LinkLost
+from agbot.errors import AgbotError, ConfigError, LinkLost
 from agbot.exchange.admin.socket import ask
 from agbot.exchange.core.model import NewOrder
 from agbot.exchange.server import Exchange, exchange_server
@@ -197,3 +197,43 @@ def test_what_is_asked_wrongly_is_exit_2(
     process = start(*options, stderr=subprocess.PIPE)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, said in errors) == (2, True), errors
+
+
+# ---------------------------------------------------------------- what an operator does for a wallet
+
+
+async def test_pairs_are_split_merged_converted_and_redeemed_by_the_operator(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange:
+        core = exchange.box.core
+        mayors = [x for x in core.listings.values() if x.event.neg_risk]
+        names = [x.market.slug for x in mayors]
+        held = await say(exchange, "split", wallet=WALLET, market=names[0], size="10")
+        assert (held["usd"], set(held["shares"].values())) == ("990", {"10"})
+        held = await say(exchange, "convert", wallet=WALLET, markets=names[:1], size="10")
+        assert held["shares"][f"{names[1]} Yes"] == "10"
+        await say(exchange, "split", wallet=WALLET, market=names[1], size="5")
+        assert (await say(exchange, "merge", wallet=WALLET, market=names[1], size="5"))["usd"] == "990"
+        await say(exchange, "resolve", market=names[1], winner="yes")
+        assert (await say(exchange, "redeem", wallet=WALLET, market=names[1]))["paid"] == "10"
+        with pytest.raises(AgbotError, match="is resolved") as refused:
+            await say(exchange, "split", wallet=WALLET, market=names[1], size="1")
+        assert refused.value.id == "AGB-862"
+        assert core.ledger()["faults"] == []
+
+
+async def test_news_moves_the_fair_price_of_the_population(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path, population="calm")) as exchange:
+        told = await say(exchange, "news", market="demo-derby", logit=2.0)
+        assert told["fair"] > told["fair_before"] + 0.1
+    async with exchange_server(settings(tmp_path)) as exchange:
+        with pytest.raises(ConfigError, match="nobody trades it"):
+            await say(exchange, "news", market="demo-derby")
+
+
+async def test_a_rolling_market_and_a_recording_are_listed_beside_the_others(tmp_path: Path, root: Path) -> None:
+    recording = root / "tests" / "data" / "demo-120s.agh"
+    more = {"rolling_s": 60.0, "recording": recording, "recording_market": "demo-derby", "population": "calm"}
+    async with exchange_server(settings(tmp_path, markets=2, **more)) as exchange:
+        slugs = [row["slug"] for row in exchange.box.market_rows()]
+        assert "box-coin-1-up-or-down" in str(slugs)
+        assert len(slugs) == 4
