@@ -18,7 +18,7 @@ from agbot.exchange.clob.owners import Owners
 from agbot.exchange.clock import ExchangeClock
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.rebating import Rebating
-from agbot.exchange.core.state import dump
+from agbot.exchange.core.state import Dumper
 from agbot.exchange.mischief.requests import Mischief
 from agbot.exchange.mischief.sockets import SocketMischief
 from agbot.exchange.opening import Parts, opened
@@ -70,6 +70,7 @@ class Box:
             parts = read(settings.state) if settings.state and settings.state.exists() else {}
         opening = opened(settings, parts, now_ns())
         self.core, self.era = opening.core, opening.era
+        self._dumper = Dumper(opening.core)
         self.catalogue = opening.catalogue
         self.keys = Keyring(settings.seed)
         self.limits = Limits(enabled=settings.limits, tier=_tier(settings.tier))
@@ -188,7 +189,7 @@ class Box:
         """Return everything that a snapshot keeps."""
         return {
             "era": self.era,
-            "core": dump(self.core),
+            "core": self._dumper.dump(),
             "clob": self.clob.snapshot(),
             "portfolios": self.portfolios.snapshot(),
             "tape": self.tape.snapshot(),

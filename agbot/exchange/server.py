@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 import trio
 
 from agbot.errors import ConfigError
@@ -31,6 +32,8 @@ SPLIT: Final = ("gamma", "data", "rtds", "realtime")
 BODY_BYTES_MAX: Final = 1024 * 1024
 IDLE_S: Final = 75.0
 
+_log = structlog.get_logger("agbot.exchange")
+
 
 class Exchange:
     """An exchange that serves, over whatever box it has now."""
@@ -43,6 +46,7 @@ class Exchange:
         self._renewed = trio.Event()
         self._next: Box | None = None
         self._up = trio.Event()
+        self._replacing = trio.Lock()
 
     def ready(self) -> dict[str, Any]:
         """Return the ready line: addresses, test keys and markets."""
@@ -81,17 +85,25 @@ class Exchange:
 
     async def replace(self, parts: Parts) -> None:
         """Go on from a snapshot's parts, or begin anew from none; return when the new box is up."""
-        self._next = Box(self.settings, parts)
-        self._up = trio.Event()
-        self._renewed.set()
-        await self._up.wait()
+        async with self._replacing:
+            self._next = Box(self.settings, parts)
+            self._up = trio.Event()
+            self._renewed.set()
+            await self._up.wait()
 
     async def save(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Save the state now and then, until cancelled."""
+        """Save the state now and then, until cancelled. A full disk is no reason to stop: the next save may succeed."""
+        assert self.settings.state is not None
         task_status.started()
         while True:
             await trio.sleep(self.settings.save_every_s)
-            self.box.save()
+            try:
+                await self._write(self.settings.state)
+            except ConfigError as e:
+                _log.error("state not saved", path=str(e.path), reason=e.reason, remedy=e.remedy)
+
+    async def _write(self, path: Path) -> int:
+        return await trio.to_thread.run_sync(write, path, self.box.parts(), self.box.now_ns())
 
     def verbs(self) -> dict[str, Verb]:
         """Return what the admin socket can be asked, each of the box of that moment."""
@@ -116,9 +128,9 @@ class Exchange:
         await self.replace({})
         return {"markets": len(self.box.core.listings)}
 
-    def _snapshot(self, request: Request) -> Answer:
+    async def _snapshot(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
-        return {"file": str(path), "bytes": write(path, self.box.parts(), self.box.now_ns())}
+        return {"file": str(path), "bytes": await self._write(path)}
 
     async def _restore(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
@@ -137,7 +149,7 @@ async def exchange_server(settings: BoxSettings) -> AsyncIterator[Exchange]:
     listeners = await _listen(settings)
     exchange.urls = _urls(settings, [group[0].socket.getsockname()[1] for group in listeners])
     bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
-    async with trio.open_nursery() as nursery:
+    async with _saved(exchange), trio.open_nursery() as nursery:
         await nursery.start(exchange.run)
         for site, group in zip(_sites(settings), listeners, strict=True):
             server = Server(partial(exchange.answer, site), partial(exchange.socket, site), bounds=bounds)
@@ -147,11 +159,17 @@ async def exchange_server(settings: BoxSettings) -> AsyncIterator[Exchange]:
             await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
         if settings.state:
             await nursery.start(exchange.save)
-        try:
-            yield exchange
-        finally:
-            exchange.box.save()
+        yield exchange
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _saved(exchange: Exchange) -> AsyncIterator[None]:
+    """Save when the body, and every save under way in it, has ended: those are older."""
+    try:
+        yield
+    finally:
+        exchange.box.save()
 
 
 def _sites(settings: BoxSettings) -> Sequence[str]:

@@ -15,8 +15,8 @@ import pytest
 import trio
 
 from agbot.errors import AgbotError, ConfigError, NotRunningError
+from agbot.exchange.admin import socket as admin
 from agbot.exchange.admin.socket import AdminServer, Answer
-from agbot.exchange.admin.socket import socket as admin
 from agbot.exchange.admin.verbs import account_verbs, clock_verbs, market_verbs, verbs
 from agbot.exchange.clob.limits import Limits
 from agbot.exchange.clob.standing import Standing

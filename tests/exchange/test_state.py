@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agbot.exchange.core.model import OrderStatus
-from agbot.exchange.core.state import dump, load
+from agbot.exchange.core.state import Dumper, load
 from tests.exchange.flow import Flow
 
 
@@ -15,10 +15,10 @@ def test_a_restored_exchange_goes_on_like_the_one_that_was_saved(seed: int) -> N
     flow = Flow(seed)
     for _ in range(1200):
         flow.step()
-    saved = msgspec.json.decode(msgspec.json.encode(dump(flow.exchange)))
+    saved = msgspec.json.decode(msgspec.json.encode(Dumper(flow.exchange).dump()))
     restored = load(saved, flow.exchange.terms)
     assert restored.ledger() == flow.exchange.ledger()
-    again = msgspec.json.decode(msgspec.json.encode(dump(restored)))
+    again = msgspec.json.decode(msgspec.json.encode(Dumper(restored).dump()))
     for state in (saved, again):
         state["due"] = [(at_ns, kind, name) for at_ns, _, kind, name in state["due"]]
     assert again == saved
@@ -39,7 +39,7 @@ def test_an_id_is_used_up_also_after_the_order_was_forgotten_and_the_exchange_re
     for _ in range(300):
         flow.step()
     used = [order.id for order in flow.exchange.orders.all()]
-    saved = dump(flow.exchange)
+    saved = Dumper(flow.exchange).dump()
     saved["remembered"] = saved["resting"] = saved["trades"] = saved["under_way"] = []
     restored = load(msgspec.json.decode(msgspec.json.encode(saved | {"under_way": {}})), flow.exchange.terms)
     assert used

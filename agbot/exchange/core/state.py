@@ -3,38 +3,89 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.model import Leg, Listing, NewOrder, Order, OrderStatus, Trade, TradeStatus
 from agbot.exchange.core.terms import Terms
-from agbot.matching.clearing import Holding
+from agbot.matching.clearing import HOUSE, Holding
 from agbot.matching.crossing import Taker
 from agbot.model.ids import ClientOrderId, MarketId, TokenId
 from agbot.model.order import Side
 
+_encode: Final = msgspec.json.Encoder().encode
 
-def dump(core: Exchange) -> dict[str, Any]:
-    """Return everything but the terms and a recorded background as values that JSON knows."""
-    table = _Orders(core)
-    trades = [_trade_row(trade, table) for trade in core.settlement.all()]
-    return {
-        "now_ns": core.now_ns,
-        "seed": core.seed,
-        "trade_count": core.settlement.count,
-        "listings": [msgspec.to_builtins(listing) for listing in core.listings.values()],
-        "ledger": _ledger_row(core),
-        "ids": core.orders.ids(),
-        "orders": table.rows,
-        "remembered": [table.place(order) for order in core.orders.all()],
-        "resting": [table.place(order) for order in _by_priority(core)],
-        "trades": trades,
-        "under_way": {trade.id: fate for trade, fate in core.settlement.under_way.values()},
-        "due": sorted(core.due),
-        "tallies": {address: dict(counts) for address, counts in core.tallies.by_address.items()},
-    }
+
+class Dumper:
+    """Dumps a core again and again: orders keep their numbers, and what has ended, nearly all, is encoded once."""
+
+    def __init__(self, core: Exchange) -> None:
+        self._core = core
+        self._count = 0
+        self._numbers: dict[Order, int] = {}
+        self._orders: dict[Order, msgspec.Raw] = {}
+        self._trades: dict[Trade, msgspec.Raw] = {}
+
+    def dump(self) -> dict[str, Any]:
+        """Return everything but the terms and a recorded background as values that JSON knows; none changes later."""
+        core = self._core
+        known, self._numbers = self._numbers, {}
+        for order in core.orders.all():
+            self._number(order, known)
+        resting = [self._number(order, known) for order in _by_priority(core)]
+        trades = [self._trade(trade, known) for trade in core.settlement.all()]
+        told = {
+            "now_ns": core.now_ns,
+            "seed": core.seed,
+            "trade_count": core.settlement.count,
+            "listings": [msgspec.to_builtins(listing) for listing in core.listings.values()],
+            "ledger": _ledger_row(core),
+            "ids": core.orders.ids(),
+            "orders": [self._order(order, number) for order, number in self._numbers.items()],
+            "remembered": [self._numbers[order] for order in core.orders.all()],
+            "resting": resting,
+            "trades": trades,
+            "under_way": {trade.id: fate for trade, fate in core.settlement.under_way.values()},
+            "due": sorted(core.due),
+            "tallies": {address: dict(counts) for address, counts in core.tallies.by_address.items()},
+        }
+        self._orders = {order: row for order, row in self._orders.items() if order in self._numbers}
+        self._trades = {trade: row for trade in core.settlement.all() if (row := self._trades.get(trade)) is not None}
+        return told
+
+    def _number(self, order: Order, known: dict[Order, int]) -> int:
+        """Return an order's number, a new one for an order that has none: trades hold orders forgotten otherwise."""
+        number = self._numbers.get(order)
+        if number is None:
+            number = known.get(order)
+            if number is None:
+                number = self._count = self._count + 1
+            self._numbers[order] = number
+        return number
+
+    def _order(self, order: Order, number: int) -> msgspec.Raw | list[Any]:
+        row = self._orders.get(order)
+        if row is not None:
+            return row
+        told = [number, _order_row(order)]
+        if order.living and order.new.maker != HOUSE:
+            return told
+        row = self._orders[order] = msgspec.Raw(_encode(told))
+        return row
+
+    def _trade(self, trade: Trade, known: dict[Order, int]) -> msgspec.Raw | dict[str, Any]:
+        numbers = [self._number(leg.order, known) for leg in trade.legs]
+        row = self._trades.get(trade)
+        if row is not None:
+            return row
+        told = _trade_row(trade, numbers)
+        if trade.status not in (TradeStatus.CONFIRMED, TradeStatus.FAILED):
+            return told
+        row = self._trades[trade] = msgspec.Raw(_encode(told))
+        return row
 
 
 def load(saved: dict[str, Any], terms: Terms | None = None) -> Exchange:
@@ -48,11 +99,11 @@ def load(saved: dict[str, Any], terms: Terms | None = None) -> Exchange:
     for row in saved["listings"]:
         core.list_market(msgspec.convert(row, Listing), core.now_ns)
     core.orders.remember(saved["ids"])
-    orders = [_order(row, core) for row in saved["orders"]]
-    for place in saved["remembered"]:
-        core.orders.add(orders[place])
-    for place in saved["resting"]:
-        _rest(core, orders[place])
+    orders = {number: _order(row, core) for number, row in saved["orders"]}
+    for number in saved["remembered"]:
+        core.orders.add(orders[number])
+    for number in saved["resting"]:
+        _rest(core, orders[number])
     _restore_ledger(core, saved["ledger"])
     core.settlement.count = saved["trade_count"]
     for row in saved["trades"]:
@@ -64,23 +115,6 @@ def load(saved: dict[str, Any], terms: Terms | None = None) -> Exchange:
         core.schedule(at_ns, kind, name)
     core.tallies.by_address = {address: Counter(counts) for address, counts in saved["tallies"].items()}
     return core
-
-
-class _Orders:
-    """The orders of a dump by place: trades hold orders that are forgotten otherwise."""
-
-    def __init__(self, core: Exchange) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self._places: dict[int, int] = {}
-        for order in core.orders.all():
-            self.place(order)
-
-    def place(self, order: Order) -> int:
-        """Return an order's place, a new one for an order that has none."""
-        known = self._places.setdefault(id(order), len(self.rows))
-        if known == len(self.rows):
-            self.rows.append(_order_row(order))
-        return known
 
 
 def _by_priority(core: Exchange) -> list[Order]:
@@ -115,23 +149,23 @@ def _rest(core: Exchange, order: Order) -> None:
     book.rest(ClientOrderId(order.id), taker.side, taker.limit, order.remaining)
 
 
-def _trade_row(trade: Trade, table: _Orders) -> dict[str, Any]:
+def _trade_row(trade: Trade, numbers: Sequence[int]) -> dict[str, Any]:
     plain = ("id", "matched_ns", "updated_ns", "tx_hash")
     return {
         "listing": trade.listing.condition,
         "status": str(trade.status),
-        "taker": _leg_row(trade.taker, table),
-        "makers": [_leg_row(leg, table) for leg in trade.makers],
+        "taker": _leg_row(trade.taker, numbers[0]),
+        "makers": [_leg_row(leg, number) for leg, number in zip(trade.makers, numbers[1:], strict=True)],
         **{name: getattr(trade, name) for name in plain},
     }
 
 
-def _leg_row(leg: Leg, table: _Orders) -> dict[str, Any]:
+def _leg_row(leg: Leg, number: int) -> dict[str, Any]:
     plain = ("token", "price", "size", "value", "fee", "kind")
-    return {"order": table.place(leg.order), "side": str(leg.side), **{name: getattr(leg, name) for name in plain}}
+    return {"order": number, "side": str(leg.side), **{name: getattr(leg, name) for name in plain}}
 
 
-def _trade(row: dict[str, Any], orders: list[Order], core: Exchange) -> Trade:
+def _trade(row: dict[str, Any], orders: Mapping[int, Order], core: Exchange) -> Trade:
     makers = tuple(_leg(leg, orders) for leg in row["makers"])
     plain = {name: row[name] for name in ("id", "matched_ns", "updated_ns", "tx_hash")}
     return Trade(
@@ -143,7 +177,7 @@ def _trade(row: dict[str, Any], orders: list[Order], core: Exchange) -> Trade:
     )
 
 
-def _leg(row: dict[str, Any], orders: list[Order]) -> Leg:
+def _leg(row: dict[str, Any], orders: Mapping[int, Order]) -> Leg:
     return Leg(**{**row, "order": orders[row["order"]], "side": Side(row["side"])})
 
 

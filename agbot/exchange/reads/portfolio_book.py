@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from agbot.exchange.core.model import Fact, Leg, Listing, Move, Moved, Trade, TradeStatus, TradeTold
 from agbot.exchange.markets.offer import draw, hex32
@@ -95,6 +97,13 @@ class Deed:
     price: int = 0
     tx_hash: str = ""
     taker: bool = False
+
+    @cached_property
+    def row(self) -> msgspec.Raw:
+        """Return it as a snapshot holds it, encoded once: there are many, and each is saved again and again."""
+        condition = None if self.listing is None else self.listing.condition
+        told = [self.seq, self.kind, self.wallet, self.ts_ns, self.usd, self.size, condition]
+        return msgspec.Raw(msgspec.json.encode([*told, self.token, self.side, self.price, self.tx_hash, self.taker]))
 
 
 @attrs.define
@@ -315,7 +324,7 @@ class PortfolioBook:
     # ---------------------------------------------------------------- snapshots
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything as plain values; listings by condition id."""
+        """Return everything as values that JSON knows; listings by condition id."""
         self._convert()
         skip = attrs.filters.exclude("points")
         entries = [entry for mine in self._entries.values() for entry in mine.values()]
@@ -327,8 +336,8 @@ class PortfolioBook:
                 wallet: {**attrs.asdict(purse, filter=skip), "points": [list(point) for point in purse.points]}
                 for wallet, purse in self._purses.items()
             },
-            "deeds": [_row(deed) for deeds in self._deeds.values() for deed in deeds],
-            "prints": [_row(deed) for deed in self._prints],
+            "deeds": [deed.row for deeds in self._deeds.values() for deed in deeds],
+            "prints": [deed.row for deed in self._prints],
         }
 
     def restore(self, plain: Mapping[str, Any], listings: Mapping[str, Listing]) -> None:
@@ -351,14 +360,6 @@ class PortfolioBook:
 def _plain(entry: Entry) -> dict[str, Any]:
     told = {field.name: getattr(entry, field.name) for field in attrs.fields(Entry)}
     return {**told, "listing": entry.listing.condition}
-
-
-def _row(deed: Deed) -> list[Any]:
-    """Return a deed as a list: there are many."""
-    condition = deed.listing.condition if deed.listing is not None else None
-    side = None if deed.side is None else deed.side.value
-    told = [deed.seq, deed.kind, deed.wallet, deed.ts_ns, deed.usd, deed.size, condition]
-    return [*told, deed.token, side, deed.price, deed.tx_hash, deed.taker]
 
 
 def _deeds(rows: Iterable[Any], listings: Mapping[str, Listing]) -> Iterator[Deed]:
