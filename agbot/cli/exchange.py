@@ -46,7 +46,13 @@ class _Group(click.Group):
 @click.option("--recording", type=click.Path(path_type=Path), help="A recorded order book, replayed as a background.")
 @click.option("--recording-market", default="", help="Which of its markets, by id or slug, when it has several.")
 @click.option("--recording-start", type=click.FloatRange(0), default=0.0, help="Recorded seconds to leave out.")
-@click.option("--recording-end", type=click.Choice(["hold", "clear", "loop"]), default="hold", show_default=True)
+@click.option(
+    "--recording-end",
+    type=click.Choice(["hold", "clear", "loop"]),
+    default="hold",
+    show_default=True,
+    help="What comes after it: its last book stays, goes, or it begins again.",
+)
 @click.option(
     "--rolling", type=click.FloatRange(1, 86_400), help="Also a market that lives so many seconds, and its successors."
 )
@@ -60,8 +66,20 @@ class _Group(click.Group):
 @click.option("--confirm", type=click.FloatRange(0, 3600), help="Seconds from MINED to CONFIRMED.  [default: 1]")
 @click.option("--fail-rate", type=click.FloatRange(0, 1), default=0.0, help="Part of settlements that fail.")
 @click.option("--retry-rate", type=click.FloatRange(0, 1), default=0.0, help="Part that is retried first.")
-@click.option("--self-trade", type=click.Choice(["refuse", "cancel", "allow"]), default="refuse", show_default=True)
-@click.option("--heartbeat-timeout", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True)
+@click.option(
+    "--self-trade",
+    type=click.Choice(["refuse", "cancel", "allow"]),
+    default="refuse",
+    show_default=True,
+    help="What becomes of an order that would meet one of its own wallet.",
+)
+@click.option(
+    "--heartbeat-timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=10.0,
+    show_default=True,
+    help="Seconds of silence after which orders are cancelled, of keys that send heartbeats.",
+)
 @click.option("--faults", type=click.Path(path_type=Path), help="Faults to switch on, and when: docs/faults.md.")
 @click.option("--state", type=click.Path(path_type=Path), help="Go on with this state if it is there, and save to it.")
 @click.option("--admin", type=click.Path(path_type=Path), help="Path of the admin socket, instead of the profile's.")
