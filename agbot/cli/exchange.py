@@ -221,7 +221,7 @@ def _greeting(ready: dict[str, Any]) -> str:
 # ---------------------------------------------------------------- what an operator does
 
 
-def _ask(path: Path | None, op: str, **arguments: Any) -> dict[str, Any]:
+def _ask(path: Path | None, op: str, /, **arguments: Any) -> dict[str, Any]:
     from agbot.exchange.admin.socket import ask, running_admin  # noqa: PLC0415
 
     return ask(path or running_admin(), op, **{name: value for name, value in arguments.items() if value is not None})
@@ -354,7 +354,7 @@ def faults(action: str, name: str | None, parameters: tuple[str, ...], as_json: 
     from agbot.cli.tables import table  # noqa: PLC0415
 
     given = dict(_parameter(text) for text in parameters)
-    answer = _ask(admin, "faults", action=action, name=name, **given)
+    answer = _ask(admin, "faults", **{**given, "action": action, "name": name})
     if as_json or action != "list":
         _print(answer, as_json)
     else:

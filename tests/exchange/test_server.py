@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import trio
 from structlog.testing import capture_logs
 
 from agbot.errors import AgbotError, ConfigError, LinkLost
+from agbot.exchange.admin import pairs, verbs
 from agbot.exchange.admin.socket import ask
 from agbot.exchange.core.model import NewOrder
 from agbot.exchange.server import Exchange, exchange_server
@@ -238,6 +240,15 @@ async def test_a_rolling_market_and_a_recording_are_listed_beside_the_others(tmp
         slugs = [row["slug"] for row in exchange.box.market_rows()]
         assert "box-coin-1-up-or-down" in str(slugs)
         assert len(slugs) == 4
+
+
+async def test_every_verb_that_is_described_can_be_asked(tmp_path: Path) -> None:
+    described = {
+        name for page in (verbs.__doc__, pairs.__doc__) for name in re.findall(r"^(\w+)  +\S", page or "", re.MULTILINE)
+    } - {"verb"}
+    assert {"faults", "list_market", "clock", "news"} <= described
+    async with exchange_server(settings(tmp_path)) as exchange:
+        assert described <= exchange.verbs().keys()
 
 
 async def test_two_resets_at_once_are_both_answered(tmp_path: Path) -> None:
