@@ -25,6 +25,7 @@ from agbot.run.children import netloc
 from agbot.web.descriptors import connections_max
 from agbot.web.http import Bounds, Break, Response, SocketRoute
 from agbot.web.http import Request as HttpRequest
+from agbot.web.origin import refusal_of_pages
 from agbot.web.server import Server
 
 SPLIT: Final = ("gamma", "data", "rtds", "realtime")
@@ -152,7 +153,8 @@ async def exchange_server(settings: BoxSettings) -> AsyncIterator[Exchange]:
     async with _saved(exchange), trio.open_nursery() as nursery:
         await nursery.start(exchange.run)
         for site, group in zip(_sites(settings), listeners, strict=True):
-            server = Server(partial(exchange.answer, site), partial(exchange.socket, site), bounds=bounds)
+            answer, socket = partial(exchange.answer, site), partial(exchange.socket, site)
+            server = Server(answer, socket, refuse=refusal_of_pages, bounds=bounds)
             exchange.servers.append(server)
             await nursery.start(server.run, group)
         if settings.admin:

@@ -19,7 +19,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from agbot.errors import AgbotError, ConfigError, LinkLost
+from agbot.errors import AgbotError, ConfigError, HandshakeRefused, LinkLost
 from agbot.exchange.admin import pairs, verbs
 from agbot.exchange.admin.socket import ask
 from agbot.exchange.core.model import NewOrder
@@ -76,6 +76,15 @@ async def test_every_site_is_on_the_one_port_and_where_the_ready_line_says(tmp_p
         assert await get(urls["relayer"] + f"/deployed?address={WALLET}&type=WALLET") == {"deployed": True}
         for name in ("market_socket", "user_socket", "rtds", "realtime"):
             async with open_socket(urls[name]):
+                pass
+
+
+async def test_a_page_of_another_site_gets_nothing_by_http_or_socket(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange, httpx.AsyncClient(trust_env=False) as client:
+        page = {"Origin": "https://example.com"}
+        assert (await client.get(exchange.urls["clob"] + "/time", headers=page)).status_code == 403
+        with pytest.raises(HandshakeRefused):
+            async with open_socket(exchange.urls["user_socket"], headers=page):
                 pass
 
 
