@@ -17,9 +17,11 @@ from agbot.errors import ConfigError
 from agbot.exchange.admin.arguments import Arguments
 from agbot.exchange.admin.socket import AdminServer, Answer, Request, Verb
 from agbot.exchange.box import SITES, Box
+from agbot.exchange.claim import claimed
 from agbot.exchange.opening import Parts
 from agbot.exchange.settings import BoxSettings
 from agbot.exchange.snapshot import read, write
+from agbot.log import get_logger
 from agbot.run.children import netloc
 from agbot.web.descriptors import connections_max
 from agbot.web.http import Bounds, Break, Response, SocketRoute
@@ -30,6 +32,9 @@ SPLIT: Final = ("gamma", "data", "rtds", "realtime")
 """What gets ports of its own, in this order behind the first one."""
 BODY_BYTES_MAX: Final = 1024 * 1024
 IDLE_S: Final = 75.0
+
+
+log = get_logger(__name__)
 
 
 class Exchange:
@@ -43,6 +48,7 @@ class Exchange:
         self._renewed = trio.Event()
         self._next: Box | None = None
         self._up = trio.Event()
+        self._replacing = trio.Lock()
 
     def ready(self) -> dict[str, Any]:
         """Return the ready line: addresses, test keys and markets."""
@@ -81,17 +87,21 @@ class Exchange:
 
     async def replace(self, parts: Parts) -> None:
         """Go on from a snapshot's parts, or begin anew from none; return when the new box is up."""
-        self._next = Box(self.settings, parts)
-        self._up = trio.Event()
-        self._renewed.set()
-        await self._up.wait()
+        async with self._replacing:
+            self._next = Box(self.settings, parts)
+            self._up = trio.Event()
+            self._renewed.set()
+            await self._up.wait()
 
     async def save(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Save the state now and then, until cancelled."""
+        """Save the state now and then, until cancelled. It goes on when it cannot: what it holds is worth more."""
         task_status.started()
         while True:
             await trio.sleep(self.settings.save_every_s)
-            self.box.save()
+            try:
+                self.box.save()
+            except ConfigError as e:
+                log.error("exchange.unsaved", said=str(e))
 
     def verbs(self) -> dict[str, Verb]:
         """Return what the admin socket can be asked, each of the box of that moment."""
@@ -131,8 +141,15 @@ async def exchange_server(settings: BoxSettings) -> AsyncIterator[Exchange]:
     """Run an exchange while the body does; its books are there when the body begins.
 
     Raises:
-        ConfigError: AGB-865, a port cannot be listened on; or what a file that `settings` names has wrong.
+        ConfigError: AGB-865, a port cannot be listened on; AGB-866, the state file or the admin socket is another
+            exchange's; or what a file that `settings` names has wrong.
     """
+    async with claimed(settings.state, settings.admin), _serving(settings) as exchange:
+        yield exchange
+
+
+@asynccontextmanager
+async def _serving(settings: BoxSettings) -> AsyncIterator[Exchange]:
     exchange = Exchange(settings)
     listeners = await _listen(settings)
     exchange.urls = _urls(settings, [group[0].socket.getsockname()[1] for group in listeners])

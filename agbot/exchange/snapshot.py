@@ -26,6 +26,8 @@ FORMAT: Final = "agbot-exchange"
 VERSION: Final = 1
 """Of the file; counts up whenever a part changes its form."""
 BYTES_MAX: Final = 1024 * 1024 * 1024
+UNDONE: Final = ".new"
+"""How the name of a file ends that is being written: one that is left over was never finished."""
 _WRITE_ANEW: Final = "write one with: agbot exchange snapshot FILE"
 
 
@@ -49,7 +51,7 @@ def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
     target = Path(path)
     body = msgspec.json.encode(_File(format=FORMAT, version=VERSION, taken_ns=now_ns, parts=dict(parts)))
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=UNDONE, dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(body)
