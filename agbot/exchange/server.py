@@ -20,7 +20,7 @@ from agbot.exchange.box import SITES, Box
 from agbot.exchange.claim import claimed
 from agbot.exchange.opening import Parts
 from agbot.exchange.settings import BoxSettings
-from agbot.exchange.snapshot import read, write
+from agbot.exchange.snapshot import put, read
 from agbot.log import get_logger
 from agbot.run.children import netloc
 from agbot.web.descriptors import connections_max
@@ -32,6 +32,8 @@ SPLIT: Final = ("gamma", "data", "rtds", "realtime")
 """What gets ports of its own, in this order behind the first one."""
 BODY_BYTES_MAX: Final = 1024 * 1024
 IDLE_S: Final = 75.0
+SHARE: Final = 20.0
+"""The pause after a save is at least so many times what it took."""
 
 
 log = get_logger(__name__)
@@ -94,14 +96,25 @@ class Exchange:
             await self._up.wait()
 
     async def save(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Save the state now and then, until cancelled. It goes on when it cannot: what it holds is worth more."""
+        """Save the state now and then, until cancelled. It goes on when it cannot: what it holds is worth more.
+
+        The file is written beside everything else, and less often the longer that takes.
+        """
         task_status.started()
+        pause_s = self.settings.save_every_s
         while True:
-            await trio.sleep(self.settings.save_every_s)
+            await trio.sleep(pause_s)
+            begun = trio.current_time()
             try:
-                self.box.save()
+                await trio.to_thread.run_sync(self.put, self.box.saved())
             except ConfigError as e:
                 log.error("exchange.unsaved", said=str(e))
+            pause_s = max(self.settings.save_every_s, SHARE * (trio.current_time() - begun))
+
+    def put(self, body: bytes) -> None:
+        """Write the state file, if there is to be one. ConfigError AGB-863 when that cannot be."""
+        if self.settings.state is not None:
+            put(self.settings.state, body)
 
     def verbs(self) -> dict[str, Verb]:
         """Return what the admin socket can be asked, each of the box of that moment."""
@@ -126,9 +139,11 @@ class Exchange:
         await self.replace({})
         return {"markets": len(self.box.core.listings)}
 
-    def _snapshot(self, request: Request) -> Answer:
+    async def _snapshot(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
-        return {"file": str(path), "bytes": write(path, self.box.parts(), self.box.now_ns())}
+        body = self.box.saved()
+        await trio.to_thread.run_sync(put, path, body)
+        return {"file": str(path), "bytes": len(body)}
 
     async def _restore(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
@@ -153,22 +168,27 @@ async def _serving(settings: BoxSettings) -> AsyncIterator[Exchange]:
     exchange = Exchange(settings)
     listeners = await _listen(settings)
     exchange.urls = _urls(settings, [group[0].socket.getsockname()[1] for group in listeners])
-    bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(exchange.run)
-        for site, group in zip(_sites(settings), listeners, strict=True):
-            server = Server(partial(exchange.answer, site), partial(exchange.socket, site), bounds=bounds)
-            exchange.servers.append(server)
-            await nursery.start(server.run, group)
-        if settings.admin:
-            await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
-        if settings.state:
-            await nursery.start(exchange.save)
-        try:
+    try:
+        async with trio.open_nursery() as nursery:
+            await _start(exchange, listeners, nursery)
             yield exchange
-        finally:
-            exchange.box.save()
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
+    finally:
+        exchange.put(exchange.box.saved())  # last of all: nothing is taken any more, and no other save is under way
+
+
+async def _start(exchange: Exchange, listeners: Sequence[list[trio.SocketListener]], nursery: trio.Nursery) -> None:
+    settings = exchange.settings
+    bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
+    await nursery.start(exchange.run)
+    for site, group in zip(_sites(settings), listeners, strict=True):
+        server = Server(partial(exchange.answer, site), partial(exchange.socket, site), bounds=bounds)
+        exchange.servers.append(server)
+        await nursery.start(server.run, group)
+    if settings.admin:
+        await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
+    if settings.state:
+        await nursery.start(exchange.save)
 
 
 def _sites(settings: BoxSettings) -> Sequence[str]:
