@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 import trio
 
 from agbot.errors import ConfigError
@@ -39,8 +38,6 @@ SHARE: Final = 20.0
 
 
 log = get_logger(__name__)
-
-_log = structlog.get_logger("agbot.exchange")
 
 
 class Exchange:
@@ -186,22 +183,14 @@ async def _start(exchange: Exchange, listeners: Sequence[list[trio.SocketListene
     bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
     await nursery.start(exchange.run)
     for site, group in zip(_sites(settings), listeners, strict=True):
-        server = Server(partial(exchange.answer, site), partial(exchange.socket, site), bounds=bounds)
+        answer, socket = partial(exchange.answer, site), partial(exchange.socket, site)
+        server = Server(answer, socket, refuse=refusal_of_pages, bounds=bounds)
         exchange.servers.append(server)
         await nursery.start(server.run, group)
     if settings.admin:
         await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
     if settings.state:
         await nursery.start(exchange.save)
-
-
-@asynccontextmanager
-async def _saved(exchange: Exchange) -> AsyncIterator[None]:
-    """Save when the body, and every save under way in it, has ended: those are older."""
-    try:
-        yield
-    finally:
-        exchange.box.save()
 
 
 def _sites(settings: BoxSettings) -> Sequence[str]:

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from structlog.testing import capture_logs
 
-from agbot.errors import ConfigError, LinkLost
+from agbot.errors import AgbotError, ConfigError, HandshakeRefused, LinkLost
 from agbot.exchange import claim
+from agbot.exchange.admin import pairs, verbs
 from agbot.exchange.admin.socket import ask
 from agbot.exchange.core.model import NewOrder
 from agbot.exchange.server import Exchange, exchange_server
@@ -278,11 +278,53 @@ def test_what_is_asked_wrongly_is_exit_2(
     assert (process.returncode, said in errors) == (2, True), errors
 
 
-def test_a_reader_that_is_gone_ends_it_quietly(start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start("--json", stderr=subprocess.PIPE)
-    process.stdout.close()
-    assert process.wait(20) == 1
-    assert process.stderr.read() == ""
+# ---------------------------------------------------------------- what an operator does for a wallet
+
+
+async def test_pairs_are_split_merged_converted_and_redeemed_by_the_operator(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange:
+        core = exchange.box.core
+        mayors = [x for x in core.listings.values() if x.event.neg_risk]
+        names = [x.market.slug for x in mayors]
+        held = await say(exchange, "split", wallet=WALLET, market=names[0], size="10")
+        assert (held["usd"], set(held["shares"].values())) == ("990", {"10"})
+        held = await say(exchange, "convert", wallet=WALLET, markets=names[:1], size="10")
+        assert held["shares"][f"{names[1]} Yes"] == "10"
+        await say(exchange, "split", wallet=WALLET, market=names[1], size="5")
+        assert (await say(exchange, "merge", wallet=WALLET, market=names[1], size="5"))["usd"] == "990"
+        await say(exchange, "resolve", market=names[1], winner="yes")
+        assert (await say(exchange, "redeem", wallet=WALLET, market=names[1]))["paid"] == "10"
+        with pytest.raises(AgbotError, match="is resolved") as refused:
+            await say(exchange, "split", wallet=WALLET, market=names[1], size="1")
+        assert refused.value.id == "AGB-862"
+        assert core.ledger()["faults"] == []
+
+
+async def test_news_moves_the_fair_price_of_the_population(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path, population="calm")) as exchange:
+        told = await say(exchange, "news", market="demo-derby", logit=2.0)
+        assert told["fair"] > told["fair_before"] + 0.1
+    async with exchange_server(settings(tmp_path)) as exchange:
+        with pytest.raises(ConfigError, match="nobody trades it"):
+            await say(exchange, "news", market="demo-derby")
+
+
+async def test_a_rolling_market_and_a_recording_are_listed_beside_the_others(tmp_path: Path, root: Path) -> None:
+    recording = root / "tests" / "data" / "demo-120s.agh"
+    more = {"rolling_s": 60.0, "recording": recording, "recording_market": "demo-derby", "population": "calm"}
+    async with exchange_server(settings(tmp_path, markets=2, **more)) as exchange:
+        slugs = [row["slug"] for row in exchange.box.market_rows()]
+        assert "box-coin-1-up-or-down" in str(slugs)
+        assert len(slugs) == 4
+
+
+async def test_every_verb_that_is_described_can_be_asked(tmp_path: Path) -> None:
+    described = {
+        name for page in (verbs.__doc__, pairs.__doc__) for name in re.findall(r"^(\w+)  +\S", page or "", re.MULTILINE)
+    } - {"verb"}
+    assert {"faults", "list_market", "clock", "news"} <= described
+    async with exchange_server(settings(tmp_path)) as exchange:
+        assert described <= exchange.verbs().keys()
 
 
 def test_two_of_one_user_have_admin_sockets_of_their_own(start: Callable[..., subprocess.Popen[str]]) -> None:
@@ -290,3 +332,10 @@ def test_two_of_one_user_have_admin_sockets_of_their_own(start: Callable[..., su
     assert first != second
     assert Path(first).is_socket()
     assert Path(second).is_socket()
+
+
+def test_a_reader_that_is_gone_ends_it_quietly(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start("--json", stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.wait(20) == 1
+    assert process.stderr.read() == ""

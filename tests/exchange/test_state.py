@@ -70,3 +70,16 @@ def decoded(dumped: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dumped))
     told["due"] = [(at_ns, 0, kind, name) for at_ns, _, kind, name in told["due"]]
     return told
+
+
+def test_an_id_is_used_up_also_after_the_order_was_forgotten_and_the_exchange_restarted() -> None:
+    flow = Flow(1)
+    for _ in range(300):
+        flow.step()
+    used = [order.id for order in flow.exchange.orders.all()]
+    saved = dump(flow.exchange)
+    saved["remembered"] = saved["resting"] = saved["trades"] = []
+    restored = load(msgspec.json.decode(msgspec.json.encode(saved | {"under_way": {}})), flow.exchange.terms)
+    assert used
+    assert all(restored.orders.used(order_id) for order_id in used)
+    assert not restored.orders.used("0x" + "f" * 64)
