@@ -23,7 +23,7 @@ def asks(function: Callable[..., None]) -> Callable[..., None]:
     return json_option(admin_option(function))
 
 
-def ask(admin: Path | None, op: str, **arguments: Any) -> dict[str, Any]:
+def ask(admin: Path | None, op: str, /, **arguments: Any) -> dict[str, Any]:
     """Ask the exchange at `admin`, or the one named before the command, or the one that runs; return its answer.
 
     Raises:

@@ -115,7 +115,7 @@ def on(name: str, given: tuple[str, ...], as_json: bool, admin: Path | None) -> 
     agbot exchange faults on reply_lost probability=0.1 for_s=60
     agbot exchange faults on silent_socket times=1 match.channel=market
     """
-    _report(ask(admin, "faults", action="on", name=name, **parameters(given)), as_json, only_on=True)
+    _report(ask(admin, "faults", **{**parameters(given), "action": "on", "name": name}), as_json, only_on=True)
 
 
 @faults.command()

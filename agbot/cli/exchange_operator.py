@@ -11,7 +11,7 @@ import click
 from agbot.cli.exchange_asking import ask as asked
 from agbot.cli.exchange_asking import asks, parameters, tell, wants_json
 
-_VERBS = "clock, tick, limits, address, allowance, settle_now, deposit, withdraw, rebates"
+_VERBS = "clock, tick, limits, address, allowance, settle_now, deposit, withdraw, list_market, rebates"
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from agbot.errors import ConfigError
 from agbot.exchange.admin.pairs import news_verb, pair_verbs
 from agbot.exchange.admin.socket import Verb
-from agbot.exchange.admin.verbs import account_verbs, clock_verbs, verbs
+from agbot.exchange.admin.verbs import account_verbs, clock_verbs, market_verbs, verbs
 from agbot.exchange.admin.who import ledger_verb
 from agbot.exchange.api import Ask, Routes, error
 from agbot.exchange.clob.clob import Clob
@@ -19,7 +19,7 @@ from agbot.exchange.clob.owners import Owners
 from agbot.exchange.clock import ExchangeClock
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.rebating import Rebating
-from agbot.exchange.core.state import dump
+from agbot.exchange.core.state import Dumper
 from agbot.exchange.mischief.requests import Mischief
 from agbot.exchange.mischief.sockets import SocketMischief
 from agbot.exchange.opening import Parts, opened
@@ -29,7 +29,7 @@ from agbot.exchange.reads.portfolio_book import PortfolioBook
 from agbot.exchange.reads.quotes import Tape
 from agbot.exchange.routing import Router
 from agbot.exchange.settings import BoxSettings
-from agbot.exchange.snapshot import read, said_of, write
+from agbot.exchange.snapshot import encoded, read, said_of
 from agbot.exchange.sockets.market import MarketSockets
 from agbot.exchange.sockets.realtime import Realtime
 from agbot.exchange.sockets.references import References
@@ -71,6 +71,7 @@ class Box:
             parts = read(settings.state) if settings.state and settings.state.exists() else {}
         opening = opened(settings, parts, now_ns())
         self.core, self.era = opening.core, opening.era
+        self._dumper = Dumper(self.core)
         self.catalogue = opening.catalogue
         self.keys = Keyring(settings.seed)
         self.limits = Limits(enabled=settings.limits, tier=_tier(settings.tier))
@@ -92,6 +93,7 @@ class Box:
             **verbs(self.core, self.faults, self.limits, now_ns),
             **account_verbs(self.clob.standing),
             **clock_verbs(self.clock),
+            **market_verbs(self.core, now_ns),
             **pair_verbs(self.core, now_ns),
             "ledger": ledger_verb(self.core, self.test_keys, opening.acts),
             "news": news_verb(self.core, opening.acts),
@@ -190,7 +192,7 @@ class Box:
         """Return everything that a snapshot keeps."""
         return {
             "era": self.era,
-            "core": dump(self.core),
+            "core": self._dumper.dump(),
             "clob": self.clob.snapshot(),
             "portfolios": self.portfolios.snapshot(),
             "tape": self.tape.snapshot(),
@@ -203,11 +205,9 @@ class Box:
                 self.portfolios.restore(parts["portfolios"], self.core.listings)
                 self.tape.restore(parts["tape"])
 
-    def save(self) -> int:
-        """Write the state file, if there is to be one; return its bytes."""
-        if self.settings.state is None:
-            return 0
-        return write(self.settings.state, self.parts(), self.now_ns())
+    def saved(self) -> bytes:
+        """Return what a snapshot's file of now holds."""
+        return encoded(self.parts(), self.now_ns())
 
 
 def _tier(name: str) -> Tier:

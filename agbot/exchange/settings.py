@@ -62,6 +62,6 @@ class BoxSettings:
     heartbeat_ns: int = 10 * NS_PER_S
     faults_file: Path | None = None
     state: Path | None = None
-    save_every_s: float = 5.0
+    save_every_s: float = 30.0
     admin: Path | None = None
     terms: Terms = attrs.field(factory=Terms)

@@ -23,9 +23,11 @@ from agbot.exchange.core.state import load
 from agbot.exchange.core.terms import Terms
 
 FORMAT: Final = "agbot-exchange"
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the file; counts up whenever a part changes its form."""
 BYTES_MAX: Final = 1024 * 1024 * 1024
+UNDONE: Final = ".new"
+"""How the name of a file ends that is being written: one that is left over was never finished."""
 _WRITE_ANEW: Final = "write one with: agbot exchange snapshot FILE"
 
 
@@ -46,10 +48,21 @@ def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
     Raises:
         ConfigError: AGB-863, it cannot be written there; a file of that name is as it was.
     """
+    body = encoded(parts, now_ns)
+    put(path, body)
+    return len(body)
+
+
+def encoded(parts: Mapping[str, Any], now_ns: int) -> bytes:
+    """Return what a snapshot's file holds; see `write`."""
+    return msgspec.json.encode(_File(format=FORMAT, version=VERSION, taken_ns=now_ns, parts=dict(parts)))
+
+
+def put(path: str | Path, body: bytes) -> None:
+    """Replace a file by `body`, whole or not at all, on the disk when this returns. AGB-863 as of `write`."""
     target = Path(path)
-    body = msgspec.json.encode(_File(format=FORMAT, version=VERSION, taken_ns=now_ns, parts=dict(parts)))
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=UNDONE, dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(body)
@@ -63,7 +76,6 @@ def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
     except OSError as e:
         reason = f"the snapshot cannot be written: {e.strerror or e}"
         raise ConfigError(reason, id="AGB-863", path=target, remedy="free space, or name another place") from e
-    return len(body)
 
 
 def read(path: str | Path, needs: Iterable[str] = ("core",)) -> dict[str, Any]:

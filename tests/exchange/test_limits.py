@@ -63,6 +63,20 @@ def test_a_clock_put_back_gives_nothing() -> None:
     assert Bucket(1, 5, T0).level(T0 + 10**20) == 5
 
 
+def test_a_clock_put_back_far_stops_nobody() -> None:
+    back = T0 - 3600 * NS_PER_S
+    bucket, window = Bucket(10, 10, T0), SlidingWindow(Window(2))
+    bucket.take(10)
+    assert bucket.wait_ns(1, back) == NS_PER_S // 10
+    for _ in range(2):
+        window.take(T0)
+    assert window.wait_ns(T0 - NS_PER_S // 10) > 0
+    assert window.wait_ns(back) == 0
+    for _ in range(2):
+        window.take(back)
+    assert 0 < window.wait_ns(back) <= 10 * NS_PER_S + NS_PER_S // 10
+
+
 @given(st.integers(1, 5), gaps)
 def test_never_more_than_the_limit_in_any_span(limit: int, waits: list[int]) -> None:
     window, now, passed = SlidingWindow(Window(limit)), T0, []

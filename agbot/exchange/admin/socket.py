@@ -6,6 +6,7 @@ A request is ``{"op": verb, …}``, its answer ``{"ok": true, …}`` or ``{"ok":
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from pathlib import Path
@@ -65,6 +66,12 @@ def admin_path(*, create: bool = False) -> Path:
     return control.socket_path(control.state_dir(PROFILE, create=create), SOCKET_NAME)
 
 
+def own_admin_path() -> Path:
+    """Return where a new exchange of this user has its admin socket: the usual place, unless another one is there."""
+    usual = admin_path(create=True)
+    return usual.with_name(f"admin-{os.getpid()}.sock") if control.listens(usual) else usual
+
+
 def running_admin() -> Path:
     """Return the admin socket of the exchange that runs: the user's own, or a demo's.
 
@@ -94,7 +101,7 @@ def ask(path: str | Path, op: str, timeout_s: float = TIMEOUT_S, /, **arguments:
         AgbotError: what the exchange answered, or why it could not be asked; see `agbot.control.request`.
     """
     try:
-        return control.request(path, {"op": op, **arguments}, timeout_s)
+        return control.request(path, {**arguments, "op": op}, timeout_s)
     except NotRunningError as e:
         remedy = "start one: agbot exchange, or name the socket of its ready line"
         raise NotRunningError(f"no exchange listens at {path}", id="AGB-864", remedy=remedy) from e

@@ -49,9 +49,9 @@ class Heartbeats:
 
     def overdue(self, now_ns: int) -> list[tuple[str, str]]:
         """Return (key, address) of those who fell silent, and forget them; nobody before the next sweep is due."""
-        if now_ns < self._swept_ns + SWEEP_NS:
+        if self._swept_ns <= now_ns < self._swept_ns + SWEEP_NS:
             return []
-        self._swept_ns = now_ns // SWEEP_NS * SWEEP_NS
+        self._swept_ns = now_ns // SWEEP_NS * SWEEP_NS  # earlier than before when the clock was put back
         silent = [(key, beat.address) for key, beat in self._beats.items() if beat.due_ns <= now_ns]
         for key, _ in silent:
             del self._beats[key]
