@@ -260,3 +260,13 @@ def test_no_market_and_markets_twice(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="UTF-8"):
         load_markets(tmp_path / "bad.json")
+
+
+def test_the_example_of_the_page_is_read(tmp_path: Path, root: Path) -> None:
+    page = (root / "docs" / "exchange.md").read_text(encoding="utf-8")
+    (example,) = [part.partition("```")[0] for part in page.split("```yaml\n") if part.startswith("events:")]
+    found = load_markets(write(tmp_path, example, "m.yaml"))
+    assert [(x.market.slug, x.market.neg_risk) for x in found.listings] == [
+        ("will-it-rain", True),
+        ("will-it-snow", True),
+    ]
