@@ -132,6 +132,7 @@ def test_what_is_wrong_is_said_with_its_place(words: tuple[str, ...], kind: type
     ("words", "text"),
     [
         (("--port", "3", "ledger"), "--port is for starting an exchange"),
+        (("--recording-start", "5"), "--recording-start is about a --recording"),
         (("fund", WALLET, "1", "--market", "demo-derby"), "pairs need both"),
         (("pairs", "split", WALLET, "demo-derby"), "split needs --size"),
         (("pairs", "merge", WALLET, "a", "b", "--size", "1"), "merge takes one market"),

@@ -115,3 +115,13 @@ def test_an_exchange_that_is_killed_ends_the_run_and_says_so(trading):
     os.kill(pid, signal.SIGKILL)
     assert trading.process.wait(30) == 1
     assert "AGB-870" in (trading.home / "out.log").read_text()
+
+
+def test_a_saved_state_of_no_use_says_how_to_begin_anew(bot):
+    place = bot.home / ".local/state/agbot/demo"
+    place.mkdir(parents=True, mode=0o700)
+    (place / "exchange.json").write_text("{}")
+    done = bot.run("run", "--no-web", "--duration", "1")
+    assert done.returncode == 2
+    assert f"mv {place / 'exchange.json'} {place / 'exchange.json.old'}" in done.stderr
+    assert done.stderr.count("agbot: ") == 1
