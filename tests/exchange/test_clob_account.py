@@ -262,6 +262,15 @@ def test_a_key_that_falls_silent_loses_its_orders(desk: Desk, alice: Trader, bob
     assert alice.send("POST", "/v1/heartbeats", []).status == 400
 
 
+def test_a_clock_that_is_set_back_gives_nobody_more_time(desk: Desk, alice: Trader) -> None:
+    alice.placed("BUY", "0.1", "5")
+    beat(alice, "")
+    desk.wait(-3600)
+    for _ in range(16):
+        desk.wait(1)
+    assert alice.send("GET", "/data/orders").json["count"] == 0
+
+
 def test_the_older_heartbeat(desk: Desk, alice: Trader) -> None:
     alice.placed("BUY", "0.1", "5")
     assert alice.send("POST", "/heartbeats").json == {"status": "ok"}

@@ -202,3 +202,12 @@ def test_memory_is_bounded() -> None:
     peers, signers = limits.size
     assert peers <= PEERS_MAX
     assert signers <= SIGNERS_MAX
+
+
+def test_a_clock_that_is_set_back_an_hour_makes_nobody_wait_for_it() -> None:
+    back, limits = T0 - 3600 * NS_PER_S, Limits()
+    for now in (T0, back):
+        assert [limits.admit("1.1.1.1", "GET", "/ok", now) is None for _ in range(101)] == [True] * 100 + [False]
+        assert [limits.order(A, 10, now).ok for _ in range(7)] == [True] * 6 * (now == T0) + [False] * (7 - 6 * (now == T0))
+    assert limits.admit("1.1.1.1", "GET", "/ok", back + 11 * NS_PER_S) is None
+    assert limits.order(A, 10, back + 2 * NS_PER_S).ok

@@ -49,6 +49,8 @@ class Heartbeats:
 
     def overdue(self, now_ns: int) -> list[tuple[str, str]]:
         """Return (key, address) of those who fell silent, and forget them; nobody before the next sweep is due."""
+        if now_ns < self._swept_ns:
+            self._set_back(now_ns)
         if now_ns < self._swept_ns + SWEEP_NS:
             return []
         self._swept_ns = now_ns // SWEEP_NS * SWEEP_NS
@@ -56,6 +58,12 @@ class Heartbeats:
         for key, _ in silent:
             del self._beats[key]
         return silent
+
+    def _set_back(self, now_ns: int) -> None:
+        """Let nobody be silent for longer than the timeout because the clock was set back."""
+        self._swept_ns = now_ns // SWEEP_NS * SWEEP_NS
+        for beat in self._beats.values():
+            beat.due_ns = min(beat.due_ns, now_ns + self.timeout_ns)
 
     def next_due(self) -> int | None:
         """Return when `overdue` next may find somebody, None while nobody takes part."""

@@ -32,7 +32,7 @@ from agbot.exchange.core.register import Orders
 from agbot.exchange.core.settling import Settlement
 from agbot.exchange.core.tally import Tallies
 from agbot.exchange.core.terms import Terms
-from agbot.exchange.core.trading import ARRIVE, SETTLE, Floor, Trading
+from agbot.exchange.core.trading import ARRIVE, EXPIRE, SETTLE, Floor, Trading
 from agbot.exchange.core.treasury import Treasury
 from agbot.matching.book import ConditionBook
 from agbot.matching.checks import NO_BOOK
@@ -197,13 +197,23 @@ class Exchange:
         return self.due[0][0] if self.due else None
 
     def advance(self, now_ns: int) -> None:
-        """Let everything happen that is due: delayed orders, expiries, settlements. Time never runs backwards."""
-        end_ns = max(now_ns, self.now_ns)
-        while self.due and self.due[0][0] <= end_ns:
+        """Let everything happen that is due: delayed orders, expiries, settlements.
+
+        A clock that was set back moves with it what waits for a span of time; an expiry is a time of day.
+        """
+        if now_ns < self.now_ns:
+            self._set_back(now_ns)
+        while self.due and self.due[0][0] <= now_ns:
             at_ns, _, kind, name = heapq.heappop(self.due)
             self.now_ns = max(self.now_ns, at_ns)
             self._happen(kind, name, self.now_ns)
-        self.now_ns = end_ns
+        self.now_ns = now_ns
+
+    def _set_back(self, now_ns: int) -> None:
+        back_ns = self.now_ns - now_ns
+        self.due[:] = [(at - (kind != EXPIRE) * back_ns, seq, kind, name) for at, seq, kind, name in self.due]
+        heapq.heapify(self.due)
+        self.now_ns = now_ns
 
     def settle_all(self, now_ns: int) -> int:
         """Bring every trade under way to the end decided for it, in the order they were made; return how many."""
