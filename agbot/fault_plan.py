@@ -46,7 +46,7 @@ class Plan:
         self._counts: dict[str, Strikes] = {}
         self._numbers: dict[str, int] = {}
 
-    def switch(self, name: str, on: bool = True, **params: Any) -> None:
+    def switch(self, name: str, on: bool = True, /, **params: Any) -> None:
         """Switch a fault on, in place of what was on of it, or off.
 
         Args:

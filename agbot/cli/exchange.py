@@ -42,8 +42,20 @@ class _Group(click.Group):
 @click.option("--split-ports", is_flag=True, help="Gamma, Data API, RTDS, realtime also on the next four ports.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Decides everything.")
 @click.option("--markets", type=click.IntRange(0, 500), help="How many invented markets.  [default: 8, 0 with a file]")
-@click.option("--markets-file", type=click.Path(path_type=Path), help="Markets to list: docs/exchange.md.")
+@click.option("--markets-file", multiple=True, type=click.Path(path_type=Path), help="Markets to list; repeatable.")
 @click.option("--recording", type=click.Path(path_type=Path), help="A recorded order book, replayed as a background.")
+@click.option("--recording-market", default="", help="Which of its markets, by id or slug, when it has several.")
+@click.option("--recording-start", type=click.FloatRange(0), default=0.0, help="Recorded seconds to leave out.")
+@click.option(
+    "--recording-end",
+    type=click.Choice(["hold", "clear", "loop"]),
+    default="hold",
+    show_default=True,
+    help="What comes after it: its last book stays, goes, or it begins again.",
+)
+@click.option(
+    "--rolling", type=click.FloatRange(1, 86_400), help="Also a market that lives so many seconds, and its successors."
+)
 @click.option("--population", help="Who trades of their own accord: calm, lively, stress or none.  [default: calm]")
 @click.option("--speed", type=click.FloatRange(0.001, 10_000), default=1.0, help="Exchange seconds a second.")
 @click.option("--no-limits", is_flag=True, help="No rate limits.")
@@ -54,8 +66,20 @@ class _Group(click.Group):
 @click.option("--confirm", type=click.FloatRange(0, 3600), help="Seconds from MINED to CONFIRMED.  [default: 1]")
 @click.option("--fail-rate", type=click.FloatRange(0, 1), default=0.0, help="Part of settlements that fail.")
 @click.option("--retry-rate", type=click.FloatRange(0, 1), default=0.0, help="Part that is retried first.")
-@click.option("--self-trade", type=click.Choice(["refuse", "cancel", "allow"]), default="refuse", show_default=True)
-@click.option("--heartbeat-timeout", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True)
+@click.option(
+    "--self-trade",
+    type=click.Choice(["refuse", "cancel", "allow"]),
+    default="refuse",
+    show_default=True,
+    help="What becomes of an order that would meet one of its own wallet.",
+)
+@click.option(
+    "--heartbeat-timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=10.0,
+    show_default=True,
+    help="Seconds of silence after which orders are cancelled, of keys that send heartbeats.",
+)
 @click.option("--faults", type=click.Path(path_type=Path), help="Faults to switch on, and when: docs/faults.md.")
 @click.option("--state", type=click.Path(path_type=Path), help="Go on with this state if it is there, and save to it.")
 @click.option("--admin", type=click.Path(path_type=Path), help="Path of the admin socket, instead of the profile's.")
@@ -89,6 +113,7 @@ def _settings(options: dict[str, Any]) -> BoxSettings:
     from agbot.cli.amounts import usd  # noqa: PLC0415
     from agbot.exchange.admin.socket import own_admin_path  # noqa: PLC0415
     from agbot.exchange.core.terms import Terms  # noqa: PLC0415
+    from agbot.exchange.markets.replayed import AtEnd  # noqa: PLC0415
     from agbot.exchange.population.config import preset  # noqa: PLC0415
     from agbot.exchange.settings import PORT, BoxSettings  # noqa: PLC0415
     from agbot.units import NS_PER_S  # noqa: PLC0415
@@ -110,8 +135,12 @@ def _settings(options: dict[str, Any]) -> BoxSettings:
         split_ports=options["split_ports"],
         seed=options["seed"],
         markets=options["markets"] if options["markets"] is not None else 0 if given else 8,
-        markets_file=options["markets_file"],
+        markets_files=options["markets_file"],
         recording=options["recording"],
+        recording_market=options["recording_market"],
+        recording_start_s=options["recording_start"],
+        recording_end=AtEnd(options["recording_end"]),
+        rolling_s=options["rolling"] or 0.0,
         population="" if population == "none" else population,
         speed=options["speed"],
         limits=not options["no_limits"],
@@ -191,7 +220,7 @@ def _greeting(ready: dict[str, Any]) -> str:
 # ---------------------------------------------------------------- what an operator does
 
 
-def _ask(path: Path | None, op: str, **arguments: Any) -> dict[str, Any]:
+def _ask(path: Path | None, op: str, /, **arguments: Any) -> dict[str, Any]:
     from agbot.exchange.admin.socket import ask, running_admin  # noqa: PLC0415
 
     return ask(path or running_admin(), op, **{name: value for name, value in arguments.items() if value is not None})
@@ -288,6 +317,32 @@ def resolve(market: str, winner: str, as_json: bool, admin: Path | None) -> None
 
 
 @command.command()
+@click.argument("verb", type=click.Choice(["split", "merge", "convert", "redeem"]))
+@click.argument("wallet")
+@click.argument("markets", nargs=-1, required=True)
+@click.option("--size", help="Shares; redeem takes all.")
+@_json_option
+@_admin_option
+def pairs(verb: str, wallet: str, markets: tuple[str, ...], as_json: bool, admin: Path | None, **more: Any) -> None:
+    """Do for a wallet what needs a contract call elsewhere: split, merge, convert or redeem.
+
+    Example: agbot exchange pairs split WALLET demo-derby --size 100
+    """
+    named = {"markets": list(markets)} if verb == "convert" else {"market": markets[0]}
+    _print(_ask(admin, verb, wallet=wallet, **named, **more), as_json)
+
+
+@command.command()
+@click.argument("market")
+@click.option("--logit", type=float, default=1.0, show_default=True, help="How far the fair price moves, in log odds.")
+@_json_option
+@_admin_option
+def news(market: str, logit: float, as_json: bool, admin: Path | None) -> None:
+    """Let news come out about a market: its fair price jumps, and who knows trades on it."""
+    _print(_ask(admin, "news", market=market, logit=logit), as_json)
+
+
+@command.command()
 @click.argument("action", type=click.Choice(["list", "on", "off", "clear", "report"]), default="list")
 @click.argument("name", required=False)
 @click.argument("parameters", nargs=-1)
@@ -298,7 +353,7 @@ def faults(action: str, name: str | None, parameters: tuple[str, ...], as_json: 
     from agbot.cli.tables import table  # noqa: PLC0415
 
     given = dict(_parameter(text) for text in parameters)
-    answer = _ask(admin, "faults", action=action, name=name, **given)
+    answer = _ask(admin, "faults", **{**given, "action": action, "name": name})
     if as_json or action != "list":
         _print(answer, as_json)
     else:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TextIO
 
-    from agbot.exchange.conformance.check import Check, Need
+    from agbot.exchange.conformance.check import Check
     from agbot.exchange.conformance.report import Report, Row
     from agbot.exchange.conformance.target import Target
+    from agbot.exchange.conformance.verdict import Need
 
 _PARTS = ("sockets", "gamma", "data", "rtds", "realtime", "trade")
 _URLS = {
@@ -81,9 +82,9 @@ def conformance(
     nothing failed, 1 when something did. Each check has an id that never changes (docs/conformance.md).
     """
     from agbot.exchange.conformance.catalogue import all_checks  # noqa: PLC0415
-    from agbot.exchange.conformance.check import Need  # noqa: PLC0415
     from agbot.exchange.conformance.report import listing  # noqa: PLC0415
     from agbot.exchange.conformance.run import chosen  # noqa: PLC0415
+    from agbot.exchange.conformance.verdict import Need  # noqa: PLC0415
 
     checks = chosen(all_checks(), only)
     if not checks:

@@ -33,7 +33,7 @@ def command(host: str, port: int, linger: float | None, *, allow_remote: bool) -
     import structlog  # noqa: PLC0415 - --help stays fast
     import trio  # noqa: PLC0415
 
-    from agbot.monitor.origin import is_loopback  # noqa: PLC0415
+    from agbot.web.origin import is_loopback  # noqa: PLC0415
 
     if not is_loopback(host) and not allow_remote:
         raise ConfigError(

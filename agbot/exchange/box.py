@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from agbot.errors import ConfigError
+from agbot.exchange.admin.pairs import news_verb, pair_verbs
 from agbot.exchange.admin.socket import Verb
-from agbot.exchange.admin.verbs import account_verbs, clock_verbs, verbs
+from agbot.exchange.admin.verbs import account_verbs, clock_verbs, market_verbs, verbs
 from agbot.exchange.api import Ask, Routes, error
 from agbot.exchange.clob.clob import Clob
 from agbot.exchange.clob.keys import Keyring
@@ -91,6 +92,9 @@ class Box:
             **verbs(self.core, self.faults, self.limits, now_ns),
             **account_verbs(self.clob.standing),
             **clock_verbs(self.clock),
+            **market_verbs(self.core, now_ns),
+            **pair_verbs(self.core, now_ns),
+            "news": news_verb(self.core, opening.acts),
             "rebates": lambda _request: {"paid_usd": to_text(self.rebating.pay(self.core, now_ns()))},
         }
 

@@ -16,8 +16,10 @@ from agbot.exchange.markets.replayed import Replay, open_replay
 from agbot.exchange.paced import Act
 from agbot.exchange.population import Population
 from agbot.exchange.population.config import preset
+from agbot.exchange.population.rolling import short_lived
 from agbot.exchange.settings import BoxSettings
 from agbot.exchange.snapshot import core_of
+from agbot.units import NS_PER_S
 
 Parts = Mapping[str, Any]
 """A snapshot's parts by name; empty to begin anew."""
@@ -43,19 +45,32 @@ def opened(settings: BoxSettings, parts: Parts, now_ns: int) -> Opening:
     Raises:
         ConfigError: a file is wrong.
     """
-    replay = open_replay(settings.recording) if settings.recording else None
-    found = load_markets(settings.markets_file) if settings.markets_file else Catalogue()
+    replay = _replay(settings)
+    found = load_markets(*settings.markets_files) if settings.markets_files else Catalogue()
     if parts:
         core = restored(settings, parts, now_ns)
     else:
         core = Exchange(settings.terms, seed=settings.seed)
         for listing in (*generated(settings.seed, settings.markets), *found.listings):
             core.list_market(listing, now_ns)
+        if settings.rolling_s:
+            core.list_market(short_lived(settings.seed, 1, now_ns, int(settings.rolling_s * NS_PER_S)), now_ns)
         for book in found.books:
             core.background(book.snapshot(now_ns), now_ns)
     catalogue = Catalogue(tuple(core.listings.values()), found.books, found.tags)
     era = int(parts.get("era", 0)) + bool(parts)
     return Opening(core, catalogue, _acts(settings, core, replay, era, now_ns), era)
+
+
+def _replay(settings: BoxSettings) -> Replay | None:
+    if settings.recording is None:
+        return None
+    return open_replay(
+        settings.recording,
+        market=settings.recording_market,
+        start_s=settings.recording_start_s,
+        at_end=settings.recording_end,
+    )
 
 
 def restored(settings: BoxSettings, parts: Parts, now_ns: int) -> Exchange:

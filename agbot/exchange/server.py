@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 import trio
 
 from agbot.errors import ConfigError
@@ -26,6 +27,7 @@ from agbot.run.children import netloc
 from agbot.web.descriptors import connections_max
 from agbot.web.http import Bounds, Break, Response, SocketRoute
 from agbot.web.http import Request as HttpRequest
+from agbot.web.origin import refusal_of_pages
 from agbot.web.server import Server
 
 SPLIT: Final = ("gamma", "data", "rtds", "realtime")
@@ -37,6 +39,8 @@ SHARE: Final = 20.0
 
 
 log = get_logger(__name__)
+
+_log = structlog.get_logger("agbot.exchange")
 
 
 class Exchange:
@@ -189,6 +193,15 @@ async def _start(exchange: Exchange, listeners: Sequence[list[trio.SocketListene
         await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
     if settings.state:
         await nursery.start(exchange.save)
+
+
+@asynccontextmanager
+async def _saved(exchange: Exchange) -> AsyncIterator[None]:
+    """Save when the body, and every save under way in it, has ended: those are older."""
+    try:
+        yield
+    finally:
+        exchange.box.save()
 
 
 def _sites(settings: BoxSettings) -> Sequence[str]:

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from agbot.exchange.core.terms import Terms
+from agbot.exchange.markets.replayed import AtEnd
 from agbot.units import NS_PER_S
 
 PORT: Final = 8765
@@ -24,8 +25,12 @@ class BoxSettings:
         split_ports: also serve Gamma, the Data API, RTDS and realtime on the four ports behind `port`.
         seed: decides markets, keys, ids and the population.
         markets: how many invented markets it opens with; 0 with a file or a recording.
-        markets_file: markets to list, instead of invented ones or beside them.
+        markets_files: markets to list, instead of invented ones or beside them.
         recording: a recorded order book, replayed as the background of its market.
+        recording_market: which of its markets, when it has several.
+        recording_start_s: how far into it to begin.
+        recording_end: what comes after it.
+        rolling_s: lists a market of the population's that lives so long, and its successors; 0 is none.
         population: who trades of their own accord, by name; empty is nobody.
         speed: exchange seconds in one second of the wall.
         limits: whether requests are limited as the venue does.
@@ -43,8 +48,12 @@ class BoxSettings:
     split_ports: bool = False
     seed: int = 0
     markets: int = 8
-    markets_file: Path | None = None
+    markets_files: tuple[Path, ...] = ()
     recording: Path | None = None
+    recording_market: str = ""
+    recording_start_s: float = 0.0
+    recording_end: AtEnd = AtEnd.HOLD
+    rolling_s: float = 0.0
     population: str = "calm"
     speed: float = 1.0
     limits: bool = True
@@ -53,6 +62,6 @@ class BoxSettings:
     heartbeat_ns: int = 10 * NS_PER_S
     faults_file: Path | None = None
     state: Path | None = None
-    save_every_s: float = 5.0
+    save_every_s: float = 30.0
     admin: Path | None = None
     terms: Terms = attrs.field(factory=Terms)

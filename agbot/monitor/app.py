@@ -19,7 +19,6 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from agbot.errors import ConfigError
 from agbot.monitor.hub import Hub, Reader
-from agbot.monitor.origin import is_unspecified, refusal_of_strangers
 from agbot.monitor.prometheus import CONTENT_TYPE, exposition
 from agbot.telemetry.protocol import (
     APP,
@@ -32,6 +31,7 @@ from agbot.telemetry.protocol import (
     Health,
     encode,
 )
+from agbot.web.origin import is_unspecified, refusal_of_strangers
 from agbot.web.server import Request, Response, Server, SocketRoute
 
 READERS_MAX: Final = 100

@@ -15,8 +15,8 @@ import pytest
 import trio
 
 from agbot.errors import AgbotError, ConfigError, NotRunningError
+from agbot.exchange.admin import socket as admin
 from agbot.exchange.admin.socket import AdminServer, Answer
-from agbot.exchange.admin.socket import socket as admin
 from agbot.exchange.admin.verbs import account_verbs, clock_verbs, market_verbs, verbs
 from agbot.exchange.clob.limits import Limits
 from agbot.exchange.clob.standing import Standing
@@ -39,7 +39,7 @@ class Operated:
     standing: Standing
     clock: ExchangeClock
 
-    async def ask(self, op: str, **arguments: Any) -> Answer:
+    async def ask(self, op: str, /, **arguments: Any) -> Answer:
         """Send one request as the command line does."""
         return await trio.to_thread.run_sync(partial(admin.ask, self.path, op, 10.0, **arguments))
 
@@ -83,6 +83,14 @@ async def test_faults(tmp_path: Path) -> None:
         file.write_text("- html_403\n- {name: geo_block, country: XX}\n")
         assert (await it.ask("faults", action="load", file=str(file)))["on"] == ["html_403", "geo_block"]
         assert (await it.ask("faults", action="clear"))["on"] == []
+
+
+@pytest.mark.parametrize("name", ["on", "self", "name_", "parts"])
+async def test_a_parameter_no_fault_has_is_refused_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    async with operated(tmp_path) as it:
+        with pytest.raises(AgbotError, match="unknown"):
+            await it.ask("faults", **{"action": "on", "name": "slow_reply", name: True})
+        assert not it.plan.busy
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

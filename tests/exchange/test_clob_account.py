@@ -271,6 +271,17 @@ def test_a_clock_that_is_set_back_gives_nobody_more_time(desk: Desk, alice: Trad
     assert alice.send("GET", "/data/orders").json["count"] == 0
 
 
+def test_a_clock_that_is_put_back_does_not_put_off_who_is_silent(desk: Desk, alice: Trader) -> None:
+    alice.placed("BUY", "0.1", "5")
+    assert beat(alice, "").status == 200
+    desk.wait(1)
+    desk.now_ns -= 3600 * NS_PER_S
+    desk.clob.advance(desk.now_ns)
+    assert beat(alice, beat(alice, "?").json["heartbeat_id"]).status == 200
+    desk.wait(16)
+    assert alice.send("GET", "/data/orders").json["count"] == 0
+
+
 def test_the_older_heartbeat(desk: Desk, alice: Trader) -> None:
     alice.placed("BUY", "0.1", "5")
     assert alice.send("POST", "/heartbeats").json == {"status": "ok"}

@@ -17,10 +17,11 @@ from click.testing import CliRunner
 from agbot.cli.exchange_conformance import conformance
 from agbot.errors import AgbotError, ConfigError
 from agbot.exchange.conformance.catalogue import all_checks
-from agbot.exchange.conformance.check import Check, Need, Skipped, Status, check, failed
+from agbot.exchange.conformance.check import Check, check
 from agbot.exchange.conformance.report import Report, Row
 from agbot.exchange.conformance.run import chosen, run_checks
 from agbot.exchange.conformance.target import Target, from_ready, hosts_at
+from agbot.exchange.conformance.verdict import Need, Skipped, Status, failed
 from agbot.exchange.conformance.world import World, open_world
 from agbot.testing.venue_stub import NO, YES, VenueStub, venue_stub
 from agbot.venue.polymarket.hosts import Hosts

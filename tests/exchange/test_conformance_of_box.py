@@ -11,14 +11,14 @@ from typing import Any
 import attrs
 import pytest
 
-from agbot.exchange.clob.clob import keys
+from agbot.exchange.clob import keys
 from agbot.exchange.conformance.catalogue import all_checks
-from agbot.exchange.conformance.check import Status
 from agbot.exchange.conformance.report import Report
 from agbot.exchange.conformance.run import chosen, run_checks
 from agbot.exchange.conformance.target import Target, from_ready
+from agbot.exchange.conformance.verdict import Status
 from agbot.exchange.conformance.world import open_world
-from agbot.exchange.core.exchange import trading
+from agbot.exchange.core import trading
 from agbot.exchange.core.terms import Terms
 from agbot.exchange.server import Exchange, exchange_server
 from agbot.exchange.settings import BoxSettings

@@ -267,6 +267,34 @@ def test_a_delayed_order_cannot_be_cancelled_and_meets_the_book_of_then() -> Non
 
 
 @pytest.mark.parametrize(
+    ("kind", "status", "reason"),
+    [
+        (TimeInForce.FOK, OrderStatus.CANCELED, "fully filled or killed"),
+        (TimeInForce.FAK, OrderStatus.CANCELED, "no orders found to match"),
+        (TimeInForce.GTC, OrderStatus.CANCELED_NOT_ENOUGH_BALANCE, "not enough balance"),
+    ],
+)
+def test_a_delayed_order_that_cannot_trade_any_more_is_cancelled(
+    kind: TimeInForce, status: OrderStatus, reason: str
+) -> None:
+    desk = Desk(make_listing(delay_ns=NS_PER_S), grant_usd=10 * SCALE)
+    desk.core.deposit(ANN, 90 * SCALE, desk.now)
+    desk.pairs(ANN, 50)
+    offered = desk.place(ANN, "SELL", "YES", "10", "0.5").order
+    order = desk.place(BOB, "BUY", "YES", "10", "0.5", order_type=kind).order
+    assert order.status is OrderStatus.DELAYED
+    if kind is TimeInForce.GTC:
+        desk.core.deposit(BOB, -8 * SCALE, desk.now)
+    else:
+        desk.core.cancel(ANN, [offered.id], desk.now)
+    desk.settle()
+    assert order.status is status
+    assert reason in order.reason
+    assert desk.core.balance(BOB) == (2 if kind is TimeInForce.GTC else 10) * SCALE
+    assert desk.core.settlement.count == 0
+
+
+@pytest.mark.parametrize(
     ("fate", "statuses"),
     [
         ("confirm", ["MATCHED", "MINED", "CONFIRMED"]),
@@ -373,12 +401,12 @@ def test_an_hour_back_changes_no_span_and_no_time_of_day() -> None:
     desk.place(BOB, "BUY", "NO", "30", "0.5")
     desk.now += NS_PER_S
     delayed = desk.place(ANN, "BUY", "YES", "10", "0.5").order
-    desk.now += -hour + NS_PER_S // 2
+    desk.now -= hour
     desk.core.advance(desk.now)
     until_s = desk.now // NS_PER_S + 300
     good = desk.place(ANN, "BUY", "YES", "10", "0.4", order_type=TimeInForce.GTD, expiration_s=until_s).order
     assert delayed.status is OrderStatus.DELAYED
-    desk.now += NS_PER_S // 2
+    desk.now += NS_PER_S
     desk.core.advance(desk.now)
     assert delayed.status is OrderStatus.MATCHED
     desk.settle()

@@ -170,6 +170,22 @@ def test_builder_and_readonly_keys() -> None:
     refused(UNAUTHORIZED, 401, ring.check_builder, request, NOW)
 
 
+def test_a_readonly_key_that_was_deleted_does_not_come_back() -> None:
+    ring = Keyring()
+    first, second = ring.add_readonly(WALLET.address, 1), ring.add_readonly(WALLET.address, 2)
+    del ring.readonly[first.key]
+    assert ring.add_readonly(WALLET.address, 3).key not in (first.key, second.key)
+    assert len(ring.readonly) == 2
+
+
+def test_keys_made_and_deleted_again_and_again_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agbot.exchange.clob.keys.KEYS_MAX", 10)
+    ring = Keyring()
+    for nonce in range(10):
+        ring.delete(ring.create(WALLET.address, nonce))
+    refused("Could not create api key", 400, ring.create, WALLET.address, 11)
+
+
 def test_everything_survives_a_restart() -> None:
     ring = Keyring(3)
     gone = ring.create(OTHER)

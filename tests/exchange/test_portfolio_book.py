@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,10 @@ def test_positions_equal_the_ledger_after_random_flow(seed: int) -> None:
             assert book.open_interest(listing) == max(held.values())
 
 
+def _as_saved(values: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(values))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_snapshot_goes_on_as_if_nothing_was(seed: int) -> None:
     flow = Flow(seed)
@@ -69,17 +74,17 @@ def test_a_snapshot_goes_on_as_if_nothing_was(seed: int) -> None:
     flow.exchange.listeners += [first, tape]
     for _ in range(800):
         flow.step()
-    plain = json.loads(json.dumps(first.snapshot()))
+    plain = _as_saved(first.snapshot())
     second, other = PortfolioBook(), Tape()
     second.restore(plain, flow.exchange.listings)
-    other.restore(json.loads(json.dumps(tape.snapshot())))
+    other.restore(_as_saved(tape.snapshot()))
     flow.exchange.listeners += [second, other]
     for _ in range(800):
         flow.step()
     assert second.snapshot() == first.snapshot()
     assert other.snapshot() == tape.snapshot()
     second.restore(plain, flow.exchange.listings)
-    assert second.snapshot() == plain, "a restore replaces everything"
+    assert _as_saved(second.snapshot()) == plain, "a restore replaces everything"
 
 
 # ---------------------------------------------------------------- entries

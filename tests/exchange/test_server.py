@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from agbot.errors import ConfigError, LinkLost
 from agbot.exchange import claim
@@ -74,6 +76,15 @@ async def test_every_site_is_on_the_one_port_and_where_the_ready_line_says(tmp_p
         assert await get(urls["relayer"] + f"/deployed?address={WALLET}&type=WALLET") == {"deployed": True}
         for name in ("market_socket", "user_socket", "rtds", "realtime"):
             async with open_socket(urls[name]):
+                pass
+
+
+async def test_a_page_of_another_site_gets_nothing_by_http_or_socket(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange, httpx.AsyncClient(trust_env=False) as client:
+        page = {"Origin": "https://example.com"}
+        assert (await client.get(exchange.urls["clob"] + "/time", headers=page)).status_code == 403
+        with pytest.raises(HandshakeRefused):
+            async with open_socket(exchange.urls["user_socket"], headers=page):
                 pass
 
 

@@ -11,7 +11,7 @@ import pytest
 from agbot.errors import ConfigError
 from agbot.exchange import snapshot
 from agbot.exchange.clob.keys import Keyring
-from agbot.exchange.core.state import dump
+from agbot.exchange.core.state import Dumper
 from tests.exchange.flow import Flow
 
 
@@ -21,7 +21,7 @@ def test_there_and_back(tmp_path: Path) -> None:
         flow.step()
     keys.given("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
     path = tmp_path / "box.json"
-    size = snapshot.write(path, {"core": dump(flow.exchange), "keys": keys.snapshot()}, flow.now)
+    size = snapshot.write(path, {"core": Dumper(flow.exchange).dump(), "keys": keys.snapshot()}, flow.now)
     assert path.stat().st_size == size
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     parts = snapshot.read(path, ("core", "keys"))

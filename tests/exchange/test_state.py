@@ -18,10 +18,10 @@ def test_a_restored_exchange_goes_on_like_the_one_that_was_saved(seed: int) -> N
     flow = Flow(seed)
     for _ in range(1200):
         flow.step()
-    saved = msgspec.json.decode(msgspec.json.encode(dump(flow.exchange)))
+    saved = msgspec.json.decode(msgspec.json.encode(Dumper(flow.exchange).dump()))
     restored = load(saved, flow.exchange.terms)
     assert restored.ledger() == flow.exchange.ledger()
-    again = msgspec.json.decode(msgspec.json.encode(dump(restored)))
+    again = msgspec.json.decode(msgspec.json.encode(Dumper(restored).dump()))
     for state in (saved, again):
         state["due"] = [(at_ns, kind, name) for at_ns, _, kind, name in state["due"]]
     assert again == saved

@@ -12,8 +12,8 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
-from agbot.monitor.origin import refusal_of_strangers
 from agbot.telemetry.websocket import open_websocket
+from agbot.web.origin import refusal_of_strangers
 from agbot.web.server import Bounds, Break, Request, Response, Server, SocketRoute
 
 UPGRADE = (

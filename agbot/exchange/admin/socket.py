@@ -94,7 +94,7 @@ def ask(path: str | Path, op: str, timeout_s: float = TIMEOUT_S, /, **arguments:
         AgbotError: what the exchange answered, or why it could not be asked; see `agbot.control.request`.
     """
     try:
-        return control.request(path, {"op": op, **arguments}, timeout_s)
+        return control.request(path, {**arguments, "op": op}, timeout_s)
     except NotRunningError as e:
         remedy = "start one: agbot exchange, or name the socket of its ready line"
         raise NotRunningError(f"no exchange listens at {path}", id="AGB-864", remedy=remedy) from e

@@ -74,6 +74,7 @@ class Keyring:
         self._deleted: dict[tuple[str, int], int] = {}
         self.readonly: dict[str, SideKey] = {}
         self.builders: dict[str, SideKey] = {}
+        self._aside_count = 0
 
     # ------------------------------------------------------------ L1: for a wallet's owner
 
@@ -93,7 +94,7 @@ class Keyring:
 
     def create(self, address: str, nonce: int = 0) -> ApiKey:
         """Return a new key; Refused 400 when that nonce has one."""
-        if (address, nonce) in self._slots or len(self._keys) >= KEYS_MAX:
+        if (address, nonce) in self._slots or len(self._keys) + len(self._deleted) >= KEYS_MAX:
             raise Refused(NOT_CREATED)
         return self._add(self._made(address, nonce))
 
@@ -166,7 +167,8 @@ class Keyring:
         mine = sum(side.key.address == address for side in keys.values())
         if mine >= PER_ADDRESS_MAX or len(keys) >= KEYS_MAX:
             raise Refused(NOT_CREATED)
-        key = self._derived(f"{kind}/{address}/{mine}", address, mine)
+        self._aside_count += 1  # never used again: a key that was deleted must not come back
+        key = self._derived(f"{kind}/{address}/{self._aside_count}", address, self._aside_count)
         keys[key.key] = SideKey(key=key, created_ms=now_ms)
         return key
 
@@ -180,6 +182,7 @@ class Keyring:
             "deleted": [[address, nonce, times] for (address, nonce), times in self._deleted.items()],
             "readonly": [attrs.asdict(side) for side in self.readonly.values()],
             "builders": [attrs.asdict(side) for side in self.builders.values()],
+            "aside": self._aside_count,
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
@@ -192,6 +195,7 @@ class Keyring:
         self._deleted = {(address, nonce): times for address, nonce, times in saved["deleted"]}
         self.readonly = {row["key"]["key"]: _side(row) for row in saved["readonly"]}
         self.builders = {row["key"]["key"]: _side(row) for row in saved["builders"]}
+        self._aside_count = saved["aside"]
 
     # ------------------------------------------------------------ inside
 

@@ -128,7 +128,7 @@ class SlidingWindow:
         self._total += 1
 
     def _turn(self, slot: int) -> None:
-        """Forget what left the window. A clock that was put back a little counts on in the slice it had reached."""
+        """Forget what left the window. A clock put back a little counts on in the slice it had reached; far, anew."""
         if slot < self._at - SLICES:
             self._counts, self._total, self._at = [0] * (SLICES + 1), 0, slot
         for passed in range(self._at + 1, min(slot, self._at + SLICES + 1) + 1):
@@ -167,7 +167,7 @@ class Bucket:
     def _refill(self, now_ns: int) -> None:
         passed = max(0, now_ns - self._at)
         self._level = min(self.burst * NS_PER_S, self._level + passed * self.rate)
-        self._at = now_ns if now_ns < self._at - NS_PER_S else max(self._at, now_ns)
+        self._at = now_ns  # also of a clock that was put back: else nothing came back until it has caught up
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import trio
 
-from agbot.exchange.conformance.check import failed, require
+from agbot.exchange.conformance.verdict import failed, require
 
 AGENT: Final = "agbot-conformance"
 TIMEOUT_S: Final = 10.0

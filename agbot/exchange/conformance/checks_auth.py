@@ -8,8 +8,9 @@ from secrets import randbits
 from typing import Any, Final
 
 from agbot.exchange.conformance.asking import Answer
-from agbot.exchange.conformance.check import Skipped, check, has, matches, require, same, text_fields
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.trader import Trader, credentials
+from agbot.exchange.conformance.verdict import Skipped, has, matches, require, same, text_fields
 from agbot.exchange.conformance.world import World
 
 _L1: Final = "docs: CLOB authentication, L1"

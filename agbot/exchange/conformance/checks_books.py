@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from agbot.exchange.conformance.check import check, failed, has, matches, require, same, text_fields, whole
+from agbot.exchange.conformance.check import check
+from agbot.exchange.conformance.verdict import failed, has, matches, require, same, text_fields, whole
 from agbot.exchange.conformance.world import World, rungs
 from agbot.units import TICKS, complement, on_tick, to_units
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, require, same
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.checks_orders import BUY, buy
 from agbot.exchange.conformance.trader import accepted
+from agbot.exchange.conformance.verdict import require, same
 from agbot.exchange.conformance.world import World, rungs
 from agbot.units import SCALE, complement
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import Skipped, check, has, matches, number, require, same, text_fields
+from agbot.exchange.conformance.check import check
+from agbot.exchange.conformance.verdict import Skipped, has, matches, number, require, same, text_fields
 from agbot.exchange.conformance.world import Listed, World
 from agbot.units import to_units
 

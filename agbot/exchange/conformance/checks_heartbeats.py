@@ -7,9 +7,10 @@ from typing import Final
 import trio
 
 from agbot.exchange.conformance.asking import Answer
-from agbot.exchange.conformance.check import check, failed, require, same, text_fields
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_auth import new_key
 from agbot.exchange.conformance.trader import Trader
+from agbot.exchange.conformance.verdict import failed, require, same, text_fields
 from agbot.exchange.conformance.world import World
 
 _SOURCE: Final = "docs: heartbeats; official clients 2026-11"

@@ -7,10 +7,11 @@ import time
 from typing import Final
 
 from agbot.exchange.conformance.asking import Answer
-from agbot.exchange.conformance.check import Skipped, check, matches, require, same
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_cancels import NO_ORDER
 from agbot.exchange.conformance.checks_orders import buy
 from agbot.exchange.conformance.trader import Trader
+from agbot.exchange.conformance.verdict import Skipped, matches, require, same
 from agbot.exchange.conformance.world import World
 
 _SOURCE: Final = "docs: trading rate limits"

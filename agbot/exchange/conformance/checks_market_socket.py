@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, has, matches, require, same, text_fields
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_books import NOBODY, mirror
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.streams import FRAME_BYTES_MAX, Stream, is_event
+from agbot.exchange.conformance.verdict import has, matches, require, same, text_fields
 from agbot.exchange.conformance.world import World, rungs
 from agbot.units import complement, to_text, to_units
 

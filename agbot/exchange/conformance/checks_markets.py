@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, failed, has, number, require, same, text_fields, whole
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_books import NOBODY
+from agbot.exchange.conformance.verdict import failed, has, number, require, same, text_fields, whole
 from agbot.exchange.conformance.world import World
 from agbot.units import TICKS, to_units
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from agbot.exchange.conformance.check import check, require, same
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_orders import BUY, SELL, buy, offer
 from agbot.exchange.conformance.trader import Json, Pitch, Trader, accepted, refusal
+from agbot.exchange.conformance.verdict import require, same
 from agbot.exchange.conformance.world import World, rungs
 from agbot.units import complement, notional, to_units
 

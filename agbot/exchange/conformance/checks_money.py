@@ -7,10 +7,11 @@ from typing import Final
 
 import attrs
 
-from agbot.exchange.conformance.check import Skipped, check, require, same
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.checks_orders import BUY, SELL
 from agbot.exchange.conformance.trader import Json, Pitch, Trader
+from agbot.exchange.conformance.verdict import Skipped, require, same
 from agbot.exchange.conformance.world import World
 from agbot.matching.fees import taker_fee
 from agbot.units import complement, notional

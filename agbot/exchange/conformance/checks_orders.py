@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, has, matches, require, same, text_fields
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.trader import Pitch, Trader, accepted, body_of
+from agbot.exchange.conformance.verdict import has, matches, require, same, text_fields
 from agbot.exchange.conformance.world import World
 from agbot.model.order import Side
 from agbot.units import complement, notional, to_units

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, has, matches, require, same, text_fields, whole
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_cancels import NO_ORDER
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.checks_orders import BUY
 from agbot.exchange.conformance.trader import Json, Pitch
+from agbot.exchange.conformance.verdict import has, matches, require, same, text_fields, whole
 from agbot.exchange.conformance.world import World
 from agbot.units import complement, to_units
 

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import trio
 
-from agbot.exchange.conformance.check import Failed, check, has, require, same, text_fields
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.trader import Pitch
+from agbot.exchange.conformance.verdict import Failed, has, require, same, text_fields
 from agbot.exchange.conformance.world import World
 
 _V2: Final = "docs: Data API v2"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, has, number, require, same, text_fields, whole
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_books import NO_BOOK, NOBODY
+from agbot.exchange.conformance.verdict import has, number, require, same, text_fields, whole
 from agbot.exchange.conformance.world import World, rungs
 from agbot.units import to_units
 

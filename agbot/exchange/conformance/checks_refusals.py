@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from agbot.exchange.conformance.check import check, require, same
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_books import NOBODY
 from agbot.exchange.conformance.checks_orders import BUY, SELL, buy, offer
 from agbot.exchange.conformance.trader import Json, accepted, refusal
+from agbot.exchange.conformance.verdict import require, same
 from agbot.exchange.conformance.world import World
 from agbot.units import SCALE, notional
 

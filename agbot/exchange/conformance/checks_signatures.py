@@ -6,10 +6,11 @@ from secrets import randbits
 from typing import Final
 
 from agbot.exchange.conformance.asking import Answer
-from agbot.exchange.conformance.check import Skipped, check, require, same
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_orders import BUY, buy
 from agbot.exchange.conformance.checks_refusals import NO_MONEY
 from agbot.exchange.conformance.trader import Json, Pitch, Trader, accepted, body_of, refusal
+from agbot.exchange.conformance.verdict import Skipped, require, same
 from agbot.exchange.conformance.world import World
 from agbot.units import notional
 from agbot.venue.polymarket.contracts import CHAINS, POLYGON, TYPE_STRINGS, domain_separator

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, has, matches, number, require, same, text_fields, whole
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.streams import Stream, open_stream
+from agbot.exchange.conformance.verdict import has, matches, number, require, same, text_fields, whole
 from agbot.exchange.conformance.world import World
 
 _RTDS: Final = "docs: real-time data socket; real-time-data-client 1.4"

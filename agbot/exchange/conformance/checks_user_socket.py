@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agbot.exchange.conformance.check import check, failed, has, matches, require, same, text_fields
+from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_matching import hit
 from agbot.exchange.conformance.checks_orders import BUY
 from agbot.exchange.conformance.streams import Stream, is_event, open_stream
+from agbot.exchange.conformance.verdict import failed, has, matches, require, same, text_fields
 from agbot.exchange.conformance.world import World
 from agbot.units import to_units
 

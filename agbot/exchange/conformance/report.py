@@ -9,7 +9,8 @@ from xml.sax.saxutils import quoteattr
 
 import attrs
 
-from agbot.exchange.conformance.check import Check, Status
+from agbot.exchange.conformance.check import Check
+from agbot.exchange.conformance.verdict import Status
 from agbot.located.value import shown
 
 

@@ -10,8 +10,9 @@ import httpx
 import trio
 
 from agbot.errors import AgbotError
-from agbot.exchange.conformance.check import Check, Failed, Need, Skipped, Status, brief
+from agbot.exchange.conformance.check import Check
 from agbot.exchange.conformance.report import Report, Row
+from agbot.exchange.conformance.verdict import Failed, Need, Skipped, Status, brief
 from agbot.exchange.conformance.world import World
 
 _SHAPE: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)

@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from agbot.errors import LinkLost
-from agbot.exchange.conformance.check import failed, require
+from agbot.exchange.conformance.verdict import failed, require
 from agbot.web.socket import Socket, open_socket
 
 KEPT_MAX: Final = 20_000

@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from agbot.exchange.conformance.asking import Answer, Site, query_text
-from agbot.exchange.conformance.check import failed, require
+from agbot.exchange.conformance.verdict import failed, require
 from agbot.model.order import Side
 from agbot.secrets import Secret
 from agbot.units import NS_PER_MS, notional

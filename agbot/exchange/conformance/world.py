@@ -14,10 +14,10 @@ import trio
 
 from agbot.errors import AgbotError
 from agbot.exchange.conformance.asking import Answer, Site, open_client
-from agbot.exchange.conformance.check import Failed, Need, Skipped, failed, require
 from agbot.exchange.conformance.streams import Stream, open_stream
 from agbot.exchange.conformance.target import Target, TestKey
 from agbot.exchange.conformance.trader import Json, Pitch, Trader, accepted, credentials
+from agbot.exchange.conformance.verdict import Failed, Need, Skipped, failed, require
 from agbot.model.order import Side
 from agbot.units import SCALE, complement, to_units
 from agbot.venue.polymarket.orders import Version

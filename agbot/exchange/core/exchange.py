@@ -278,7 +278,13 @@ class Exchange:
 
     def ledger(self) -> dict[str, Any]:
         """Return accounts, pots, fees, living orders, tallies and faults; all amounts as text, for people and tests."""
-        return ledger_view(self)
+        return {
+            "now_ns": self.now_ns,
+            **ledger_view(self.accounts, self.listings.values(), self.orders.all()),
+            "unsettled": list(self.settlement.under_way),
+            "trades": self.settlement.count,
+            "tallies": {address: dict(counts) for address, counts in self.tallies.by_address.items()},
+        }
 
     def _settle(self, trade_id: str, now_ns: int) -> None:
         stepped = self.settlement.step(trade_id, now_ns)

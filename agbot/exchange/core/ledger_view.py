@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from agbot.exchange.core.model import Listing, Order
-from agbot.matching.clearing import Holding
+from agbot.matching.clearing import Holding, Ledger
 from agbot.units import to_text
 
-if TYPE_CHECKING:
-    from agbot.exchange.core.exchange import Exchange
 
-
-def ledger_view(exchange: Exchange) -> dict[str, Any]:
-    """Return wallets, pots, fees, living orders, tallies by address, and what does not add up: nothing, always."""
-    accounts = exchange.accounts
+def ledger_view(accounts: Ledger, listings: Iterable[Listing], orders: Iterable[Order]) -> dict[str, Any]:
+    """Return wallets, markets, fees, living orders, and what does not add up: nothing, always."""
     return {
-        "now_ns": exchange.now_ns,
         "wallets": {wallet: _wallet(holding) for wallet, holding in accounts.holdings.items()},
-        "markets": [_market(listing, accounts.pots[listing.market.id]) for listing in exchange.listings.values()],
+        "markets": [_market(listing, accounts.pots[listing.market.id]) for listing in listings],
         "fees": to_text(accounts.fees),
         "deposited": to_text(accounts.deposited),
-        "orders": [order_row(order) for order in exchange.orders.all() if order.living],
-        "unsettled": [trade.id for trade, _ in exchange.settlement.under_way.values()],
-        "trades": exchange.settlement.count,
-        "tallies": {address: dict(counts) for address, counts in exchange.tallies.by_address.items()},
+        "orders": [order_row(order) for order in orders if order.living],
         "faults": list(accounts.faults()),
     }
 

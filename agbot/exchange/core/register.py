@@ -9,10 +9,10 @@ from typing import Final
 
 from agbot.exchange.core.model import Listing, Order
 
-ENDED_KEPT: Final = 20_000
+ENDED_KEPT: Final = 5_000
 """Finished orders that can still be asked for."""
 IDS_KEPT: Final = 200_000
-"""Ids that are still refused as duplicates."""
+"""Ids that are still refused as duplicates; 64 of their bits are kept."""
 
 
 class Orders:
@@ -22,11 +22,19 @@ class Orders:
         self._all: dict[str, Order] = {}
         self._living: dict[str, dict[str, Order]] = {}
         self._ended: deque[str] = deque()
-        self._ids: dict[str, None] = {}
+        self._ids: dict[int, None] = {}
 
     def used(self, order_id: str) -> bool:
         """Return whether an id was used before."""
-        return order_id in self._ids
+        return _bits(order_id) in self._ids
+
+    def ids(self) -> list[int]:
+        """Return what is remembered of the ids that were used, oldest first."""
+        return list(self._ids)
+
+    def remember(self, ids: Iterable[int]) -> None:
+        """Count these as used, before any order is added."""
+        self._ids = dict.fromkeys(ids)
 
     def get(self, order_id: str) -> Order | None:
         """Return an order, None when it was never there or is forgotten."""
@@ -35,7 +43,7 @@ class Orders:
     def add(self, order: Order) -> None:
         """Take in an order."""
         self._all[order.id] = order
-        self._ids[order.id] = None
+        self._ids[_bits(order.id)] = None
         if order.living:
             self._living.setdefault(order.new.address, {})[order.id] = order
         else:
@@ -74,3 +82,8 @@ class Orders:
     def all(self) -> Iterator[Order]:
         """Yield every order that is remembered, in the order they came."""
         yield from self._all.values()
+
+
+def _bits(order_id: str) -> int:
+    """Return what is remembered of an id, which is a digest: 0x and 64 hexadecimal digits."""
+    return int(order_id[-16:], 16)

@@ -14,7 +14,7 @@ from agbot.exchange.core.terms import Terms
 from agbot.matching.clearing import Ledger, Transfer
 from agbot.model.ids import TokenId
 
-TRADES_KEPT: Final = 20_000
+TRADES_KEPT: Final = 5_000
 """Trades that can still be asked for."""
 CONFIRM: Final = "confirm"
 RETRY: Final = "retry"

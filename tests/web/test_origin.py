@@ -1,8 +1,11 @@
 """Host and Origin, row by row."""
 
+from __future__ import annotations
+
 import pytest
 
-from agbot.monitor.origin import host_is_ours, is_loopback, is_unspecified, origin_is_ours
+from agbot.web.http import Request
+from agbot.web.origin import host_is_ours, is_loopback, is_unspecified, origin_is_ours, refusal_of_pages
 
 V4 = ("127.0.0.1", 8080)
 V6 = ("::1", 8080)
@@ -86,3 +89,28 @@ def test_is_loopback(host: str, *, loopback: bool) -> None:
 @pytest.mark.parametrize(("host", "all_of_them"), [("0.0.0.0", True), ("::", True), ("", True), ("127.0.0.1", False)])
 def test_is_unspecified(host: str, *, all_of_them: bool) -> None:
     assert is_unspecified(host) is all_of_them
+
+
+@pytest.mark.parametrize(
+    ("local", "host", "origin", "passes"),
+    [
+        ("127.0.0.1", "127.0.0.1:8765", None, True),
+        ("127.0.0.1", "exchange:9000", None, True),
+        ("127.0.0.1", "127.0.0.1:8765", "http://127.0.0.1:8765", True),
+        ("127.0.0.1", "localhost:8765", "http://localhost:3000", True),
+        ("::1", "[::1]:8765", "http://[::1]:3000", True),
+        ("127.0.0.1", "127.0.0.1:8765", "https://example.com", False),
+        ("127.0.0.1", "127.0.0.1:8765", "null", False),
+        ("127.0.0.1", "127.0.0.1:8765", "", False),
+        ("127.0.0.1", "rebound.example:8765", "http://rebound.example:8765", False),
+        ("172.17.0.2", "exchange:8765", "http://exchange:8765", True),
+        ("172.17.0.2", "exchange:8765", "http://example.com", False),
+    ],
+)
+def test_pages_of_other_sites_are_refused_and_programs_are_not(
+    local: str, host: str, origin: str | None, passes: bool
+) -> None:
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    refusal = refusal_of_pages(Request("POST", "/order", "", headers), (local, 8765))
+    assert (refusal is None) is passes
+    assert refusal is None or (refusal.status, refusal.closes) == (403, True)

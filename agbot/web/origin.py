@@ -7,7 +7,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from agbot.web.server import Place, Refuse, Request, Response
+from agbot.web.http import Place, Refuse, Request, Response
 
 _AUTHORITY: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _HTTP_PORT: Final = 80
@@ -31,6 +31,26 @@ def _refusal(name: str, request: Request, local: Place) -> Response | None:
     if request.method not in {"GET", "HEAD"}:
         return Response(405, b"this server only reads\n", headers=[("Allow", "GET, HEAD")], closes=True)
     return None
+
+
+def refusal_of_pages(request: Request, local: Place) -> Response | None:
+    """Refuse what a browser sends for a page that is not of this machine; programs send no Origin, or our own.
+
+    For a server that programs write to under any Host (a forwarded port, a container's name). A foreign name that
+    resolves to us is its page's Origin too, so DNS rebinding does not get past this.
+    """
+    origin = request.headers.get("origin")
+    if origin is None:
+        return None
+    place = _place(origin.partition("://")[2])
+    ours = _address(local[0])
+    if place is not None and (is_loopback(place[0]) or (ours is not None and not ours.is_loopback and _same(request))):
+        return None
+    return Response(403, b'{"error":"pages of other sites may not ask here"}', "application/json", closes=True)
+
+
+def _same(request: Request) -> bool:
+    return origin_is_ours(request.headers["origin"], request.headers.get("host", ""))
 
 
 def host_is_ours(host: str, local: Place, name: str = "") -> bool:
