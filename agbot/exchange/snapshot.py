@@ -23,7 +23,7 @@ from agbot.exchange.core.state import load
 from agbot.exchange.core.terms import Terms
 
 FORMAT: Final = "agbot-exchange"
-VERSION: Final = 2
+VERSION: Final = 1
 """Of the file; counts up whenever a part changes its form."""
 BYTES_MAX: Final = 1024 * 1024 * 1024
 UNDONE: Final = ".new"
@@ -48,19 +48,8 @@ def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
     Raises:
         ConfigError: AGB-863, it cannot be written there; a file of that name is as it was.
     """
-    body = encoded(parts, now_ns)
-    put(path, body)
-    return len(body)
-
-
-def encoded(parts: Mapping[str, Any], now_ns: int) -> bytes:
-    """Return what a snapshot's file holds; see `write`."""
-    return msgspec.json.encode(_File(format=FORMAT, version=VERSION, taken_ns=now_ns, parts=dict(parts)))
-
-
-def put(path: str | Path, body: bytes) -> None:
-    """Replace a file by `body`, whole or not at all, on the disk when this returns. AGB-863 as of `write`."""
-    target = Path(path)
+    target, size = Path(path), 0
+    told = {"format": FORMAT, "version": VERSION, "taken_ns": now_ns, "parts": parts}
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=UNDONE, dir=target.parent)
         try:
@@ -77,6 +66,7 @@ def put(path: str | Path, body: bytes) -> None:
     except OSError as e:
         reason = f"the snapshot cannot be written: {e.strerror or e}"
         raise ConfigError(reason, id="AGB-863", path=target, remedy="free space, or name another place") from e
+    return size
 
 
 def read(path: str | Path, needs: Iterable[str] = ("core",)) -> dict[str, Any]:

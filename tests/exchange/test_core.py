@@ -390,27 +390,3 @@ def test_a_recorded_book_that_crosses_an_order_trades_with_it() -> None:
     assert desk.core.levels(desk.listing, Side.SELL) == [(550_000, 6 * SCALE)]
     desk.settle()
     assert desk.shares(ANN, "NO") == 4.0
-
-
-# ---------------------------------------------------------------- a clock that is set back
-
-
-def test_an_hour_back_changes_no_span_and_no_time_of_day() -> None:
-    hour = 3600 * NS_PER_S
-    desk = Desk(make_listing(delay_ns=NS_PER_S))
-    desk.place(BOB, "BUY", "NO", "30", "0.5")
-    desk.now += NS_PER_S
-    delayed = desk.place(ANN, "BUY", "YES", "10", "0.5").order
-    desk.now -= hour
-    desk.core.advance(desk.now)
-    until_s = desk.now // NS_PER_S + 300
-    good = desk.place(ANN, "BUY", "YES", "10", "0.4", order_type=TimeInForce.GTD, expiration_s=until_s).order
-    assert delayed.status is OrderStatus.DELAYED
-    desk.now += NS_PER_S
-    desk.core.advance(desk.now)
-    assert delayed.status is OrderStatus.MATCHED
-    desk.settle()
-    assert desk.shares(ANN, "YES") == 10
-    assert good.status is OrderStatus.LIVE
-    desk.core.advance(until_s * NS_PER_S)
-    assert good.status is OrderStatus.CANCELED_EXPIRED_ORDER

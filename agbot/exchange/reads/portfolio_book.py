@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
-from operator import attrgetter
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
@@ -26,10 +25,6 @@ from agbot.units import NS_PER_S, SCALE
 
 DEEDS_KEPT: Final = 1_000
 """Of each wallet."""
-DEEDS_SAVED: Final = 100
-"""Of each wallet, in a snapshot."""
-ALL_SAVED: Final = 2_000
-"""Of everybody, in a snapshot."""
 PRINTS_KEPT: Final = 10_000
 """Legs of everybody's trades."""
 POINTS_KEPT: Final = 744
@@ -329,10 +324,8 @@ class PortfolioBook:
     # ---------------------------------------------------------------- snapshots
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything but deeds long past as plain values; listings by condition id."""
+        """Return everything as values that JSON knows; listings by condition id."""
         self._convert()
-        saved = [deed for deeds in self._deeds.values() for deed in islice(reversed(deeds), DEEDS_SAVED)]
-        saved.sort(key=attrgetter("seq"))
         skip = attrs.filters.exclude("points")
         entries = [entry for mine in self._entries.values() for entry in mine.values()]
         return {
@@ -343,7 +336,8 @@ class PortfolioBook:
                 wallet: {**attrs.asdict(purse, filter=skip), "points": [list(point) for point in purse.points]}
                 for wallet, purse in self._purses.items()
             },
-            "deeds": [_row(deed) for deed in saved[-ALL_SAVED:]],
+            "deeds": [deed.row for deeds in self._deeds.values() for deed in deeds],
+            "prints": [deed.row for deed in self._prints],
         }
 
     def restore(self, plain: Mapping[str, Any], listings: Mapping[str, Listing]) -> None:
@@ -360,8 +354,7 @@ class PortfolioBook:
             self._purses[wallet] = Purse(**{**row, "points": points})
         for deed in _deeds(plain["deeds"], listings):
             self._keep(deed)
-            if deed.kind == "TRADE":
-                self._prints.append(deed)
+        self._prints.extend(_deeds(plain["prints"], listings))
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
