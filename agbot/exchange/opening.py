@@ -93,6 +93,5 @@ def _acts(settings: BoxSettings, core: Exchange, replay: Replay | None, era: int
         replayed.add(replay.listing.condition)
     open_ = [x for x in core.listings.values() if x.winner is None and x.condition not in replayed]
     if settings.population and open_:
-        config = attrs.evolve(preset(settings.population), rolling=bool(settings.rolling_s))
-        acts.append(Population(settings.seed, open_, config, era=era))
+        acts.append(Population(settings.seed, open_, preset(settings.population), era=era))
     return acts

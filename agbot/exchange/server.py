@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 import trio
 
 from agbot.errors import ConfigError
@@ -21,7 +20,8 @@ from agbot.exchange.box import SITES, Box
 from agbot.exchange.claim import claimed
 from agbot.exchange.opening import Parts
 from agbot.exchange.settings import BoxSettings
-from agbot.exchange.snapshot import read, write
+from agbot.exchange.snapshot import put, read
+from agbot.log import get_logger
 from agbot.run.children import netloc
 from agbot.web.descriptors import connections_max
 from agbot.web.http import Bounds, Break, Response, SocketRoute
@@ -36,7 +36,8 @@ IDLE_S: Final = 75.0
 SHARE: Final = 20.0
 """The pause after a save is at least so many times what it took."""
 
-_log = structlog.get_logger("agbot.exchange")
+
+log = get_logger(__name__)
 
 
 class Exchange:
@@ -96,21 +97,25 @@ class Exchange:
             await self._up.wait()
 
     async def save(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Save the state now and then, until cancelled. A full disk is no reason to stop: the next save may succeed."""
-        assert self.settings.state is not None
+        """Save the state now and then, until cancelled. It goes on when it cannot: what it holds is worth more.
+
+        The file is written beside everything else, and less often the longer that takes.
+        """
         task_status.started()
-        took_s = 0.0
+        pause_s = self.settings.save_every_s
         while True:
-            await trio.sleep(max(self.settings.save_every_s, SHARE * took_s))
+            await trio.sleep(pause_s)
             begun = trio.current_time()
             try:
-                await self._write(self.settings.state)
+                await trio.to_thread.run_sync(self.put, self.box.saved())
             except ConfigError as e:
-                _log.error("state not saved", path=str(e.path), reason=e.reason, remedy=e.remedy)
-            took_s = trio.current_time() - begun
+                log.error("exchange.unsaved", said=str(e))
+            pause_s = max(self.settings.save_every_s, SHARE * (trio.current_time() - begun))
 
-    async def _write(self, path: Path) -> int:
-        return await trio.to_thread.run_sync(write, path, self.box.parts(), self.box.now_ns())
+    def put(self, body: bytes) -> None:
+        """Write the state file, if there is to be one. ConfigError AGB-863 when that cannot be."""
+        if self.settings.state is not None:
+            put(self.settings.state, body)
 
     def verbs(self) -> dict[str, Verb]:
         """Return what the admin socket can be asked, each of the box of that moment."""
@@ -137,7 +142,9 @@ class Exchange:
 
     async def _snapshot(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
-        return {"file": str(path), "bytes": await self._write(path)}
+        body = self.box.saved()
+        await trio.to_thread.run_sync(put, path, body)
+        return {"file": str(path), "bytes": len(body)}
 
     async def _restore(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
@@ -162,29 +169,28 @@ async def _serving(settings: BoxSettings) -> AsyncIterator[Exchange]:
     exchange = Exchange(settings)
     listeners = await _listen(settings)
     exchange.urls = _urls(settings, [group[0].socket.getsockname()[1] for group in listeners])
-    bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
-    async with _saved(exchange), trio.open_nursery() as nursery:
-        await nursery.start(exchange.run)
-        for site, group in zip(_sites(settings), listeners, strict=True):
-            answer, socket = partial(exchange.answer, site), partial(exchange.socket, site)
-            server = Server(answer, socket, refuse=refusal_of_pages, bounds=bounds)
-            exchange.servers.append(server)
-            await nursery.start(server.run, group)
-        if settings.admin:
-            await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
-        if settings.state:
-            await nursery.start(exchange.save)
-        yield exchange
-        nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def _saved(exchange: Exchange) -> AsyncIterator[None]:
-    """Save when the body, and every save under way in it, has ended: those are older."""
     try:
-        yield
+        async with trio.open_nursery() as nursery:
+            await _start(exchange, listeners, nursery)
+            yield exchange
+            nursery.cancel_scope.cancel()
     finally:
-        exchange.box.save()
+        exchange.put(exchange.box.saved())  # last of all: nothing is taken any more, and no other save is under way
+
+
+async def _start(exchange: Exchange, listeners: Sequence[list[trio.SocketListener]], nursery: trio.Nursery) -> None:
+    settings = exchange.settings
+    bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
+    await nursery.start(exchange.run)
+    for site, group in zip(_sites(settings), listeners, strict=True):
+        answer, socket = partial(exchange.answer, site), partial(exchange.socket, site)
+        server = Server(answer, socket, refuse=refusal_of_pages, bounds=bounds)
+        exchange.servers.append(server)
+        await nursery.start(server.run, group)
+    if settings.admin:
+        await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
+    if settings.state:
+        await nursery.start(exchange.save)
 
 
 def _sites(settings: BoxSettings) -> Sequence[str]:
