@@ -256,7 +256,7 @@ class Exchange:
         event = listings[0].event if listings else None
         chosen = {listing.condition for listing in listings}
         others = [x for x in self.listings.values() if x.event == event and x.condition not in chosen]
-        if any(listing.event != event for listing in listings):
+        if any(listing.event != event for listing in listings) or len(chosen) < len(listings):
             raise Refused("conversion needs NO shares of questions of one neg-risk event")
         self.treasury.convert(wallet, listings, others, size, self._time(now_ns))
 
