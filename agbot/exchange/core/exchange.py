@@ -44,6 +44,8 @@ from agbot.model.order import Side
 NOT_FOUND: Final = "order can't be found - already canceled or matched"
 DELAYED: Final = "order is delayed and can't be canceled"
 REDEEM: Final = "redeem"
+DUE_MIN: Final = 10_000
+"""So many due things are kept before those of orders that ended are looked for."""
 
 
 def _none(new: NewOrder) -> str:  # noqa: ARG001 - an order like any other
@@ -75,6 +77,7 @@ class Exchange:
         self.due: list[tuple[int, int, str, str]] = []
         self.books: dict[str, ConditionBook] = {}
         self._seq = 0
+        self._due_max = DUE_MIN
         self._by_token: dict[str, Listing] = {}
         self.trading = Trading(
             Floor(
@@ -191,6 +194,18 @@ class Exchange:
         """Let something happen at a time; at one instant in the order of these calls."""
         self._seq += 1
         heapq.heappush(self.due, (at_ns, self._seq, kind, name))
+        if len(self.due) > self._due_max:
+            self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Drop the expiries of orders that ended before: a quoter's are due in days, and made again each second."""
+        self.due[:] = [due for due in self.due if due[2] != EXPIRE or self._lives(due[3])]
+        heapq.heapify(self.due)
+        self._due_max = max(DUE_MIN, 2 * len(self.due))
+
+    def _lives(self, order_id: str) -> bool:
+        order = self.orders.get(order_id)
+        return order is not None and order.living
 
     def next_due(self) -> int | None:
         """Return when `advance` next has something to do."""
