@@ -10,7 +10,8 @@ from agbot.exchange.api import Ask, Reply, Routes
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.model import Listing, NewOrder, Placed
 from agbot.exchange.core.terms import Terms
-from agbot.exchange.markets.catalogue import Catalogue, generated
+from agbot.exchange.markets.catalogue import generated
+from agbot.exchange.markets.offer import Catalogue
 from agbot.exchange.reads.portfolio_book import PortfolioBook
 from agbot.exchange.reads.quotes import Tape
 from agbot.model.order import Side, TimeInForce

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from agbot.exchange.api import Routes
-from agbot.exchange.reads import places, records
+from agbot.exchange.reads import records
 from agbot.exchange.reads.gamma_json import question_id
-from agbot.exchange.reads.places import Place
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, SCALE
 from agbot.venue.polymarket.wire.account import decode_activity, decode_positions, decode_public_trades, decode_value
@@ -117,11 +116,8 @@ def test_boards_are_empty_and_every_wallet_is_ready(routes: Routes) -> None:
     assert (approved["address"], approved["chain_id"]) == (ANN, 137)
     assert all(contract["approved"] for contract in approved["contracts"])
     assert told(routes, "/deployed", address=ANN, type="WALLET") == {"deployed": True}
-    place = Place()
-    geoblock = places.routes(place)
-    assert decode_geoblock(raw(geoblock, "/geoblock")).blocked is False
-    place.blocked = True
-    assert decode_geoblock(raw(geoblock, "/api/geoblock")).blocked is True
+    assert decode_geoblock(raw(routes, "/geoblock")).blocked is False
+    assert decode_geoblock(raw(routes, "/api/geoblock")).blocked is False
 
 
 # ---------------------------------------------------------------- the older version

@@ -2,7 +2,7 @@
 
 Every request carries a `rid`, which its answers repeat: `authed`, one `subscribed` or `unsubscribed` for each item, in
 order, or `error` with a code. Data frames count up from 1 for each channel of a connection. Close codes: 4001 not (or
-too often wrongly) authenticated, 4002 slow, 4003 the server goes, 4008 against the rules.
+too often wrongly) authenticated, 4002 slow, 4008 against the rules.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from agbot.web.server import Request, SocketRoute
 
 CLOSE_AUTH: Final = 4001
 CLOSE_SLOW: Final = 4002
-CLOSE_DRAINING: Final = 4003
 CLOSE_POLICY: Final = 4008
 FRAME_BYTES_MAX: Final = 64 * 1024
 SUBSCRIPTIONS_MAX: Final = 64
@@ -123,11 +122,6 @@ class Realtime:
                 self._strangers.pop(gone, None)
                 for key in list(gone.keys):
                     self._leave(gone, key)
-
-    def drain(self) -> None:
-        """Send everybody away to connect anew elsewhere, as before a restart."""
-        for outlet in self.outlets.open:
-            outlet.close(CLOSE_DRAINING, "draining")
 
     # ---------------------------------------------------------------- what clients say
 
