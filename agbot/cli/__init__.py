@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -107,6 +108,9 @@ def main() -> None:
     except Exception as e:
         from agbot.errors import AgbotError, leaves  # noqa: PLC0415
 
+        if all(isinstance(error, BrokenPipeError) for error in leaves(e)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has gone: the last flush says no more
+            sys.exit(1)
         # A nursery wraps what broke it in groups; the first of our errors in there says what to do.
         ours = [error for error in leaves(e) if isinstance(error, AgbotError)]
         if len(ours) < len(list(leaves(e))):

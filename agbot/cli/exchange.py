@@ -111,7 +111,7 @@ def command(context: click.Context, /, **options: Any) -> None:
 
 def _settings(options: dict[str, Any]) -> BoxSettings:
     from agbot.cli.amounts import usd  # noqa: PLC0415
-    from agbot.exchange.admin.socket import admin_path  # noqa: PLC0415
+    from agbot.exchange.admin.socket import own_admin_path  # noqa: PLC0415
     from agbot.exchange.core.terms import Terms  # noqa: PLC0415
     from agbot.exchange.markets.replayed import AtEnd  # noqa: PLC0415
     from agbot.exchange.population.config import preset  # noqa: PLC0415
@@ -149,7 +149,7 @@ def _settings(options: dict[str, Any]) -> BoxSettings:
         heartbeat_ns=int(options["heartbeat_timeout"] * NS_PER_S),
         faults_file=options["faults"],
         state=options["state"],
-        admin=options["admin"] or admin_path(create=True),
+        admin=options["admin"] or own_admin_path(),
         terms=terms,
     )
 
@@ -166,7 +166,6 @@ async def _serve(settings: BoxSettings, options: dict[str, Any]) -> None:
     async with exchange_server(settings) as running, trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             click.echo(_told(running, options))
-            sys.stdout.flush()
             if options["while_stdin"]:
                 nursery.start_soon(_until_stdin_ends, nursery.cancel_scope)
             nursery.start_soon(_until_signal, signals, nursery.cancel_scope)

@@ -28,7 +28,7 @@ from agbot.exchange.reads.portfolio_book import PortfolioBook
 from agbot.exchange.reads.quotes import Tape
 from agbot.exchange.routing import Router
 from agbot.exchange.settings import BoxSettings
-from agbot.exchange.snapshot import read, said_of, write
+from agbot.exchange.snapshot import encoded, read, said_of
 from agbot.exchange.sockets.market import MarketSockets
 from agbot.exchange.sockets.realtime import Realtime
 from agbot.exchange.sockets.references import References
@@ -70,7 +70,7 @@ class Box:
             parts = read(settings.state) if settings.state and settings.state.exists() else {}
         opening = opened(settings, parts, now_ns())
         self.core, self.era = opening.core, opening.era
-        self._dumper = Dumper(opening.core)
+        self._dumper = Dumper(self.core)
         self.catalogue = opening.catalogue
         self.keys = Keyring(settings.seed)
         self.limits = Limits(enabled=settings.limits, tier=_tier(settings.tier))
@@ -203,11 +203,9 @@ class Box:
                 self.portfolios.restore(parts["portfolios"], self.core.listings)
                 self.tape.restore(parts["tape"])
 
-    def save(self) -> int:
-        """Write the state file, if there is to be one; return its bytes."""
-        if self.settings.state is None:
-            return 0
-        return write(self.settings.state, self.parts(), self.now_ns())
+    def saved(self) -> bytes:
+        """Return what a snapshot's file of now holds."""
+        return encoded(self.parts(), self.now_ns())
 
 
 def _tier(name: str) -> Tier:

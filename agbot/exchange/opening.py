@@ -30,7 +30,7 @@ class Opening:
     """An exchange with its markets listed, their catalogue, and what will happen on it.
 
     Attributes:
-        era: how often this exchange was restored: participants of another era have other names.
+        era: how often this exchange was restored: participants of another era roll other dice.
     """
 
     core: Exchange
@@ -93,6 +93,5 @@ def _acts(settings: BoxSettings, core: Exchange, replay: Replay | None, era: int
         replayed.add(replay.listing.condition)
     open_ = [x for x in core.listings.values() if x.winner is None and x.condition not in replayed]
     if settings.population and open_:
-        config = attrs.evolve(preset(settings.population), rolling=bool(settings.rolling_s))
-        acts.append(Population(settings.seed + (era << 32), open_, config))
+        acts.append(Population(settings.seed, open_, preset(settings.population), era=era))
     return acts

@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 import trio
 
 from agbot.errors import ConfigError
 from agbot.exchange.admin.arguments import Arguments
 from agbot.exchange.admin.socket import AdminServer, Answer, Request, Verb
 from agbot.exchange.box import SITES, Box
+from agbot.exchange.claim import claimed
 from agbot.exchange.opening import Parts
 from agbot.exchange.settings import BoxSettings
-from agbot.exchange.snapshot import read, write
+from agbot.exchange.snapshot import put, read
+from agbot.log import get_logger
 from agbot.run.children import netloc
 from agbot.web.descriptors import connections_max
 from agbot.web.http import Bounds, Break, Response, SocketRoute
@@ -32,8 +33,11 @@ SPLIT: Final = ("gamma", "data", "rtds", "realtime")
 """What gets ports of its own, in this order behind the first one."""
 BODY_BYTES_MAX: Final = 1024 * 1024
 IDLE_S: Final = 75.0
+SHARE: Final = 20.0
+"""The pause after a save is at least so many times what it took."""
 
-_log = structlog.get_logger("agbot.exchange")
+
+log = get_logger(__name__)
 
 
 class Exchange:
@@ -93,18 +97,25 @@ class Exchange:
             await self._up.wait()
 
     async def save(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Save the state now and then, until cancelled. A full disk is no reason to stop: the next save may succeed."""
-        assert self.settings.state is not None
-        task_status.started()
-        while True:
-            await trio.sleep(self.settings.save_every_s)
-            try:
-                await self._write(self.settings.state)
-            except ConfigError as e:
-                _log.error("state not saved", path=str(e.path), reason=e.reason, remedy=e.remedy)
+        """Save the state now and then, until cancelled. It goes on when it cannot: what it holds is worth more.
 
-    async def _write(self, path: Path) -> int:
-        return await trio.to_thread.run_sync(write, path, self.box.parts(), self.box.now_ns())
+        The file is written beside everything else, and less often the longer that takes.
+        """
+        task_status.started()
+        pause_s = self.settings.save_every_s
+        while True:
+            await trio.sleep(pause_s)
+            begun = trio.current_time()
+            try:
+                await trio.to_thread.run_sync(self.put, self.box.saved())
+            except ConfigError as e:
+                log.error("exchange.unsaved", said=str(e))
+            pause_s = max(self.settings.save_every_s, SHARE * (trio.current_time() - begun))
+
+    def put(self, body: bytes) -> None:
+        """Write the state file, if there is to be one. ConfigError AGB-863 when that cannot be."""
+        if self.settings.state is not None:
+            put(self.settings.state, body)
 
     def verbs(self) -> dict[str, Verb]:
         """Return what the admin socket can be asked, each of the box of that moment."""
@@ -131,7 +142,9 @@ class Exchange:
 
     async def _snapshot(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
-        return {"file": str(path), "bytes": await self._write(path)}
+        body = self.box.saved()
+        await trio.to_thread.run_sync(put, path, body)
+        return {"file": str(path), "bytes": len(body)}
 
     async def _restore(self, request: Request) -> Answer:
         path = Path(Arguments(request).text("file"))
@@ -144,34 +157,40 @@ async def exchange_server(settings: BoxSettings) -> AsyncIterator[Exchange]:
     """Run an exchange while the body does; its books are there when the body begins.
 
     Raises:
-        ConfigError: AGB-865, a port cannot be listened on; or what a file that `settings` names has wrong.
+        ConfigError: AGB-865, a port cannot be listened on; AGB-866, the state file or the admin socket is another
+            exchange's; or what a file that `settings` names has wrong.
     """
-    exchange = Exchange(settings)
-    listeners = await _listen(settings)
-    exchange.urls = _urls(settings, [group[0].socket.getsockname()[1] for group in listeners])
-    bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
-    async with _saved(exchange), trio.open_nursery() as nursery:
-        await nursery.start(exchange.run)
-        for site, group in zip(_sites(settings), listeners, strict=True):
-            answer, socket = partial(exchange.answer, site), partial(exchange.socket, site)
-            server = Server(answer, socket, refuse=refusal_of_pages, bounds=bounds)
-            exchange.servers.append(server)
-            await nursery.start(server.run, group)
-        if settings.admin:
-            await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
-        if settings.state:
-            await nursery.start(exchange.save)
+    async with claimed(settings.state, settings.admin), _serving(settings) as exchange:
         yield exchange
-        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def _saved(exchange: Exchange) -> AsyncIterator[None]:
-    """Save when the body, and every save under way in it, has ended: those are older."""
+async def _serving(settings: BoxSettings) -> AsyncIterator[Exchange]:
+    exchange = Exchange(settings)
+    listeners = await _listen(settings)
+    exchange.urls = _urls(settings, [group[0].socket.getsockname()[1] for group in listeners])
     try:
-        yield
+        async with trio.open_nursery() as nursery:
+            await _start(exchange, listeners, nursery)
+            yield exchange
+            nursery.cancel_scope.cancel()
     finally:
-        exchange.box.save()
+        exchange.put(exchange.box.saved())  # last of all: nothing is taken any more, and no other save is under way
+
+
+async def _start(exchange: Exchange, listeners: Sequence[list[trio.SocketListener]], nursery: trio.Nursery) -> None:
+    settings = exchange.settings
+    bounds = Bounds(connections=connections_max(), body_bytes=BODY_BYTES_MAX, idle_s=IDLE_S)
+    await nursery.start(exchange.run)
+    for site, group in zip(_sites(settings), listeners, strict=True):
+        answer, socket = partial(exchange.answer, site), partial(exchange.socket, site)
+        server = Server(answer, socket, refuse=refusal_of_pages, bounds=bounds)
+        exchange.servers.append(server)
+        await nursery.start(server.run, group)
+    if settings.admin:
+        await nursery.start(AdminServer(settings.admin, exchange.verbs()).run)
+    if settings.state:
+        await nursery.start(exchange.save)
 
 
 def _sites(settings: BoxSettings) -> Sequence[str]:

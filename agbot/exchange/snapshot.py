@@ -23,9 +23,11 @@ from agbot.exchange.core.state import load
 from agbot.exchange.core.terms import Terms
 
 FORMAT: Final = "agbot-exchange"
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the file; counts up whenever a part changes its form."""
 BYTES_MAX: Final = 1024 * 1024 * 1024
+UNDONE: Final = ".new"
+"""How the name of a file ends that is being written: one that is left over was never finished."""
 _WRITE_ANEW: Final = "write one with: agbot exchange snapshot FILE"
 
 
@@ -37,7 +39,7 @@ class _File(msgspec.Struct, kw_only=True):
 
 
 def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
-    """Write a snapshot, whole or not at all, with mode 0600; return its size in bytes. Slow: for a thread.
+    """Write a snapshot, whole or not at all, with mode 0600; return its size in bytes.
 
     Args:
         parts: plain values by name, such as ``core`` (`state.dump`) and ``clob`` (`Clob.snapshot`).
@@ -46,14 +48,24 @@ def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
     Raises:
         ConfigError: AGB-863, it cannot be written there; a file of that name is as it was.
     """
-    target, size = Path(path), 0
-    told = {"format": FORMAT, "version": VERSION, "taken_ns": now_ns, "parts": parts}
+    body = encoded(parts, now_ns)
+    put(path, body)
+    return len(body)
+
+
+def encoded(parts: Mapping[str, Any], now_ns: int) -> bytes:
+    """Return what a snapshot's file holds; see `write`."""
+    return msgspec.json.encode(_File(format=FORMAT, version=VERSION, taken_ns=now_ns, parts=dict(parts)))
+
+
+def put(path: str | Path, body: bytes) -> None:
+    """Replace a file by `body`, whole or not at all, on the disk when this returns. AGB-863 as of `write`."""
+    target = Path(path)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=UNDONE, dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                for piece in _pieces(told):
-                    size += file.write(piece)
+                file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, target)
@@ -64,7 +76,6 @@ def write(path: str | Path, parts: Mapping[str, Any], now_ns: int) -> int:
     except OSError as e:
         reason = f"the snapshot cannot be written: {e.strerror or e}"
         raise ConfigError(reason, id="AGB-863", path=target, remedy="free space, or name another place") from e
-    return size
 
 
 def read(path: str | Path, needs: Iterable[str] = ("core",)) -> dict[str, Any]:
@@ -97,19 +108,6 @@ def core_of(parts: Mapping[str, Any], path: str | Path, terms: Terms | None = No
     """
     with said_of(path):
         return load(parts["core"], terms)
-
-
-def _pieces(value: Any, depth: int = 3) -> Iterator[bytes]:
-    """Yield the JSON of a value; outer objects member by member: in a thread, nobody waits for a long encoding."""
-    if depth == 0 or not isinstance(value, dict):
-        yield msgspec.json.encode(value)
-        return
-    before = b"{"
-    for name, member in value.items():
-        yield before + msgspec.json.encode(name) + b":"
-        yield from _pieces(member, depth - 1)
-        before = b","
-    yield b"}" if value else b"{}"
 
 
 @contextmanager

@@ -132,7 +132,8 @@ async def exchange_child(settings: Settings, directory: Path) -> AsyncIterator[P
     """Run an exchange while the body does; it is asked to save and leave at the end.
 
     Raises:
-        ExchangeEnded: it did not start, or ended before the body.
+        ExchangeEnded: it did not start, ended before the body, or did not leave and was killed.
+        ConfigError: AGB-872, its own words: what it cannot read, listen on, or save.
     """
     log_file = directory / LOG_NAME
     with log_file.open("ab") as told:
@@ -151,6 +152,8 @@ async def exchange_child(settings: Settings, directory: Path) -> AsyncIterator[P
             nursery.cancel_scope.cancel()
     finally:
         await _leave(process)
+    if process.returncode:
+        raise _ended(process, log_file, f"it left with exit {process.returncode}, its last state unsaved")
 
 
 def _command(settings: Settings, directory: Path) -> list[str]:
@@ -176,6 +179,7 @@ async def _ready(process: trio.Process, log_file: Path) -> dict[str, Any]:
         while not line.endswith(b"\n") and len(line) < LINE_MAX:
             received = await process.stdout.receive_some()
             if not received:
+                await process.wait()  # its exit code says whose fault it is
                 break
             line += received
     try:
@@ -209,3 +213,5 @@ async def _leave(process: trio.Process) -> None:
     if process.returncode is None:
         log.warning("exchange.killed", waited_s=LEAVE_S)
         process.kill()
+        with trio.move_on_after(LEAVE_S, shield=True):
+            await process.wait()

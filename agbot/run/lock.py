@@ -18,7 +18,7 @@ LOCK_NAME: Final = "lock"
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
     """Hold a state directory's lock. ConfigError AGB-121, naming the holder, when another bot has it."""
-    with _held(directory) as holder:
+    with held(directory / LOCK_NAME) as holder:
         if holder:
             raise ConfigError(
                 f"another bot (pid {holder}) runs on {directory}",
@@ -36,7 +36,7 @@ def exclusive_wallet(wallet: str) -> Iterator[Path]:
         ConfigError: AGB-149, naming the holder, when another process trades with it.
     """
     directory = wallet_dir(wallet)
-    with _held(directory) as holder:
+    with held(directory / LOCK_NAME) as holder:
         if holder:
             raise ConfigError(
                 f"another process (pid {holder}) trades with the wallet {wallet}",
@@ -52,9 +52,9 @@ def wallet_dir(wallet: str) -> Path:
 
 
 @contextmanager
-def _held(directory: Path) -> Iterator[str]:
-    """Give an empty text while the lock is ours, else who has it."""
-    fd = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def held(file: Path) -> Iterator[str]:
+    """Give an empty text while the lock on `file`, made when missing, is ours; else who has it."""
+    fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

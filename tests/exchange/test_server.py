@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from agbot.errors import AgbotError, ConfigError, HandshakeRefused, LinkLost
+from agbot.exchange import claim
 from agbot.exchange.admin import pairs, verbs
 from agbot.exchange.admin.socket import ask
 from agbot.exchange.core.model import NewOrder
@@ -157,6 +157,73 @@ async def test_a_state_file_is_gone_on_with_and_a_bad_one_is_named(tmp_path: Pat
     assert (refused.value.id, refused.value.path) == ("AGB-863", str(state))
 
 
+async def test_a_state_file_and_an_admin_socket_are_one_exchanges(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("agbot.exchange.claim.PATIENCE_S", 0.0)
+    state = tmp_path / "state.json"
+    (tmp_path / ".state.json.x.new").touch()
+    async with exchange_server(settings(tmp_path, state=state)) as exchange:
+        assert not (tmp_path / ".state.json.x.new").exists()
+        for other in (BoxSettings(port=0, state=state), settings(tmp_path)):
+            with pytest.raises(ConfigError, match=str(os.getpid()) if other.state else "a.sock") as refused:
+                async with exchange_server(other):
+                    pass
+            assert refused.value.id == "AGB-866"
+        assert await say(exchange, "ready")
+    async with exchange_server(settings(tmp_path, state=state)):
+        pass
+
+
+async def test_the_next_exchange_waits_for_one_that_still_saves(tmp_path: Path, monkeypatch: Any) -> None:
+    state, tried = tmp_path / "state.json", list[str]()
+    really = claim._tried
+
+    def counted(*args: Any) -> str:
+        tried.append(really(*args))
+        return tried[-1]
+
+    monkeypatch.setattr(claim, "_tried", counted)
+
+    async def leaving(*, task_status: trio.TaskStatus[None]) -> None:
+        async with exchange_server(BoxSettings(port=0, population="", state=state)) as exchange:
+            task_status.started()
+            while not any(tried):
+                await trio.sleep(0.01)
+            exchange.box.core.deposit(WALLET, 7 * SCALE, exchange.box.now_ns())
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(leaving)
+        async with exchange_server(BoxSettings(port=0, population="", state=state)) as following:
+            assert following.box.core.balance(WALLET) == 1007 * SCALE
+
+
+async def test_a_full_disk_ends_no_exchange(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place_of_state = tmp_path / "there"
+    place_of_state.mkdir()
+    state = place_of_state / "state.json"
+    async with exchange_server(settings(tmp_path, state=state, save_every_s=0.01)) as exchange:
+        with trio.fail_after(5):
+            while not state.exists():
+                await trio.sleep(0.01)
+            place_of_state.rename(tmp_path / "gone")
+            while state.exists():
+                await trio.sleep(0.01)
+            exchange.box.core.deposit(WALLET, 7 * SCALE, exchange.box.now_ns())
+            while "exchange.unsaved" not in caplog.text:
+                await trio.sleep(0.01)
+            (tmp_path / "gone").rename(place_of_state)
+    async with exchange_server(settings(tmp_path, state=state)) as exchange:
+        assert exchange.box.core.balance(WALLET) == 1007 * SCALE
+
+
+async def test_resets_at_once_are_all_answered(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange:
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                for _ in range(5):
+                    nursery.start_soon(say, exchange, "reset")
+            place(exchange)
+
+
 # ---------------------------------------------------------------- the command
 
 
@@ -268,24 +335,15 @@ async def test_every_verb_that_is_described_can_be_asked(tmp_path: Path) -> None
         assert described <= exchange.verbs().keys()
 
 
-async def test_two_resets_at_once_are_both_answered(tmp_path: Path) -> None:
-    async with exchange_server(settings(tmp_path)) as exchange:
-        with trio.fail_after(10):
-            async with trio.open_nursery() as nursery:
-                for _ in range(2):
-                    nursery.start_soon(say, exchange, "reset")
+def test_two_of_one_user_have_admin_sockets_of_their_own(start: Callable[..., subprocess.Popen[str]]) -> None:
+    first, second = (json.loads(start("--json").stdout.readline())["admin"] for _ in range(2))
+    assert first != second
+    assert Path(first).is_socket()
+    assert Path(second).is_socket()
 
 
-async def test_a_state_that_cannot_be_saved_stops_nothing_and_is_saved_when_it_can_be(tmp_path: Path) -> None:
-    away, state = tmp_path / "away", tmp_path / "there" / "state.json"
-    state.parent.mkdir()
-    async with exchange_server(settings(tmp_path, state=state, save_every_s=0.05)) as exchange:
-        state.parent.rename(away)
-        with capture_logs() as told:
-            while len(told) < 2:
-                await trio.sleep(0.01)
-        assert "No such file" in told[0]["reason"]
-        assert await get(exchange.urls["clob"] + "/version") == {"version": 2}
-        away.rename(state.parent)
-        place(exchange)
-    assert "0x" + "1".rjust(64, "0") in state.read_text()
+def test_a_reader_that_is_gone_ends_it_quietly(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start("--json", stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.wait(20) == 1
+    assert process.stderr.read() == ""

@@ -32,7 +32,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["box.json"]
 
 
-GOOD = {"format": "agbot-exchange", "version": 1, "taken_ns": 1, "parts": {"core": {}}}
+GOOD = {"format": "agbot-exchange", "version": 2, "taken_ns": 1, "parts": {"core": {}}}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ GOOD = {"format": "agbot-exchange", "version": 1, "taken_ns": 1, "parts": {"core
         (b"\xff", "no snapshot"),
         (msgspec.json.encode({}), "format"),
         (msgspec.json.encode(GOOD | {"format": "other"}), "no snapshot"),
-        (msgspec.json.encode(GOOD | {"version": 2}), "of version 2, this agbot reads version 1"),
+        (msgspec.json.encode(GOOD | {"version": 1}), "of version 1, this agbot reads version 2"),
         (msgspec.json.encode(GOOD | {"version": "1"}), "no snapshot"),
         (msgspec.json.encode(GOOD | {"parts": {}}), "no part 'core'"),
     ],

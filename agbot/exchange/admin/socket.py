@@ -6,6 +6,7 @@ A request is ``{"op": verb, …}``, its answer ``{"ok": true, …}`` or ``{"ok":
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from pathlib import Path
@@ -63,6 +64,12 @@ def _answerer(verb: Verb) -> Answerer:
 def admin_path(*, create: bool = False) -> Path:
     """Return where the exchange of this user has its admin socket when nobody says otherwise."""
     return control.socket_path(control.state_dir(PROFILE, create=create), SOCKET_NAME)
+
+
+def own_admin_path() -> Path:
+    """Return where a new exchange of this user has its admin socket: the usual place, unless another one is there."""
+    usual = admin_path(create=True)
+    return usual.with_name(f"admin-{os.getpid()}.sock") if control.listens(usual) else usual
 
 
 def running_admin() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from agbot.exchange.core.model import Listing, Order
@@ -72,6 +73,11 @@ class Orders:
         """Yield every living order."""
         for mine in self._living.values():
             yield from mine.values()
+
+    def latest(self, ended: int) -> list[Order]:
+        """Return the living orders and of those that ended at most so many, in the order they came."""
+        old = set(islice(self._ended, max(0, len(self._ended) - ended)))
+        return [order for name, order in self._all.items() if name not in old]
 
     def all(self) -> Iterator[Order]:
         """Yield every order that is remembered, in the order they came."""

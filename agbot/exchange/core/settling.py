@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 from agbot.exchange.core.model import Fact, Leg, Trade, TradeStatus, TradeTold
@@ -100,9 +101,11 @@ class Settlement:
         """Return trades with a leg of an address, oldest first."""
         return tuple(self._by_address.get(address, ()))
 
-    def all(self) -> Iterable[Trade]:
-        """Return all trades that are remembered, oldest first."""
-        return self._all.values()
+    def latest(self, most: int) -> list[Trade]:
+        """Return at most so many trades, and before them those under way that are older: oldest first."""
+        latest = list(islice(reversed(self._all.values()), most))[::-1]
+        names = {trade.id for trade in latest}
+        return [*(trade for trade, _ in self.under_way.values() if trade.id not in names), *latest]
 
     def drawn_fate(self, trade: Trade) -> str:
         """Return a fate by the rates of the terms."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -16,79 +17,75 @@ from agbot.matching.crossing import Taker
 from agbot.model.ids import ClientOrderId, MarketId, TokenId
 from agbot.model.order import Side
 
+ORDERS_SAVED: Final = 2_000
+"""Orders that ended, the latest; those that live, or that a saved trade names, are saved beside."""
+TRADES_SAVED: Final = 2_000
+"""Trades, the latest; those under way are saved however old they are."""
+Row: TypeAlias = dict[str, Any]
 _encode: Final = msgspec.json.Encoder().encode
 
 
+def dump(core: Exchange) -> Row:
+    """Return an exchange's state once; see `Dumper`."""
+    return Dumper(core).dump()
+
+
 class Dumper:
-    """Dumps a core again and again: orders keep their numbers, and what has ended, nearly all, is encoded once."""
+    """Makes dumps of one exchange, again and again: of what can change no more a row is made once.
+
+    A dump, for msgspec to encode, has all but the terms, a recorded background, and history beyond the bounds above.
+    """
 
     def __init__(self, core: Exchange) -> None:
         self._core = core
-        self._count = 0
-        self._numbers: dict[Order, int] = {}
-        self._orders: dict[Order, msgspec.Raw] = {}
-        self._trades: dict[Trade, msgspec.Raw] = {}
+        self._numbers = count()
+        self._orders: dict[Order, tuple[int, msgspec.Raw | None]] = {}
+        self._trades: dict[str, msgspec.Raw] = {}
 
-    def dump(self) -> dict[str, Any]:
-        """Return everything but the terms and a recorded background as values that JSON knows; none changes later."""
-        core = self._core
-        known, self._numbers = self._numbers, {}
-        for order in core.orders.all():
-            self._number(order, known)
-        resting = [self._number(order, known) for order in _by_priority(core)]
-        trades = [self._trade(trade, known) for trade in core.settlement.all()]
-        told = {
+    def dump(self) -> Row:
+        """Return the state of now as values that JSON knows."""
+        core, known = self._core, self._orders
+        rows: list[tuple[int, msgspec.Raw]] = []
+        self._orders = {}
+
+        def number(order: Order) -> int:
+            """Return an order's number, which it keeps; the first time its row goes to `rows`."""
+            if order not in self._orders:
+                own, row = known.get(order) or (next(self._numbers), None)
+                row = row or _raw(_order_row(order))
+                rows.append((own, row))
+                self._orders[order] = own, None if order.living and order.new.maker != HOUSE else row
+            return self._orders[order][0]
+
+        return {
             "now_ns": core.now_ns,
             "seed": core.seed,
             "trade_count": core.settlement.count,
             "listings": [msgspec.to_builtins(listing) for listing in core.listings.values()],
             "ledger": _ledger_row(core),
             "ids": core.orders.ids(),
-            "orders": [self._order(order, number) for order, number in self._numbers.items()],
-            "remembered": [self._numbers[order] for order in core.orders.all()],
-            "resting": resting,
-            "trades": trades,
+            "remembered": [number(order) for order in core.orders.latest(ORDERS_SAVED)],
+            "resting": [number(order) for order in _by_priority(core)],
+            "trades": self._trade_rows(number),
+            "orders": rows,
             "under_way": {trade.id: fate for trade, fate in core.settlement.under_way.values()},
             "due": sorted(core.due),
             "tallies": {address: dict(counts) for address, counts in core.tallies.by_address.items()},
         }
-        self._orders = {order: row for order, row in self._orders.items() if order in self._numbers}
-        self._trades = {trade: row for trade in core.settlement.all() if (row := self._trades.get(trade)) is not None}
-        return told
 
-    def _number(self, order: Order, known: dict[Order, int]) -> int:
-        """Return an order's number, a new one for an order that has none: trades hold orders forgotten otherwise."""
-        number = self._numbers.get(order)
-        if number is None:
-            number = known.get(order)
-            if number is None:
-                number = self._count = self._count + 1
-            self._numbers[order] = number
-        return number
-
-    def _order(self, order: Order, number: int) -> msgspec.Raw | list[Any]:
-        row = self._orders.get(order)
-        if row is not None:
-            return row
-        told = [number, _order_row(order)]
-        if order.living and order.new.maker != HOUSE:
-            return told
-        row = self._orders[order] = msgspec.Raw(_encode(told))
-        return row
-
-    def _trade(self, trade: Trade, known: dict[Order, int]) -> msgspec.Raw | dict[str, Any]:
-        numbers = [self._number(leg.order, known) for leg in trade.legs]
-        row = self._trades.get(trade)
-        if row is not None:
-            return row
-        told = _trade_row(trade, numbers)
-        if trade.status not in (TradeStatus.CONFIRMED, TradeStatus.FAILED):
-            return told
-        row = self._trades[trade] = msgspec.Raw(_encode(told))
-        return row
+    def _trade_rows(self, number: Callable[[Order], int]) -> list[msgspec.Raw]:
+        settlement, known, found = self._core.settlement, self._trades, list[msgspec.Raw]()
+        self._trades = {}
+        for trade in settlement.latest(TRADES_SAVED):
+            numbers = [number(leg.order) for leg in trade.legs]
+            row = known.get(trade.id) or _raw(_trade_row(trade, numbers))
+            found.append(row)
+            if trade.id not in settlement.under_way:
+                self._trades[trade.id] = row
+        return found
 
 
-def load(saved: dict[str, Any], terms: Terms | None = None) -> Exchange:
+def load(saved: Row, terms: Terms | None = None) -> Exchange:
     """Return an exchange that goes on where `saved` was; nobody listens to it yet.
 
     Raises:
@@ -117,6 +114,11 @@ def load(saved: dict[str, Any], terms: Terms | None = None) -> Exchange:
     return core
 
 
+def _raw(row: Row) -> msgspec.Raw:
+    """Return a row encoded: it is then copied, not made again, and nothing for the garbage collector to look at."""
+    return msgspec.Raw(_encode(row))
+
+
 def _by_priority(core: Exchange) -> list[Order]:
     found: list[Order] = []
     for book in core.books.values():
@@ -125,7 +127,7 @@ def _by_priority(core: Exchange) -> list[Order]:
     return found
 
 
-def _order_row(order: Order) -> dict[str, Any]:
+def _order_row(order: Order) -> Row:
     plain = ("price", "size", "created_ns", "matched", "reason", "reserve", "budget")
     return {
         "new": msgspec.to_builtins(order.new),
@@ -136,7 +138,7 @@ def _order_row(order: Order) -> dict[str, Any]:
     }
 
 
-def _order(row: dict[str, Any], core: Exchange) -> Order:
+def _order(row: Row, core: Exchange) -> Order:
     more = {name: value for name, value in row.items() if name not in ("new", "listing", "status")}
     new = msgspec.convert(row["new"], NewOrder)
     return Order(new=new, listing=core.listings[row["listing"]], status=OrderStatus(row["status"]), **more)
@@ -149,23 +151,23 @@ def _rest(core: Exchange, order: Order) -> None:
     book.rest(ClientOrderId(order.id), taker.side, taker.limit, order.remaining)
 
 
-def _trade_row(trade: Trade, numbers: Sequence[int]) -> dict[str, Any]:
+def _trade_row(trade: Trade, orders: Sequence[int]) -> Row:
     plain = ("id", "matched_ns", "updated_ns", "tx_hash")
     return {
         "listing": trade.listing.condition,
         "status": str(trade.status),
-        "taker": _leg_row(trade.taker, numbers[0]),
-        "makers": [_leg_row(leg, number) for leg, number in zip(trade.makers, numbers[1:], strict=True)],
+        "taker": _leg_row(trade.taker, orders[0]),
+        "makers": [_leg_row(leg, order) for leg, order in zip(trade.makers, orders[1:], strict=True)],
         **{name: getattr(trade, name) for name in plain},
     }
 
 
-def _leg_row(leg: Leg, number: int) -> dict[str, Any]:
+def _leg_row(leg: Leg, order: int) -> Row:
     plain = ("token", "price", "size", "value", "fee", "kind")
-    return {"order": number, "side": str(leg.side), **{name: getattr(leg, name) for name in plain}}
+    return {"order": order, "side": str(leg.side), **{name: getattr(leg, name) for name in plain}}
 
 
-def _trade(row: dict[str, Any], orders: Mapping[int, Order], core: Exchange) -> Trade:
+def _trade(row: Row, orders: Mapping[int, Order], core: Exchange) -> Trade:
     makers = tuple(_leg(leg, orders) for leg in row["makers"])
     plain = {name: row[name] for name in ("id", "matched_ns", "updated_ns", "tx_hash")}
     return Trade(
@@ -177,11 +179,11 @@ def _trade(row: dict[str, Any], orders: Mapping[int, Order], core: Exchange) -> 
     )
 
 
-def _leg(row: dict[str, Any], orders: Mapping[int, Order]) -> Leg:
+def _leg(row: Row, orders: Mapping[int, Order]) -> Leg:
     return Leg(**{**row, "order": orders[row["order"]], "side": Side(row["side"])})
 
 
-def _ledger_row(core: Exchange) -> dict[str, Any]:
+def _ledger_row(core: Exchange) -> Row:
     accounts = core.accounts
     return {
         "holdings": {wallet: msgspec.to_builtins(holding) for wallet, holding in accounts.holdings.items()},
@@ -191,7 +193,7 @@ def _ledger_row(core: Exchange) -> dict[str, Any]:
     }
 
 
-def _restore_ledger(core: Exchange, row: dict[str, Any]) -> None:
+def _restore_ledger(core: Exchange, row: Row) -> None:
     accounts = core.accounts
     accounts.holdings = {wallet: msgspec.convert(holding, Holding) for wallet, holding in row["holdings"].items()}
     accounts.pots.update({MarketId(market): pot for market, pot in row["pots"].items()})

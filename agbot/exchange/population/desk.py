@@ -31,14 +31,17 @@ class Desk:
         rng: its own dice.
 
     Args:
+        seed: of its dice.
+        names: seed of its wallet and key; by default the same.
         salt: what makes its order ids differ from those of an earlier population of the same seed.
     """
 
-    def __init__(self, name: str, *, seed: int, salt: int, bankroll: int) -> None:
+    def __init__(self, name: str, *, seed: int, salt: int, bankroll: int, names: int | None = None) -> None:
+        names = seed if names is None else names
         self.name = name
         self.rng = random.Random(f"{seed} {name}")  # noqa: S311 - a simulation, not a secret
-        self.wallet = checksum("0x" + keccak256(f"wallet {seed} {name}".encode())[12:].hex())
-        self.key = _uuid(keccak256(f"key {seed} {name}".encode()))
+        self.wallet = checksum("0x" + keccak256(f"wallet {names} {name}".encode())[12:].hex())
+        self.key = _uuid(keccak256(f"key {names} {name}".encode()))
         self.bankroll = bankroll
         self.deposited = 0
         self.refused: Counter[str] = Counter()

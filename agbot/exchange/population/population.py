@@ -43,13 +43,15 @@ class Population:
 
     Args:
         listings: the markets to trade, already listed on the exchange; those of one neg-risk event share their odds.
+        era: how many populations of this seed were there before: it has their wallets and dice of its own.
     """
 
-    def __init__(self, seed: int, listings: Sequence[Listing], config: Config | None = None) -> None:
+    def __init__(self, seed: int, listings: Sequence[Listing], config: Config | None = None, *, era: int = 0) -> None:
         self.config = config or Config()
         self.acts = 0
         self.desks: dict[str, Desk] = {}
-        self._seed = seed
+        self._names = seed
+        self._seed = seed = seed + (era << 32)
         self._rng = random.Random(f"population {seed}")  # noqa: S311 - a simulation, not a secret
         self._waiting = list(listings)
         self._agenda = Agenda()
@@ -205,7 +207,7 @@ class Population:
 
     # ---- made from the seed
     def _desk(self, name: str) -> Desk:
-        desk = Desk(name, seed=self._seed, salt=self._salt, bankroll=self.config.bankroll_usd)
+        desk = Desk(name, seed=self._seed, names=self._names, salt=self._salt, bankroll=self.config.bankroll_usd)
         self.desks[name] = desk
         return desk
 

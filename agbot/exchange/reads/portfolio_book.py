@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from itertools import islice
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
-import msgspec
 
 from agbot.exchange.core.model import Fact, Leg, Listing, Move, Moved, Trade, TradeStatus, TradeTold
 from agbot.exchange.markets.offer import draw, hex32
@@ -25,6 +25,10 @@ from agbot.units import NS_PER_S, SCALE
 
 DEEDS_KEPT: Final = 1_000
 """Of each wallet."""
+DEEDS_SAVED: Final = 100
+"""Of each wallet, in a snapshot."""
+ALL_SAVED: Final = 2_000
+"""Of everybody, in a snapshot."""
 PRINTS_KEPT: Final = 10_000
 """Legs of everybody's trades."""
 POINTS_KEPT: Final = 744
@@ -97,13 +101,6 @@ class Deed:
     price: int = 0
     tx_hash: str = ""
     taker: bool = False
-
-    @cached_property
-    def row(self) -> msgspec.Raw:
-        """Return it as a snapshot holds it, encoded once: there are many, and each is saved again and again."""
-        condition = None if self.listing is None else self.listing.condition
-        told = [self.seq, self.kind, self.wallet, self.ts_ns, self.usd, self.size, condition]
-        return msgspec.Raw(msgspec.json.encode([*told, self.token, self.side, self.price, self.tx_hash, self.taker]))
 
 
 @attrs.define
@@ -320,8 +317,10 @@ class PortfolioBook:
     # ---------------------------------------------------------------- snapshots
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything as values that JSON knows; listings by condition id."""
+        """Return everything but deeds long past as plain values; listings by condition id."""
         self._convert()
+        saved = [deed for deeds in self._deeds.values() for deed in islice(reversed(deeds), DEEDS_SAVED)]
+        saved.sort(key=attrgetter("seq"))
         skip = attrs.filters.exclude("points")
         entries = [entry for mine in self._entries.values() for entry in mine.values()]
         return {
@@ -332,8 +331,7 @@ class PortfolioBook:
                 wallet: {**attrs.asdict(purse, filter=skip), "points": [list(point) for point in purse.points]}
                 for wallet, purse in self._purses.items()
             },
-            "deeds": [deed.row for deeds in self._deeds.values() for deed in deeds],
-            "prints": [deed.row for deed in self._prints],
+            "deeds": [_row(deed) for deed in saved[-ALL_SAVED:]],
         }
 
     def restore(self, plain: Mapping[str, Any], listings: Mapping[str, Listing]) -> None:
@@ -350,12 +348,21 @@ class PortfolioBook:
             self._purses[wallet] = Purse(**{**row, "points": points})
         for deed in _deeds(plain["deeds"], listings):
             self._keep(deed)
-        self._prints.extend(_deeds(plain["prints"], listings))
+            if deed.kind == "TRADE":
+                self._prints.append(deed)
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
     told = {field.name: getattr(entry, field.name) for field in attrs.fields(Entry)}
     return {**told, "listing": entry.listing.condition}
+
+
+def _row(deed: Deed) -> list[Any]:
+    """Return a deed as a list: there are many."""
+    condition = deed.listing.condition if deed.listing is not None else None
+    side = None if deed.side is None else deed.side.value
+    told = [deed.seq, deed.kind, deed.wallet, deed.ts_ns, deed.usd, deed.size, condition]
+    return [*told, deed.token, side, deed.price, deed.tx_hash, deed.taker]
 
 
 def _deeds(rows: Iterable[Any], listings: Mapping[str, Listing]) -> Iterator[Deed]:
