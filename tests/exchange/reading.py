@@ -114,3 +114,8 @@ def raw(routes: Routes, path: str, **query: Any) -> bytes:
 def told(routes: Routes, path: str, **query: Any) -> Any:
     """Return the JSON of an answer that is a success."""
     return json.loads(raw(routes, path, **query))
+
+
+def data(routes: Routes, path: str, **query: Any) -> Any:
+    """Return what an answer of version 2 has under ``data``."""
+    return told(routes, path, **query)["data"]
