@@ -188,8 +188,8 @@ class PublicReads:
         return self._best(*self._open(str(query.get("token_id", ""))))
 
     def _best(self, listing: Listing, token: str) -> tuple[int | None, int | None]:
-        bids, asks = self.core.levels(listing, Side.BUY), self.core.levels(listing, Side.SELL)
-        bid, ask = bids[0][0] if bids else None, asks[0][0] if asks else None
+        tops = [self.core.best(listing, side) for side in (Side.BUY, Side.SELL)]
+        bid, ask = (top[0] if top else None for top in tops)
         if token == listing.market.yes:
             return bid, ask
         return None if ask is None else complement(ask), None if bid is None else complement(bid)
