@@ -212,10 +212,6 @@ class Ledger:
         self.pots[market] -= won
         return won, lost
 
-    def winner(self, market: MarketId) -> TokenId | None:
-        """Return the winner of a market, None while it is open."""
-        return self._winners.get(market)
-
     # ---------------------------------------------------------------- the proof
 
     def faults(self) -> Iterator[str]:

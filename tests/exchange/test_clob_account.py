@@ -10,30 +10,9 @@ import pytest
 from agbot.exchange.api import Ask, error
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.wallets import SignatureType
-from tests.exchange.clob_desk import KEYS, Desk, Trader, listing_at
+from tests.exchange.clob_desk import KEYS, Desk, Trader, ids, listing_at
 
 UNAUTHORIZED = error(401, "Unauthorized/Invalid api key")
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk(
-        listing_at(1, fee_rate=50_000), listing_at(2, neg_risk=True, tick=1_000), listing_at(3, exchange_version=3)
-    )
-
-
-@pytest.fixture
-def alice(desk: Desk) -> Trader:
-    return Trader(desk)
-
-
-@pytest.fixture
-def bob(desk: Desk) -> Trader:
-    return Trader(desk, KEYS[1])
-
-
-def ids(reply: Any) -> list[str]:
-    return [row["id"] for row in reply.json["data"]]
 
 
 # ---------------------------------------------------------------- cancels

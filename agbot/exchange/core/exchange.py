@@ -118,6 +118,10 @@ class Exchange:
         book = self.books[listing.condition]
         return [(price, book.size(side, price)) for price in book.prices(side)]
 
+    def best(self, listing: Listing, side: Side) -> Level | None:
+        """Return the best of `levels`, None when there is none."""
+        return self.books[listing.condition].best(side)
+
     def set_tick(self, listing: Listing, tick: int, now_ns: int) -> None:
         """Make a market's tick finer; nothing happens when it is no finer."""
         old = listing.market.tick

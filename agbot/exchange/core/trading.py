@@ -106,7 +106,7 @@ class Trading:
         if resting is not None:
             self.touch(order.listing, resting.side, resting.price)
         order.reason = reason
-        self._end(order, status, now_ns)
+        self._end(order, status)
         self._floor.tell(OrderTold(order, OrderNews.CANCELLATION, now_ns))
 
     def touch(self, listing: Listing, side: Side, price: int) -> None:
@@ -195,7 +195,7 @@ class Trading:
         trades = tuple(self._trade(order, price, fills, now_ns) for price, _, fills in _by_price(plan))
         left = order.size - order.matched
         if plan.fills and (plan.complete if order.budget else left == 0):
-            self._end(order, OrderStatus.MATCHED, now_ns)
+            self._end(order, OrderStatus.MATCHED)
             self._floor.tell(OrderTold(order, OrderNews.UPDATE, now_ns))
         elif order.new.order_type.immediate:
             self.take_off(order, OrderStatus.CANCELED, FAK_REST, now_ns)
@@ -276,7 +276,7 @@ class Trading:
         if maker.new.maker == HOUSE:
             return
         if maker.matched >= maker.size:
-            self._end(maker, OrderStatus.MATCHED, now_ns)
+            self._end(maker, OrderStatus.MATCHED)
         else:
             self._hold(maker)
         self._floor.tell(OrderTold(maker, OrderNews.UPDATE, now_ns))
@@ -304,8 +304,8 @@ class Trading:
         # a sale never costs more than it brings
         return fee if order.new.side is Side.BUY else min(fee, self._value(order, yes_price, size))
 
-    def _end(self, order: Order, status: OrderStatus, now_ns: int) -> None:
-        order.status, order.ended_ns = status, now_ns
+    def _end(self, order: Order, status: OrderStatus) -> None:
+        order.status = status
         self._hold(order)
         self._floor.orders.end(order)
 
