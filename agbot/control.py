@@ -119,6 +119,8 @@ def _as_error(error: dict[str, Any]) -> AgbotError:
     code = error.get("exit_code")
     kind = _BY_EXIT_CODE.get(code, AgbotError) if isinstance(code, int) else AgbotError
     reason, remedy = str(error.get("reason") or "the bot refused without a reason"), str(error.get("remedy") or "")
+    if place := error.get("where"):
+        reason = f"{place}: {reason}"
     return kind(reason, id=str(error.get("id") or "AGB-503"), remedy=remedy)
 
 

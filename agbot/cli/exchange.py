@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from agbot.errors import ConfigError
 
@@ -16,24 +17,49 @@ if TYPE_CHECKING:
     from agbot.exchange.settings import BoxSettings
 
 SHOWN = 12
+_NOT_STARTING = ("admin", "as_json", "export_env")
 _CLIENTS = "agbot, py-clob-client-v2, polymarket-client, clob-client-v2, client or real-time-data-client"
+
+
+COMMANDS = {
+    "ready": "Show the addresses, test keys and markets of the one that runs.",
+    "ledger": "Show what everybody, or one wallet, holds, what rests, and that it adds up.",
+    "fund": "Give a wallet play money, and pairs of a market if asked for.",
+    "pairs": "Split, merge, convert or redeem for a wallet, without a chain.",
+    "resolve": "Name a market's winner.",
+    "news": "Let news come out about a market.",
+    "faults": "Switch faults on and off, and see what struck.",
+    "mode": "Put the venue in a mode: cancel-only, post-only, restarting, disabled.",
+    "snapshot": "Save the whole state to a file.",
+    "restore": "Go back to a saved state.",
+    "reset": "Begin anew.",
+    "ask": "Ask the admin socket anything else: clock, tick, limits, allowance…",
+    "conformance": "Check that an exchange answers as the venue's own clients expect.",
+}
 
 
 class _Group(click.Group):
     """Sub-commands that are imported when used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all commands, the lazy one among them."""
-        return [*super().list_commands(ctx), "conformance"]
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order of a first-time reader."""
+        return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, importing the conformance suite only when it is asked for."""
-        if cmd_name == "conformance":
-            from agbot.cli.exchange_conformance import conformance  # noqa: PLC0415
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return the command, None when there is none of that name."""
+        import importlib  # noqa: PLC0415
 
-            found: click.Command = conformance
-            return found
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in COMMANDS:
+            return None
+        module = {"conformance": "exchange_conformance", "faults": "exchange_faults", "mode": "exchange_faults"}
+        found = importlib.import_module(f"agbot.cli.{module.get(cmd_name, 'exchange_operator')}")
+        command: click.Command = getattr(found, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List commands from the table above, importing none."""
+        with formatter.section("Commands, to the one that runs"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(name="exchange", cls=_Group, invoke_without_command=True)
@@ -83,7 +109,7 @@ class _Group(click.Group):
 @click.option("--faults", type=click.Path(path_type=Path), help="Faults to switch on, and when: docs/faults.md.")
 @click.option("--state", type=click.Path(path_type=Path), help="Go on with this state if it is there, and save to it.")
 @click.option("--admin", type=click.Path(path_type=Path), help="Path of the admin socket, instead of the profile's.")
-@click.option("--export-env", metavar="CLIENT", help=f"Print how a client is pointed here: {_CLIENTS}.")
+@click.option("--export-env", metavar="CLIENT", help=f"Print how a client is pointed at the one that runs: {_CLIENTS}.")
 @click.option("--json", "as_json", is_flag=True, help="The ready line as JSON: addresses, keys, markets.")
 @click.option("--while-stdin", is_flag=True, hidden=True, help="Leave when standard input ends.")
 @click.pass_context
@@ -93,20 +119,57 @@ def command(context: click.Context, /, **options: Any) -> None:
     \b
     agbot exchange                       on http://127.0.0.1:8765, with traders, until Ctrl-C
     agbot exchange --json --port 0       a free port; the first line says where and gives test keys
-    agbot exchange --export-env py-clob-client-v2
     agbot exchange --faults faults.yaml  misbehaves on demand
-    agbot exchange ledger                what everybody holds (a second terminal)
+
+    \b
+    in a second terminal:
+    agbot exchange --export-env py-clob-client-v2    how that client is pointed at the one that runs
+    agbot exchange ledger                what everybody holds
     agbot exchange fund WALLET 100       play money
-    agbot exchange conformance --target http://127.0.0.1:8765
+    agbot exchange faults on reply_lost probability=0.2
+    agbot exchange conformance           holds it against its reference
 
     It checks signatures, keys, balances and limits as the venue does; all money is play money. docs/exchange.md
     """
-    if context.invoked_subcommand is not None:
-        context.obj = options["admin"]
+    said = [name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    starting = [name for name in said if name not in _NOT_STARTING]
+    if (asked := context.invoked_subcommand) is not None:
+        if starting or options["export_env"]:
+            option = f"--{(starting or ['export_env'])[0].replace('_', '-')}"
+            raise click.UsageError(
+                f"{option} is for starting an exchange; '{asked}' speaks to the one that runs", context
+            )
+        context.obj = {"admin": options["admin"], "as_json": options["as_json"]}
+        return
+    if options["export_env"] and not starting and (ready := _running(options["admin"])):
+        click.echo(_exported(options["export_env"], ready))
         return
     import trio  # noqa: PLC0415
 
     trio.run(_serve, _settings(options), options)
+
+
+def _running(admin: Path | None) -> dict[str, Any] | None:
+    """Return the ready line of the exchange that runs, None when none does."""
+    from agbot.errors import NotRunningError  # noqa: PLC0415
+    from agbot.exchange.admin.socket import ask, running_admin  # noqa: PLC0415
+
+    try:
+        return ask(admin or running_admin(), "ready")
+    except NotRunningError:
+        return None
+
+
+def _population(name: str | None) -> str:
+    """Return a population's name, empty for nobody; ConfigError AGB-158 for one there is not."""
+    from agbot.exchange.population.config import PRESETS  # noqa: PLC0415
+
+    if name in ("none", ""):
+        return ""
+    if name is not None and name not in PRESETS:
+        remedy = f"use {', '.join(PRESETS)} or none"
+        raise ConfigError(f"no population is called {name!r}", id="AGB-158", key="--population", remedy=remedy)
+    return name or "calm"
 
 
 def _settings(options: dict[str, Any]) -> BoxSettings:
@@ -114,13 +177,10 @@ def _settings(options: dict[str, Any]) -> BoxSettings:
     from agbot.exchange.admin.socket import own_admin_path  # noqa: PLC0415
     from agbot.exchange.core.terms import Terms  # noqa: PLC0415
     from agbot.exchange.markets.replayed import AtEnd  # noqa: PLC0415
-    from agbot.exchange.population.config import preset  # noqa: PLC0415
     from agbot.exchange.settings import PORT, BoxSettings  # noqa: PLC0415
     from agbot.units import NS_PER_S  # noqa: PLC0415
 
-    population = "calm" if options["population"] is None else options["population"]
-    if population not in ("none", ""):
-        preset(population)
+    population = _population(options["population"])
     times = {"mined_after_ns": options["settle"], "confirmed_after_ns": options["confirm"]}
     more: dict[str, Any] = {name: int(value * NS_PER_S) for name, value in times.items() if value is not None}
     if options["grant"] is not None:
@@ -141,7 +201,7 @@ def _settings(options: dict[str, Any]) -> BoxSettings:
         recording_start_s=options["recording_start"],
         recording_end=AtEnd(options["recording_end"]),
         rolling_s=options["rolling"] or 0.0,
-        population="" if population == "none" else population,
+        population=population,
         speed=options["speed"],
         limits=not options["no_limits"],
         tier=options["tier"],
@@ -203,181 +263,49 @@ async def _until_stdin_ends(scope: Any) -> None:
 
 
 def _told(running: Exchange, options: dict[str, Any]) -> str:
-    from agbot.exchange.export_env import CLIENTS, export_env  # noqa: PLC0415
-
     ready = running.ready()
     if client := options["export_env"]:
-        if client not in CLIENTS:
-            raise ConfigError(
-                f"no client is called {client!r}", id="AGB-867", key="--export-env", remedy=f"use {', '.join(CLIENTS)}"
-            )
-        return export_env(client, ready["urls"], ready["keys"]).rstrip("\n")
+        told = _exported(client, ready)
+        click.echo("EXCHANGE: none ran, so this one was started; it ends with Ctrl-C", err=True)
+        return told
     if options["as_json"]:
         return json.dumps(ready)
-    return _greeting(ready)
+    return greeting(ready)
 
 
-def _greeting(ready: dict[str, Any]) -> str:
+def _exported(client: str, ready: dict[str, Any]) -> str:
+    from agbot.exchange.export_env import CLIENTS, export_env  # noqa: PLC0415
+
+    if client not in CLIENTS:
+        raise ConfigError(
+            f"no client is called {client!r}", id="AGB-867", key="--export-env", remedy=f"use {', '.join(CLIENTS)}"
+        )
+    return export_env(client, ready["urls"], ready["keys"]).rstrip("\n")
+
+
+def greeting(ready: dict[str, Any]) -> str:
+    """Return a ready line for people."""
     from agbot.cli.tables import pairs, table  # noqa: PLC0415
 
-    key = ready["keys"][0]
-    urls = pairs(ready["urls"])
-    columns = ("slug", "tick", "question")
-    markets = table([{name: market[name] for name in columns} for market in ready["markets"][:SHOWN]])
-    return (
-        f"EXCHANGE: play money, seed {ready['seed']}\n{urls}\n\n{markets}\n\n"
-        f"test key  {key['private_key']}\nwallet    {key['wallet']}\nadmin     {ready['admin']}\nstop      Ctrl-C"
+    markets = table(_first(ready["markets"], ("slug", "tick", "question")), empty="no markets")
+    keys = table(_first(ready["keys"], ("private_key", "wallet")))
+    more = [
+        f"... {len(ready[what]) - SHOWN} more {what}: agbot exchange ready --json"
+        for what in ("markets", "keys")
+        if len(ready[what]) > SHOWN
+    ]
+    hints = {"clients": "agbot exchange --export-env CLIENT", "admin": ready["admin"], "stop": "Ctrl-C"}
+    traders = f"traders: {ready['population'] or 'none'}"
+    return "\n\n".join(
+        [
+            f"EXCHANGE: play money, seed {ready['seed']}, {traders}\n{pairs(ready['urls'])}",
+            markets,
+            keys,
+            *more,
+            pairs(hints),
+        ]
     )
 
 
-# ---------------------------------------------------------------- what an operator does
-
-
-def _ask(path: Path | None, op: str, /, **arguments: Any) -> dict[str, Any]:
-    from agbot.exchange.admin.socket import ask, running_admin  # noqa: PLC0415
-
-    return ask(path or running_admin(), op, **{name: value for name, value in arguments.items() if value is not None})
-
-
-def _print(answer: dict[str, Any], as_json: bool) -> None:
-    from agbot.cli.tables import summary  # noqa: PLC0415
-
-    told = {name: value for name, value in answer.items() if name != "ok"}
-    click.echo(json.dumps(told) if as_json else summary(told))
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
-_admin_option = click.option(
-    "--admin", type=click.Path(path_type=Path), help="Which exchange: its admin socket.  [default: the one that runs]"
-)
-
-
-@command.command()
-@_json_option
-@_admin_option
-def ledger(as_json: bool, admin: Path | None) -> None:
-    """Show what everybody holds, what rests, and that it adds up."""
-    from agbot.cli.tables import table  # noqa: PLC0415
-
-    found = _ask(admin, "ledger")["ledger"]
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    rows = [{"wallet": name, **_row(wallet)} for name, wallet in found["wallets"].items()]
-    orders = [{name: order[name] for name in _ORDER_COLUMNS} for order in found["orders"]]
-    verdict = "\n".join(found["faults"]) or "it adds up: no cent and no share was created or lost"
-    click.echo("\n\n".join([table(rows), table(orders), f"fees {found['fees']} usd; {verdict}"]))
-
-
-_ORDER_COLUMNS = ("slug", "outcome", "side", "price", "size", "matched", "type", "status", "wallet")
-
-
-def _row(wallet: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "usd": wallet["usd"],
-        "in orders": wallet["usd_in_orders"],
-        "unsettled": wallet["usd_unsettled"],
-        "positions": len(wallet["shares"]),
-    }
-
-
-@command.command()
-@click.argument("wallet")
-@click.argument("usd")
-@click.option("--market", help="Also give pairs of this market: a slug or condition id.")
-@click.option("--size", help="How many pairs, shares.")
-@_json_option
-@_admin_option
-def fund(wallet: str, usd: str, as_json: bool, admin: Path | None, **pairs: str | None) -> None:
-    """Give a wallet play money, and pairs of a market if asked for."""
-    _print(_ask(admin, "fund", wallet=wallet, usd=usd, **pairs), as_json)
-
-
-@command.command()
-@_json_option
-@_admin_option
-def reset(as_json: bool, admin: Path | None) -> None:
-    """Begin anew: no orders, no trades, everybody's money as at first."""
-    _print(_ask(admin, "reset"), as_json)
-
-
-@command.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@_json_option
-@_admin_option
-def snapshot(file: Path, as_json: bool, admin: Path | None) -> None:
-    """Save the whole state to a file."""
-    _print(_ask(admin, "snapshot", file=str(file.absolute())), as_json)
-
-
-@command.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@_json_option
-@_admin_option
-def restore(file: Path, as_json: bool, admin: Path | None) -> None:
-    """Go back to a saved state; orders of then are cancelled, as after a restart of the venue."""
-    _print(_ask(admin, "restore", file=str(file.absolute())), as_json)
-
-
-@command.command()
-@click.argument("market")
-@click.argument("winner")
-@_json_option
-@_admin_option
-def resolve(market: str, winner: str, as_json: bool, admin: Path | None) -> None:
-    """Name a market's winner: yes, no, an outcome's name or a token."""
-    _print(_ask(admin, "resolve", market=market, winner=winner), as_json)
-
-
-@command.command()
-@click.argument("verb", type=click.Choice(["split", "merge", "convert", "redeem"]))
-@click.argument("wallet")
-@click.argument("markets", nargs=-1, required=True)
-@click.option("--size", help="Shares; redeem takes all.")
-@_json_option
-@_admin_option
-def pairs(verb: str, wallet: str, markets: tuple[str, ...], as_json: bool, admin: Path | None, **more: Any) -> None:
-    """Do for a wallet what needs a contract call elsewhere: split, merge, convert or redeem.
-
-    Example: agbot exchange pairs split WALLET demo-derby --size 100
-    """
-    named = {"markets": list(markets)} if verb == "convert" else {"market": markets[0]}
-    _print(_ask(admin, verb, wallet=wallet, **named, **more), as_json)
-
-
-@command.command()
-@click.argument("market")
-@click.option("--logit", type=float, default=1.0, show_default=True, help="How far the fair price moves, in log odds.")
-@_json_option
-@_admin_option
-def news(market: str, logit: float, as_json: bool, admin: Path | None) -> None:
-    """Let news come out about a market: its fair price jumps, and who knows trades on it."""
-    _print(_ask(admin, "news", market=market, logit=logit), as_json)
-
-
-@command.command()
-@click.argument("action", type=click.Choice(["list", "on", "off", "clear", "report"]), default="list")
-@click.argument("name", required=False)
-@click.argument("parameters", nargs=-1)
-@_json_option
-@_admin_option
-def faults(action: str, name: str | None, parameters: tuple[str, ...], as_json: bool, admin: Path | None) -> None:
-    """Switch faults: agbot exchange faults on reply_lost probability=0.1 for_s=60."""
-    from agbot.cli.tables import table  # noqa: PLC0415
-
-    given = dict(_parameter(text) for text in parameters)
-    answer = _ask(admin, "faults", **{**given, "action": action, "name": name})
-    if as_json or action != "list":
-        _print(answer, as_json)
-    else:
-        click.echo(table(answer["faults"]))
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    name, mark, value = text.partition("=")
-    if not mark:
-        raise click.UsageError(f"{text!r} is no parameter; write name=value")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+def _first(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in columns} for row in rows[:SHOWN]]

@@ -73,7 +73,8 @@ def conformance(
     """Check that an exchange answers as the venue's own clients expect.
 
     \b
-    agbot exchange conformance --target http://127.0.0.1:8765
+    agbot exchange conformance                     the exchange that runs here, with its test keys but the first
+    agbot exchange conformance --target http://127.0.0.1:8765           what reads, without keys
     agbot exchange conformance --ready ready.json --only CLOB-MATCH
     agbot exchange conformance --target polymarket
 
@@ -82,7 +83,7 @@ def conformance(
     nothing failed, 1 when something did. Each check has an id that never changes (docs/conformance.md).
     """
     from agbot.exchange.conformance.catalogue import all_checks  # noqa: PLC0415
-    from agbot.exchange.conformance.report import listing  # noqa: PLC0415
+    from agbot.exchange.conformance.report import listed, listing  # noqa: PLC0415
     from agbot.exchange.conformance.run import chosen  # noqa: PLC0415
     from agbot.exchange.conformance.verdict import Need  # noqa: PLC0415
 
@@ -90,13 +91,15 @@ def conformance(
     if not checks:
         raise click.UsageError(f"no check fits {', '.join(only)}: --list shows them")
     if as_list:
-        click.echo(listing(checks))
+        click.echo(json.dumps(listed(checks), ensure_ascii=False) if as_json else listing(checks))
         return
     place = _target(target, ready.read() if ready else None, [key, second_key], market, urls)
     report = _run(place, checks, [Need(part) for part in without])
     if junit is not None:
         junit.write_text(report.junit(), encoding="utf-8")
     click.echo(json.dumps(report.json(), ensure_ascii=False) if as_json else report.text(only_failed=only_failed))
+    if not (place.keys or as_json or "trade" in without):
+        click.echo("without keys only reads are checked: --ready FILE, or --key NAME --second-key NAME", err=True)
     if report.failed:
         sys.exit(1)
 
@@ -114,8 +117,20 @@ def _target(
         hosts, told = from_ready(ready, **explicit)
         return Target(hosts=hosts, keys=given or told, market=market)
     if url is None:
-        raise click.UsageError("say what to check: --target URL or --ready FILE")
+        hosts, told = from_ready(_running(), **explicit)
+        return Target(hosts=hosts, keys=given or told[1:], market=market)  # the first is for a bot that trades
     return Target(hosts=hosts_at(url, **explicit), keys=given, market=market)
+
+
+def _running() -> str:
+    """Return the ready line of the exchange that runs here."""
+    from agbot.cli.exchange_asking import ask  # noqa: PLC0415
+    from agbot.errors import NotRunningError  # noqa: PLC0415
+
+    try:
+        return json.dumps(ask(None, "ready"))
+    except NotRunningError as e:
+        raise click.UsageError("say what to check: --target URL or --ready FILE; no exchange of yours runs") from e
 
 
 def _run(target: Target, checks: Sequence[Check], without: Sequence[Need]) -> Report:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ class Answers:
         markets: slugs or condition ids; empty in the demo, which brings its own.
         policies: a policy file, None for the built-in limits.
         max_order: live trading's largest order in usd, and `max_day` its largest day; both or neither.
+        urls: of an exchange's ready line; empty for Polymarket itself.
     """
 
     mode: str = "paper"
@@ -42,6 +43,7 @@ class Answers:
     strategy: str = "quoter"
     max_order: str = ""
     max_day: str = ""
+    urls: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def render(answers: Answers, path: Path) -> str:
@@ -55,6 +57,7 @@ def render(answers: Answers, path: Path) -> str:
         risk=_risk(answers.policies, path.absolute().parent),
         strategy=_scalar(answers.strategy),
         live=_live(answers),
+        venue=_venue(answers.urls),
     )
 
 
@@ -77,6 +80,18 @@ def _live(answers: Answers) -> str:
     return _LIVE.format(mark=mark, order=answers.max_order or "5", day=answers.max_day or "25")
 
 
+def _venue(urls: Mapping[str, str]) -> str:
+    if not urls:
+        return ""
+    hosts = "\n".join(f"  {name}: {urls[name]}" for name in HOSTS)
+    return f"{_HERE}\npolymarket:\n{hosts}\nrtds:\n  endpoint: {urls['rtds']}\n"
+
+
+HOSTS: Final = ("clob", "market_socket", "user_socket", "realtime", "gamma", "data", "geoblock")
+"""Addresses of `polymarket:`, by the names that an exchange's ready line has for them too."""
+_HERE: Final = """
+# The exchange on this machine: agbot exchange. Without these lines, Polymarket itself."""
+
 _LIVE: Final = """\
 live:                       # real money is asked for by flag only: agbot run … --mode live
   {mark}max_order_usd: {order:<8} # the most one order may trade
@@ -87,7 +102,7 @@ _TEXT: Final = """\
 # agbot's configuration, written by agbot init. What it says now:  agbot check {path}
 # Relative paths start at this file. Keys are never written here: they come from the environment or the keyring.
 
-mode: {mode:<21} # demo: simulated markets · paper: live data, paper orders · shadow: decides, sends nothing
+mode: {mode:<21} # demo: a local exchange · paper: live data, paper orders · shadow: decides, sends nothing
 profile: {profile:<18} # names the state directory, so that several bots do not share one
 capital_usd: {capital:<14} # paper money at start
 
@@ -101,7 +116,7 @@ strategies:
 {risk}
 
 {live}
-"""
+{venue}"""
 
 
 def prove(text: str, path: Path) -> None:

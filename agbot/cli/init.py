@@ -33,12 +33,14 @@ SHOWN = 10
 @click.option("--caps", metavar="ORDER,DAY", help="For live trading: largest order and largest day, usd.")
 @click.option("--policies", type=click.Path(path_type=Path), help="A policy file, instead of the built-in limits.")
 @click.option("--strategy", help="quoter, module:Class or file.py:Class.  [default: quoter]")
+@click.option("--exchange", is_flag=True, help="For the exchange that runs here (agbot exchange), not Polymarket.")
 def command(path: Path, *, defaults: bool, **given: Any) -> None:
     """Write a commented configuration to PATH (config.yaml), out of at most eight questions.
 
     \b
     agbot init                      asks
     agbot init --defaults paper.yaml --market SLUG
+    agbot init --defaults rehearsal.yaml --exchange --caps 20,500
 
     Keys are never written in the file: the last question offers the keyring, when there is one. A file that exists is
     not overwritten.
@@ -49,6 +51,8 @@ def command(path: Path, *, defaults: bool, **given: Any) -> None:
         raise exists(path)
     chosen = {name: value for name, value in given.items() if value}
     chosen |= _order_and_day(chosen.pop("caps", ""))
+    if at_exchange := chosen.pop("exchange", False):
+        chosen |= _at_exchange(chosen)
     if not defaults:
         chosen |= _answers(chosen)
     answers = Answers(**chosen)
@@ -56,8 +60,19 @@ def command(path: Path, *, defaults: bool, **given: Any) -> None:
     prove(text, path)
     write_new(path, text)
     _tell(path, answers.mode)
-    if not defaults:
+    if at_exchange:
+        click.echo('test keys, for --mode live: eval "$(agbot exchange --export-env agbot)"')
+    elif not defaults:
         _offer_keyring()
+
+
+def _at_exchange(given: dict[str, Any]) -> dict[str, Any]:
+    """Return where the exchange that runs here is, and its first market unless others were named."""
+    from agbot.cli.exchange_asking import ask  # noqa: PLC0415
+
+    ready = ask(None, "ready")
+    markets = given.get("markets") or [market["slug"] for market in ready["markets"][:1]]
+    return {"urls": ready["urls"], "markets": markets}
 
 
 def _answers(given: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def command(
     rows = None if venue else _of_the_bot(market, profile, state_dir)
     where = "the bot"
     if rows is None:
-        rows, where = _at_the_venue(market, config), "Polymarket"
+        rows, where = _at_the_venue(market, config, venue), "Polymarket"
     show(as_json, rows, table([_line(row) for row in rows], empty=f"no open orders ({where})"))
 
 
@@ -54,7 +54,7 @@ def _of_the_bot(market: str | None, profile: str | None, state_dir: Path | None)
     return found
 
 
-def _at_the_venue(market: str | None, config: Path | None) -> list[dict[str, Any]]:
+def _at_the_venue(market: str | None, config: Path | None, venue: bool) -> list[dict[str, Any]]:
     from agbot.venue.polymarket.credentials import ALL  # noqa: PLC0415
 
     async def work(access: Access) -> list[dict[str, Any]]:
@@ -65,7 +65,8 @@ def _at_the_venue(market: str | None, config: Path | None) -> list[dict[str, Any
         return ask(config, work, required=ALL)
     except ConfigError as e:
         if e.id == "AGB-135":
-            e.reason = f"no bot runs, and your orders at Polymarket need credentials, which are {e.reason}"
+            why = "" if venue else "no bot runs, and "
+            e.reason = f"{why}your orders at Polymarket need credentials, which are {e.reason}"
         raise
 
 

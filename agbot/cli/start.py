@@ -60,7 +60,7 @@ def live(settings: Settings, directory: Path, confirm: str | None, held: ExitSta
     # before the account is looked at: orders that another bot watches must not read as left over, to be cancelled
     place = held.enter_context(exclusive_wallet(trio.run(trader.signer).account.maker))
     shown = trio.run(look, trader)
-    click.echo(_told(shown), err=True)
+    click.echo(_told({**shown, "venue": settings.polymarket.hosts.clob}), err=True)
     confirm_wallet(shown, confirm)
     return Ready(trader=trader, wallet_directory=place)
 
@@ -85,7 +85,7 @@ def _green(trader: Trader, directory: Path) -> None:
 
 
 def _told(shown: Mapping[str, Any]) -> str:
-    rows = {"region": shown["region"], "positions": str(shown["positions"])}
+    rows = {"venue": shown["venue"], "region": shown["region"], "positions": str(shown["positions"])}
     ends = [f"{name}{_end(end_ns)}" for name, end_ns in shown["markets"]]
     return pairs({**rows, "markets": "\n".join(ends)})
 
@@ -110,10 +110,13 @@ async def run(start: Start, ready: Ready | None) -> dict[str, Any]:
 def greet(start: Start) -> None:
     """Say what runs, where to look, and how to end it."""
     from agbot.cli.tui import URL  # noqa: PLC0415
+    from agbot.venue.polymarket.hosts import Hosts  # noqa: PLC0415
 
     settings, screens = start.settings, start.screens
     demo = "simulated markets" if start.simulated else "a local exchange with traders of its own"
     click.echo(SAYS[settings.mode].format(seed=settings.seed, demo=demo))
+    if settings.mode is not Mode.DEMO and settings.polymarket.hosts != Hosts():
+        click.echo(f"venue     {settings.polymarket.hosts.clob}, which is not Polymarket's own address")
     if screens.page:
         click.echo(f"page      {screens.page}")
     which = _which(settings)

@@ -10,6 +10,7 @@ from agbot.errors import ConfigError
 from agbot.exchange.admin.pairs import news_verb, pair_verbs
 from agbot.exchange.admin.socket import Verb
 from agbot.exchange.admin.verbs import account_verbs, clock_verbs, market_verbs, verbs
+from agbot.exchange.admin.who import ledger_verb
 from agbot.exchange.api import Ask, Routes, error
 from agbot.exchange.clob.clob import Clob
 from agbot.exchange.clob.keys import Keyring
@@ -94,6 +95,7 @@ class Box:
             **clock_verbs(self.clock),
             **market_verbs(self.core, now_ns),
             **pair_verbs(self.core, now_ns),
+            "ledger": ledger_verb(self.core, self.test_keys, opening.acts),
             "news": news_verb(self.core, opening.acts),
             "rebates": lambda _request: {"paid_usd": to_text(self.rebating.pay(self.core, now_ns()))},
         }

@@ -5,6 +5,7 @@ A reset or a restore replaces the box while the ports stay: its WebSockets break
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -212,11 +213,14 @@ async def _listen(settings: BoxSettings) -> list[list[trio.SocketListener]]:
 
 def _not_listening(settings: BoxSettings, port: int, site: str, error: OSError) -> ConfigError:
     what = f" (for {site})" if site else ""
+    busy = error.errno in (errno.EADDRINUSE, errno.EACCES)
     return ConfigError(
         f"cannot listen on {netloc(settings.host, port)}{what}: {error.strerror or error}",
         id="AGB-865",
-        key="--port",
-        remedy="stop what listens there, choose another with --port, or --port 0 for a free one",
+        key="--port" if busy else "--host",
+        remedy="stop what listens there, choose another with --port, or --port 0 for a free one"
+        if busy
+        else "name an address of this machine: 127.0.0.1 is this machine alone, 0.0.0.0 is open to everybody",
     )
 
 

@@ -15,6 +15,7 @@ import attrs
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
 from agbot.model.order import Side
+from agbot.units import to_text
 
 HOUSE: Final = "house"
 """The recorded background as an account: it may owe usd and shares without end."""
@@ -237,9 +238,9 @@ class Ledger:
             yield f"{wallet} was promised back more than it promised"
 
     def _need(self, wallet: str, token: TokenId | None, amount: int) -> None:
-        if amount > 0 and wallet not in OWING and self.holding(wallet).spendable(token) < amount:
-            what = "usd" if token is None else token
-            raise ShortfallError(f"{wallet} has {self.holding(wallet).spendable(token)} of {amount} {what}")
+        if amount > 0 and wallet not in OWING and (spendable := self.holding(wallet).spendable(token)) < amount:
+            what = "usd" if token is None else f"shares of {token}"
+            raise ShortfallError(f"{wallet} has {to_text(spendable)} of {to_text(amount)} {what}")
 
     def _give(self, giver: str, taker: str, token: TokenId, size: int) -> None:
         _add(self.holding(giver).shares, token, -size)

@@ -31,14 +31,14 @@ class ControlServer:
         self._slots = trio.CapacityLimiter(CONNECTIONS_MAX)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled, then remove the socket. The caller holds the state directory's lock."""
-        self._path.unlink(missing_ok=True)
+        """Serve until cancelled, then remove the socket. The caller holds the state directory's lock.
+
+        Raises:
+            ConfigError: AGB-507, there can be no socket of that name, or something else is there.
+        """
+        _make_room(self._path)
         with trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM) as listener:
-            previous = os.umask(0o177)
-            try:
-                await listener.bind(os.fspath(self._path))
-            finally:
-                os.umask(previous)
+            await _bind(listener, self._path)
             listener.listen(CONNECTIONS_MAX)
             task_status.started()
             try:
@@ -89,7 +89,34 @@ class ControlServer:
             return refusal(e)
 
 
+def _make_room(path: Path) -> None:
+    """Remove the socket that a killed process left; nothing but a socket."""
+    try:
+        if path.exists() and not path.is_socket():
+            raise ConfigError(f"{path} is there and is no socket", id="AGB-507", remedy="name another path")
+        path.unlink(missing_ok=True)
+    except OSError as e:
+        raise _no_socket(path, e) from e
+
+
+async def _bind(listener: trio.socket.SocketType, path: Path) -> None:
+    previous = os.umask(0o177)
+    try:
+        await listener.bind(os.fspath(path))
+    except OSError as e:
+        raise _no_socket(path, e) from e
+    finally:
+        os.umask(previous)
+
+
+def _no_socket(path: Path, cause: OSError) -> ConfigError:
+    reason = f"there can be no socket at {path}: {cause.strerror or cause}"
+    return ConfigError(reason, id="AGB-507", remedy="name a path in a directory that is there and yours")
+
+
 def refusal(error: AgbotError) -> dict[str, Any]:
     """Return an error of ours as a reply."""
     body = {"id": error.id, "reason": error.reason, "remedy": error.remedy, "exit_code": error.exit_code}
+    if place := error.where():
+        body["where"] = place.removesuffix(": ")
     return {"ok": False, "error": body}

@@ -62,7 +62,7 @@ def order_from(request: Mapping[str, Any], market: Market, book: OrderBook, orde
         )
     except KeyError as e:
         raise ConfigError(f"the order lacks {e}", id="AGB-535", remedy=_HELP) from e
-    except (ValueError, InvalidOperation) as e:
+    except ValueError as e:
         raise ConfigError(f"impossible order: {e}", id="AGB-535", remedy=_HELP) from e
 
 
@@ -140,7 +140,10 @@ def _decimal(value: object) -> Decimal:
     text = str(value)
     if not text.isascii() or "_" in text:  # what Decimal reads and a person would not
         raise ValueError(f"{text!r} is not a number")
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation as e:  # its own text is a list of classes
+        raise ValueError(f"{text!r} is not a number") from e
     to_units(number)  # what the core could not count exactly is refused here, not in the engine
     return number
 

@@ -226,6 +226,15 @@ def test_own_format_in_json_and_next_to_recorded(tmp_path: Path) -> None:
         ("markets:\n  - {slug: a, question: A?, condition: 0x12}\n", "AGB-107", 2, "markets[0].condition"),
         ("markets:\n  - {slug: a, question: A?, outcomes: [x]}\n", "AGB-107", 2, "markets[0].outcomes"),
         ("markets:\n  - {slug: a, question: A?, end: soon}\n", "AGB-107", 2, "markets[0].end"),
+        ("markets:\n  - {slug: a b, question: A?}\n", "AGB-107", 2, "markets[0].slug"),
+        (
+            "markets:\n  - {slug: a, question: A?, bids: [[0.6, 1]], asks: [[0.6, 1]]}\n",
+            "AGB-107",
+            2,
+            "markets[0].asks",
+        ),
+        ("[{c: 1}]\n", "AGB-105", 1, ""),
+        (" \n", "AGB-100", None, ""),
         ("events: []\n", "AGB-105", 1, "markets"),
         ("markets: [\n", "AGB-101", 2, ""),
     ],
@@ -243,7 +252,7 @@ def test_no_market_and_markets_twice(tmp_path: Path) -> None:
         load_markets(write(tmp_path, "markets: []\n", "m.yaml"))
     assert caught.value.id == "AGB-125"
     twice = "markets:\n  - {slug: a, question: A?}\n  - {slug: a, question: B?}\n"
-    with pytest.raises(ConfigError, match="two markets have the") as caught:
+    with pytest.raises(ConfigError, match="two markets have the slug a") as caught:
         load_markets(write(tmp_path, twice, "m.yaml"))
     assert caught.value.id == "AGB-124"
     with pytest.raises(ConfigError) as caught:
@@ -252,3 +261,13 @@ def test_no_market_and_markets_twice(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="UTF-8"):
         load_markets(tmp_path / "bad.json")
+
+
+def test_the_example_of_the_page_is_read(tmp_path: Path, root: Path) -> None:
+    page = (root / "docs" / "exchange.md").read_text(encoding="utf-8")
+    (example,) = [part.partition("```")[0] for part in page.split("```yaml\n") if part.startswith("events:")]
+    found = load_markets(write(tmp_path, example, "m.yaml"))
+    assert [(x.market.slug, x.market.neg_risk) for x in found.listings] == [
+        ("will-it-rain", True),
+        ("will-it-snow", True),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from agbot.errors import NotFoundError, RiskRejected
+from agbot.errors import ConfigError, NotFoundError, RiskRejected
 from agbot.run import control
 from agbot.run.control import IDLE_S, REQUEST_MAX, ControlServer, refusal
 
@@ -75,7 +76,8 @@ async def dial(path, nursery):
 
 
 async def test_the_socket_is_private_and_gone_at_the_end(path):
-    path.write_text("left by a bot that was killed")
+    with socket.socket(socket.AF_UNIX) as left_by_a_bot_that_was_killed:
+        left_by_a_bot_that_was_killed.bind(os.fspath(path))
     before = os.umask(0o022)
     os.umask(before)
     async with trio.open_nursery() as nursery:
@@ -195,3 +197,12 @@ def test_a_refusal_carries_what_the_client_needs():
         "ok": False,
         "error": {"id": "AGB-531", "reason": "gone", "remedy": "look", "exit_code": 4},
     }
+
+
+async def test_only_a_socket_is_ever_removed_for_it(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    for path in (tmp_path / "notes.txt", tmp_path, tmp_path / "nowhere" / "control.sock"):
+        with pytest.raises(ConfigError) as refused:
+            await ControlServer(path, {}).run()
+        assert (refused.value.id, str(path) in refused.value.reason) == ("AGB-507", True)
+    assert (tmp_path / "notes.txt").read_text() == "mine"

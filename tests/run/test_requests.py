@@ -157,6 +157,7 @@ def test_an_impossible_order_is_refused_where_it_can_be_told(changes, error_id):
         asked(**changes)
     assert caught.value.id == error_id
     assert caught.value.remedy
+    assert "<class" not in caught.value.reason
 
 
 @pytest.mark.parametrize("field", ["price", "size"])

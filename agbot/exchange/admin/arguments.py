@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from agbot.errors import ConfigError
+from agbot.errors import ConfigError, NotFoundError
 from agbot.exchange.clob.signatures import checked_address
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.model import Listing, Refused
@@ -72,7 +72,9 @@ class Arguments:
             try:
                 amount = to_units(value)
             except ValueError as e:
-                raise self.fault(name, str(e), f'write an amount in quotes: "{name}": "12.5"') from e
+                raise self.fault(
+                    name, str(e), f'a plain amount such as 12.5; in JSON in quotes: "{name}": "12.5"'
+                ) from e
             if amount < 0:
                 raise self.fault(name, "the amount is negative", "write what is moved; the verb says which way")
             return amount
@@ -87,7 +89,7 @@ class Arguments:
             raise self.fault(name, "this is no address", "0x and 40 hex digits") from e
 
     def market(self, core: Exchange, name: str = "market") -> Listing:
-        """Return a market by condition id, slug, Gamma id or token."""
+        """Return a market by condition id, slug, Gamma id or token; NotFoundError when there is none."""
         word = self.text(name)
         found = core.listings.get(word) or core.of_token(word)
         if found is None:
@@ -95,7 +97,8 @@ class Arguments:
             found = next(known, None)
         if found is None:
             slugs = [listing.market.slug for listing in core.listings.values()][:50]
-            raise self.fault(name, f"no market is called '{shown(word)}'", suggest(word, slugs or ["none is listed"]))
+            remedy = suggest(word, slugs) if slugs else "none is listed: start it with --markets or --markets-file"
+            raise NotFoundError(f"{name}: no market is called '{shown(word)}'", id="AGB-861", remedy=remedy)
         return found
 
     def _text(self, name: str, value: Any) -> str:
@@ -109,7 +112,9 @@ def outcome_token(arguments: Arguments, listing: Listing, name: str = "winner") 
     word = arguments.text(name)
     words = dict(zip(("yes", "no"), listing.tokens, strict=True))
     words |= {outcome.lower(): token for outcome, token in zip(listing.outcomes, listing.tokens, strict=True)}
+    known = ", ".join(words)
     words |= {str(token): token for token in listing.tokens}
     if word.lower() not in words:
-        raise arguments.fault(name, f"'{shown(word)}' is no outcome of this market", f"known: {', '.join(words)}")
+        remedy = f"known: {known}, or one of its token ids"
+        raise arguments.fault(name, f"'{shown(word)}' is no outcome of this market", remedy)
     return words[word.lower()]

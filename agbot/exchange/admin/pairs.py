@@ -87,8 +87,8 @@ class Calls:
     def _held(self, wallet: str, listings: Iterable[Listing]) -> Answer:
         core = self._core
         shares = {
-            f"{listing.market.slug} {listing.outcome_name(token)}": to_text(core.balance(wallet, token))
+            name: to_text(core.balance(wallet, token))
             for listing in listings
-            for token in listing.tokens
+            for name, token in listing.named_tokens().items()
         }
         return {"wallet": wallet, "usd": to_text(core.balance(wallet)), "shares": shares}

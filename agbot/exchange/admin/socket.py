@@ -75,17 +75,24 @@ def own_admin_path() -> Path:
 
 
 def running_admin() -> Path:
-    """Return the admin socket of the exchange that runs: the user's own, else a demo's.
+    """Return the admin socket of the exchange that runs: the user's own, or a demo's.
 
     Raises:
         NotRunningError: AGB-864, none runs.
+        ConfigError: AGB-869, several run.
     """
+    usual = admin_path()
     bots = [control.state_dir(name, create=False) for name in control.running_profiles()]
-    for path in (admin_path(), *(control.socket_path(bot, DEMO_NAME) for bot in bots)):
-        if control.listens(path):
-            return path
-    remedy = "start one: agbot exchange, or agbot run, which has one of its own"
-    raise NotRunningError("no exchange runs", id="AGB-864", remedy=remedy)
+    places = [usual, *sorted(usual.parent.glob(f"{usual.stem}-*.sock"))]
+    places += [control.socket_path(bot, DEMO_NAME) for bot in bots]
+    running = [path for path in places if control.listens(path)]
+    if not running:
+        remedy = "start one: agbot exchange, or agbot run, which has one of its own"
+        raise NotRunningError("no exchange runs", id="AGB-864", remedy=remedy)
+    if len(running) > 1:
+        remedy = "say which: --admin " + ", or --admin ".join(map(str, running))
+        raise ConfigError("several exchanges run", id="AGB-869", key="--admin", remedy=remedy)
+    return running[0]
 
 
 def ask(path: str | Path, op: str, timeout_s: float = TIMEOUT_S, /, **arguments: Any) -> Answer:
@@ -100,3 +107,8 @@ def ask(path: str | Path, op: str, timeout_s: float = TIMEOUT_S, /, **arguments:
     except NotRunningError as e:
         remedy = "start one: agbot exchange, or name the socket of its ready line"
         raise NotRunningError(f"no exchange listens at {path}", id="AGB-864", remedy=remedy) from e
+    except AgbotError as e:
+        if e.id not in ("AGB-502", "AGB-503", "AGB-504"):
+            raise
+        reason = e.reason.replace("the bot at", "the exchange at").replace("the bot hung up", "the exchange hung up")
+        raise type(e)(reason, id=e.id, remedy="agbot exchange ledger shows what it did; then repeat if needed") from e

@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from agbot.errors import ConfigError
 from agbot.exchange.admin.arguments import Arguments, outcome_token
 from agbot.exchange.admin.socket import Answer, Request, Verb
 from agbot.exchange.clob.limits import TIERS, Limits
@@ -91,7 +92,7 @@ class Operator:
             return {"faults": [_fault_row(name, name in self._plan.names()) for name in CATALOGUE]}
         if action == "on":
             given = {key: value for key, value in request.items() if key not in _NOT_PARAMETERS}
-            self._plan.switch(said.text("name"), True, **given)
+            _switch(self._plan, said.text("name"), given)
         elif action == "off":
             self._plan.switch(said.choice("name", tuple(CATALOGUE)), False)
         elif action == "clear":
@@ -115,7 +116,7 @@ class Operator:
         wallet, usd, size = said.address("wallet"), said.units("usd", 0), said.units("size", 0)
         listing = said.market(self._core) if size else None
         if not usd and not size:
-            raise said.fault("usd", "the argument is missing", '"usd": "100", or "market" and "size" for pairs')
+            raise said.fault("usd", "nothing is to be given", "an amount above 0, or market and size for pairs")
         self._core.deposit(wallet, usd + size, self._now_ns())
         if listing is not None:
             self._core.split(wallet, listing, size, self._now_ns())
@@ -136,8 +137,8 @@ class Operator:
         return self._held(wallet)
 
     def _held(self, wallet: str, listing: Listing | None = None) -> Answer:
-        tokens = listing.tokens if listing is not None else ()
-        shares = {token: to_text(self._core.balance(wallet, token)) for token in tokens}
+        tokens = listing.named_tokens() if listing is not None else {}
+        shares = {name: to_text(self._core.balance(wallet, token)) for name, token in tokens.items()}
         return {"wallet": wallet, "usd": to_text(self._core.balance(wallet)), "shares": shares}
 
     # ------------------------------------------------------------ markets and trades
@@ -184,6 +185,13 @@ class Operator:
             limits.tier = tier
         tiers = {signer: named.name for signer, named in limits.tiers.items()}
         return {"on": limits.enabled, "warning": limits.warning, "tier": limits.tier.name, "tiers": tiers}
+
+
+def _switch(plan: FaultPlan, name: str, given: Mapping[str, Any]) -> None:
+    try:
+        plan.switch(name, True, **given)
+    except ConfigError as e:  # there is no file that it could be a line of
+        raise ConfigError(e.reason, id=e.id, key=e.key, remedy=e.remedy) from e
 
 
 def _address(standing: Standing, request: Request) -> Answer:

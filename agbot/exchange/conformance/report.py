@@ -51,7 +51,7 @@ class Report:
         """Return the table and the summary."""
         rows = self.failed if only_failed else self.rows
         lines = [line for row in rows for line in _lines(row)]
-        return "\n".join([f"conformance of {self.target}", "", *lines, *([""] if lines else []), self.summary])
+        return "\n".join([f"conformance of {self.target}", *(["", *lines, ""] if lines else []), self.summary])
 
     def json(self) -> dict[str, Any]:
         """Return the report for programs."""
@@ -82,6 +82,14 @@ class Report:
             f'<testsuite name="conformance" tests="{len(self.rows)}" failures="{len(self.failed)}" skipped="{skipped}">'
         )
         return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *map(_case, self.rows), "</testsuite>", ""])
+
+
+def listed(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """Return what each check is, for programs."""
+    return [
+        {"id": check.id, "title": check.title, "needs": sorted(map(str, check.needs)), "source": check.source}
+        for check in checks
+    ]
 
 
 def listing(checks: Sequence[Check]) -> str:

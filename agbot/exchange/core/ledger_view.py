@@ -55,6 +55,7 @@ def _market(listing: Listing, pot: int) -> dict[str, Any]:
     return {
         "condition": listing.condition,
         "slug": listing.market.slug,
+        "outcomes": {token: listing.outcome_name(token) for token in listing.tokens},
         "pairs": to_text(pot),
         "volume": to_text(listing.volume),
         "winner": listing.winner or "",

@@ -85,6 +85,10 @@ class Listing:
         """Return what the outcome of a token is called."""
         return self.outcomes[0 if token == self.market.yes else 1]
 
+    def named_tokens(self) -> dict[str, str]:
+        """Return both tokens by what a person calls them: slug and outcome."""
+        return {f"{self.market.slug} {self.outcome_name(token)}": token for token in self.tokens}
+
     def outcome(self, token: str) -> Outcome:
         """Return which outcome a token is."""
         return self.market.outcome(TokenId(token))

@@ -30,6 +30,7 @@ Our own format, everything but slug and question optional::
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,7 @@ from agbot.units import NS_PER_S, SCALE, TICKS, to_text
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 _ID: Final = "AGB-124"
+_EXAMPLE: Final = "docs/exchange.md has an example"
 _HEX_DIGITS: Final = 66
 _NO_NODES: Final[tuple[Located, ...]] = ()
 _NO_LEVELS: Final[tuple[Level, ...]] = ()
@@ -66,27 +68,42 @@ def load_markets(*paths: str | Path) -> Catalogue:
     for path in map(str, paths):
         raw = _read(path)
         value = _json(raw)
-        if value is not None and RecordedMarkets.known(value):
+        if value is None:
+            written.add(_ours(loads(raw.decode("utf-8-sig"), path, "yaml")))
+        elif RecordedMarkets.known(value):
             recorded.add(value, path)
         else:
-            written.add(loads(raw.decode("utf-8-sig", "strict"), path, "yaml" if value is None else "json"))
+            written.add(_ours(loads(raw.decode("utf-8-sig"), path, "json")))
     found = _joined(recorded.catalogue(), written)
     if not found.listings:
-        reason = "no market can be listed" + "".join(f"; {why}" for why in found.left_out[:1])
+        whys = [why.removeprefix(f"{paths[0]}: ") if len(paths) == 1 else why for why in found.left_out[:1]]
+        reason = "; ".join(["no market can be listed", *whys])
         raise ConfigError(reason, id="AGB-125", path=", ".join(map(str, paths)), remedy="name a file with markets")
     _check_unique(found, paths)
     return found
+
+
+def _ours(root: Located) -> Located:
+    """Return a file's root if it can be in our own format."""
+    if root.kind != "mapping":
+        reason = (
+            "neither markets in agbot's format nor anything recorded of Gamma's markets or events, or of CLOB books"
+        )
+        raise root.fault(reason, id="AGB-105", remedy="write 'markets:' and a list; docs/exchange.md has an example")
+    return root
 
 
 def _read(path: str) -> bytes:
     try:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-        raw.decode("utf-8-sig")
+        if not raw.decode("utf-8-sig").strip():
+            raise ConfigError("the file is empty", id="AGB-100", path=path, remedy=_EXAMPLE)
     except UnicodeDecodeError as e:
         raise ConfigError("the text is not UTF-8", id="AGB-100", path=path, remedy="save the file as UTF-8") from e
     except (OSError, ValueError) as e:
-        raise ConfigError(f"the file cannot be read: {e}", id="AGB-100", path=path, remedy="check the path") from e
+        reason = f"the file cannot be read: {(isinstance(e, OSError) and e.strerror) or e}"
+        raise ConfigError(reason, id="AGB-100", path=path, remedy="check the path") from e
     if len(raw) > MAX_BYTES:
         raise ConfigError("the file is too large", id="AGB-100", path=path, remedy="keep it under 64 MiB")
     return raw
@@ -106,7 +123,7 @@ def _joined(recorded: Catalogue, written: _Written) -> Catalogue:
 
 
 def _check_unique(found: Catalogue, paths: tuple[str | Path, ...]) -> None:
-    for what in ("condition", "gamma_id", "slug", "token"):
+    for what in ("slug", "condition", "gamma_id", "token"):
         seen: set[str] = set()
         for listing in found.listings:
             for name in _names(listing, what):
@@ -151,7 +168,8 @@ class _Written:
         name = f.read("event", Located.as_text, market.slug)
         event = events.setdefault(name, Event(id=_number(seed, name), slug=name, title=market.question))
         listing = _listing(f, _in_event(market, event), event, seed)
-        bids, asks = f.read("bids", _levels, _NO_LEVELS), f.read("asks", _levels, _NO_LEVELS)
+        bids = f.read("bids", _levels, _NO_LEVELS)
+        asks = f.read("asks", lambda node: _asks(node, bids), _NO_LEVELS)
         f.close()
         self.listings.append(listing)
         if bids or asks:
@@ -159,7 +177,7 @@ class _Written:
 
 
 def _event(f: Fields, seed: int) -> Event:
-    slug = f.require("slug", Located.as_text, "")
+    slug = f.require("slug", _slug, "")
     neg_risk = f.read("neg_risk", Located.as_bool, False)
     event = Event(
         id=f.read("id", lambda node: str(node.as_int(1, 2**31 - 1)), _number(seed, slug)),
@@ -173,12 +191,20 @@ def _event(f: Fields, seed: int) -> Event:
     return event
 
 
+def _slug(node: Located) -> str:
+    slug = node.as_text()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", slug):
+        remedy = "letters, digits and '-', such as will-it-rain: it is part of addresses"
+        raise node.fault(f"{node} is not a slug", id="AGB-107", remedy=remedy)
+    return slug
+
+
 def _number(seed: int, name: str) -> str:
     return str(1_000_000 + draw("number", seed, name) % 1_000_000_000)
 
 
 def _terms(f: Fields, seed: int) -> Market:
-    slug = f.require("slug", Located.as_text, "")
+    slug = f.require("slug", _slug, "")
     version = f.read("version", lambda node: node.as_choice(("v1", "v2")), "v1")
     make = position_ids if version == "v2" else ctf_ids
     condition, yes, no = make(seed, slug)
@@ -272,6 +298,14 @@ def _time(node: Located) -> int:
 
 def _levels(node: Located) -> tuple[Level, ...]:
     return tuple(_level(item) for item in node.as_list())
+
+
+def _asks(node: Located, bids: tuple[Level, ...]) -> tuple[Level, ...]:
+    asks = _levels(node)
+    if bids and asks and max(bids)[0] >= min(asks)[0]:
+        reason = f"the best ask {to_text(min(asks)[0])} is not above the best bid {to_text(max(bids)[0])}"
+        raise node.fault(reason, id="AGB-107", remedy="a book that crosses would have traded: write it uncrossed")
+    return asks
 
 
 def _level(node: Located) -> Level:
