@@ -110,13 +110,6 @@ class Plan:
         """Return the numbers of a fault's switches whose time it is, spent ones too: a change calls for new dice."""
         return tuple(switch.number for switch in self._switches.get(name, ()) if switch.timely(now_ns))
 
-    def active(self, name: str, now_ns: int, **subject: Subject) -> Mapping[str, Any] | None:
-        """Return the parameters of a fault that is on for `subject` now, without a throw of dice and uncounted."""
-        for switch in self._switches.get(name, ()):
-            if switch.active(now_ns) and switch.takes(subject):
-                return _told(switch, now_ns)
-        return None
-
     def strikes(self, name: str, now_ns: int, **subject: Subject) -> Mapping[str, Any] | None:
         """Return the parameters when the fault strikes at this occasion, and count it; None when it does not.
 

@@ -74,10 +74,6 @@ class Fault:
     probability: float = 1.0
     lasts: tuple[str, ...] = ()
 
-    def parameter(self, name: str) -> Parameter | None:
-        """Return a parameter by its name."""
-        return next((p for p in self.parameters if p.name == name), None)
-
     def defaults(self) -> dict[str, Value]:
         """Return all parameters at their defaults."""
         return {p.name: p.default for p in self.parameters}

@@ -196,6 +196,7 @@ class Box:
             "clob": self.clob.snapshot(),
             "portfolios": self.portfolios.snapshot(),
             "tape": self.tape.snapshot(),
+            "rebates": self.rebating.snapshot(),
         }
 
     def _restore(self, parts: Parts) -> None:
@@ -204,6 +205,7 @@ class Box:
                 self.clob.restore(parts["clob"])
                 self.portfolios.restore(parts["portfolios"], self.core.listings)
                 self.tape.restore(parts["tape"])
+                self.rebating.restore(parts["rebates"])
 
     def saved(self) -> bytes:
         """Return what a snapshot's file of now holds."""

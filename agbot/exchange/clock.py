@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from agbot.units import NS_PER_S
+
+LOOK_S: Final = 0.25
+"""How often a clock that may be scaled or jump is looked at by who waits for its seconds."""
+
+
+async def each_second(now_ns: Callable[[], int], tick: Callable[[int], None]) -> None:
+    """Call `tick` with the time once in every second of the exchange's clock, until cancelled."""
+    last = 0
+    while True:
+        at_ns = now_ns()
+        if at_ns // NS_PER_S != last:
+            last = at_ns // NS_PER_S
+            tick(at_ns)
+        await trio.sleep(LOOK_S)
 
 
 class ExchangeClock:

@@ -46,11 +46,6 @@ class Pacer:
         clock.watch(self.nudge)
         core.listeners.append(self._hear)
 
-    def add(self, act: Act) -> None:
-        """Let one more thing happen, from now on."""
-        self._acts.append(act)
-        self.nudge()
-
     def nudge(self) -> None:
         """Look again: something may have become due earlier. Cheap, never waits; orders do it by themselves."""
         self._nudged.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
@@ -15,25 +15,13 @@ from agbot.units import NS_PER_S
 
 NOT_FOUND: Final = error(404, "not found")
 _STATUS_OF_TEXT: Final = (("not found", 404), ("unauthorized", 401), ("context canceled", 400))
-Before: TypeAlias = Callable[[Ask], Reply | None]
-"""Looks at a request before its route does; a reply is the answer (see `agbot.faults`)."""
-
-
-def nothing_before(ask: Ask) -> Reply | None:  # noqa: ARG001 - looks at nothing
-    """Let every request through."""
-    return None
 
 
 class Router:
-    """Answers requests by `routes`.
+    """Answers requests by `routes`."""
 
-    Args:
-        before: is asked first, also about requests that no route takes.
-    """
-
-    def __init__(self, routes: Routes, before: Before = nothing_before) -> None:
+    def __init__(self, routes: Routes) -> None:
         self.routes = dict(routes)
-        self.before = before
         self._methods: dict[str, list[str]] = {}
         for method, path in self.routes:
             self._methods.setdefault(path, []).append(method)
@@ -41,7 +29,7 @@ class Router:
     def __call__(self, ask: Ask) -> Reply:
         """Return the answer; never raises `Refused`."""
         try:
-            return self.before(ask) or self._answer(ask)
+            return self._answer(ask)
         except Refused as e:
             return refusal(e)
 
@@ -66,11 +54,6 @@ def _patterns(path: str) -> Iterator[tuple[str, str]]:
         yield f"{head}/{{}}", last
     if middle and last:
         yield f"{above}/{{}}/{last}", middle
-
-
-def dispatch(routes: Routes, ask: Ask, before: Before = nothing_before) -> Reply:
-    """Return the answer of `routes` to one request; a `Router` is the same, prepared once."""
-    return Router(routes, before)(ask)
 
 
 def not_allowed(methods: Iterable[str]) -> Reply:

@@ -164,6 +164,11 @@ class ConditionBook:
         behind = [price for price in levels.prices() if levels.available(price)]
         return sorted({*shelf, *behind}, reverse=side is Side.BUY)
 
+    def best(self, side: Side) -> Level | None:
+        """Return the best price of one side at which anything can be had, and all that can; None when nothing can."""
+        price = next(iter(self.prices(side)), None) if self._levels[side] else self._own[side].best()
+        return None if price is None else (price, self.size(side, price))
+
     def size(self, side: Side, price: int) -> int:
         """Return all that can be had at a price of one side: the background and everybody's orders."""
         return self._levels[side].available(price) + self._own[side].size(price)

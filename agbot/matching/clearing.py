@@ -6,6 +6,7 @@ Usd and shares are integers of 10⁻⁶. Each complete pair of a market has one 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -141,11 +142,13 @@ class Ledger:
         Raises:
             ShortfallError: somebody no longer has it; nothing was moved.
         """
+        given: Counter[tuple[str, TokenId | None]] = Counter()
         for transfer in transfers:
             token, amount = transfer.gives
-            holding = self.holding(transfer.wallet)
-            if transfer.wallet not in OWING and holding.of(token) < amount:
-                raise ShortfallError(f"{transfer.wallet} gives {amount} of {holding.of(token)}")
+            given[transfer.wallet, token] += amount
+        for (wallet, token), amount in given.items():
+            if wallet not in OWING and self.holding(wallet).of(token) < amount:
+                raise ShortfallError(f"{wallet} gives {amount} of {self.holding(wallet).of(token)}")
         self.release(transfers)
         for transfer in transfers:
             holding, sign = self.holding(transfer.wallet), transfer.side.sign
@@ -209,10 +212,6 @@ class Ledger:
         holding.cash += won
         self.pots[market] -= won
         return won, lost
-
-    def winner(self, market: MarketId) -> TokenId | None:
-        """Return the winner of a market, None while it is open."""
-        return self._winners.get(market)
 
     # ---------------------------------------------------------------- the proof
 

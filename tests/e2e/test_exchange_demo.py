@@ -95,7 +95,7 @@ def test_the_page_shows_the_orders_of_the_ledger(trading, browser, until, sees):
 
 
 @pytest.mark.slow
-def test_kill_9_costs_no_cent_and_leaves_no_order(trading, until):
+def test_kill_9_of_either_costs_no_cent_and_is_told(trading, until):
     before = ledger(trading)["wallets"][trading.wallet]
     trading.process.kill()
     trading.process.wait(10)
@@ -107,14 +107,12 @@ def test_kill_9_costs_no_cent_and_leaves_no_order(trading, until):
     worth = Decimal(held["usd"]) + sum(map(Decimal, held["shares"].values()))
     assert worth >= Decimal(before["usd"])
     assert json.loads(trading.run("status", "--json").stdout)["mode"] == "DEMO"
-
-
-@pytest.mark.slow
-def test_an_exchange_that_is_killed_ends_the_run_and_says_so(trading):
     (pid,) = child(trading)
     os.kill(pid, signal.SIGKILL)
     assert trading.process.wait(30) == 1
-    assert "AGB-870" in (trading.home / "out.log").read_text()
+    assert "AGB-870" in (trading.home / "out.log").read_text(), (
+        "an exchange that is killed ends the run, and it says so"
+    )
 
 
 def test_a_saved_state_of_no_use_says_how_to_begin_anew(bot):

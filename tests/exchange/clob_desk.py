@@ -180,3 +180,8 @@ class Trader:
         assert told["success"], told
         assert told["errorMsg"] == "", told
         return told
+
+
+def ids(reply: Any) -> list[str]:
+    """Return the ids of a page's rows."""
+    return [row["id"] for row in reply.json["data"]]

@@ -8,7 +8,17 @@ from hashlib import sha256
 import attrs
 
 from agbot.exchange.core.exchange import Exchange
-from agbot.exchange.core.model import BookChanged, Event, Fact, Listing, OrderTold, TickChanged, Traded, TradeTold
+from agbot.exchange.core.model import (
+    BookChanged,
+    Event,
+    Fact,
+    Listing,
+    Moved,
+    OrderTold,
+    TickChanged,
+    Traded,
+    TradeTold,
+)
 from agbot.exchange.population import Config, Population
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, SCALE
@@ -44,6 +54,8 @@ class Living:
         self.core = Exchange(seed=seed)
         self.auditor = Auditor(self.core)
         self.facts: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        """How makers were met, and money that moved otherwise."""
         self.seen = Seen()
         self.now = START_NS
         self._digest = sha256()
@@ -103,6 +115,10 @@ class Living:
 
     def _hear(self, fact: Fact) -> None:
         self.facts[type(fact).__name__] += 1
+        if isinstance(fact, Traded):
+            self.kinds.update(leg.kind for leg in fact.trade.makers)
+        elif isinstance(fact, Moved):
+            self.kinds[fact.kind.name] += 1
         self._digest.update(repr(_summary(fact)).encode())
 
 

@@ -10,7 +10,8 @@ from agbot.exchange.api import Ask, Reply, Routes
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.model import Listing, NewOrder, Placed
 from agbot.exchange.core.terms import Terms
-from agbot.exchange.markets.catalogue import Catalogue, generated
+from agbot.exchange.markets.catalogue import generated
+from agbot.exchange.markets.offer import Catalogue
 from agbot.exchange.reads.portfolio_book import PortfolioBook
 from agbot.exchange.reads.quotes import Tape
 from agbot.model.order import Side, TimeInForce
@@ -113,3 +114,8 @@ def raw(routes: Routes, path: str, **query: Any) -> bytes:
 def told(routes: Routes, path: str, **query: Any) -> Any:
     """Return the JSON of an answer that is a success."""
     return json.loads(raw(routes, path, **query))
+
+
+def data(routes: Routes, path: str, **query: Any) -> Any:
+    """Return what an answer of version 2 has under ``data``."""
+    return told(routes, path, **query)["data"]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from agbot.errors import ConfigError
-from agbot.exchange.markets.catalogue import Catalogue, generated, load_markets
-from agbot.exchange.markets.offer import is_position
+from agbot.exchange.markets.catalogue import generated
+from agbot.exchange.markets.files import load_markets
+from agbot.exchange.markets.offer import Catalogue, is_position
 from agbot.units import SCALE, TICKS
 from agbot.venue.demo.markets import demo_markets
 

@@ -10,30 +10,9 @@ import pytest
 from agbot.exchange.api import Ask, error
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.wallets import SignatureType
-from tests.exchange.clob_desk import KEYS, Desk, Trader, listing_at
+from tests.exchange.clob_desk import KEYS, Desk, Trader, ids, listing_at
 
 UNAUTHORIZED = error(401, "Unauthorized/Invalid api key")
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk(
-        listing_at(1, fee_rate=50_000), listing_at(2, neg_risk=True, tick=1_000), listing_at(3, exchange_version=3)
-    )
-
-
-@pytest.fixture
-def alice(desk: Desk) -> Trader:
-    return Trader(desk)
-
-
-@pytest.fixture
-def bob(desk: Desk) -> Trader:
-    return Trader(desk, KEYS[1])
-
-
-def ids(reply: Any) -> list[str]:
-    return [row["id"] for row in reply.json["data"]]
 
 
 # ---------------------------------------------------------------- cancels
@@ -260,6 +239,15 @@ def test_a_key_that_falls_silent_loses_its_orders(desk: Desk, alice: Trader, bob
     assert beat(alice, None).status == 200
     assert beat(alice, 5).status == 400
     assert alice.send("POST", "/v1/heartbeats", []).status == 400
+
+
+def test_a_clock_that_is_set_back_gives_nobody_more_time(desk: Desk, alice: Trader) -> None:
+    alice.placed("BUY", "0.1", "5")
+    beat(alice, "")
+    desk.wait(-3600)
+    for _ in range(16):
+        desk.wait(1)
+    assert alice.send("GET", "/data/orders").json["count"] == 0
 
 
 def test_a_clock_that_is_put_back_does_not_put_off_who_is_silent(desk: Desk, alice: Trader) -> None:

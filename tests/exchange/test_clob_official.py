@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from agbot.exchange.core.model import Move, Moved
-from agbot.venue.polymarket.wallets import SignatureType
-from tests.exchange.clob_desk import KEYS, Desk, Trader, listing_at
+from tests.exchange.clob_desk import Desk, Trader, listing_at
 
 pytest.importorskip("polymarket")
 
@@ -22,16 +21,6 @@ from polymarket.models.clob.order_response import AcceptedOrder, RawOrderRespons
 @pytest.fixture
 def desk() -> Desk:
     return Desk(listing_at(1, fee_rate=50_000, rewards_daily_usd=50_000_000, start_ns=10**18, neg_risk=True))
-
-
-@pytest.fixture
-def alice(desk: Desk) -> Trader:
-    return Trader(desk)
-
-
-@pytest.fixture
-def bob(desk: Desk) -> Trader:
-    return Trader(desk, KEYS[1], SignatureType.DEPOSIT)
 
 
 def wire(told: Any) -> Any:

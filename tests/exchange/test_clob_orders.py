@@ -16,30 +16,9 @@ from agbot.exchange.clob.signatures import (
     VERSION_MISMATCH,
 )
 from agbot.venue.polymarket.wallets import SignatureType
-from tests.exchange.clob_desk import KEYS, START_S, Desk, Trader, listing_at
+from tests.exchange.clob_desk import KEYS, START_S, Desk, Trader
 
 UNAUTHORIZED = error(401, "Unauthorized/Invalid api key")
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk(
-        listing_at(1, fee_rate=50_000), listing_at(2, neg_risk=True, tick=1_000), listing_at(3, exchange_version=3)
-    )
-
-
-@pytest.fixture
-def alice(desk: Desk) -> Trader:
-    return Trader(desk)
-
-
-@pytest.fixture
-def bob(desk: Desk) -> Trader:
-    return Trader(desk, KEYS[1])
-
-
-def ids(reply: Any) -> list[str]:
-    return [row["id"] for row in reply.json["data"]]
 
 
 # ---------------------------------------------------------------- an order's life

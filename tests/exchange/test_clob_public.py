@@ -190,9 +190,6 @@ def test_rebates_are_those_that_were_paid(desk: Desk) -> None:
 
 
 def test_builders(desk: Desk) -> None:
-    desk.clob.public.builders["0x" + "ab" * 32] = (25, 50)
-    told = desk.get("/fees/builder-fees/0x" + "AB" * 32).json
-    assert told == {"builder_maker_fee_rate_bps": 25, "builder_taker_fee_rate_bps": 50}
     assert desk.get("/fees/builder-fees/0x00").status == 404
 
 

@@ -12,7 +12,7 @@ from agbot.exchange.core.model import NewOrder, Refused
 from agbot.exchange.paced import Pacer
 from agbot.exchange.population import PRESETS, Population
 from agbot.model.order import Side, TimeInForce
-from agbot.units import NS_PER_MS, NS_PER_S, SCALE
+from agbot.units import NS_PER_S, SCALE
 from tests.exchange.flow import START_NS, make_listing
 
 
@@ -148,16 +148,6 @@ async def test_an_act_that_is_always_late_leaves_turns_to_others(autojump_clock:
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
     assert pacer.steps <= 1010
-
-
-async def test_an_act_can_be_added(autojump_clock: trio.testing.MockClock) -> None:
-    pacer, act = Pacer(Exchange(), ExchangeClock(trio_wall)), Recorder(NS_PER_MS * 100)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(pacer.run)
-        pacer.add(act)
-        await trio.sleep(1)
-        nursery.cancel_scope.cancel()
-    assert len(act.times) >= 9
 
 
 async def test_a_population_lives_in_time(autojump_clock: trio.testing.MockClock) -> None:

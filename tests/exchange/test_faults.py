@@ -122,14 +122,6 @@ def test_reach_and_match() -> None:
     assert not plan.strikes("reply_lost", NOW, path="GET /book"), "whose it is is not known"
 
 
-def test_active_neither_throws_nor_counts() -> None:
-    plan = FaultPlan()
-    plan.switch("reply_lost", times=1, probability=0.0001)
-    assert all(plan.active("reply_lost", NOW, **ORDER) for _ in range(9))
-    assert not plan.active("reply_lost", NOW, path="GET /book")
-    assert plan.report()["reply_lost"]["occasions"] == 0
-
-
 def test_listeners_hear_of_switches() -> None:
     plan, heard = FaultPlan(), []
     plan.listeners.append(lambda: heard.append(plan.names()))

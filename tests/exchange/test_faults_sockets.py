@@ -330,7 +330,7 @@ async def test_a_late_frame_to_a_client_that_left_harms_nobody() -> None:
 async def test_everything_at_once_is_survived_by_the_server() -> None:
     async with faulty(seed=3) as venue:
         for name in CATALOGUE:
-            more: dict[str, Any] = {} if CATALOGUE[name].parameter("delay_s") is None else {"delay_s": 0.01}
+            more: dict[str, Any] = {} if "delay_s" not in CATALOGUE[name].defaults() else {"delay_s": 0.01}
             venue.plan.switch(name, probability=0.2, **more)
         async with aclosing(_busy(venue)) as answers:
             assert [status async for status in answers]

@@ -187,7 +187,6 @@ def test_a_winner_is_told_with_both_tokens() -> None:
         (OrderNews.UPDATE, OrderStatus.MATCHED, "MATCHED"),
         (OrderNews.CANCELLATION, OrderStatus.CANCELED, "CANCELED"),
         (OrderNews.CANCELLATION, OrderStatus.CANCELED_EXPIRED_ORDER, "CANCELED_EXPIRED_ORDER"),
-        (OrderNews.CANCELLATION, OrderStatus.INVALID, "INVALID"),
     ],
 )
 def test_an_order_carries_every_field_a_client_needs(news: OrderNews, status: OrderStatus, word: str) -> None:

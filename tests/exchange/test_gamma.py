@@ -9,7 +9,9 @@ import pytest
 
 from agbot.exchange.api import Routes
 from agbot.exchange.core.model import Refused
-from agbot.exchange.markets.catalogue import Catalogue, generated, load_markets
+from agbot.exchange.markets.catalogue import generated
+from agbot.exchange.markets.files import load_markets
+from agbot.exchange.markets.offer import Catalogue
 from agbot.exchange.reads import gamma
 from agbot.units import SCALE
 from agbot.venue.polymarket.wire.gamma import decode_event, decode_events, decode_market, decode_markets

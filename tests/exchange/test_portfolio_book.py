@@ -53,7 +53,7 @@ def test_positions_equal_the_ledger_after_random_flow(seed: int) -> None:
     flow.now += 60 * NS_PER_S
     flow.exchange.advance(flow.now)
     assert_agrees(flow.exchange, book)
-    kinds = {deed.kind for wallet in book.wallets() for deed in book.deeds(wallet)}
+    kinds = {deed.kind for wallet in book._purses for deed in book.deeds(wallet)}
     assert kinds >= {"TRADE", "SPLIT", "MERGE", "CONVERSION", "DEPOSIT", "WITHDRAWAL"}
     for listing in flow.exchange.listings.values():
         held: dict[str, int] = defaultdict(int)
@@ -161,7 +161,7 @@ def test_a_recorded_background_is_nobody() -> None:
     world.core.background(BookSnapshot(listing.market.yes, (), ((500_000, 100 * SCALE),), world.now), world.now)
     world.order(BOB, listing.market.yes, "BUY", "0.5", "10")
     world.pass_time(10)
-    assert world.book.wallets() == [BOB]
+    assert list(world.book._purses) == [BOB]
     assert [deed.wallet for deed in world.book.prints()] == [BOB]
     assert_agrees(world.core, world.book)
 

@@ -176,10 +176,6 @@ async def test_close_codes() -> None:
             assert b"auth_attempts" in client.seen[-1]
         async with connected(url, "x" * 70_000) as client:
             assert await closed(client) == 4008
-        async with connected(url, AUTH) as client:
-            await client.next()
-            sockets.drain()
-            assert await closed(client) == 4003
         async with connected(url, AUTH, ask("subscribe", BTC, ETH)) as client:
             await until_pong(client)
             sockets.outlets.backlog = Backlog(messages=1)

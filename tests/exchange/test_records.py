@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from agbot.exchange.api import Routes
 from agbot.exchange.core.model import Refused
 from agbot.exchange.reads import records
 from agbot.units import NS_PER_S, SCALE
-from tests.exchange.reading import ANN, BOB, EVE, START_NS, World, ask, told, traded_world
-
-
-@pytest.fixture
-def world() -> World:
-    return traded_world()
-
-
-@pytest.fixture
-def routes(world: World) -> Routes:
-    return records.routes(world.core, world.book, world.tape, world.clock)
-
-
-def data(routes: Routes, path: str, **query: Any) -> Any:
-    return told(routes, path, **query)["data"]
-
+from tests.exchange.reading import ANN, BOB, EVE, START_NS, World, ask, data, told
 
 # ---------------------------------------------------------------- positions
 

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from agbot.exchange.api import Routes
-from agbot.exchange.reads import places, records
 from agbot.exchange.reads.gamma_json import question_id
-from agbot.exchange.reads.places import Place
 from agbot.model.order import Side
 from agbot.units import NS_PER_S, SCALE
 from agbot.venue.polymarket.wire.account import decode_activity, decode_positions, decode_public_trades, decode_value
 from agbot.venue.polymarket.wire.public import decode_geoblock
-from tests.exchange.reading import ANN, BOB, EVE, START_NS, World, raw, told, traded_world
-
-
-@pytest.fixture
-def world() -> World:
-    return traded_world()
-
-
-@pytest.fixture
-def routes(world: World) -> Routes:
-    return records.routes(world.core, world.book, world.tape, world.clock)
-
-
-def data(routes: Routes, path: str, **query: Any) -> Any:
-    return told(routes, path, **query)["data"]
-
+from tests.exchange.reading import ANN, BOB, EVE, START_NS, World, data, raw, told
 
 # ---------------------------------------------------------------- markets and sums
 
@@ -117,11 +99,8 @@ def test_boards_are_empty_and_every_wallet_is_ready(routes: Routes) -> None:
     assert (approved["address"], approved["chain_id"]) == (ANN, 137)
     assert all(contract["approved"] for contract in approved["contracts"])
     assert told(routes, "/deployed", address=ANN, type="WALLET") == {"deployed": True}
-    place = Place()
-    geoblock = places.routes(place)
-    assert decode_geoblock(raw(geoblock, "/geoblock")).blocked is False
-    place.blocked = True
-    assert decode_geoblock(raw(geoblock, "/api/geoblock")).blocked is True
+    assert decode_geoblock(raw(routes, "/geoblock")).blocked is False
+    assert decode_geoblock(raw(routes, "/api/geoblock")).blocked is False
 
 
 # ---------------------------------------------------------------- the older version

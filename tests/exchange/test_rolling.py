@@ -35,9 +35,9 @@ def test_a_series_goes_on() -> None:
 def test_prices_know_the_answer_shortly_before_the_end() -> None:
     right = 0
     for seed in range(6):
-        first = short_lived(seed, 1, START_NS, 120 * NS_PER_S)
+        first = short_lived(seed, 1, START_NS, 60 * NS_PER_S)
         living = Living(seed, PRESETS["lively"], [first])
-        living.run(116)
+        living.run(56)
         mid = living.mid(first)
         living.run(10)
         right += mid is not None and (mid > 0.5) == (first.winner == first.market.yes)

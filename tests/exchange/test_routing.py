@@ -12,7 +12,7 @@ from agbot.exchange.api import Ask, Reply, Routes, error
 from agbot.exchange.clob.cursors import END, START, offset, page
 from agbot.exchange.clob.keys import Keyring
 from agbot.exchange.core.model import Refused
-from agbot.exchange.routing import Gate, Router, dispatch
+from agbot.exchange.routing import Gate, Router
 
 NOW_S = 1_790_000_000
 A = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -55,19 +55,13 @@ def test_paths() -> None:
     ],
 )
 def test_refusals_are_answers(query: str, status: int) -> None:
-    reply = dispatch(ROUTES, Ask(method="GET", path="/refuse", query_text=query))
+    reply = Router(ROUTES)(Ask(method="GET", path="/refuse", query_text=query))
     assert (reply.status, list(reply.json)) == (status, ["error"])
 
 
 def test_junk_is_no_payload() -> None:
     for body in (b"", b"{", b"\xff\xfe", b"[" * 100_000):
-        assert dispatch(ROUTES, Ask(method="POST", path="/a", body=body)) == error(400, "Invalid order payload")
-
-
-def test_something_may_answer_before() -> None:
-    busy = error(425, "restarting")
-    assert dispatch(ROUTES, Ask(method="GET", path="/a"), lambda _: busy) == busy
-    assert dispatch(ROUTES, Ask(method="GET", path="/a"), refuse) == error(400, "no")
+        assert Router(ROUTES)(Ask(method="POST", path="/a", body=body)) == error(400, "Invalid order payload")
 
 
 def test_only_holders_of_keys_pass() -> None:
@@ -82,8 +76,8 @@ def test_only_holders_of_keys_pass() -> None:
         "poly_timestamp": str(NOW_S),
         "poly_signature": key.signature(str(NOW_S), "GET", "/me", b""),
     }
-    assert dispatch(routes, Ask(method="GET", path="/me", query_text="x=1", headers=headers)) == Reply([A, key.key])
-    assert dispatch(routes, Ask(method="GET", path="/me")) == error(401, "Unauthorized/Invalid api key")
+    assert Router(routes)(Ask(method="GET", path="/me", query_text="x=1", headers=headers)) == Reply([A, key.key])
+    assert Router(routes)(Ask(method="GET", path="/me")) == error(401, "Unauthorized/Invalid api key")
 
 
 # ---------------------------------------------------------------- pages

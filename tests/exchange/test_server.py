@@ -79,6 +79,14 @@ async def test_every_site_is_on_the_one_port_and_where_the_ready_line_says(tmp_p
                 pass
 
 
+async def test_the_sites_tell_one_question_id_of_a_market(tmp_path: Path) -> None:
+    async with exchange_server(settings(tmp_path)) as exchange:
+        urls = exchange.ready()["urls"]
+        told = {x["conditionId"]: x["questionID"] for x in (await get(urls["gamma"] + "/markets/keyset"))["markets"]}
+        rows = (await get(urls["clob"] + "/markets"))["data"]
+        assert {row["condition_id"]: row["question_id"] for row in rows} == told
+
+
 async def test_a_page_of_another_site_gets_nothing_by_http_or_socket(tmp_path: Path) -> None:
     async with exchange_server(settings(tmp_path)) as exchange, httpx.AsyncClient(trust_env=False) as client:
         page = {"Origin": "https://example.com"}

@@ -69,7 +69,9 @@ def admin_path(*, create: bool = False) -> Path:
 def own_admin_path() -> Path:
     """Return where a new exchange of this user has its admin socket: the usual place, unless another one is there."""
     usual = admin_path(create=True)
-    return usual.with_name(f"admin-{os.getpid()}.sock") if control.listens(usual) else usual
+    if not control.listens(usual):
+        return usual
+    return control.socket_path(control.state_dir(PROFILE), f"admin-{os.getpid()}.sock")
 
 
 def running_admin() -> Path:

@@ -49,13 +49,21 @@ class Heartbeats:
 
     def overdue(self, now_ns: int) -> list[tuple[str, str]]:
         """Return (key, address) of those who fell silent, and forget them; nobody before the next sweep is due."""
-        if self._swept_ns <= now_ns < self._swept_ns + SWEEP_NS:
+        if now_ns < self._swept_ns:
+            self._set_back(now_ns)
+        if now_ns < self._swept_ns + SWEEP_NS:
             return []
-        self._swept_ns = now_ns // SWEEP_NS * SWEEP_NS  # earlier than before when the clock was put back
+        self._swept_ns = now_ns // SWEEP_NS * SWEEP_NS
         silent = [(key, beat.address) for key, beat in self._beats.items() if beat.due_ns <= now_ns]
         for key, _ in silent:
             del self._beats[key]
         return silent
+
+    def _set_back(self, now_ns: int) -> None:
+        """Let nobody be silent for longer than the timeout because the clock was set back."""
+        self._swept_ns = now_ns // SWEEP_NS * SWEEP_NS
+        for beat in self._beats.values():
+            beat.due_ns = min(beat.due_ns, now_ns + self.timeout_ns)
 
     def next_due(self) -> int | None:
         """Return when `overdue` next may find somebody, None while nobody takes part."""

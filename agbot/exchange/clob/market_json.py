@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Final
 
 from agbot.exchange.clob.wire import Json, number
 from agbot.exchange.core.model import Listing
+from agbot.exchange.reads.gamma_json import question_id, version
+from agbot.exchange.reads.pages import iso
 from agbot.units import NS_PER_S, SCALE, complement
 from agbot.venue.polymarket.contracts import POLYGON
 
@@ -15,16 +15,6 @@ BASE_FEE: Final = 1000
 """Legacy basis points that every market with a fee names; the fee is another (see ``fd``)."""
 REWARD_AGE_S: Final = 30
 NEVER: Final = "2500-12-31"
-
-
-def iso(ns: int) -> str | None:
-    """Return a time as the venue writes it, None for none."""
-    return datetime.fromtimestamp(ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ns else None
-
-
-def question_id(listing: Listing) -> str:
-    """Return the id of a market's question: 0x and 64 hex digits that follow from its condition."""
-    return "0x" + sha256(f"question/{listing.condition}".encode()).hexdigest()
 
 
 def clob_json(listing: Listing) -> Json:
@@ -55,11 +45,6 @@ def clob_json(listing: Listing) -> Json:
     if market.fee_rate:
         told["fd"] = {"r": number(market.fee_rate), "e": market.fee_exponent, "to": True}
     return told
-
-
-def version(listing: Listing) -> str:
-    """Return the version of the protocol, as Gamma and the CLOB name it: v2 is that of the third exchange."""
-    return "v2" if listing.market.exchange_version == 3 else "v1"
 
 
 def record_json(listing: Listing, fair: int) -> Json:

@@ -57,7 +57,6 @@ class PublicReads:
 
     Attributes:
         version: what ``/version`` tells: which exchange's orders are taken where nothing else is said.
-        builders: fee rates of builder codes, (maker, taker) in basis points.
     """
 
     def __init__(self, core: Exchange, history: PriceHistory, now_ns: Callable[[], int]) -> None:
@@ -65,7 +64,6 @@ class PublicReads:
         self.history = history
         self.now_ns = now_ns
         self.version = 2
-        self.builders: dict[str, tuple[int, int]] = {}
 
     def routes(self) -> Routes:
         """Return the routes."""
@@ -190,8 +188,8 @@ class PublicReads:
         return self._best(*self._open(str(query.get("token_id", ""))))
 
     def _best(self, listing: Listing, token: str) -> tuple[int | None, int | None]:
-        bids, asks = self.core.levels(listing, Side.BUY), self.core.levels(listing, Side.SELL)
-        bid, ask = bids[0][0] if bids else None, asks[0][0] if asks else None
+        tops = [self.core.best(listing, side) for side in (Side.BUY, Side.SELL)]
+        bid, ask = (top[0] if top else None for top in tops)
         if token == listing.market.yes:
             return bid, ask
         return None if ask is None else complement(ask), None if bid is None else complement(bid)
@@ -294,11 +292,9 @@ class PublicReads:
 
         return page(ask, shown, told, size=size)
 
-    def _builder_fees(self, ask: Ask) -> Reply:
-        rates = self.builders.get(ask.tail.lower())
-        if rates is None:
-            raise Refused("builder not found", 404)
-        return Reply({"builder_maker_fee_rate_bps": rates[0], "builder_taker_fee_rate_bps": rates[1]})
+    @staticmethod
+    def _builder_fees(ask: Ask) -> Reply:  # noqa: ARG004 - nobody builds here
+        raise Refused("builder not found", 404)
 
 
 def _middle(bid: int | None, ask: int | None) -> str:

@@ -153,14 +153,12 @@ def fee_bps(leg: Leg) -> str:
 
 # ---------------------------------------------------------------- answers to orders
 
-_STATUS: Final = {OrderStatus.DELAYED: "delayed", OrderStatus.UNMATCHED: "unmatched"}
-
 
 def placed_json(placed: Placed) -> Json:
     """Return the answer to an order that was taken; amounts are decimals of usd and shares, empty without a match."""
     order, trades = placed.order, placed.trades
     told: Json = {"success": True, "errorMsg": "", "orderID": order.id}
-    told["status"] = _STATUS.get(order.status, "matched" if trades else "live")
+    told["status"] = "delayed" if order.status is OrderStatus.DELAYED else "matched" if trades else "live"
     usd, shares = sum(t.taker.value for t in trades), sum(t.taker.size for t in trades)
     making, taking = (usd, shares) if order.new.side is Side.BUY else (shares, usd)
     told["makingAmount"], told["takingAmount"] = (to_text(making), to_text(taking)) if trades else ("", "")

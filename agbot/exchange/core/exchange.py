@@ -32,7 +32,7 @@ from agbot.exchange.core.register import Orders
 from agbot.exchange.core.settling import Settlement
 from agbot.exchange.core.tally import Tallies
 from agbot.exchange.core.terms import Terms
-from agbot.exchange.core.trading import ARRIVE, SETTLE, Floor, Trading
+from agbot.exchange.core.trading import ARRIVE, EXPIRE, SETTLE, Floor, Trading
 from agbot.exchange.core.treasury import Treasury
 from agbot.matching.book import ConditionBook
 from agbot.matching.checks import NO_BOOK
@@ -44,6 +44,8 @@ from agbot.model.order import Side
 NOT_FOUND: Final = "order can't be found - already canceled or matched"
 DELAYED: Final = "order is delayed and can't be canceled"
 REDEEM: Final = "redeem"
+DUE_MIN: Final = 10_000
+"""So many due things are kept before those of orders that ended are looked for."""
 
 
 def _none(new: NewOrder) -> str:  # noqa: ARG001 - an order like any other
@@ -75,6 +77,7 @@ class Exchange:
         self.due: list[tuple[int, int, str, str]] = []
         self.books: dict[str, ConditionBook] = {}
         self._seq = 0
+        self._due_max = DUE_MIN
         self._by_token: dict[str, Listing] = {}
         self.trading = Trading(
             Floor(
@@ -114,6 +117,10 @@ class Exchange:
         """Return (YES price, size) of BUY (bids) or SELL (asks), best first."""
         book = self.books[listing.condition]
         return [(price, book.size(side, price)) for price in book.prices(side)]
+
+    def best(self, listing: Listing, side: Side) -> Level | None:
+        """Return the best of `levels`, None when there is none."""
+        return self.books[listing.condition].best(side)
 
     def set_tick(self, listing: Listing, tick: int, now_ns: int) -> None:
         """Make a market's tick finer; nothing happens when it is no finer."""
@@ -191,19 +198,41 @@ class Exchange:
         """Let something happen at a time; at one instant in the order of these calls."""
         self._seq += 1
         heapq.heappush(self.due, (at_ns, self._seq, kind, name))
+        if len(self.due) > self._due_max:
+            self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Drop the expiries of orders that ended before: a quoter's are due in days, and made again each second."""
+        self.due[:] = [due for due in self.due if due[2] != EXPIRE or self._lives(due[3])]
+        heapq.heapify(self.due)
+        self._due_max = max(DUE_MIN, 2 * len(self.due))
+
+    def _lives(self, order_id: str) -> bool:
+        order = self.orders.get(order_id)
+        return order is not None and order.living
 
     def next_due(self) -> int | None:
         """Return when `advance` next has something to do."""
         return self.due[0][0] if self.due else None
 
     def advance(self, now_ns: int) -> None:
-        """Let everything happen that is due: delayed orders, expiries, settlements. Time never runs backwards."""
-        end_ns = max(now_ns, self.now_ns)
-        while self.due and self.due[0][0] <= end_ns:
+        """Let everything happen that is due: delayed orders, expiries, settlements.
+
+        A clock that was set back moves with it what waits for a span of time; an expiry is a time of day.
+        """
+        if now_ns < self.now_ns:
+            self._set_back(now_ns)
+        while self.due and self.due[0][0] <= now_ns:
             at_ns, _, kind, name = heapq.heappop(self.due)
             self.now_ns = max(self.now_ns, at_ns)
             self._happen(kind, name, self.now_ns)
-        self.now_ns = end_ns
+        self.now_ns = now_ns
+
+    def _set_back(self, now_ns: int) -> None:
+        back_ns = self.now_ns - now_ns
+        self.due[:] = [(at - (kind != EXPIRE) * back_ns, seq, kind, name) for at, seq, kind, name in self.due]
+        heapq.heapify(self.due)
+        self.now_ns = now_ns
 
     def settle_all(self, now_ns: int) -> int:
         """Bring every trade under way to the end decided for it, in the order they were made; return how many."""
@@ -246,7 +275,7 @@ class Exchange:
         event = listings[0].event if listings else None
         chosen = {listing.condition for listing in listings}
         others = [x for x in self.listings.values() if x.event == event and x.condition not in chosen]
-        if any(listing.event != event for listing in listings):
+        if any(listing.event != event for listing in listings) or len(chosen) < len(listings):
             raise Refused("conversion needs NO shares of questions of one neg-risk event")
         self.treasury.convert(wallet, listings, others, size, self._time(now_ns))
 

@@ -100,9 +100,7 @@ class OrderStatus(enum.StrEnum):
     LIVE = "LIVE"
     DELAYED = "DELAYED"
     MATCHED = "MATCHED"
-    UNMATCHED = "UNMATCHED"
     CANCELED = "CANCELED"
-    INVALID = "INVALID"
     CANCELED_MARKET_RESOLVED = "CANCELED_MARKET_RESOLVED"
     CANCELED_NOT_ENOUGH_BALANCE = "CANCELED_NOT_ENOUGH_BALANCE"
     CANCELED_EXPIRED_ORDER = "CANCELED_EXPIRED_ORDER"
@@ -159,7 +157,6 @@ class Order:
     matched: int = 0
     reason: str = ""
     """Why it was cancelled."""
-    ended_ns: int = 0
     trades: list[str] = attrs.field(factory=list)
     reserve: int = 0
     """What it holds back of its wallet: usd of a BUY, shares of a SELL."""

@@ -7,7 +7,8 @@ paid as a taker's. Parts under one usd are not paid. Settled trades count, on th
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.model import Fact, Listing, TradeStatus, TradeTold
@@ -58,6 +59,15 @@ class Rebating:
         self._fees.clear()
         self._shares.clear()
         return paid
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is due so far as plain values."""
+        return {"day": self._day, "fees": dict(self._fees), "shares": {c: dict(x) for c, x in self._shares.items()}}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self._day, self._fees = saved["day"], Counter(saved["fees"])
+        self._shares = {condition: Counter(shares) for condition, shares in saved["shares"].items()}
 
     def _parts(self, listing: Listing, fees: int) -> list[tuple[str, int]]:
         shares = self._shares[listing.condition]

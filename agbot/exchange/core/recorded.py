@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TypeAlias
@@ -57,7 +58,11 @@ class Recorded:
             makers = [(maker, match.size) for maker, match in group]
             size = sum(part for _, part in makers)
             taker = house_order(listing, side.other, price, size, now_ns)
-            legs = [leg for maker, part in makers if (leg := self._maker(maker, taker, price, part, now_ns))]
+            spent: Counter[tuple[str, TokenId | None]] = Counter()
+            legs = [leg for maker, part in makers if (leg := self._maker(maker, taker, price, part, spent))]
+            for maker, _ in makers:
+                if all(leg.order is not maker for leg in legs):
+                    self._trading.take_off(maker, OrderStatus.CANCELED_NOT_ENOUGH_BALANCE, UNPAID, now_ns)
             self._trading.touch(listing, side, price)
             if legs:
                 size = sum(leg.size for leg in legs)
@@ -69,14 +74,17 @@ class Recorded:
         assert order is not None, f"order {match.id} rests and is not known"
         return order
 
-    def _maker(self, maker: Order, taker: Order, price: int, size: int, now_ns: int) -> Leg | None:
-        """Return a maker's leg; None when it can no longer pay: then it is cancelled, and nothing was traded."""
+    def _maker(
+        self, maker: Order, taker: Order, price: int, size: int, spent: Counter[tuple[str, TokenId | None]]
+    ) -> Leg | None:
+        """Return a maker's leg, its cost added to `spent`; None when its wallet can no longer pay that too."""
         leg = self._trading.maker_leg(maker, taker, price, size)
         kind = None if leg.side is Side.BUY else TokenId(leg.token)
-        if self._trading.spendable(maker.new.maker, kind) >= (leg.value if kind is None else size):
-            return leg
-        self._trading.take_off(maker, OrderStatus.CANCELED_NOT_ENOUGH_BALANCE, UNPAID, now_ns)
-        return None
+        total = spent[maker.new.maker, kind] + (leg.value if kind is None else size)
+        if self._trading.spendable(maker.new.maker, kind) < total:
+            return None
+        spent[maker.new.maker, kind] = total
+        return leg
 
 
 def _yes_side(order: Order) -> Side:

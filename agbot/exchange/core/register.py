@@ -26,7 +26,7 @@ class Orders:
 
     def used(self, order_id: str) -> bool:
         """Return whether an id was used before."""
-        return _bits(order_id) in self._ids
+        return order_id in self._all or _bits(order_id) in self._ids
 
     def ids(self) -> list[int]:
         """Return what is remembered of the ids that were used, oldest first."""

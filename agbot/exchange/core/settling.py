@@ -11,7 +11,7 @@ from typing import Final
 
 from agbot.exchange.core.model import Fact, Leg, Trade, TradeStatus, TradeTold
 from agbot.exchange.core.terms import Terms
-from agbot.matching.clearing import Ledger, Transfer
+from agbot.matching.clearing import Ledger, ShortfallError, Transfer
 from agbot.model.ids import TokenId
 
 TRADES_KEPT: Final = 5_000
@@ -83,9 +83,9 @@ class Settlement:
             return None
         trade, fate = self.under_way[trade_id]
         trade.status, trade.updated_ns = NEXT[fate, trade.status], now_ns
-        if trade.status is TradeStatus.MINED:
-            self._mine(trade)
-        elif trade.status is TradeStatus.FAILED:
+        if trade.status is TradeStatus.MINED and not self._mined(trade):
+            trade.status = TradeStatus.FAILED
+        if trade.status is TradeStatus.FAILED:
             self._ledger.release(transfers(trade))
         final = trade.status in (TradeStatus.CONFIRMED, TradeStatus.FAILED)
         if final:
@@ -114,15 +114,20 @@ class Settlement:
             return FAIL
         return RETRY if dice < self._terms.fail_rate + self._terms.retry_rate else CONFIRM
 
-    def _mine(self, trade: Trade) -> None:
+    def _mined(self, trade: Trade) -> bool:
+        """Move what a trade promised; False, and nothing moves, when somebody no longer has it."""
         parts = transfers(trade)
-        self._ledger.settle(trade.listing.market.id, parts)
+        try:
+            self._ledger.settle(trade.listing.market.id, parts)
+        except ShortfallError:
+            return False
         trade.tx_hash = "0x" + self._draw("tx", trade.id).hex()
         if not self.release_matched:
             for part in parts:
                 token, amount = part.gives
                 stuck = self._ledger.holding(part.wallet).stuck_amounts
                 stuck[token or ""] = stuck.get(token or "", 0) + amount
+        return True
 
     def _draw(self, *words: str) -> bytes:
         return sha256("|".join((str(self._seed), *words)).encode()).digest()

@@ -128,7 +128,7 @@ def _by_priority(core: Exchange) -> list[Order]:
 
 
 def _order_row(order: Order) -> Row:
-    plain = ("price", "size", "created_ns", "matched", "reason", "ended_ns", "reserve", "budget")
+    plain = ("price", "size", "created_ns", "matched", "reason", "reserve", "budget")
     return {
         "new": msgspec.to_builtins(order.new),
         "listing": order.listing.condition,

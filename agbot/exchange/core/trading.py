@@ -72,7 +72,8 @@ class Trading:
         command = as_command(order)
         check_shape(order, command, floor.terms.orders)
         plan, skipped = self._plan(order)
-        self._refuse_own(order, plan)
+        if self._meets_own(order, plan):
+            raise Refused(SELF_TRADE)
         refusal = taking_refusal(command, bool(plan.fills), plan.complete, floor.terms.orders)
         if refusal is not None:
             raise Refused(refusal)
@@ -91,6 +92,8 @@ class Trading:
             self.take_off(order, OrderStatus.CANCELED, FOK_KILLED, now_ns)
         elif order.new.order_type.immediate and not plan.fills:
             self.take_off(order, OrderStatus.CANCELED, FAK_KILLED, now_ns)
+        elif self._meets_own(order, plan):
+            self.take_off(order, OrderStatus.CANCELED, SELF_TRADE, now_ns)
         elif not self._funded(order, plan):
             self.take_off(order, OrderStatus.CANCELED_NOT_ENOUGH_BALANCE, UNPAID, now_ns)
         else:
@@ -103,7 +106,7 @@ class Trading:
         if resting is not None:
             self.touch(order.listing, resting.side, resting.price)
         order.reason = reason
-        self._end(order, status, now_ns)
+        self._end(order, status)
         self._floor.tell(OrderTold(order, OrderNews.CANCELLATION, now_ns))
 
     def touch(self, listing: Listing, side: Side, price: int) -> None:
@@ -154,13 +157,12 @@ class Trading:
         spent[wallet, kind] = total
         return True
 
-    def _refuse_own(self, order: Order, plan: Plan) -> None:
+    def _meets_own(self, order: Order, plan: Plan) -> bool:
+        """Return whether it would trade with its own wallet where that is refused."""
         if self._floor.terms.self_trade != "refuse":
-            return
-        for fill in plan.fills:
-            maker = self._floor.orders.get(fill.offer.order.id) if fill.offer.order else None
-            if maker is not None and maker.new.maker == order.new.maker:
-                raise Refused(SELF_TRADE)
+            return False
+        found = (self._floor.orders.get(fill.offer.order.id) for fill in plan.fills if fill.offer.order)
+        return any(maker is not None and maker.new.maker == order.new.maker for maker in found)
 
     def _needed(self, order: Order, plan: Plan) -> int:
         """Return what the wallet gives for the fills, their fees, and what would rest."""
@@ -193,7 +195,7 @@ class Trading:
         trades = tuple(self._trade(order, price, fills, now_ns) for price, _, fills in _by_price(plan))
         left = order.size - order.matched
         if plan.fills and (plan.complete if order.budget else left == 0):
-            self._end(order, OrderStatus.MATCHED, now_ns)
+            self._end(order, OrderStatus.MATCHED)
             self._floor.tell(OrderTold(order, OrderNews.UPDATE, now_ns))
         elif order.new.order_type.immediate:
             self.take_off(order, OrderStatus.CANCELED, FAK_REST, now_ns)
@@ -274,7 +276,7 @@ class Trading:
         if maker.new.maker == HOUSE:
             return
         if maker.matched >= maker.size:
-            self._end(maker, OrderStatus.MATCHED, now_ns)
+            self._end(maker, OrderStatus.MATCHED)
         else:
             self._hold(maker)
         self._floor.tell(OrderTold(maker, OrderNews.UPDATE, now_ns))
@@ -302,8 +304,8 @@ class Trading:
         # a sale never costs more than it brings
         return fee if order.new.side is Side.BUY else min(fee, self._value(order, yes_price, size))
 
-    def _end(self, order: Order, status: OrderStatus, now_ns: int) -> None:
-        order.status, order.ended_ns = status, now_ns
+    def _end(self, order: Order, status: OrderStatus) -> None:
+        order.status = status
         self._hold(order)
         self._floor.orders.end(order)
 

@@ -1,7 +1,4 @@
-"""Invented markets with real terms: every tick, the fee of each category, a taker delay, a neg-risk event, Protocol V2.
-
-Markets from files are read by `agbot.exchange.markets.files`; `load_markets` is named here as well.
-"""
+"""Invented markets with real terms: every tick, the fee of each category, taker delay, neg-risk, Protocol V2."""
 
 from __future__ import annotations
 
@@ -9,13 +6,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from agbot.exchange.core.model import Event, Listing
-from agbot.exchange.markets.files import load_markets
-from agbot.exchange.markets.offer import Catalogue, OpeningBook, Tag, ctf_ids, draw, hex32, position_ids
+from agbot.exchange.markets.offer import ctf_ids, draw, hex32, position_ids
 from agbot.model.ids import MarketId, TokenId, VenueId
 from agbot.model.market import Market
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE, TICKS
-
-__all__ = ["Catalogue", "OpeningBook", "Tag", "generated", "load_markets"]
 
 _BEGIN_NS: Final = 1_767_225_600 * NS_PER_S
 """2026-01-01, when invented markets began."""

@@ -33,7 +33,7 @@ from agbot.units import NS_PER_S, complement
 
 NEVER: Final = 2**62
 """A time that does not come."""
-_GROUPS_AT_ONCE: Final = 500
+_GROUPS_AT_ONCE: Final = 50
 """Instants of the recording played in one step; who is further behind comes back at once for more."""
 _LOOP_PAUSE_NS: Final = NS_PER_S
 _STEP_BACK_NS: Final = NS_PER_S

@@ -78,8 +78,7 @@ class Floor:
 
     def best(self, listing: Listing, side: Side) -> Level | None:
         """Return the best YES level of BUY (bids) or SELL (asks)."""
-        levels = self.core.levels(listing, side)
-        return levels[0] if levels else None
+        return self.core.best(listing, side)
 
     def _count(self) -> None:
         self._open = list(self.seats.values())

@@ -113,9 +113,9 @@ def homes(rng: random.Random, core: Exchange, listings: Sequence[Listing]) -> li
 
 def _seen(core: Exchange, listing: Listing) -> float | None:
     """Return the price a market shows, None when it shows none that means anything."""
-    bids, asks = (core.levels(listing, side) for side in Side)
-    if bids and asks and asks[0][0] - bids[0][0] <= _WIDEST:
-        return (bids[0][0] + asks[0][0]) / 2 / SCALE
+    bid, ask = (core.best(listing, side) for side in Side)
+    if bid and ask and ask[0] - bid[0] <= _WIDEST:
+        return (bid[0] + ask[0]) / 2 / SCALE
     return None if listing.last_price == _UNSET else listing.last_price / SCALE
 
 

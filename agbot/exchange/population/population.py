@@ -63,15 +63,6 @@ class Population:
         self._last_ns = 0
         self._woken = (0, 0)
 
-    @property
-    def next_ns(self) -> int:
-        """Return when `step` next has something to do."""
-        return 0 if self._floor is None or self._waiting else self._agenda.next_ns()
-
-    def add(self, listings: Sequence[Listing]) -> None:
-        """Trade more markets, listed already, from the next step on; questions of one neg-risk event all at once."""
-        self._waiting += listings
-
     def fair(self, condition: str) -> float | None:
         """Return the fair YES price of a market it trades, for people and tests; None of one it does not trade."""
         seat = self._floor.seats.get(condition) if self._floor else None

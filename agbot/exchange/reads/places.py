@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
-import attrs
-
-from agbot.exchange.api import Reply, Routes
+from agbot.exchange.api import Ask, Reply, Routes
 from agbot.exchange.core.model import Refused
 from agbot.exchange.reads.pages import Query, iso
 from agbot.venue.polymarket.contracts import POLYGON, Chain
@@ -17,36 +14,19 @@ _PERPS: Final = "0xdca4af75705dbb50f62437045aff9921947917d2"
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
-@attrs.define
-class Place:
-    """Where the client seems to be. Trading is refused to the client that heeds it when `blocked`."""
+def routes() -> Routes:
+    """Return the geoblock page, of a place that may trade, and the relayer's answer: every wallet is there."""
 
-    blocked: bool = False
-    country: str = "PT"
-    region: str = "11"
-
-
-def routes(place: Place, deployed: Callable[[str], bool] = lambda _: True) -> Routes:
-    """Return the geoblock page and the relayer's question after a wallet.
-
-    Args:
-        place: may change while it is served.
-        deployed: whether there is a wallet at an address; the exchange has every one by default.
-    """
-
-    def answer_deployed(address: str) -> Reply:
-        if not _ADDRESS.fullmatch(address):
+    def deployed(ask: Ask) -> Reply:
+        if not _ADDRESS.fullmatch(Query(ask).text("address")):
             raise Refused("invalid address")
-        return Reply({"deployed": deployed(address.lower())})
+        return Reply({"deployed": True})
 
-    def geoblock() -> Reply:
-        told = {"blocked": place.blocked, "ip": "127.0.0.1", "country": place.country, "region": place.region}
-        return Reply(told)
-
+    here = Reply({"blocked": False, "ip": "127.0.0.1", "country": "PT", "region": "11"})
     return {
-        ("GET", "/deployed"): lambda ask: answer_deployed(Query(ask).text("address")),
-        ("GET", "/geoblock"): lambda _: geoblock(),
-        ("GET", "/api/geoblock"): lambda _: geoblock(),
+        ("GET", "/deployed"): deployed,
+        ("GET", "/geoblock"): lambda _: here,
+        ("GET", "/api/geoblock"): lambda _: here,
     }
 
 

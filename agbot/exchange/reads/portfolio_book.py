@@ -155,10 +155,6 @@ class PortfolioBook:
 
     # ---------------------------------------------------------------- asking
 
-    def wallets(self) -> list[str]:
-        """Return every wallet that was seen, in lower case."""
-        return list(self._purses)
-
     def entries(self, wallet: str) -> list[Entry]:
         """Return a wallet's accounts, of tokens it no longer holds too."""
         self._convert()

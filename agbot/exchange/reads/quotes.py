@@ -30,6 +30,9 @@ class Books(Protocol):
     def levels(self, listing: Listing, side: Side) -> list[Level]:
         """Return (YES price, size), best first."""
 
+    def best(self, listing: Listing, side: Side) -> Level | None:
+        """Return the first of them."""
+
 
 @attrs.frozen
 class Quote:
@@ -50,8 +53,8 @@ def quote(core: Books, listing: Listing) -> Quote:
     """Return a market's best prices."""
     if listing.winner is not None:
         return Quote(0, SCALE, SCALE if listing.winner == listing.market.yes else 0)
-    bids, asks = core.levels(listing, Side.BUY), core.levels(listing, Side.SELL)
-    bid, ask = bids[0][0] if bids else 0, asks[0][0] if asks else SCALE
+    bids, asks = core.best(listing, Side.BUY), core.best(listing, Side.SELL)
+    bid, ask = bids[0] if bids else 0, asks[0] if asks else SCALE
     return Quote(bid, ask, (bid + ask) // 2 if bids and asks else listing.last_price)
 
 

@@ -6,15 +6,12 @@ from collections.abc import Callable
 
 from agbot.exchange.api import Routes
 from agbot.exchange.reads import places, records_new, records_old
-from agbot.exchange.reads.places import Place
 from agbot.exchange.reads.portfolio_book import PortfolioBook
 from agbot.exchange.reads.quotes import Books, Tape
 from agbot.exchange.reads.records_new import Records
 
 
-def routes(
-    core: Books, book: PortfolioBook, tape: Tape, now_ns: Callable[[], int], place: Place | None = None
-) -> Routes:
+def routes(core: Books, book: PortfolioBook, tape: Tape, now_ns: Callable[[], int]) -> Routes:
     """Return all routes.
 
     Args:
@@ -22,7 +19,6 @@ def routes(
         book: a listener of the core, for accounts and deeds.
         tape: a listener of the core, for past prices.
         now_ns: the exchange's clock.
-        place: where clients seem to be; by default where trading is allowed.
     """
     records = Records(core, book, tape, now_ns)
-    return {**records_new.routes(records), **records_old.routes(records), **places.routes(place or Place())}
+    return {**records_new.routes(records), **records_old.routes(records), **places.routes()}

@@ -7,7 +7,6 @@ A token nobody knows counts as subscribed and stays silent until its market is l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -62,18 +61,11 @@ class MarketSockets:
 
     async def talk(self, ws: WebSocketConnection, request: Request) -> None:  # noqa: ARG002 - a route's signature
         """Serve one connection."""
-        clients: list[_Client] = []
+        await self.outlets.serve(ws, _Client, self._take, self._leave)
 
-        def client(outlet: Outlet) -> Callable[[str], None]:
-            clients.append(_Client(outlet))
-            return partial(self._take, clients[0])
-
-        try:
-            await self.outlets.serve(ws, client)
-        finally:
-            for gone in clients:
-                self._unsubscribe(gone, list(gone.tokens))
-                self._custom.pop(gone, None)
+    def _leave(self, client: _Client) -> None:
+        self._unsubscribe(client, list(client.tokens))
+        self._custom.pop(client, None)
 
     # ---------------------------------------------------------------- what clients say
 

@@ -11,7 +11,8 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 import structlog
@@ -29,6 +30,7 @@ SLOW: Final = 1013
 FLUSH_S: Final = 1.0
 """A connection that is closed by us has this long to take what is queued, and again to answer the close."""
 
+C = TypeVar("C")
 _log = structlog.get_logger("agbot.exchange.sockets")
 
 
@@ -275,17 +277,30 @@ class Outlets:
         self.oversized = 0
         self._number = 0
 
-    async def serve(self, ws: WebSocketConnection, client: Callable[[Outlet], Callable[[str], None]]) -> None:
-        """Serve one connection to its end. `client` gets its outlet and returns what takes its messages."""
+    async def serve(
+        self,
+        ws: WebSocketConnection,
+        join: Callable[[Outlet], C],
+        take: Callable[[C, str], None],
+        leave: Callable[[C], None],
+    ) -> None:
+        """Serve one connection to its end.
+
+        Args:
+            join: makes the channel's own view of a client.
+            take: gets it with each of its messages.
+            leave: gets it when the connection has ended.
+        """
         self._number += 1
         outlet = Outlet(ws, self, self._number)
         self.open[outlet] = None
+        client = join(outlet)
         try:
-            take = client(outlet)
             if self.opened is not None:
                 self.opened(self.name, outlet)
-            await outlet.serve(take)
+            await outlet.serve(partial(take, client))
         finally:
+            leave(client)
             del self.open[outlet]
 
     def drop_all(self) -> None:

@@ -2,14 +2,13 @@
 
 Every request carries a `rid`, which its answers repeat: `authed`, one `subscribed` or `unsubscribed` for each item, in
 order, or `error` with a code. Data frames count up from 1 for each channel of a connection. Close codes: 4001 not (or
-too often wrongly) authenticated, 4002 slow, 4003 the server goes, 4008 against the rules.
+too often wrongly) authenticated, 4002 slow, 4008 against the rules.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -17,6 +16,7 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from agbot.exchange.clob.wire import Json, number, text
+from agbot.exchange.clock import LOOK_S, each_second
 from agbot.exchange.sockets.asked import Keys, asked, authenticated, word
 from agbot.exchange.sockets.frames import encode
 from agbot.exchange.sockets.outlet import Outlet, Outlets
@@ -26,7 +26,6 @@ from agbot.web.server import Request, SocketRoute
 
 CLOSE_AUTH: Final = 4001
 CLOSE_SLOW: Final = 4002
-CLOSE_DRAINING: Final = 4003
 CLOSE_POLICY: Final = 4008
 FRAME_BYTES_MAX: Final = 64 * 1024
 SUBSCRIPTIONS_MAX: Final = 64
@@ -37,7 +36,6 @@ AUTH_WITHIN_S: Final = 30.0
 HISTORY: Final = 120
 """Points of a snapshot."""
 WINDOW_S: Final = 60
-LOOK_S: Final = 0.25
 PROVIDERS: Final = ("chainlink", "pyth")
 CHANNELS: Final = ("price.crypto", "price.crypto.twap", "price.equity", "price.equity.twap")
 
@@ -109,25 +107,17 @@ class Realtime:
 
     async def talk(self, ws: WebSocketConnection, request: Request) -> None:  # noqa: ARG002 - a route's signature
         """Serve one connection."""
-        clients: list[_Client] = []
+        await self.outlets.serve(ws, self._join, self._take, self._forget)
 
-        def client(outlet: Outlet) -> Callable[[str], None]:
-            clients.append(_Client(outlet))
-            self._strangers[clients[0]] = trio.current_time() + AUTH_WITHIN_S
-            return partial(self._take, clients[0])
+    def _join(self, outlet: Outlet) -> _Client:
+        client = _Client(outlet)
+        self._strangers[client] = trio.current_time() + AUTH_WITHIN_S
+        return client
 
-        try:
-            await self.outlets.serve(ws, client)
-        finally:
-            for gone in clients:
-                self._strangers.pop(gone, None)
-                for key in list(gone.keys):
-                    self._leave(gone, key)
-
-    def drain(self) -> None:
-        """Send everybody away to connect anew elsewhere, as before a restart."""
-        for outlet in self.outlets.open:
-            outlet.close(CLOSE_DRAINING, "draining")
+    def _forget(self, client: _Client) -> None:
+        self._strangers.pop(client, None)
+        for key in list(client.keys):
+            self._leave(client, key)
 
     # ---------------------------------------------------------------- what clients say
 
@@ -223,16 +213,13 @@ class Realtime:
     # ---------------------------------------------------------------- what time brings
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Tell prices each second of the exchange's clock, until cancelled."""
+        """Tell prices each second of the exchange's clock, and send away who stays a stranger, until cancelled."""
         task_status.started()
-        last = 0
-        while True:
-            now_ns = self._now_ns()
-            if now_ns // NS_PER_S != last:
-                last = now_ns // NS_PER_S
-                self.tick(now_ns)
-            self._send_away()
-            await trio.sleep(LOOK_S)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(each_second, self._now_ns, self.tick)
+            while True:
+                self._send_away()
+                await trio.sleep(LOOK_S)
 
     def _send_away(self) -> None:
         now = trio.current_time()

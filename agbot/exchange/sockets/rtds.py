@@ -18,6 +18,7 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from agbot.exchange.clob.wire import Json
+from agbot.exchange.clock import each_second
 from agbot.exchange.core.model import (
     BookChanged,
     Fact,
@@ -40,8 +41,6 @@ from agbot.units import NS_PER_S, ms
 from agbot.web.server import Request, SocketRoute
 
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
-LOOK_S: Final = 0.25
-"""How often the exchange's clock is looked at: it may be scaled, or jump."""
 COMMENT_EVERY_S: Final = 20
 """On average."""
 
@@ -94,20 +93,16 @@ class Rtds:
 
     async def talk(self, ws: WebSocketConnection, request: Request) -> None:  # noqa: ARG002 - a route's signature
         """Serve one connection."""
-        clients: list[_Client] = []
+        await self.outlets.serve(ws, self._join, self._take, self._forget)
 
-        def client(outlet: Outlet) -> Callable[[str], None]:
-            digest = blake2b(f"{self._seed}:{outlet.number}".encode(), digest_size=13).digest()
-            clients.append(_Client(outlet, b'{"connection_id":"%s",' % b64encode(digest)))
-            outlet.put(b"")
-            return partial(self._take, clients[0])
+    def _join(self, outlet: Outlet) -> _Client:
+        digest = blake2b(f"{self._seed}:{outlet.number}".encode(), digest_size=13).digest()
+        outlet.put(b"")
+        return _Client(outlet, b'{"connection_id":"%s",' % b64encode(digest))
 
-        try:
-            await self.outlets.serve(ws, client)
-        finally:
-            for gone in clients:
-                for topic in list(gone.topics):
-                    self._leave(gone, topic)
+    def _forget(self, client: _Client) -> None:
+        for topic in list(client.topics):
+            self._leave(client, topic)
 
     # ---------------------------------------------------------------- what clients say
 
@@ -236,13 +231,7 @@ class Rtds:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Tell reference prices each second of the exchange's clock, and sometimes a comment, until cancelled."""
         task_status.started()
-        last = 0
-        while True:
-            now_ns = self._now_ns()
-            if now_ns // NS_PER_S != last:
-                last = now_ns // NS_PER_S
-                self.tick(now_ns)
-            await trio.sleep(LOOK_S)
+        await each_second(self._now_ns, self.tick)
 
     def tick(self, now_ns: int) -> None:
         """Tell the prices of a second, and the comment that falls into it."""

@@ -51,17 +51,7 @@ class UserSockets:
 
     async def talk(self, ws: WebSocketConnection, request: Request) -> None:  # noqa: ARG002 - a route's signature
         """Serve one connection."""
-        clients: list[_Client] = []
-
-        def client(outlet: Outlet) -> Callable[[str], None]:
-            clients.append(_Client(outlet))
-            return partial(self._take, clients[0])
-
-        try:
-            await self.outlets.serve(ws, client)
-        finally:
-            for gone in clients:
-                self._forget(gone)
+        await self.outlets.serve(ws, _Client, self._take, self._forget)
 
     def _take(self, client: _Client, message: str) -> None:
         if message == "PING":
