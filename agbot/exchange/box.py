@@ -134,7 +134,7 @@ class Box:
         router = self.routers.get(site)
         if router is None:
             return error(404, "not found").response()
-        limited = self.limits.admit("127.0.0.1", ask.method, PREFIXES[site] + path, self.now_ns())
+        limited = self.limits.admit(request.peer, ask.method, PREFIXES[site] + path, self.now_ns())
         if limited is not None:
             return limited.response()
         return await self.mischief.answer(ask, router, site)

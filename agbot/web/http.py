@@ -41,6 +41,8 @@ class Request:
     query: str
     headers: Mapping[str, str]
     body: bytes = b""
+    peer: str = ""
+    """The client's address."""
 
     @property
     def upgrades(self) -> bool:

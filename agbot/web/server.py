@@ -191,6 +191,7 @@ class _Connection:
         self.server = server
         self.stream = stream
         self.bounds = server.bounds
+        self.peer = str(stream.socket.getpeername()[0])
         self.http = self._reader()
         self.raw = b""
         """The head of the request as it came, perhaps with more behind it."""
@@ -245,7 +246,7 @@ class _Connection:
                 if len(body) > self.bounds.body_bytes:
                     raise _too_long(413)
             elif isinstance(event, h11.EndOfMessage):
-                return None if request is None else _request(request, bytes(body))
+                return None if request is None else _request(request, bytes(body), self.peer)
             elif isinstance(event, h11.ConnectionClosed):
                 return None
 
@@ -361,10 +362,10 @@ def _written(response: Response, method: str, *, stays: bool) -> bytes:
     return head.encode("latin-1") + b"\r\n\r\n" + (b"" if bare else response.body)
 
 
-def _request(event: h11.Request, body: bytes) -> Request:
+def _request(event: h11.Request, body: bytes, peer: str) -> Request:
     path, _, query = event.target.decode("latin-1").partition("?")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-    request = Request(event.method.decode("latin-1"), path, query, headers, body)
+    request = Request(event.method.decode("latin-1"), path, query, headers, body, peer)
     if request.upgrades and not all(value.isascii() for _, value in event.headers):
         raise h11.RemoteProtocolError("the WebSocket's own parser knows ASCII only")
     return request

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -176,7 +177,7 @@ class Mischief:
         return reply
 
     def _stale(self, ask: Ask, reply: Reply) -> Reply:
-        key = (ask.method, ask.path, ask.query_text, ask.body.decode("latin-1"))
+        key = (ask.method, ask.path, ask.query_text, sha256(ask.body).hexdigest())
         if key not in self._frozen and len(self._frozen) >= BOOKS_KEPT:
             self._frozen.pop(next(iter(self._frozen)))
         return self._frozen.setdefault(key, reply)
