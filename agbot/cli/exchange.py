@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agbot.exchange.settings import BoxSettings
 
 SHOWN = 12
+_USUAL = ("", "admin.sock", "exchange.sock")
 _NOT_STARTING = ("admin", "as_json", "export_env")
 _CLIENTS = "agbot, py-clob-client-v2, polymarket-client, clob-client-v2, client or real-time-data-client"
 
@@ -141,6 +142,8 @@ def command(context: click.Context, /, **options: Any) -> None:
             )
         context.obj = {"admin": options["admin"], "as_json": options["as_json"]}
         return
+    if options["recording"] is None and (lost := [name for name in starting if name.startswith("recording_")]):
+        raise click.UsageError(f"--{lost[0].replace('_', '-')} is about a --recording, and none is named", context)
     if options["export_env"] and not starting and (ready := _running(options["admin"])):
         click.echo(_exported(options["export_env"], ready))
         return
@@ -294,7 +297,8 @@ def greeting(ready: dict[str, Any]) -> str:
         for what in ("markets", "keys")
         if len(ready[what]) > SHOWN
     ]
-    hints = {"clients": "agbot exchange --export-env CLIENT", "admin": ready["admin"], "stop": "Ctrl-C"}
+    which = "" if Path(ready["admin"]).name in _USUAL else f" --admin {ready['admin']}"
+    hints = {"clients": f"agbot exchange{which} --export-env CLIENT", "admin": ready["admin"], "stop": "Ctrl-C"}
     traders = f"traders: {ready['population'] or 'none'}"
     return "\n\n".join(
         [

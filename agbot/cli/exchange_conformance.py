@@ -94,14 +94,23 @@ def conformance(
         click.echo(json.dumps(listed(checks), ensure_ascii=False) if as_json else listing(checks))
         return
     place = _target(target, ready.read() if ready else None, [key, second_key], market, urls)
+    if junit is not None:
+        _write(junit, "")  # before the minutes that the checks take
     report = _run(place, checks, [Need(part) for part in without])
     if junit is not None:
-        junit.write_text(report.junit(), encoding="utf-8")
+        _write(junit, report.junit())
     click.echo(json.dumps(report.json(), ensure_ascii=False) if as_json else report.text(only_failed=only_failed))
     if not (place.keys or as_json or "trade" in without):
         click.echo("without keys only reads are checked: --ready FILE, or --key NAME --second-key NAME", err=True)
     if report.failed:
         sys.exit(1)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise click.UsageError(f"--junit: {path} cannot be written: {e.strerror or e}") from e
 
 
 def _target(
@@ -113,6 +122,8 @@ def _target(
     names = {"market": "market_socket", "user": "user_socket"}
     explicit = {names.get(name.removesuffix("_url"), name.removesuffix("_url")): to for name, to in urls.items()}
     given = [key_named(name) for name in keys if name]
+    if len({key.account.owner for key in given}) < len(given):
+        raise click.UsageError("--key and --second-key name the same key: nobody trades with himself")
     if ready is not None:
         hosts, told = from_ready(ready, **explicit)
         return Target(hosts=hosts, keys=given or told, market=market)

@@ -189,6 +189,8 @@ def _settings(values: Mapping[str, Any]) -> str:
     for name, value in values.items():
         if name == "struck" or (name == "probability" and value == 1):
             continue
+        if name == "at_ns":
+            name, value = "at", _moment(int(value)).replace(" ", "T") + "Z"  # noqa: PLW2901 - as it is written
         inner = value.items() if isinstance(value, Mapping) else [("", value)]
         words += [f"{name}{'.' if key else ''}{key}={_word(part)}" for key, part in inner]
     return " ".join(words)

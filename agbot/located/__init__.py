@@ -97,5 +97,5 @@ def _unreadable(path: Path, cause: OSError | ValueError) -> ConfigError:
 
 
 def _empty(name: str) -> ConfigError:
-    remedy = "start from config.example.yaml or policies/example.yaml"
+    remedy = "write what belongs there: config.example.yaml, policies/example.yaml and docs show it"
     return ConfigError("the file is empty", id="AGB-100", path=name, remedy=remedy)

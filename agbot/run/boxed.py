@@ -7,6 +7,7 @@ there, the run ends and says so.
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -195,7 +196,10 @@ async def _watch(process: trio.Process, log_file: Path) -> None:
 
 def _ended(process: trio.Process, log_file: Path, why: str) -> AgbotError:
     if process.returncode == ConfigError.exit_code:
-        return ConfigError(f"the demo's exchange: {_last_line(log_file)}", id="AGB-872", remedy="see the message")
+        said, state = _last_line(log_file).removeprefix("agbot: ").partition(" → ")[0], log_file.with_name(STATE_NAME)
+        move = shlex.join(["mv", str(state), f"{state}.old"])
+        remedy = f"the demo begins anew without its saved state: {move}"
+        return ConfigError(f"the demo's exchange: {said}", id="AGB-872", remedy=remedy)
     remedy = f"{log_file} says more; agbot run starts it again with what it saved, agbot run --simulated does without"
     return ExchangeEnded(f"the demo's exchange: {why}", id="AGB-870", remedy=remedy)
 

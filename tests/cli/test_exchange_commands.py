@@ -132,6 +132,7 @@ def test_what_is_wrong_is_said_with_its_place(words: tuple[str, ...], kind: type
     ("words", "text"),
     [
         (("--port", "3", "ledger"), "--port is for starting an exchange"),
+        (("--recording-start", "5"), "--recording-start is about a --recording"),
         (("fund", WALLET, "1", "--market", "demo-derby"), "pairs need both"),
         (("pairs", "split", WALLET, "demo-derby"), "split needs --size"),
         (("pairs", "merge", WALLET, "a", "b", "--size", "1"), "merge takes one market"),
@@ -154,6 +155,7 @@ def test_faults_are_switched_and_reported_in_a_table(tmp_path: Path) -> None:
     assert row.split() == ["slow_reply", "on", "0", "0", "-", "delay_s=4", "times=2", "match.path=GET", "/time"]
     listed = next(line for line in said("faults").splitlines() if line.startswith("slow_reply"))
     assert listed.split()[1] == "on"
+    assert "at=2030-01-02T03:04:05Z" in said("faults", "on", "slow_reply", "at=2030-01-02T03:04:05Z")
     (tmp_path / "f.yaml").write_text("- html_403\n")
     assert said("faults", "load", str(tmp_path / "f.yaml")).splitlines()[-1].split()[:2] == ["html_403", "on"]
     assert json.loads(said("faults", "report", "--json"))["on"] == ["html_403"]
@@ -218,6 +220,13 @@ def test_conformance_asks_the_one_that_runs() -> None:
     done = typed("conformance", "--only", "CLOB-SYS", "--only", "CLOB-AUTH-001")
     assert done.exit_code == 0, done.output
     assert "0 failed, 0 skipped" in done.output
+
+
+def test_conformance_says_before_it_asks_that_it_cannot_write_or_trade(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_A", "0x" + "4f" * 32)
+    target = ("conformance", "--target", "http://127.0.0.1:1")
+    assert "/nowhere/j.xml cannot be written: No such" in typed(*target, "--junit", "/nowhere/j.xml").output
+    assert "the same key" in typed(*target, "--key", "KEY_A", "--second-key", "KEY_A").output
 
 
 @pytest.mark.usefixtures("nobody")

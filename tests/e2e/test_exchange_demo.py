@@ -113,3 +113,13 @@ def test_kill_9_of_either_costs_no_cent_and_is_told(trading, until):
     assert "AGB-870" in (trading.home / "out.log").read_text(), (
         "an exchange that is killed ends the run, and it says so"
     )
+
+
+def test_a_saved_state_of_no_use_says_how_to_begin_anew(bot):
+    place = bot.home / ".local/state/agbot/demo"
+    place.mkdir(parents=True, mode=0o700)
+    (place / "exchange.json").write_text("{}")
+    done = bot.run("run", "--no-web", "--duration", "1")
+    assert done.returncode == 2
+    assert f"mv {place / 'exchange.json'} {place / 'exchange.json.old'}" in done.stderr
+    assert done.stderr.count("agbot: ") == 1

@@ -226,9 +226,10 @@ def listed(recorded: Market) -> Listing:
     if not (yes.isascii() and yes.isdigit() and no.isascii() and no.isdigit()):
         yes, no = (TokenId(str(_token(token))) for token in (recorded.yes, recorded.no))
     slug = recorded.slug or f"recorded-{condition[2:10]}"
-    market = msgspec.structs.replace(recorded, id=condition, yes=yes, no=no, slug=slug, end_ns=0)
+    question = recorded.question or slug
+    market = msgspec.structs.replace(recorded, id=condition, yes=yes, no=no, slug=slug, question=question, end_ns=0)
     number = int(condition[2:10], 16)
-    event = Event(id=str(3_000_000_000 + number), slug=slug, title=market.question or slug, tags=("recorded",))
+    event = Event(id=str(3_000_000_000 + number), slug=slug, title=question, tags=("recorded",))
     return Listing(market=market, gamma_id=str(number), event=event, description="Replayed from a recording.")
 
 
