@@ -38,6 +38,13 @@ SECRETS = {
 KNOWN: dict[tuple[str, str], str] = {
     ("benchmarks/authentication.py", "literal secret"): "made up, signs nothing anywhere",
     ("benchmarks/signing_peer.py", "wallet key"): "made up, holds nothing",
+    ("tests/exchange/clients/node/day_client.mjs", "literal secret"): "made up, to be refused",
+    ("tests/exchange/clients/node/day_clob_client_v2.mjs", "literal secret"): "made up, to be refused",
+    ("tests/exchange/clients/test_export_env.py", "literal secret"): "made up, known to no exchange",
+    ("tests/exchange/clients/test_export_env.py", "wallet key"): "the first key of every development chain",
+    ("tests/exchange/clients/test_polymarket_client.py", "literal secret"): "made up, to be refused",
+    ("tests/exchange/vectors.json", "literal secret"): "of the published test vectors",
+    ("tests/exchange/vectors.json", "wallet key"): "of the published test vectors; holds nothing",
     ("tests/venue/polymarket/test_auth.py", "literal secret"): "of the published test vectors",
     ("tests/web/localhost.pem", "private key"): "of a certificate for localhost that nobody trusts",
 }

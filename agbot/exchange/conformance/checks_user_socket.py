@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from agbot.exchange.conformance.check import check
 from agbot.exchange.conformance.checks_matching import hit
@@ -74,7 +75,7 @@ async def _bad(world: World) -> None:
 
 @check("WS-USER-003", "an unknown API key ends the socket", needs=_NEEDS, source=_SOURCE)
 async def _unknown(world: World) -> None:
-    auth = world.one.auth | {"apiKey": "00000000-dead-4000-8000-000000000000"}
+    auth = world.one.auth | {"apiKey": str(UUID(int=0xDEAD))}
     async with open_stream(world.target.hosts.user_socket) as stream:
         await stream.send({"type": "user", "auth": auth})
         await stream.closed()
