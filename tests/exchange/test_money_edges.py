@@ -33,10 +33,10 @@ def test_a_question_is_converted_once() -> None:
 
 
 def test_an_order_that_rests_is_a_duplicate_however_long_it_has_rested(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agbot.exchange.core.register.IDS_KEPT", 3)
+    monkeypatch.setattr("agbot.exchange.core.digests.KEPT", 3)
     desk = Desk()
     order = desk.place(ANN, "BUY", "YES", "10", "0.3").order
-    for _ in range(5):
+    for _ in range(9):
         desk.place(BOB, "BUY", "YES", "10", "0.2")
     with pytest.raises(Refused, match="Duplicated"):
         desk.core.place(order.new, desk.now)

@@ -13,6 +13,7 @@ import trio
 from agbot.exchange.api import Ask
 from agbot.exchange.reads import gamma, records
 from agbot.exchange.routing import Router
+from agbot.model.order import Side
 from agbot.units import SCALE
 from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.gamma import GammaClient
@@ -132,6 +133,7 @@ async def test_our_clients_read_all_pages() -> None:
         assert sorted(row.size for row in held) == [10 * SCALE, 40 * SCALE]
         trades = [trade async for page in accounts.trades(BOB) for trade in page]
         assert len(trades) == 3
+        assert [t.side async for page in accounts.trades(ANN) for t in page] == [Side.SELL] * 2  # a maker's fills
         assert len(await accounts.market_trades(world.listings[3].condition, limit=1)) == 1
         deeds = [deed.kind async for page in accounts.activity(ANN, kind="SPLIT") for deed in page]
         assert deeds == ["SPLIT", "SPLIT"]

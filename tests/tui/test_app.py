@@ -18,13 +18,13 @@ SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_everything_is_in_sight(run_app: Any, bot: Any, text_of: Any, size: tuple[int, int]) -> None:
+def test_everything_is_in_sight(run_app: Any, bot: Any, text_of: Any, until: Any, size: tuple[int, int]) -> None:
     app = AgbotApp(None)
 
     async def steps(pilot: Any) -> None:
         app.take(bot.snapshot())
         app.draw()
-        await pilot.pause()
+        await until(lambda: "k kill switch" in text_of(app), "the keys: they come after the first refresh")
         screen = text_of(app)
         expected = ("DEMO", "● live", "kill switch off", "equity 10,003.52", "cash 9,790.12", "pnl +", "btc-over")
         for part in (*expected, "35.5N", "120Y", "BUY YES", "open", "10 live", "denied", "q quit", "k kill switch"):

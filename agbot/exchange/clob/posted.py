@@ -100,7 +100,7 @@ class Intake:
             address=address,
             owner=key,
             maker=maker,
-            token=order.token_id,
+            token=listing.tokens[order.token_id != market.yes],  # the listing's own text: thousands of orders share it
             side=order.side,
             maker_amount=making,
             taker_amount=taking,

@@ -128,6 +128,8 @@ class NewOrder:
         maker_amount: what the maker gives at most, 10⁻⁶ (usd of a BUY, shares of a SELL).
         taker_amount: what it wants for that, 10⁻⁶.
         expiration_s: UTC seconds, 0 for none.
+        lasting: it can be asked for after it ended. Nobody asks for those of the exchange's own traders, and they are
+            many: kept, they would push everybody else's out.
     """
 
     id: str
@@ -142,6 +144,7 @@ class NewOrder:
     post_only: bool = False
     expiration_s: int = 0
     signature_type: int = 0
+    lasting: bool = True
 
 
 @attrs.define(kw_only=True, eq=False)

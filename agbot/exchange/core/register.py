@@ -1,18 +1,17 @@
-"""The exchange's memory of orders: those that live, a bounded tail of those that ended, and every id for longer."""
+"""The exchange's memory of orders: those that live, a bounded tail of those that ended, and ids for longer."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from agbot.exchange.core.digests import Digests
 from agbot.exchange.core.model import Listing, Order
 
 ENDED_KEPT: Final = 5_000
-"""Finished orders that can still be asked for."""
-IDS_KEPT: Final = 200_000
-"""Ids that are still refused as duplicates; 64 of their bits are kept."""
+"""Finished orders that can still be asked for; of those that nobody asks for, none."""
 
 
 class Orders:
@@ -22,19 +21,12 @@ class Orders:
         self._all: dict[str, Order] = {}
         self._living: dict[str, dict[str, Order]] = {}
         self._ended: deque[str] = deque()
-        self._ids: dict[int, None] = {}
+        self.ids = Digests()
+        """Refused as duplicates."""
 
     def used(self, order_id: str) -> bool:
         """Return whether an id was used before."""
-        return order_id in self._all or _bits(order_id) in self._ids
-
-    def ids(self) -> list[int]:
-        """Return what is remembered of the ids that were used, oldest first."""
-        return list(self._ids)
-
-    def remember(self, ids: Iterable[int]) -> None:
-        """Count these as used, before any order is added."""
-        self._ids = dict.fromkeys(ids)
+        return order_id in self._all or order_id in self.ids
 
     def get(self, order_id: str) -> Order | None:
         """Return an order, None when it was never there or is forgotten."""
@@ -43,13 +35,12 @@ class Orders:
     def add(self, order: Order) -> None:
         """Take in an order."""
         self._all[order.id] = order
-        self._ids[_bits(order.id)] = None
+        if order.new.lasting:
+            self.ids.add(order.id)
         if order.living:
             self._living.setdefault(order.new.address, {})[order.id] = order
         else:
             self._ended.append(order.id)
-        if len(self._ids) > IDS_KEPT:
-            del self._ids[next(iter(self._ids))]
 
     def end(self, order: Order) -> None:
         """Move an order to those that ended, and forget the one that ended longest ago when there are too many."""
@@ -57,6 +48,9 @@ class Orders:
         del mine[order.id]
         if not mine:
             del self._living[order.new.address]
+        if not order.new.lasting:
+            del self._all[order.id]
+            return
         self._ended.append(order.id)
         if len(self._ended) > ENDED_KEPT:
             del self._all[self._ended.popleft()]
@@ -82,8 +76,3 @@ class Orders:
     def all(self) -> Iterator[Order]:
         """Yield every order that is remembered, in the order they came."""
         yield from self._all.values()
-
-
-def _bits(order_id: str) -> int:
-    """Return what is remembered of an id, which is a digest: 0x and 64 hexadecimal digits."""
-    return int(order_id[-16:], 16)

@@ -68,9 +68,12 @@ class Settlement:
         self._tell(TradeTold(trade, trade.matched_ns))
 
     def remember(self, trade: Trade) -> None:
-        """Make a trade one that can be asked for."""
+        """Make a trade one that its lasting orders' owners can ask for."""
+        parties = _parties(trade)
+        if not parties:
+            return
         self._all[trade.id] = trade
-        for address in _parties(trade):
+        for address in parties:
             self._by_address.setdefault(address, deque()).append(trade)
         if len(self._all) > TRADES_KEPT:
             oldest = self._all.pop(next(iter(self._all)))
@@ -154,4 +157,4 @@ def _transfer(leg: Leg) -> Transfer:
 
 
 def _parties(trade: Trade) -> list[str]:
-    return list(dict.fromkeys(leg.order.new.address for leg in trade.legs))
+    return list(dict.fromkeys(leg.order.new.address for leg in trade.legs if leg.order.new.lasting))

@@ -63,7 +63,7 @@ class Dumper:
             "trade_count": core.settlement.count,
             "listings": [msgspec.to_builtins(listing) for listing in core.listings.values()],
             "ledger": _ledger_row(core),
-            "ids": core.orders.ids(),
+            "ids": core.orders.ids.parts(),
             "remembered": [number(order) for order in core.orders.latest(ORDERS_SAVED)],
             "resting": [number(order) for order in _by_priority(core)],
             "trades": self._trade_rows(number),
@@ -95,7 +95,7 @@ def load(saved: Row, terms: Terms | None = None) -> Exchange:
     core.now_ns = saved["now_ns"]
     for row in saved["listings"]:
         core.list_market(msgspec.convert(row, Listing), core.now_ns)
-    core.orders.remember(saved["ids"])
+    core.orders.ids.remember(msgspec.convert(saved["ids"], list[bytes]))
     orders = {number: _order(row, core) for number, row in saved["orders"]}
     for number in saved["remembered"]:
         core.orders.add(orders[number])

@@ -74,6 +74,7 @@ class Desk:
             order_type=wish.kind,
             post_only=wish.post_only,
             expiration_s=_expiry(wish, now_ns),
+            lasting=False,
         )
         placed = self._send(core, wish.listing, new, now_ns)
         if placed is None:

@@ -52,8 +52,8 @@ class AccountClient:
         return await everything(self._fetch("data-positions", "/v2/positions", account.decode_positions, params))
 
     async def trades(self, user: str, *, condition: str = "") -> AsyncIterator[tuple[AccountTrade, ...]]:
-        """Yield a wallet's trades page by page, in the venue's order."""
-        params = given(user=user, condition=condition)
+        """Yield a wallet's trades page by page, in the venue's order: as taker and as maker."""
+        params = given(user=user, condition=condition, taker_only="false")  # untold, the venue hides makers' fills
         async for page in pages(self._fetch("data-trades", "/v2/trades", account.decode_public_trades, params)):
             yield page.items
 
