@@ -7,6 +7,7 @@ never meets its own orders. Bots of the same market are on both sides.
 from __future__ import annotations
 
 import json
+import math
 import random
 from array import array
 from collections import Counter
@@ -31,7 +32,8 @@ CROSSING: Final = 0.1
 """The part of orders that is priced through the middle."""
 THROUGH_TICKS: Final = 3
 DEEP_TICKS: Final = 10
-ENOUGH: Final = 150 * SCALE
+ENOUGH: Final = 1_000 * SCALE
+"""Shares; half of what a wallet's grant buys at the middle: with fewer, changing sides is all it does at high rates."""
 LOW, HIGH = SCALE * 3 // 10, SCALE * 7 // 10
 """Five shares are never less than the dollar that a marketable BUY must be worth."""
 CANCELS_WAITING: Final = 1000
@@ -61,6 +63,9 @@ class Bot:
         self.orders = Pipe(place.urls["clob"])
         self.book = BookView(place.yes)
         self.buys = True
+        self.stopped = False
+        """Set from outside: it places no more, and ends `trade` at its next order."""
+        self.skipped = 0
         self.latencies = array("d")
         self.cancel_latencies = array("d")
         self.refusals: Counter[str] = Counter()
@@ -105,13 +110,16 @@ class Bot:
     async def trade(self, rate: float, until: float) -> None:
         """Place `rate` orders a second until then. An answer that comes late delays the next order, and counts for it.
 
-        The clock of an answer starts when its order was due, or when this bot woke up for it if it was not late.
+        The clock of an answer starts when its order was due, or when this bot woke up for it if it was not late. Orders
+        that were due while it changed sides are left out, and counted as `skipped`.
         """
         due = trio.current_time() + self.dice.random() / rate
-        while due < until:
+        while due < until and not self.stopped:
             if self._has_enough():
                 await self._flip()
-                due = max(due, trio.current_time())
+                missed = max(0, math.ceil((trio.current_time() - due) * rate))
+                self.skipped += missed
+                due += missed / rate
             began = due
             if trio.current_time() < due:
                 await trio.sleep_until(due)

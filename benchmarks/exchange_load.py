@@ -5,13 +5,16 @@
 
 Two processes on loopback: the exchange and all bots. `--rate` is orders a second of each bot; cancels come on top.
 `--find-max` looks for the highest rate at which 99 % of orders are acknowledged within 50 times the median of an idle
-exchange, and then holds it. Ends with 1 when a message was lost or came twice, the ledger has a fault, or memory grew.
+exchange: tries of seconds find where it lies, and the highest that then holds for all `--seconds` is told. A try ends
+as soon as it can no longer succeed. Ends with 1 when a message was lost or came twice, the ledger has a fault, or
+memory grew.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -33,14 +36,20 @@ from benchmarks.exchange_bots import Bot, Place
 
 IDLE_ORDERS: Final = 200
 IDLE_RATE: Final = 50.0
+TOLD: Final = ("orders_per_s_wanted", "orders_per_s", "wall_s", "acknowledged_ms", "exchange_cpu", "bots_cpu")
+"""What is said of a try."""
 FACTOR: Final = 50
 """The slowest hundredth may take this many times the median of an idle exchange."""
+PART: Final = 0.99
+BEHIND_S: Final = 2.0
+"""Orders for so many seconds are not sent yet: it does not keep up."""
 KEPT_UP: Final = 0.97
-"""The part of the rate that must really have been sent."""
-STEP_S: Final = 5.0
+"""The part of the rate that must really have been sent, but for what bots left out while they changed sides:"""
+SKIPPED_MAX: Final = 0.1
+STEP_S: Final = 10.0
 BISECTIONS: Final = 4
-HOLDS: Final = 5
-BACK_OFF: Final = 0.9
+HOLDS: Final = 6
+BACK_OFF: Final = 0.92
 QUIET_S: Final = 2.0
 SETTLE_S: Final = 30.0
 READY_S: Final = 60.0
@@ -92,8 +101,12 @@ async def exchange(*options: str) -> AsyncIterator[Running]:
 
 
 def memory_kib(pid: int) -> int:
-    """Return the resident memory of a process."""
-    return int(subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True).stdout)
+    """Return the resident memory of a process; from /proc where there is one: a `ps` a second would be a stall."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except FileNotFoundError:
+        return int(subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True).stdout)
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def cpu_s(pid: int) -> float:
@@ -135,14 +148,21 @@ async def idle(bot: Bot) -> float:
     return median(bot.latencies)
 
 
-async def measure(bots: Sequence[Bot], running: Running, rate: float, seconds: float) -> Report:
-    """Let all bots together place `rate` orders a second for a while; return the figures."""
+async def measure(
+    bots: Sequence[Bot], running: Running, rate: float, seconds: float, give_up_ms: float = math.inf
+) -> Report:
+    """Let all bots together place `rate` orders a second for a while; return the figures.
+
+    Args:
+        give_up_ms: end when more than a hundredth of the orders take longer.
+    """
     for bot in bots:
-        bot.latencies, bot.cancel_latencies = array("d"), array("d")
+        bot.latencies, bot.cancel_latencies, bot.stopped, bot.skipped = array("d"), array("d"), False, 0
         bot.refusals.clear()
     memory: list[int] = []
-    result: Report = {"orders_per_s_wanted": round(rate, 1)}
-    until = trio.current_time() + seconds
+    result: Report = {"orders_per_s_wanted": round(rate, 1), "orders_wanted": round(rate * seconds)}
+    began = trio.current_time()
+    until = began + seconds
     with watched(running.pid, result):
         async with trio.open_nursery() as nursery:
             for bot in bots:
@@ -150,6 +170,10 @@ async def measure(bots: Sequence[Bot], running: Running, rate: float, seconds: f
             while trio.current_time() < until:
                 memory.append(memory_kib(running.pid))
                 await trio.sleep(min(1.0, max(0.0, until - trio.current_time())))
+                if hopeless(bots, rate, seconds, trio.current_time() - began, give_up_ms):
+                    until = began
+                    for bot in bots:
+                        bot.stopped = True
     latencies = [seconds for bot in bots for seconds in bot.latencies]
     refusals: Counter[str] = sum((bot.refusals for bot in bots), Counter())
     result |= {
@@ -159,10 +183,21 @@ async def measure(bots: Sequence[Bot], running: Running, rate: float, seconds: f
         "cancels": sum(len(bot.cancel_latencies) for bot in bots),
         "cancelled_ms": milliseconds([seconds for bot in bots for seconds in bot.cancel_latencies]),
         "refused": dict(refusals),
+        "skipped": sum(bot.skipped for bot in bots),
         "memory_mib": [round(memory[at] / 1024, 1) for at in (0, len(memory) // 2, -1)],
         "memory_growth": growth(memory),
     }
     return result
+
+
+def hopeless(bots: Sequence[Bot], rate: float, seconds: float, passed_s: float, limit_ms: float) -> bool:
+    """Return whether `keeps_up` will be false: too many were slow already, or so many wait that they will be."""
+    if limit_ms == math.inf:
+        return False
+    slow = sum(latency * 1000 > limit_ms for bot in bots for latency in bot.latencies)
+    sent = sum(len(bot.latencies) + bot.refusals.total() + bot.skipped for bot in bots)
+    behind = rate * passed_s - sent
+    return slow > (1 - PART) * rate * seconds or behind > len(bots) + rate * BEHIND_S
 
 
 def growth(memory: Sequence[int]) -> float:
@@ -173,41 +208,50 @@ def growth(memory: Sequence[int]) -> float:
 
 def keeps_up(result: Report, limit_ms: float) -> bool:
     """Return whether a rate was sent in full and acknowledged in time."""
-    sent = result["orders"] + sum(result["refused"].values())
-    wanted = result["orders_per_s_wanted"] * result["wall_s"]
-    return bool(sent >= KEPT_UP * wanted and result["acknowledged_ms"]["p99"] <= limit_ms)
+    sent, wanted = result["orders"] + sum(result["refused"].values()), result["orders_wanted"]
+    skipped = min(result["skipped"], SKIPPED_MAX * wanted)
+    return bool(sent + skipped >= KEPT_UP * wanted and result["acknowledged_ms"]["p99"] <= limit_ms)
 
 
-async def highest(bots: Sequence[Bot], running: Running, limit_ms: float, start: float) -> tuple[float, list[Report]]:
-    """Return the highest rate that keeps up for a few seconds, and every try."""
-    tries: list[Report] = []
+class Search:
+    """Looks for the highest rate that keeps up; `tries` has all that were made."""
 
-    async def holds(rate: float) -> bool:
-        tries.append(await measure(bots, running, rate, STEP_S))
-        await trio.sleep(1.0)  # what is under way ends
-        return keeps_up(tries[-1], limit_ms)
+    def __init__(self, bots: Sequence[Bot], running: Running, limit_ms: float) -> None:
+        self.tries: list[Report] = []
+        self._bots = bots
+        self._running = running
+        self._limit_ms = limit_ms
 
-    low = high = start
-    while await holds(high):
-        low, high = high, high * 2
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        if await holds(middle):
-            low = middle
-        else:
-            high = middle
-    return low, tries
+    async def highest(self, start: float, seconds: float) -> Report:
+        """Return the figures of the highest rate that holds for so long, of the last one tried when none does."""
+        rate = await self._found(start)
+        for _ in range(HOLDS):
+            if await self._holds(rate, seconds):
+                break
+            rate *= BACK_OFF
+        return self.tries[-1]
 
+    async def _found(self, start: float) -> float:
+        """Return the highest rate that holds for a few seconds."""
+        low, high = 0.0, start
+        while await self._holds(high, STEP_S):
+            low, high = high, high * 2
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            if await self._holds(middle, STEP_S):
+                low = middle
+            else:
+                high = middle
+        return low
 
-async def hold(bots: Sequence[Bot], running: Running, rate: float, seconds: float, limit_ms: float) -> Report:
-    """Hold a rate for long; where it does not keep up, a lower one."""
-    for _ in range(HOLDS):
-        result = await measure(bots, running, rate, seconds)
-        if keeps_up(result, limit_ms):
-            break
-        rate *= BACK_OFF
-        await trio.sleep(QUIET_S)
-    return result
+    async def _holds(self, rate: float, seconds: float) -> bool:
+        result = await measure(self._bots, self._running, rate, seconds, self._limit_ms)
+        held = keeps_up(result, self._limit_ms)
+        self.tries.append(result)
+        p99, made = result["acknowledged_ms"]["p99"], f"{rate:.0f} a second for {result['wall_s']:.0f} s"
+        print(f"{made}: p99 {p99} ms, {'held' if held else 'not held'}", file=sys.stderr, flush=True)
+        await trio.sleep(QUIET_S)  # what is under way ends
+        return held
 
 
 async def settled(bots: Sequence[Bot]) -> None:
@@ -236,10 +280,10 @@ async def load(chosen: argparse.Namespace) -> Report:
         for bot in bots:
             await nursery.start(bot.run)
         idle_ms = await idle(bots[0]) * 1000
-        limit_ms, rate, tries = FACTOR * idle_ms, chosen.rate * chosen.bots, []
+        limit_ms, rate = FACTOR * idle_ms, chosen.rate * chosen.bots
+        search = Search(bots, running, limit_ms)
         if chosen.find_max:
-            rate, tries = await highest(bots, running, limit_ms, rate)
-            result = await hold(bots, running, rate, chosen.seconds, limit_ms)
+            result = await search.highest(rate, chosen.seconds)
         else:
             result = await measure(bots, running, rate, chosen.seconds)
         await settled(bots)
@@ -255,10 +299,7 @@ async def load(chosen: argparse.Namespace) -> Report:
         "market_frames": sum(bot.book.frames for bot in bots),
         "trades": ledger["trades"],
         "saturated": [name for name in ("exchange", "bots") if result[f"{name}_cpu"] > BUSY],
-        "tries": [
-            {name: one[name] for name in ("orders_per_s_wanted", "orders_per_s", "acknowledged_ms", "bots_cpu")}
-            for one in tries
-        ],
+        "tries": [{name: one[name] for name in TOLD} for one in search.tries],
     }
     return judged(result, missed, ledger["faults"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -92,6 +93,39 @@ def test_the_page_shows_the_orders_of_the_ledger(trading, browser, until, sees):
 
     until(agree, what="the page's orders as the ledger has them", seconds=40)
     assert "DEMO" in page.inner_text("body")
+
+
+DRAWN = re.compile(r"(BUY|SELL) (YES|NO) +([\d.]+) +([\d.]+)/([\d.]+) +(?:open|part|cancel…)")
+
+
+def drawn(app):
+    """Return the live orders in the lines of a screen, without their markets, whose names are cut to fit."""
+    lines = (strip.text for strip in app.screen._compositor.render_strips())
+    found = [match.groups() for line in lines for match in DRAWN.finditer(line)]
+    return Counter((o, s, Decimal(price), Decimal(size) - Decimal(filled)) for s, o, price, filled, size in found)
+
+
+@pytest.mark.slow
+def test_the_terminal_shows_the_orders_and_the_cash_of_the_ledger(trading):
+    from agbot.tui.app import AgbotApp  # noqa: PLC0415 - slow, and for this test alone
+    from agbot.tui.widgets.status import StatusBar  # noqa: PLC0415
+
+    async def agree(app, pilot):
+        book = await asyncio.to_thread(ledger, trading)
+        await pilot.pause()
+        rows = rests(book, trading.wallet).items()
+        expected = sum((Counter({row[1:]: count}) for row, count in rows), Counter())
+        cash = f"cash {Decimal(book['wallets'][trading.wallet]['usd']):,.2f} "
+        return expected and drawn(app) == expected and cash in str(app.query_one(StatusBar).content)
+
+    async def look():
+        app = AgbotApp(trading.page.replace("http", "ws") + "/dashboard")
+        async with app.run_test(size=(160, 60)) as pilot, asyncio.timeout(60):
+            await pilot.press("2", "z")
+            while not await agree(app, pilot):
+                pass
+
+    asyncio.run(look())
 
 
 @pytest.mark.slow

@@ -99,3 +99,47 @@ print(json.dumps([book.middle(10_000), *map(len, told)]))
 """
     done = python("-c", program)
     assert json.loads(done.stdout) == [500_000, 0, 1], done.stderr
+
+
+SEARCH = """
+import json, math, sys, types
+import trio
+from benchmarks import exchange_load as load
+made = []
+async def measure(bots, running, rate, seconds, give_up_ms=math.inf):
+    made.append((round(rate), seconds))
+    good = rate <= (500 if seconds < 100 else 470)
+    sent = round(rate * seconds)
+    p99 = 1.0 if good else give_up_ms + 1
+    told = {"orders": sent, "orders_wanted": sent, "refused": {}, "skipped": 0, "wall_s": 1.0}
+    return told | {"acknowledged_ms": {"p99": p99}}
+load.measure, load.QUIET_S = measure, 0
+search = load.Search([], None, 50.0)
+result = trio.run(search.highest, float(sys.argv[1]), 300)
+print(json.dumps([result["orders"] / 300, result["acknowledged_ms"]["p99"], len(made), made[-1][1]]))
+"""
+
+
+@pytest.mark.parametrize("start", [100, 440, 3000])
+def test_the_highest_rate_is_one_that_held_for_long(start: int) -> None:
+    done = python("-c", SEARCH, str(start))
+    rate, p99, made, seconds = json.loads(done.stdout or done.stderr)
+    assert seconds == 300
+    assert p99 == 1.0
+    assert 0.9 * 470 < rate <= 470
+    assert made < 20
+
+
+HOPELESS = """
+import json, types
+from collections import Counter
+from benchmarks.exchange_load import hopeless
+def bot(slow, fast): return types.SimpleNamespace(latencies=[0.2] * slow + [0.01] * fast, refusals=Counter(), skipped=0)
+cases = [(10, 90, 10), (9, 92, 10), (0, 70, 10), (0, 100, 10)]
+print(json.dumps([hopeless([bot(slow, fast)], 10.0, 100.0, passed, 100.0) for slow, fast, passed in cases]))
+"""
+
+
+def test_a_try_ends_when_a_hundredth_was_slow_or_orders_pile_up() -> None:
+    done = python("-c", HOPELESS)
+    assert json.loads(done.stdout or done.stderr) == [False, False, True, False]
