@@ -104,6 +104,20 @@ class LiveSettings:
 
 
 @attrs.frozen(kw_only=True)
+class ReconcileSettings:
+    """How the venue's figures are held against ours, at start and each `every_ns`.
+
+    `on_start` is `cancel` or `refuse`, `on_start_foreign` is `refuse` or `leave`; for `quiet_ns` after the last run's
+    end "no such order" is not believed of one that nobody acknowledged.
+    """
+
+    on_start: str = "cancel"
+    on_start_foreign: str = "refuse"
+    every_ns: int = 30 * NS_PER_S
+    quiet_ns: int = 60 * NS_PER_S
+
+
+@attrs.frozen(kw_only=True)
 class StrategySettings:
     """One strategy. `markets` None means all; `node` locates faults the strategy finds in its parameters."""
 
@@ -137,6 +151,7 @@ class Settings:
     paper: PaperSettings = PaperSettings()
     polymarket: PolymarketSettings = PolymarketSettings()
     live: LiveSettings = LiveSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
     realtime: tuple[str, ...] = ()
@@ -175,6 +190,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         paper=_section(fields, "paper", _paper, PaperSettings()),
         polymarket=_section(fields, "polymarket", _polymarket, PolymarketSettings()),
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
+        reconcile=_section(fields, "reconcile", _reconcile, ReconcileSettings()),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),
@@ -255,6 +271,17 @@ def _live(fields: Fields, base: Path) -> LiveSettings:
         remedy = f"at least max_order_usd, which is {to_text(live.max_order_usd or 0)}"
         fields.faults.append(day.fault(f"{day} is less than one order may be", id="AGB-107", remedy=remedy))
     return live
+
+
+def _reconcile(fields: Fields) -> ReconcileSettings:
+    base = ReconcileSettings()
+    foreign = fields.read("on_start_foreign", lambda node: node.as_choice(("refuse", "leave")), base.on_start_foreign)
+    return ReconcileSettings(
+        on_start=fields.read("on_start", lambda node: node.as_choice(("cancel", "refuse")), base.on_start),
+        on_start_foreign=foreign,
+        every_ns=_interval(fields, "every", base.every_ns),
+        quiet_ns=fields.duration("quiet", base.quiet_ns, low_ns=0, high_ns=INTERVAL_MAX_NS),
+    )
 
 
 def _cap(node: Located) -> int:

@@ -100,6 +100,13 @@ class NotFlatError(AgbotError):
         super().__init__(reason, id="AGB-547", remedy="agbot cancel --all --config FILE takes them off and looks again")
 
 
+class WalletTaken(AgbotError):  # noqa: N818 - what happened
+    """Another process has the wallet: this run has ended, and took off its own orders only."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, id="AGB-152", remedy="agbot logs says since when; one machine, one bot a wallet")
+
+
 class StoreError(AgbotError):
     """The journal cannot be written or read: stop trading."""
 
@@ -114,6 +121,7 @@ _AFTER_DENIAL: Final = {
     "BuyingPower": "buy less, or cancel what rests: cash behind resting orders is spoken for",
     "UntrustedBook": "wait for the market's next book snapshot",
     "UnknownOrder": "an order in this market has no known fate: agbot status --json, then agbot cancel it",
+    "ReconcileDifference": "agbot status says what the venue holds; a new start takes that over: agbot stop, agbot run",
     "InFlightLimit": "wait until the venue has answered the orders under way",
     "RejectedLately": "the venue refused several in a row here: wait a minute",
     "MarketResolved": "it has paid out: trade another market",

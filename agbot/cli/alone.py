@@ -47,10 +47,10 @@ def order_alone(
     confirm_wallet(told, confirm)
     with ExitStack() as held:
         held.enter_context(exclusive(directory))
-        place = held.enter_context(exclusive_wallet(told["wallet"]))
+        fence = held.enter_context(exclusive_wallet(told["wallet"], directory))
         start = Start(settings=settings, state_dir=directory, screens=Screens(web=False, state_dir=directory))
         # the price that was shown, not one walked through the book anew
-        ack = trio.run(send_one, start, trader, place, {**request, "price": told["price"]})
+        ack = trio.run(send_one, start, trader, fence, {**request, "price": told["price"]})
     return {"order_id": ack.order_id, "status": str(ack.status), "filled": f"{ack.filled:f}"}
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agbot.config import Settings
     from agbot.run.attach import Screens
 
+LOOKING_ON = "read-only"
+"""Where, in the state directory, a run keeps its own that only looks on."""
 _RECORDING = "For recordings without a sidecar: "
 
 
@@ -37,6 +39,9 @@ def _seconds(_context: click.Context, parameter: click.Parameter, value: float |
 )
 @click.option("--hold", is_flag=True, help="With --replay: stay at the end, for page and terminal.")
 @click.option("--mode", type=click.Choice(["demo", "paper", "shadow", "live"]), help="Overrides the configuration's.")
+@click.option(
+    "--read-only", is_flag=True, help="With --mode live: see markets and account, beside a bot; send nothing."
+)
 @click.option("--confirm", metavar="WALLET", help="With --mode live, without a terminal: the wallet that pays.")
 @click.option("--capital", help="Paper money at start, usd; a state directory that has traded goes on with its own.")
 @click.option("--duration", type=float, callback=_seconds, help="Stop after this many seconds.")
@@ -78,7 +83,7 @@ def command(**options: Any) -> None:
 
 
 _REPLAY_ONLY = ("speed", "hold", "yes", "condition_id", "tick", "min_size", "fee_rate")
-_LIVE_ONLY = ("duration", "mode", "seed", "confirm", "log_wire", "simulated")
+_LIVE_ONLY = ("duration", "mode", "read_only", "seed", "confirm", "log_wire", "simulated")
 
 
 def _refuse_ignored(options: dict[str, Any]) -> None:
@@ -183,6 +188,7 @@ def _replay(settings: Settings, options: dict[str, Any]) -> None:
 def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from contextlib import ExitStack  # noqa: PLC0415
 
+    import attrs  # noqa: PLC0415
     import trio  # noqa: PLC0415
 
     from agbot import log  # noqa: PLC0415
@@ -193,13 +199,23 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from agbot.run.plans import Start  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
 
+    looks_on = options["read_only"]
+    if looks_on and settings.mode is not Mode.LIVE:
+        raise click.UsageError("--read-only has a meaning only with --mode live: no other mode sends anything")
     directory = prepare_state_dir(settings.profile, settings.state_dir)
+    if looks_on:  # beside a bot, which has the directory
+        settings = attrs.evolve(settings, state_dir=directory / LOOKING_ON)
+        directory = prepare_state_dir(settings.profile, settings.state_dir)
     screens = _screens(settings, options, directory)
     log.configure(file=directory / log.FILE_NAME, console=None if options["tui"] else sys.stderr, level="info")
     quiet = options["as_json"] or options["tui"]
     with ExitStack() as held:
         held.enter_context(exclusive(directory))
-        ready = start_.live(settings, directory, options["confirm"], held) if settings.mode is Mode.LIVE else None
+        ready = None
+        if settings.mode is Mode.LIVE:
+            ready = (
+                start_.read_only(settings) if looks_on else start_.live(settings, directory, options["confirm"], held)
+            )
         start = Start(
             settings=settings,
             state_dir=directory,
@@ -210,7 +226,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
             simulated=options["simulated"],
         )
         if not quiet:
-            start_.greet(start)
+            start_.greet(start, ready)
         result = trio.run(start_.run, start, ready)
     click.echo(json.dumps(result) if options["as_json"] else summary(result))
 

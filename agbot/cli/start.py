@@ -24,6 +24,7 @@ from agbot.run.demo import demo_plan
 from agbot.run.plans import Start, trade
 
 if TYPE_CHECKING:
+    from agbot.run.fence import Fence
     from agbot.run.modes import Trader
 
 SAYS = {
@@ -32,14 +33,15 @@ SAYS = {
     Mode.SHADOW: "SHADOW: live markets; orders are decided and logged, nothing is sent",
     Mode.LIVE: "LIVE: live markets, real money",
 }
+LOOKS_ON = "READ-ONLY: live markets and the account; nothing is sent"
 
 
 @attrs.frozen(kw_only=True)
 class Ready:
-    """Real money may be traded: by whom, and where the wallet's own files are. The wallet's lock is held."""
+    """Real money may be traded, or looked at: by whom, and the wallet that is ours; without one nothing is sent."""
 
     trader: Trader
-    wallet_directory: Path
+    fence: Fence | None = None
 
 
 def live(settings: Settings, directory: Path, confirm: str | None, held: ExitStack) -> Ready:
@@ -58,11 +60,26 @@ def live(settings: Settings, directory: Path, confirm: str | None, held: ExitSta
     trader = Trader.of(settings, load_credentials(required=API if settings.live.signer else ALL))
     _green(trader, directory)
     # before the account is looked at: orders that another bot watches must not read as left over, to be cancelled
-    place = held.enter_context(exclusive_wallet(trio.run(trader.signer).account.maker))
+    fence = held.enter_context(exclusive_wallet(trio.run(trader.signer).account.maker, directory))
     shown = trio.run(look, trader)
     click.echo(_told({**shown, "venue": settings.polymarket.hosts.clob}), err=True)
     confirm_wallet(shown, confirm)
-    return Ready(trader=trader, wallet_directory=place)
+    return Ready(trader=trader, fence=fence)
+
+
+def read_only(settings: Settings) -> Ready:
+    """Return when there are credentials to look with; no caps, no doctor and no lock: nothing will be sent."""
+    from agbot.run.lock import wallet_holder  # noqa: PLC0415
+    from agbot.run.modes import Trader, check_named  # noqa: PLC0415
+    from agbot.run.spend import Caps  # noqa: PLC0415
+    from agbot.venue.polymarket.credentials import ALL, API, load_credentials  # noqa: PLC0415
+
+    check_named(settings)
+    credentials = load_credentials(required=API if settings.live.signer else ALL)
+    trader = Trader(settings=settings, credentials=credentials, caps=Caps(max_order_usd=0, max_day_usd=0))
+    holder = wallet_holder(trio.run(trader.signer).account.maker)
+    click.echo(f"the wallet is traded with by {holder}" if holder else "nobody here trades with the wallet", err=True)
+    return Ready(trader=trader)
 
 
 def _green(trader: Trader, directory: Path) -> None:
@@ -85,7 +102,8 @@ def _green(trader: Trader, directory: Path) -> None:
 
 
 def _told(shown: Mapping[str, Any]) -> str:
-    rows = {"venue": shown["venue"], "region": shown["region"], "positions": str(shown["positions"])}
+    rows = {name: str(shown[name]) for name in ("venue", "region", "positions")}
+    rows |= {"orders": f"{shown['resting']} rest already"} if shown["resting"] else {}
     ends = [f"{name}{_end(end_ns)}" for name, end_ns in shown["markets"]]
     return pairs({**rows, "markets": "\n".join(ends)})
 
@@ -102,19 +120,24 @@ async def run(start: Start, ready: Ready | None) -> dict[str, Any]:
         from agbot.run.boxed import trade_boxed  # noqa: PLC0415
 
         return await trade_boxed(start)
-    from agbot.run.modes import trade_live, trade_paper  # noqa: PLC0415
+    from agbot.run.modes import look_on, trade_live, trade_paper  # noqa: PLC0415
 
-    return await (trade_live(start, ready.trader, ready.wallet_directory) if ready else trade_paper(start))
+    if ready is None:
+        return await trade_paper(start)
+    if ready.fence is None:
+        return await look_on(start, ready.trader)
+    return await trade_live(start, ready.trader, ready.fence)
 
 
-def greet(start: Start) -> None:
+def greet(start: Start, ready: Ready | None = None) -> None:
     """Say what runs, where to look, and how to end it."""
     from agbot.cli.tui import URL  # noqa: PLC0415
     from agbot.venue.polymarket.hosts import Hosts  # noqa: PLC0415
 
     settings, screens = start.settings, start.screens
     demo = "simulated markets" if start.simulated else "a local exchange with traders of its own"
-    click.echo(SAYS[settings.mode].format(seed=settings.seed, demo=demo))
+    looks_on = ready is not None and ready.fence is None
+    click.echo(LOOKS_ON if looks_on else SAYS[settings.mode].format(seed=settings.seed, demo=demo))
     if settings.mode is not Mode.DEMO and settings.polymarket.hosts != Hosts():
         click.echo(f"venue     {settings.polymarket.hosts.clob}, which is not Polymarket's own address")
     if screens.page:

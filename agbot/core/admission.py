@@ -28,6 +28,10 @@ VENUE_TERMS: Final = "VenueTerms"
 BUYING_POWER: Final = "BuyingPower"
 SHARES_HELD: Final = "SharesHeld"
 REJECTED_LATELY: Final = "RejectedLately"
+RECONCILE_DIFFERENCE: Final = "ReconcileDifference"
+
+NO_MARKET: Final = MarketId("")
+"""Stands for the account's cash among differences."""
 
 # A venue that keeps saying no is asked again after a pause, not at the next message. A post-only quote that lost a race
 # is an everyday no: the pause begins with the third in a row.
@@ -112,6 +116,8 @@ class Admission:
             found.append(UNKNOWN_ORDER)
         if oms.in_flight >= self._state.settings.in_flight_max:
             found.append(IN_FLIGHT)
+        if {market.id, NO_MARKET} & self._state.differing.keys():
+            found.append(RECONCILE_DIFFERENCE)
         return tuple(found)
 
     def _terms(self, market: Market, place: Place) -> tuple[str, ...]:

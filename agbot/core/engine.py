@@ -41,6 +41,7 @@ from agbot.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    ReconcileDifference,
     ReferencePrice,
     TickSizeChanged,
     Timer,
@@ -117,6 +118,7 @@ class Engine:
             OperatorCancel: self._operator_cancel,
             KillSwitchSet: self._latch,
             HaltRequested: self._halt,
+            ReconcileDifference: self._differs,
             **dict.fromkeys(evidence, self._evidence),
         }
 
@@ -260,6 +262,12 @@ class Engine:
     def _halt(self, now_ns: int, event: HaltRequested) -> None:
         self.state.halted = event.reason or "halt"
         self._cancel_everything(now_ns, f"halt: {self.state.halted}")
+
+    def _differs(self, _now_ns: int, event: ReconcileDifference) -> None:
+        if event.reason:
+            self.state.differing[event.market] = event.reason
+        else:
+            self.state.differing.pop(event.market, None)
 
     # -- marks and decisions ---------------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ NEXT: Final[dict[OrderState, dict[Evidence, OrderState | _Live]]] = {
     _S.DENIED: {},
 }
 
-_PROVISIONAL: Final = frozenset({Settlement.MATCHED, Settlement.MINED, Settlement.RETRYING})
+PROVISIONAL: Final = frozenset({Settlement.MATCHED, Settlement.MINED, Settlement.RETRYING})
 _SETTLES: Final[dict[Settlement, frozenset[Settlement]]] = {
     Settlement.MATCHED: frozenset({Settlement.MINED, Settlement.RETRYING, Settlement.CONFIRMED, Settlement.FAILED}),
     Settlement.MINED: frozenset({Settlement.RETRYING, Settlement.CONFIRMED, Settlement.FAILED}),
@@ -273,7 +273,7 @@ class Oms:
             )
         before, after = known.settlement, told.settlement
         if after not in _SETTLES[before]:
-            if after is before or after in _PROVISIONAL:
+            if after is before or after in PROVISIONAL:
                 return None
             raise IllegalTransition(f"trade {told.trade_id} of {told.client_order_id} was {before} and is now {after}")
         if after is Settlement.FAILED:
@@ -289,7 +289,7 @@ class Oms:
 
     def _unsettle(self, record: OrderRecord, fill: OrderFilled, sign: int) -> None:
         """Count a buy's provisional fill in, or out again."""
-        if record.command.side is Side.BUY and fill.settlement in _PROVISIONAL:
+        if record.command.side is Side.BUY and fill.settlement in PROVISIONAL:
             self.unsettled[record.command.token] += sign * fill.size
 
     def _legal(self, record: OrderRecord, evidence: Evidence) -> OrderState:

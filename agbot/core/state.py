@@ -35,7 +35,8 @@ class EngineSettings:
 class CoreState:
     """Markets, books, orders, money, and the gate. `halted` is the reason of an orderly stop, empty before.
 
-    `resolved` are the markets that have paid out: a feed may go on telling of their books.
+    `resolved` are the markets that have paid out: a feed may go on telling of their books. `differing` says by market
+    why the venue's figures are not ours; under the empty id, the cash.
     """
 
     settings: EngineSettings
@@ -47,6 +48,7 @@ class CoreState:
     markets: dict[MarketId, Market] = attrs.field(factory=dict)
     books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
     resolved: set[MarketId] = attrs.field(factory=set)
+    differing: dict[MarketId, str] = attrs.field(factory=dict)
     halted: str = ""
 
     @property

@@ -18,6 +18,7 @@ from agbot.control import socket_path
 from agbot.doctor.report import Check, Finding, fail, ok, skip, warn
 from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch, sync_file
+from agbot.run.fence import HOLDER_MAX, holder_in
 from agbot.store.journal import DISK_FREE_MIN
 
 DISK_FREE_GOOD: Final = 1024 * 2**20
@@ -109,7 +110,8 @@ async def lock(world: Machine) -> Finding:
     except OSError as e:
         return fail(f"{path} cannot be opened: {e.strerror or e}", f"mend its rights: chmod 600 {path}")
     try:
-        pid = os.read(fd, 32).decode("ascii", "replace").strip()
+        found = holder_in(os.read(fd, HOLDER_MAX).decode("ascii", "replace"))
+        pid = str(found.pid) if found else ""
         return _holder(world.state_dir, pid) if _held(fd) else _left_behind(world.state_dir, pid)
     finally:
         os.close(fd)

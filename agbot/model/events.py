@@ -227,6 +227,17 @@ class KillSwitchSet(_Fact, frozen=True):
     ts_ns: int
 
 
+class ReconcileDifference(_Fact, frozen=True):
+    """The venue holds something else than the core thinks, read after read. `reason` is empty once they agree again.
+
+    `market` is empty when it is the account's cash.
+    """
+
+    market: MarketId
+    reason: str
+    ts_ns: int
+
+
 class HaltRequested(_Fact, frozen=True):
     """Orderly stop: cancel everything, place nothing more."""
 
@@ -250,4 +261,4 @@ OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
 )
 Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | HaltRequested
-Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator
+Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator | ReconcileDifference

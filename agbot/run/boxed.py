@@ -25,12 +25,10 @@ from agbot.exchange.admin.socket import DEMO_NAME
 from agbot.log import get_logger
 from agbot.model.market import Market
 from agbot.run.children import own_command
-from agbot.run.live import read_account
-from agbot.run.modes import connected, feed_of, watched, wire_log_of, within
+from agbot.run.modes import connected, feed_of, linked, reconciled, watched, wire_log_of
 from agbot.run.plans import Start, trade
-from agbot.run.session import RUNS, now_ns
+from agbot.run.session import now_ns
 from agbot.run.venues import VenueLink
-from agbot.store.carry import carry_latest
 from agbot.units import usd_text
 from agbot.venue.polymarket.access import Access
 from agbot.venue.polymarket.adapter import PolymarketVenue
@@ -45,7 +43,6 @@ DEMO: Final = "DEMO"
 STATE_NAME: Final = "exchange.json"
 LOG_NAME: Final = "exchange.log"
 START_S: Final = 30.0
-READY_S: Final = 20.0
 LEAVE_S: Final = 5.0
 """How long the child has to save its state once its standard input has ended."""
 LINE_MAX: Final = 1024 * 1024
@@ -103,22 +100,23 @@ async def trade_boxed(start: Start) -> dict[str, Any]:
 async def _plan(start: Start, place: Place, access: Access, markets: list[Market]) -> Any:
     wallet = place.credentials.account
     assert wallet is not None, "the key came with the ready line"
-    left = carry_latest(start.state_dir / RUNS, DEMO)
-    account = await read_account(access.clob, access.data, wallet.maker, markets, left.positions if left else ())
-    link = await _link(start.settings, place, access, markets)
+    assert place.credentials.key is not None
+    signer = LocalSigner(OrderSigner(place.credentials.key, wallet, chain_named(start.settings.polymarket.chain)))
+    # a new exchange: what was on its way to the old one went with it
+    hurried = attrs.evolve(start.settings, reconcile=attrs.evolve(start.settings.reconcile, quiet_ns=0))
+    account, found = await reconciled(attrs.evolve(start, settings=hurried), DEMO, signer, access, markets)
+    link = await _link(signer, access, markets)
     feed = feed_of(start.settings, markets, access)
     more = watched(feed, (), markets)
-    return start.plan(DEMO, markets, feed, open_venue=lambda *_: link, account=account, **more)
+    return start.plan(
+        DEMO, markets, feed, open_venue=lambda *_: link, account=account, reads=access.clob, found=found, **more
+    )
 
 
-async def _link(settings: Settings, place: Place, access: Access, markets: list[Market]) -> VenueLink:
-    found = place.credentials
-    assert found.key is not None
-    assert found.account is not None
-    signer = LocalSigner(OrderSigner(found.key, found.account, chain_named(settings.polymarket.chain)))
+async def _link(signer: LocalSigner, access: Access, markets: list[Market]) -> VenueLink:
     venue = PolymarketVenue(access.clob, access.credentials, access.hosts, now_ns, signer=signer)
     await venue.prepare(market.id for market in markets)
-    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market)
+    return linked(venue)
 
 
 def _at(settings: Settings, place: Place) -> Settings:

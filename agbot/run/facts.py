@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -39,7 +39,7 @@ class RunFacts:
     """What does not change while a run lasts. `started_ns` is wall time; `page` is empty when none is served.
 
     `live` is None unless real money is traded. `capital` is what the run's PnL is measured from (10⁻⁶ usd): cash, and
-    positions taken over at their cost.
+    positions taken over at their cost. `reconcile` says how the venue's figures compare with ours, where there is one.
     """
 
     run_id: str
@@ -49,6 +49,7 @@ class RunFacts:
     journal: str
     capital: int
     live: LiveFacts | None = None
+    reconcile: Callable[[], dict[str, Any]] = dict
 
     def account(self) -> dict[str, Any]:
         """Return whose money an order would move."""
@@ -88,6 +89,7 @@ class RunFacts:
             "equity_usd": usd_text(portfolio.equity()),
             "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
             "fees_usd": usd_text(portfolio.fees),
+            "reconcile": self.reconcile(),
         }
 
 

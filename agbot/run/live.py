@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from agbot.core.portfolio import CarriedPosition
-from agbot.errors import ConfigError
 from agbot.model.ids import StrategyId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
@@ -18,7 +17,6 @@ from agbot.venue.polymarket.wire.rest import BalanceAllowance, OpenOrder
 
 UNATTRIBUTED: Final = StrategyId("wallet")
 """Whose a position is that no journal explains."""
-NAMED: Final = 3
 DUST: Final = SCALE // 100
 """Shares that no order can sell."""
 V3: Final = 3
@@ -50,55 +48,57 @@ async def read_account(
     wallet: str,
     markets: Sequence[Market],
     known: Sequence[CarriedPosition] = (),
-    *,
-    alone: bool = True,
 ) -> Account:
     """Return cash and positions as the venue shows them.
 
     Sizes are the CLOB's, which it checks sales against; what they cost is the Data API's, which is late by minutes.
+    What resting buys may still cost is not counted as cash.
 
     Args:
-        alone: whether no other order may rest; else what resting buys may still cost is not counted as cash.
-        known: what the last run left, by strategy; it says whose a position is where the sizes agree.
+        known: what the last run left, by strategy; it says whose a position is as far as the sizes agree.
 
     Raises:
-        ConfigError: AGB-144, orders rest that this run did not place.
         ExecutionError: a read failed; nothing is assumed in its place.
     """
     resting = await clob.open_orders()
-    if resting and alone:
-        raise _not_ours(resting)
     behind = sum(notional(o.price, o.original_size - o.size_matched) for o in resting if o.side is Side.BUY)
-    cash = max(0, (await clob.balance()).balance - behind)
+    usd = await clob.balance()
     prices = {p.token: p.avg_price for p in await positions.positions(wallet)} if markets else {}
     held = [p for m in markets for p in [position async for position in _held(clob, m, prices)]]
-    return Account(cash=cash, positions=tuple(p for position in held for p in _explained(position, known)))
+    return Account(
+        cash=max(0, usd.balance - behind),
+        positions=tuple(p for position in held for p in _explained(position, known)),
+        balance=usd.balance,
+        allowances=usd.allowances,
+        resting=len(resting),
+    )
+
+
+async def shares_of(clob: AccountReads, market: Market, token: str) -> int:
+    """Return the shares of a token that the venue checks sales against (10⁻⁶). Raises what the read raises."""
+    kind = CONDITIONAL_V2 if market.exchange_version == V3 else CONDITIONAL
+    return (await clob.balance(kind, token)).balance
 
 
 async def _held(clob: AccountReads, market: Market, prices: Mapping[str, int]) -> AsyncIterator[CarriedPosition]:
-    kind = CONDITIONAL_V2 if market.exchange_version == V3 else CONDITIONAL
     for token, outcome in _tokens(market):
-        size = (await clob.balance(kind, token)).balance
+        size = await shares_of(clob, market, token)
         if size >= DUST:
             cost = notional(prices.get(token, SCALE // 2), size)
             yield CarriedPosition(market.id, outcome, size, cost, UNATTRIBUTED)
 
 
 def _explained(position: CarriedPosition, known: Sequence[CarriedPosition]) -> Sequence[CarriedPosition]:
-    """Return the position by strategy as the last run left it, when that is all of it."""
+    """Return the position by strategy as the last run left it, and what is beyond; when it is less, the wallet's."""
     parts = [k for k in known if (k.market, k.outcome) == (position.market, position.outcome)]
-    return parts if parts and sum(k.size for k in parts) == position.size else [position]
+    beyond = position.size - sum(k.size for k in parts)
+    if not parts or beyond < 0:
+        return [position]
+    if not beyond:
+        return parts
+    cost = position.cost * beyond // position.size
+    return [*parts, CarriedPosition(position.market, position.outcome, beyond, cost, UNATTRIBUTED)]
 
 
 def _tokens(market: Market) -> tuple[tuple[str, Outcome], tuple[str, Outcome]]:
     return (market.yes, Outcome.YES), (market.no, Outcome.NO)
-
-
-def _not_ours(resting: Sequence[OpenOrder]) -> ConfigError:
-    named = ", ".join(order.id for order in resting[:NAMED])
-    more = f" and {len(resting) - NAMED} more" if len(resting) > NAMED else ""
-    return ConfigError(
-        f"{len(resting)} orders of this account rest already: {named}{more}",
-        id="AGB-144",
-        remedy="when no bot elsewhere watches them: agbot cancel --all --config FILE; or let them end",
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -16,15 +15,20 @@ from agbot.core.turnover import utc_day
 from agbot.errors import ConfigError, ExecutionError, VenueUnavailable
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
+from agbot.run.explain import Names
 from agbot.run.facts import LiveFacts
 from agbot.run.feeds import FeedWatch
+from agbot.run.fence import Fence
 from agbot.run.live import read_account
+from agbot.run.onlooker import Onlooker
 from agbot.run.plans import Start, trade
+from agbot.run.reconcile import Reconcile
 from agbot.run.references import reference_feeds
 from agbot.run.session import RUNS, RunPlan, now_ns
 from agbot.run.spend import FILE_NAME, Caps, DaySpend
-from agbot.run.venues import VenueLink, open_paper, open_shadow
+from agbot.run.venues import Account, VenueLink, open_paper, open_shadow
 from agbot.store.carry import carry_latest
+from agbot.store.carry import pasts as pasts_of
 from agbot.units import usd_text
 from agbot.venue.polymarket.access import Access, connect
 from agbot.venue.polymarket.adapter import PolymarketVenue
@@ -41,6 +45,7 @@ from agbot.venue.polymarket.wire_log import WireLog
 READY_S: Final = 20.0
 """The user stream opens and open orders are read within this, or the run does not begin."""
 LIVE: Final = "LIVE"
+READ_ONLY: Final = "READ-ONLY"
 
 
 async def trade_paper(start: Start) -> dict[str, Any]:
@@ -119,7 +124,7 @@ async def look(trader: Trader) -> dict[str, Any]:
     """Return what a person is shown before real money: wallet, balance, caps, markets, and whether the region may.
 
     Raises:
-        ConfigError: AGB-140 no market is named, AGB-144 orders rest already, AGB-148 no signer.
+        ConfigError: AGB-140 no market is named, AGB-148 no signer.
         ExecutionError: the venue could not be asked.
     """
     wallet = (await trader.signer()).account
@@ -130,20 +135,24 @@ async def look(trader: Trader) -> dict[str, Any]:
             **trader.facts(wallet).json(),
             "cash_usd": usd_text(account.cash),
             "positions": len(account.positions),
+            "resting": account.resting,
             "markets": [(market.name, market.end_ns) for market in markets],
             "region": await _region(access),
         }
 
 
-async def trade_live(start: Start, trader: Trader, wallet_directory: Path) -> dict[str, Any]:
+async def trade_live(start: Start, trader: Trader, fence: Fence) -> dict[str, Any]:
     """Trade with real money; the caller holds the wallet's lock. Returns the closing summary.
 
     Everything is read anew: what was shown to a person a minute ago is not what orders are counted from.
+
+    Raises:
+        ConfigError: AGB-144, orders rest that may not. WalletTaken: AGB-152, another process has the wallet.
     """
     signer = await trader.signer()
     async with trader.connected(signer.account, wire_log_of(start)) as access:
         markets = await markets_of(start.settings, access)
-        plan = await live_plan(start, trader, signer, access, markets, wallet_directory=wallet_directory)
+        plan = await live_plan(start, trader, signer, access, markets, fence=fence)
         return await trade(plan)
 
 
@@ -154,14 +163,23 @@ async def live_plan(
     access: Access,
     markets: Sequence[Market],
     *,
-    wallet_directory: Path,
+    fence: Fence,
     alone: bool = True,
 ) -> RunPlan:
-    """Return the plan of a live run: account and markets' terms are read, nothing is sent yet."""
-    left = carry_latest(start.state_dir / RUNS, LIVE)
-    known = left.positions if left else ()
-    account = await read_account(access.clob, access.data, signer.account.maker, markets, known, alone=alone)
-    spend = DaySpend(wallet_directory / FILE_NAME, trader.caps, now_ns)
+    """Return the plan of a live run: account and markets' terms are read, no order is sent yet.
+
+    Args:
+        alone: what the last run left is cleared away and reconciled first; else only the account is read.
+    """
+    fence.tell(state_dir=str(start.state_dir.absolute()))
+    found: dict[str, Any] = {}
+    if alone:
+        account, found = await reconciled(start, LIVE, signer, access, markets)
+    else:
+        left = carry_latest(start.state_dir / RUNS, LIVE)
+        known = left.positions if left else ()
+        account = await read_account(access.clob, access.data, signer.account.maker, markets, known)
+    spend = DaySpend(fence.directory / FILE_NAME, trader.caps, now_ns)
     link = await _live_link(start.settings, signer, access, markets)
     feed = feed_of(start.settings, markets, access)
     return start.plan(
@@ -173,8 +191,44 @@ async def live_plan(
         rules=rules_of(trader.caps, spend.total()),
         spend=spend,
         live=trader.facts(signer.account),
+        fence=fence,
+        reads=access.clob if alone else None,
+        found=found,
         **watched(feed, reference_feeds(start.settings, now_ns) if alone else (), markets),
     )
+
+
+async def reconciled(
+    start: Start, mode: str, signer: Signer, access: Access, markets: Sequence[Market]
+) -> tuple[Account, dict[str, Any]]:
+    """Return the account once nothing of the last run of `mode` is open, and what was found; see `Reconcile`."""
+    pasts = pasts_of(start.state_dir / RUNS, mode)
+    start_ = Reconcile(access, Names(access.clob, signer), pasts, start.settings.reconcile, now_ns)
+    account = await start_.account(signer.account.maker, markets)
+    return account, start_.report.json()
+
+
+async def look_on(start: Start, trader: Trader) -> dict[str, Any]:
+    """Watch markets, books and the account, whoever trades with it; nothing is sent. Returns the closing summary."""
+    signer = await trader.signer()
+    async with trader.connected(signer.account, wire_log_of(start)) as access:
+        markets = await markets_of(start.settings, access)
+        account = await read_account(access.clob, access.data, signer.account.maker, markets)
+        onlooker = Onlooker(access, signer, markets, start.settings.reconcile.every_ns)
+        await onlooker.look()
+        feed = feed_of(start.settings, markets, access)
+        start = attrs.evolve(start, settings=attrs.evolve(start.settings, strategies=()))
+        plan = start.plan(
+            READ_ONLY,
+            markets,
+            feed,
+            open_venue=open_shadow,
+            account=account,
+            live=trader.facts(signer.account),
+            onlooker=onlooker,
+            **watched(feed, reference_feeds(start.settings, now_ns), markets),
+        )
+        return await trade(plan)
 
 
 def rules_of(caps: Caps, spent_usd: int) -> tuple[Rule, ...]:
@@ -187,7 +241,13 @@ async def _live_link(settings: Settings, signer: Signer, access: Access, markets
         access.clob, access.credentials, access.hosts, now_ns, signer=signer, heartbeat=settings.live.heartbeat
     )
     await venue.prepare(market.id for market in markets)
-    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market)
+    return linked(venue)
+
+
+def linked(venue: PolymarketVenue) -> VenueLink:
+    """Return the venue as the nursery tree needs it."""
+    deaf = lambda: venue.closed  # noqa: E731 - asked each time
+    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market, deaf=deaf)
 
 
 def within(service: Callable[..., Any], seconds: float) -> Callable[..., Any]:

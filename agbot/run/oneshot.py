@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -17,6 +16,7 @@ from agbot.model.market import Market
 from agbot.model.order import Order, OrderAck, OrderState
 from agbot.run.bot import deliver
 from agbot.run.embed import Ready
+from agbot.run.fence import Fence
 from agbot.run.live import read_account
 from agbot.run.modes import Trader, live_plan
 from agbot.run.plans import Start
@@ -48,12 +48,12 @@ async def account_shown(trader: Trader, request: Mapping[str, Any]) -> dict[str,
     """Return the same, and whose money it would move: wallet, free cash, caps. Raises what the reads raise."""
     wallet = (await trader.signer()).account
     async with trader.connected(wallet) as access:
-        account = await read_account(access.clob, access.data, wallet.maker, (), alone=False)
+        account = await read_account(access.clob, access.data, wallet.maker, ())
         facts = {**trader.facts(wallet).json(), "cash_usd": usd_text(account.cash)}
         return {**await shown(access, request), **facts}
 
 
-async def send_one(start: Start, trader: Trader, wallet_directory: Path, request: Mapping[str, Any]) -> OrderAck:
+async def send_one(start: Start, trader: Trader, fence: Fence, request: Mapping[str, Any]) -> OrderAck:
     """Send one order and return its acknowledgement; what rests stays, nobody is left to cancel it.
 
     An order without an answer is asked about until its fate is known, or time is up: then the status is UNKNOWN.
@@ -66,7 +66,7 @@ async def send_one(start: Start, trader: Trader, wallet_directory: Path, request
     signer = await trader.signer()
     async with trader.connected(signer.account) as access:
         market = await access.market(str(request["market"]), tradable=True)
-        plan = await live_plan(start, trader, signer, access, [market], wallet_directory=wallet_directory, alone=False)
+        plan = await live_plan(start, trader, signer, access, [market], fence=fence, alone=False)
         session = Session(plan)
         async with _trading(session):
             book = session.engine.books[token_of(request, market)]

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from agbot.config import Settings
+from agbot.errors import WalletTaken
 from agbot.model.market import Market
 from agbot.run.attach import Screens
 from agbot.run.bot import bot
@@ -52,7 +53,9 @@ class Start:
 
 
 async def trade(plan: RunPlan) -> dict[str, Any]:
-    """Run the plan until it ends and return the closing summary."""
+    """Run the plan until it ends and return the closing summary. WalletTaken AGB-152: the wallet was taken."""
     session = Session(plan)
     reason = await bot(session.parts())
+    if lost := session.lost():
+        raise WalletTaken(lost)
     return {"ended": reason, **session.summary()}

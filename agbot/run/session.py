@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import msgspec
 import trio
 
 from agbot.config import Settings
@@ -16,19 +18,24 @@ from agbot.core.rules import Rule
 from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch
 from agbot.log import get_logger
-from agbot.model.commands import Command
+from agbot.model.commands import Command, PlaceOrder
 from agbot.model.events import MarketListed
 from agbot.model.market import Market
 from agbot.run.bot import Flat, Parts, Service, Stop
 from agbot.run.clock import Clock
 from agbot.run.control import ControlServer
+from agbot.run.differences import Differences
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.feeds import FeedWatch, no_feeds
+from agbot.run.fence import Fence
 from agbot.run.gateway import Gateway
 from agbot.run.inbox import Inbox
+from agbot.run.live import AccountReads
+from agbot.run.onlooker import Onlooker
 from agbot.run.operator import Operator
+from agbot.run.ours import OursOnly
 from agbot.run.publish import Publisher
 from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
@@ -39,7 +46,7 @@ from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, ms, usd_text
-from agbot.venue.ports import Feed
+from agbot.venue.ports import Feed, VenueAdapter
 
 RUNS: Final = "runs"
 
@@ -61,6 +68,10 @@ class RunPlan:
         rules: what the gate asks beside the policies.
         spend: asked once more right before an order leaves.
         live: whose real money, if it is real.
+        fence: the wallet's token, looked at before every order; None where no wallet is traded with.
+        reads: of the account at the venue, compared with ours while the run lasts; None where there is none.
+        onlooker: tells of the account that somebody else trades with.
+        found: what the start found there: fields of `agbot.run.reconcile.Report`.
         references: feeds of reference prices, beside the market's.
         watch: how the feeds are doing; None when there is nothing to tell.
     """
@@ -75,6 +86,10 @@ class RunPlan:
     rules: Sequence[Rule] = ()
     spend: DaySpend | None = None
     live: LiveFacts | None = None
+    fence: Fence | None = None
+    reads: AccountReads | None = None
+    onlooker: Onlooker | None = None
+    found: Mapping[str, Any] = attrs.field(factory=dict)
     references: Sequence[Feed] = ()
     watch: FeedWatch | None = None
     page: str = ""
@@ -123,6 +138,8 @@ class Session:
             carried=account.positions,
             rules=plan.rules,
         )
+        fence = plan.fence.token if plan.fence else 0
+        header = msgspec.structs.replace(header, fence=fence, reconciled=json.dumps(plan.found) if plan.found else "")
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{self.run_id}.agj")
         self.recorder = Recorder(self.engine, self.journal, header)
@@ -133,7 +150,8 @@ class Session:
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
         self.link = plan.open_venue(plan, account, now_ns)
-        self.venue = self.link.venue
+        self.venue = self._spared(self.link.venue)
+        self.differences = self._compared(plan.reads) if plan.reads else None
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
         self.facts = RunFacts(
             run_id=self.run_id,
@@ -143,15 +161,19 @@ class Session:
             journal=str(self.journal.path),
             capital=account.cash + sum(position.cost for position in account.positions),
             live=plan.live,
+            reconcile=self._reconciled,
         )
+        if plan.fence:
+            plan.fence.tell(self.run_id, str(plan.state_dir.absolute()))
 
     def parts(self, *more: Observer) -> Parts:
         """Return the nursery tree's parts; `more` observe the engine too."""
         shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
-        spend = self.plan.spend
+        spend, differences = self.plan.spend, self.differences
         observers: list[Observer] = [o.observe for o in (self.publisher, self.tally, self.flat, self.execution)]
-        observers += [*([spend.observe] if spend else []), *more]
+        observers += [o.observe for o in (spend, differences) if o]
+        observers += more
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,
@@ -160,7 +182,7 @@ class Session:
             durable=shell.durable,
             closed=self.closed,
             now_ns=now_ns,
-            permit=spend.refuse if spend else lambda _: "",
+            permit=self.refused,
             latency=self.publisher.latency,
         )
         clock = Clock(self.inbox, self.closed, now_ns, self._second)
@@ -170,7 +192,7 @@ class Session:
         self.inbox.send_urgent(*listed)
         return Parts(
             store=shell.run,
-            beside=self.plan.beside,
+            beside=[*self.plan.beside, *(o.run for o in (differences, self.plan.onlooker) if o)],
             push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
             on_end=self.end,
@@ -210,8 +232,53 @@ class Session:
         state = self.latch.gate()
         return (state.reason or "on") if state.on else ""
 
+    def refused(self, order: PlaceOrder) -> str:
+        """Return why `order` may not leave, empty when it may: the wallet must be ours still, and the caps hold."""
+        return self.lost() or (self.plan.spend.refuse(order) if self.plan.spend else "")
+
+    def lost(self) -> str:
+        """Return why the wallet is not ours any more, empty while it is; the first look that says so ends the run."""
+        reason = self.plan.fence.lost() if self.plan.fence else ""
+        if reason and not self.stop.reason:  # a second request would hurry the drain
+            log.critical("wallet.lost", reason=reason)
+            self.stop.ask(reason)
+        return reason
+
+    def _ours(self, order_id: str) -> bool:
+        return order_id.startswith(f"{self.run_id}-")
+
+    def _spared(self, venue: VenueAdapter) -> VenueAdapter:
+        if self.plan.fence is None:
+            return venue
+        return OursOnly(venue, sparing=self._sparing, is_ours=self._ours)
+
+    def _sparing(self) -> str:
+        left = "orders that no journal explains were left" if self.plan.found.get("foreign") else ""
+        return self.lost() or (left if not self.closed() else "")  # a kill switch spares nobody
+
+    def _compared(self, reads: AccountReads) -> Differences:
+        return Differences(
+            reads,
+            self.venue,
+            self.engine,
+            self.inbox,
+            is_ours=self._ours,
+            every_ns=self.plan.settings.reconcile.every_ns,
+            now_ns=now_ns,
+            deaf=self.link.deaf,
+        )
+
+    def _reconciled(self) -> dict[str, Any]:
+        token = {"token": self.plan.fence.token} if self.plan.fence else {}
+        start = {"start": dict(self.plan.found)} if self.plan.found else {}
+        told = self.differences or self.plan.onlooker
+        return {**token, **start, **(told.report() if told else {})}
+
     def _second(self) -> None:
+        self.lost()
         self.publisher.second(now_ns())
+        if self.differences:
+            self.differences.second()
         if self.plan.watch:
             self.plan.watch.publish(self.registry)
 

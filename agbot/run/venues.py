@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """What a run starts with: cash in 10⁻⁶ usd, and positions."""
+    """What a run starts with: free cash in 10⁻⁶ usd, and positions.
+
+    At a venue, `balance` is its figure for the usd, those behind orders included, and `allowances` are by spender.
+    """
 
     cash: int
     positions: tuple[CarriedPosition, ...] = ()
+    balance: int = 0
+    allowances: Mapping[str, int] = attrs.field(factory=dict)
+    resting: int = 0
+    """How many orders of the key rest."""
 
 
 async def idle(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -40,10 +47,14 @@ async def idle(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) ->
 
 @attrs.frozen(kw_only=True)
 class VenueLink:
-    """A venue, the service it needs beside trading, and who there wants to see the market's messages."""
+    """A venue, the service it needs beside trading, and who there wants to see the market's messages.
+
+    `deaf` says why nothing is heard of our orders now, empty while it is.
+    """
 
     venue: VenueAdapter
     run: Service = idle
+    deaf: Callable[[], str] = lambda: ""
     on_market: Callable[[Sequence[MarketData]], None] = lambda _batch: None
 
 

@@ -1,13 +1,14 @@
-"""What a run leaves to the next one of the same profile: paper cash and positions, folded from the journal's facts."""
+"""What a run leaves to the next one of its profile: cash, positions and orders, folded from the journal's facts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 import msgspec
 
-from agbot.core.oms import IllegalTransition, Oms
+from agbot.core.oms import PROVISIONAL, IllegalTransition, Oms, OrderRecord
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.errors import StoreError
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
@@ -15,7 +16,7 @@ from agbot.model.events import Event, MarketListed, MarketResolved, OrderEvidenc
 from agbot.model.ids import MarketId
 from agbot.model.market import Market
 from agbot.store.codec import decode_batch, decode_output
-from agbot.store.journal import BATCH, STEP, Header, JournalReader, foreign
+from agbot.store.journal import BATCH, STEP, Header, JournalReader, Record, foreign
 
 
 @attrs.frozen
@@ -39,46 +40,77 @@ def carry_latest(directory: Path, mode: str, seed: int | None = None) -> Carry |
     With a `seed`, runs of another one are passed over: their markets are another world's.
     Journals that hold nothing never traded: skipped. StoreError for one that did and cannot be read.
     """
-    for path in sorted(directory.glob(f"*-{mode.lower()}.agj"), reverse=True):
-        try:
-            carry = carry_from(path)
-            if seed in (None, carry.seed):
-                return carry
-        except StoreError as e:
-            if e.id != "AGB-606":
-                raise
-    return None
+    past = next((past for past in pasts(directory, mode) if seed in (None, past.header.seed)), None)
+    return past.carry() if past else None
 
 
 def carry_from(path: Path) -> Carry:
     """Fold the believable prefix of a journal; StoreError when it is not one."""
-    reader = JournalReader(path)
-    try:
-        fold = _Fold(reader.header())
-        for record in reader.records():
-            if record.kind == STEP:
-                for command in decode_output(record.body).commands:
-                    fold.command(record.now_ns, command)
-            elif record.kind == BATCH:
-                for event in decode_batch(record.body):
-                    fold.event(record.now_ns, event)
-        return attrs.evolve(fold.result(), set_aside=tuple(reader.set_aside))
-    except msgspec.DecodeError as e:
-        raise foreign(path, str(e)) from e
-    finally:
-        reader.close()
+    return Past.read(path).carry()
 
 
-class _Fold:
-    """Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way."""
+def pasts(directory: Path, mode: str) -> Iterator[Past]:
+    """Yield the runs of `mode`, the newest first; see `carry_latest` for what is skipped and raised."""
+    for path in sorted(directory.glob(f"*-{mode.lower()}.agj"), reverse=True):
+        try:
+            yield Past.read(path)
+        except StoreError as e:
+            if e.id != "AGB-606":
+                raise
+
+
+class Past:
+    """What a run's journal says of its orders and money; evidence that came too late for it can be added.
+
+    Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way.
+    """
 
     def __init__(self, header: Header) -> None:
-        self._header = header
+        self.header = header
+        self.last_ns = header.started_ns
+        """The core's time at the last record."""
+        self.set_aside: tuple[tuple[int, str], ...] = ()
         self._portfolio = Portfolio(header.capital)
         self._markets: dict[MarketId, Market] = {}
         self._oms = Oms()
 
-    def command(self, now_ns: int, command: Command) -> None:
+    @classmethod
+    def read(cls, path: Path) -> Past:
+        """Fold the believable prefix of a journal; StoreError when it is not one."""
+        reader = JournalReader(path)
+        try:
+            past = cls(reader.header())
+            for record in reader.records():
+                past._record(record)
+            past.set_aside = tuple(reader.set_aside)
+        except msgspec.DecodeError as e:
+            raise foreign(path, str(e)) from e
+        finally:
+            reader.close()
+        return past
+
+    def live(self) -> list[OrderRecord]:
+        """Return the orders that nothing in the journal ended."""
+        return list(self._oms.all_live())
+
+    def sent(self) -> list[OrderRecord]:
+        """Return every order that may have been sent, oldest first."""
+        return list(self._oms.all())
+
+    def unsettled(self) -> list[OrderRecord]:
+        """Return the orders with trades of which the journal does not say how they settled."""
+        return [r for r in self._oms.all() if any(fill.settlement in PROVISIONAL for fill in r.trades.values())]
+
+    def _record(self, record: Record) -> None:
+        self.last_ns = max(self.last_ns, record.now_ns)
+        if record.kind == STEP:
+            for command in decode_output(record.body).commands:
+                self._command(record.now_ns, command)
+        elif record.kind == BATCH:
+            for event in decode_batch(record.body):
+                self.add(record.now_ns, event)
+
+    def _command(self, now_ns: int, command: Command) -> None:
         match command:
             case PlaceOrder():
                 self._oms.begin(now_ns, command)
@@ -88,11 +120,12 @@ class _Fold:
                 for record in self._oms.all_live():
                     self._oms.cancelling(now_ns, record.command.client_order_id)
 
-    def event(self, now_ns: int, event: Event) -> None:
+    def add(self, now_ns: int, event: Event) -> None:
+        """Fold one fact in; a repeated one, or one that cannot be true, changes nothing."""
         match event:
             case MarketListed(market=market):
                 if market.id not in self._markets:
-                    self._portfolio.take_over(market, self._header.carried)
+                    self._portfolio.take_over(market, self.header.carried)
                 self._markets[market.id] = market
             case MarketResolved(market=ended, winner=winner) if ended in self._markets:
                 market = self._markets[ended]
@@ -123,12 +156,14 @@ class _Fold:
             strategy=order.strategy,
         )
 
-    def result(self) -> Carry:
-        unseen = tuple(c for c in self._header.carried if c.market not in self._markets)
+    def carry(self) -> Carry:
+        """Return cash and positions as they are now."""
+        unseen = tuple(c for c in self.header.carried if c.market not in self._markets)
         return Carry(
             self._portfolio.cash,
             (*self._portfolio.carried(), *unseen),
-            self._header.run_id,
-            self._header.started_ns,
-            self._header.seed,
+            self.header.run_id,
+            self.header.started_ns,
+            self.header.seed,
+            self.set_aside,
         )

@@ -43,7 +43,8 @@ commit;
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What a run was made of; enough to build the same core again.
 
-    `strategies` are (name, parameters as JSON, markets or None for all).
+    `strategies` are (name, parameters as JSON, markets or None for all). `fence` is the wallet's token, 0
+    without a wallet; `reconciled` what the start found at the venue, as JSON: corrections with both figures and source.
     """
 
     run_id: str
@@ -57,6 +58,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_max: int = 32
     carried: tuple[CarriedPosition, ...] = ()
     source: str = ""
+    fence: int = 0
+    reconciled: str = ""
 
 
 @attrs.frozen

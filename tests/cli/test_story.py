@@ -53,7 +53,7 @@ def trades(home, status):
     assert ": trading, 8 markets, " in told.out
     second = home.agbot("run", "--simulated", "--no-web")
     assert second.code == 2
-    assert f"[AGB-121] another bot (pid {pid}) runs on " in second.err
+    assert f"[AGB-121] another bot (pid {pid}, since " in second.err
     shown = home.agbot("buy", market, "yes", "10", "0.02")
     assert (shown.code, shown.out.splitlines()[-1]) == (0, "DEMO, not sent; --send sends it")
     assert "would let it pass" in shown.out

@@ -23,7 +23,7 @@ from agbot.config import LiveSettings, Mode, PolymarketSettings, Settings, Strat
 from agbot.doctor.world import run_checks
 from agbot.run import plans
 from agbot.run.attach import Screens
-from agbot.run.lock import wallet_dir
+from agbot.run.lock import exclusive_wallet
 from agbot.run.modes import Trader, look
 from agbot.run.oneshot import send_one
 from agbot.run.plans import Start
@@ -221,9 +221,9 @@ async def place(secrets_in_the_environment, tmp_path):
 
 
 async def live(place: Place) -> None:
-    ready = Ready(trader=place.trader, wallet_directory=wallet_dir(ADDRESS))
     await look(place.trader)
-    await run(place.start, ready)
+    with exclusive_wallet(ADDRESS) as fence:
+        await run(place.start, Ready(trader=place.trader, fence=fence))
 
 
 async def outcome(work, *args) -> BaseException | None:
@@ -334,7 +334,8 @@ async def test_a_connection_that_breaks_tells_no_secret(why, stream, place, monk
 async def test_one_order_leaves_no_secret_behind(place, capfd):
     request = {"market": "will-it-rain", "outcome": "yes", "side": "buy", "price": "0.10", "size": "10"}
     start = attrs.evolve(place.start, duration_s=None)
-    await send_one(start, place.trader, wallet_dir(ADDRESS), request)
+    with exclusive_wallet(ADDRESS) as fence:
+        await send_one(start, place.trader, fence, request)
     assert searched(place, None, capfd, b"") == []
     assert list(place.start.state_dir.glob("runs/*.agj"))
 

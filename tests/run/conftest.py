@@ -9,6 +9,7 @@ import attrs
 import pytest
 import trio
 
+from agbot.config import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
 from agbot.core.engine import Engine, EngineSettings
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
@@ -18,11 +19,18 @@ from agbot.errors import VenueNotFound
 from agbot.model.events import BookSnapshot, Event, MarketListed, OrderEvidence, Timer
 from agbot.model.market import Market
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
+from agbot.run import plans
 from agbot.run.attach import Screens
+from agbot.run.modes import Trader
+from agbot.run.plans import Start
+from agbot.run.session import Session, prepare_state_dir
 from agbot.store.history import write_history
 from agbot.testing.builders import levels, make_market
-from agbot.units import NS_PER_S, to_units
+from agbot.testing.venue_stub import PRIVATE_KEY, YES, StubKey, venue_stub
+from agbot.units import NS_PER_S, SCALE, to_units
 from agbot.venue.demo import DemoSimulation, demo_markets
+from agbot.venue.polymarket.credentials import load_credentials
+from tests.run.live_runs import Run, live_run
 
 
 class Wishes:
@@ -209,3 +217,72 @@ def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
                 await trio.sleep(0.01)
 
     return wait
+
+
+# ---------------------------------------------------------------- whole runs against a venue on loopback
+
+ENVIRON = {
+    "POLYMARKET_PRIVATE_KEY": PRIVATE_KEY,
+    "POLYMARKET_API_KEY": StubKey().key,
+    "POLYMARKET_SECRET": StubKey().secret,
+    "POLYMARKET_PASSPHRASE": StubKey().passphrase,
+}
+
+
+@pytest.fixture
+async def stub():
+    async with venue_stub() as stub:
+        stub.set_book(YES, bids=[("0.45", "100")], asks=[("0.55", "100")])
+        yield stub
+
+
+@pytest.fixture
+def settings(stub, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    return Settings(
+        mode=Mode.PAPER,
+        markets=("will-it-rain",),
+        polymarket=PolymarketSettings(hosts=stub.hosts),
+        live=LiveSettings(max_order_usd=20 * SCALE, max_day_usd=100 * SCALE),
+        strategies=(StrategySettings(name="quoter"),),
+    )
+
+
+@pytest.fixture
+def start(settings, no_screens, tmp_path):
+    return Start(settings=settings, state_dir=prepare_state_dir("p", tmp_path / "s"), screens=no_screens)
+
+
+@pytest.fixture
+def trader(settings):
+    return Trader.of(settings, load_credentials(ENVIRON))
+
+
+@pytest.fixture
+def running(monkeypatch, until, nursery):
+    """Return a function that begins a run and waits until something is true of it."""
+
+    async def begin(run_it, condition=lambda run: run.resting):
+        run = Run()
+
+        class Watched(Session):
+            def __init__(self, plan):
+                super().__init__(plan)
+                run.session = self
+
+        monkeypatch.setattr(plans, "Session", Watched)
+
+        async def end():
+            run.summary = await run_it()
+
+        nursery.start_soon(end)
+        await until(lambda: condition(run))
+        return run
+
+    return begin
+
+
+@pytest.fixture
+def live(start, trader):
+    settings = attrs.evolve(start.settings, mode=Mode.LIVE)
+    return live_run(attrs.evolve(start, settings=settings), trader)

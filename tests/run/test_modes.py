@@ -7,116 +7,18 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from agbot.config import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
+from agbot.config import Mode
 from agbot.errors import ConfigError, NotFoundError, VenueAuthFailed, VenueUnavailable, leaves
-from agbot.model.order import OrderState
-from agbot.run import modes, plans
+from agbot.run import modes
 from agbot.run.lock import exclusive_wallet, wallet_dir
-from agbot.run.modes import Trader, look, trade_live, trade_paper
-from agbot.run.plans import Start
-from agbot.run.session import Session, prepare_state_dir
+from agbot.run.modes import Trader, look, trade_paper
 from agbot.run.spend import FILE_NAME, DaySpend
-from agbot.store.verify import verify
-from agbot.testing.venue_stub import ADDRESS, CONDITION, NO, PRIVATE_KEY, YES, StubKey, error, venue_stub
+from agbot.testing.venue_stub import ADDRESS, CONDITION, NO, YES, error
 from agbot.units import SCALE, to_units
 from agbot.venue.paper import PaperVenue
 from agbot.venue.polymarket import stream
-from agbot.venue.polymarket.credentials import load_credentials
 from agbot.venue.shadow import ShadowVenue
-
-ENVIRON = {
-    "POLYMARKET_PRIVATE_KEY": PRIVATE_KEY,
-    "POLYMARKET_API_KEY": StubKey().key,
-    "POLYMARKET_SECRET": StubKey().secret,
-    "POLYMARKET_PASSPHRASE": StubKey().passphrase,
-}
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-async def stub():
-    async with venue_stub() as stub:
-        stub.set_book(YES, bids=[("0.45", "100")], asks=[("0.55", "100")])
-        yield stub
-
-
-@pytest.fixture
-def settings(stub):
-    return Settings(
-        mode=Mode.PAPER,
-        markets=("will-it-rain",),
-        polymarket=PolymarketSettings(hosts=stub.hosts),
-        live=LiveSettings(max_order_usd=20 * SCALE, max_day_usd=100 * SCALE),
-        strategies=(StrategySettings(name="quoter"),),
-    )
-
-
-@pytest.fixture
-def start(settings, no_screens, tmp_path):
-    return Start(settings=settings, state_dir=prepare_state_dir("p", tmp_path / "s"), screens=no_screens)
-
-
-@pytest.fixture
-def trader(settings):
-    return Trader.of(settings, load_credentials(ENVIRON))
-
-
-class Run:
-    """A run under way: its session as soon as it has one, and its end."""
-
-    def __init__(self):
-        self.session: Session | None = None
-        self.summary = None
-
-    @property
-    def live(self):
-        return list(self.session.engine.oms.all_live())
-
-    @property
-    def resting(self):
-        return [r for r in self.live if r.state is OrderState.OPEN] if self.session else []
-
-
-@pytest.fixture
-def running(monkeypatch, until, nursery):
-    """Return a function that begins a run and waits until something is true of it."""
-
-    async def begin(run_it, condition=lambda run: run.resting):
-        run = Run()
-
-        class Watched(Session):
-            def __init__(self, plan):
-                super().__init__(plan)
-                run.session = self
-
-        monkeypatch.setattr(plans, "Session", Watched)
-
-        async def end():
-            run.summary = await run_it()
-
-        nursery.start_soon(end)
-        await until(lambda: condition(run))
-        return run
-
-    return begin
-
-
-async def ended(run, until, reason="enough"):
-    run.session.stop.ask(reason)
-    await until(lambda: run.summary is not None)
-    assert run.summary["ended"] == reason
-    assert run.summary["open_orders"] == 0
-    verdict = verify(run.session.journal.path)
-    assert (verdict.agrees, verdict.complete) == (True, True)
-
-
-def posted(stub):
-    return [*stub.asked("POST", "/order"), *stub.asked("POST", "/orders")]
-
+from tests.run.live_runs import ended, live_run, posted
 
 # ---------------------------------------------------------------- paper and shadow
 
@@ -183,12 +85,6 @@ async def test_an_unknown_market_is_said(start):
 # ---------------------------------------------------------------- live
 
 
-@pytest.fixture
-def live(start, trader):
-    settings = attrs.evolve(start.settings, mode=Mode.LIVE)
-    return lambda: trade_live(attrs.evolve(start, settings=settings), trader, wallet_dir(ADDRESS))
-
-
 async def test_live_posts_hears_its_fills_and_leaves_nothing(stub, live, running, until):
     run = await running(live, lambda run: len(run.resting) >= 2)
     assert run.session.facts.mode == "LIVE"
@@ -226,20 +122,6 @@ async def test_the_kill_switch_takes_everything_off_the_venue(stub, live, runnin
     assert len(posted(stub)) == count
 
 
-async def test_orders_that_rest_already_start_nothing(stub, live, running, until, start, trader):
-    run = await running(live)
-    kept = dict(stub.exchange.live)
-    await ended(run, until)
-    stub.exchange.live.update(kept)
-    before = len(posted(stub))
-    for begin in (live, lambda: look(trader)):
-        with pytest.raises(ConfigError) as caught:
-            await begin()
-        assert caught.value.id == "AGB-144"
-        assert next(iter(kept)) in caught.value.reason
-    assert len(posted(stub)) == before
-
-
 async def test_a_key_that_is_revoked_ends_the_run(stub, live):
     stub.reply("POST", "/order", error(401, "Unauthorized/Invalid api key"))
     with pytest.raises(ExceptionGroup) as caught:
@@ -262,16 +144,16 @@ async def test_a_user_stream_that_stays_shut_starts_nothing(stub, start, trader,
     deaf = attrs.evolve(place, hosts=attrs.evolve(place.hosts, user_socket="ws://127.0.0.1:1/ws/user"))
     trader = attrs.evolve(trader, settings=attrs.evolve(trader.settings, polymarket=deaf))
     with pytest.RaisesGroup(VenueUnavailable, flatten_subgroups=True):
-        await trade_live(start, trader, wallet_dir(ADDRESS))
+        await live_run(start, trader)()
     assert posted(stub) == []
 
 
 async def test_the_days_cap_holds_over_restarts(stub, start, trader, running, until):
     small = attrs.evolve(trader, caps=attrs.evolve(trader.caps, max_order_usd=20 * SCALE, max_day_usd=20 * SCALE))
-    live = lambda: trade_live(start, small, wallet_dir(ADDRESS))  # noqa: E731
+    live = live_run(start, small)
     run = await running(live)
     order_id, row = next(iter(stub.exchange.live.items()))
-    stub.exchange.fill(order_id, row["original_size"])
+    stub.exchange.settle(stub.exchange.fill(order_id, row["original_size"]))
     await until(lambda: run.session.summary()["fills"] > 0)
     await ended(run, until)
     spent = run.session.plan.spend.total()
@@ -298,17 +180,15 @@ async def test_a_blocked_region_is_said_plainly(stub, trader):
 
 
 @pytest.mark.parametrize("missing", ["max_order_usd", "max_day_usd"])
-async def test_real_money_needs_both_caps(settings, missing):
+async def test_real_money_needs_both_caps(settings, trader, missing):
     with pytest.raises(ConfigError) as caught:
-        Trader.of(
-            attrs.evolve(settings, live=attrs.evolve(settings.live, **{missing: None})), load_credentials(ENVIRON)
-        )
+        Trader.of(attrs.evolve(settings, live=attrs.evolve(settings.live, **{missing: None})), trader.credentials)
     assert (caught.value.id, caught.value.key) == ("AGB-141", "live")
 
 
 def test_one_writer_per_wallet():
-    with exclusive_wallet(ADDRESS) as directory:
-        assert directory == wallet_dir(ADDRESS.lower())
+    with exclusive_wallet(ADDRESS) as fence:
+        assert fence.directory == wallet_dir(ADDRESS.lower())
         with pytest.raises(ConfigError, match=ADDRESS) as caught, exclusive_wallet(ADDRESS):
             pass
         assert caught.value.id == "AGB-149"

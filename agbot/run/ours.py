@@ -1,0 +1,90 @@
+"""A venue whose cancel-all spares what is not this run's while it must: the wallet was taken, or others' stay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from decimal import Decimal
+from typing import Final
+
+import trio
+
+from agbot.errors import VenueAmbiguous
+from agbot.log import get_logger
+from agbot.model.events import OrderEvidence
+from agbot.model.ids import VenueId
+from agbot.model.order import CancelAck, Order, OrderAck, TimeInForce
+from agbot.venue.ports import VenueAdapter
+
+ROUNDS_MAX: Final = 5
+PAUSE_S: Final = 0.15
+
+log = get_logger(__name__)
+
+
+class OursOnly:
+    """`VenueAdapter` over another one.
+
+    Args:
+        sparing: why orders that this run did not place are left alone, empty when all of the key are taken off.
+        is_ours: whether a client order id is one of this run's.
+    """
+
+    def __init__(self, venue: VenueAdapter, *, sparing: Callable[[], str], is_ours: Callable[[str], bool]) -> None:
+        self._venue = venue
+        self._sparing = sparing
+        self._is_ours = is_ours
+
+    @property
+    def venue_id(self) -> VenueId:
+        """Return the venue's name."""
+        return self._venue.venue_id
+
+    @property
+    def supported(self) -> frozenset[TimeInForce]:
+        """Return the times in force it takes."""
+        return self._venue.supported
+
+    async def place_order(self, order: Order) -> OrderAck:
+        """Send the order; see the port."""
+        return await self._venue.place_order(order)
+
+    async def cancel_order(self, order_id: str) -> CancelAck:
+        """Cancel one order; see the port."""
+        return await self._venue.cancel_order(order_id)
+
+    async def replace_order(self, order_id: str, *, price: Decimal, size: Decimal) -> OrderAck:
+        """Cancel and place anew; see the port."""
+        return await self._venue.replace_order(order_id, price=price, size=size)
+
+    async def cancel_all(self) -> Sequence[CancelAck]:
+        """Take every order of the key off, or of this run only while others are spared.
+
+        Raises:
+            VenueAmbiguous: orders of this run still rest after several rounds. ExecutionError: what the reads raise.
+        """
+        if not (reason := self._sparing()):
+            return await self._venue.cancel_all()
+        log.warning("cancel_all.ours_only", reason=reason)
+        taken: dict[str, CancelAck] = {}
+        for again in range(ROUNDS_MAX):
+            await trio.sleep(PAUSE_S * again)
+            left = [o.client_order_id for o in await self._venue.get_open_orders() if self._is_ours(o.client_order_id)]
+            if not left:
+                return list(taken.values())
+            for name in left:
+                taken[name] = await self._venue.cancel_order(name)
+        raise VenueAmbiguous(
+            f"{len(left)} orders of this run still rest after they were cancelled", venue=self.venue_id
+        )
+
+    async def get_order_status(self, order_id: str) -> OrderAck:
+        """Return the venue's view of one order; see the port."""
+        return await self._venue.get_order_status(order_id)
+
+    async def get_open_orders(self) -> Sequence[Order]:
+        """Return every resting order of the key."""
+        return await self._venue.get_open_orders()
+
+    def evidence(self) -> AsyncIterator[OrderEvidence]:
+        """Return what happens to our orders; one consumer."""
+        return self._venue.evidence()

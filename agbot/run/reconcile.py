@@ -1,0 +1,267 @@
+"""What has to be known before the first order: what the last run left at the venue, told by the venue itself.
+
+Theory of operation. The journal says which orders may exist; their ids follow from it, so each order that rests is ours
+or nobody's. Ours are taken off. Then the venue is asked about each order that the journal did not see end, until all is
+evidence: its record, its trades, their settlement, or, long enough after it was sent, that there is no such order. What
+they filled is folded into what the last run left. The balances come last, and where they say something else than the
+journal, the venue's figure is taken over and both are written down. A failed read raises, and nothing is traded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import trio
+
+from agbot.config import ReconcileSettings
+from agbot.core.oms import OrderRecord
+from agbot.errors import ConfigError, VenueAmbiguous, VenueUnavailable
+from agbot.log import get_logger
+from agbot.model.events import OrderCancelled
+from agbot.model.ids import ClientOrderId
+from agbot.model.market import Market
+from agbot.run.corrections import Correction, corrections
+from agbot.run.explain import OLDER_MAX, Known, Names
+from agbot.run.live import read_account
+from agbot.run.venues import Account
+from agbot.store.carry import Past
+from agbot.units import NS_PER_S, to_text
+from agbot.venue.polymarket.access import Access
+from agbot.venue.polymarket.compose import VENUE
+from agbot.venue.polymarket.own import DUST
+from agbot.venue.polymarket.wire.rest import OpenOrder, Trade
+
+ROUNDS_MAX: Final = 5
+PAUSE_S: Final = 0.25
+AT_ONCE: Final = 100
+ASK_AGAIN_S: Final = 0.5
+SETTLES_WITHIN_S: Final = 60.0
+"""Beyond the quiet time: how long trades may take to be told and to settle before the start is given up."""
+ABSENT_ENOUGH: Final = 3
+"""How often in a row the venue must say that it has no such order before it is believed."""
+MAY_MATCH: Final = ("LIVE", "DELAYED", "UNMATCHED")
+NOT_SENT: Final = "the venue has no such market, or the order could not be signed"
+NAMED: Final = 3
+
+log = get_logger(__name__)
+
+
+@attrs.define(kw_only=True)
+class Report:
+    """What a start found, and what it did about it."""
+
+    from_run: str = ""
+    cancelled: list[str] = attrs.field(factory=list)
+    closed: list[dict[str, str]] = attrs.field(factory=list)
+    """Orders that the journal had open and the venue has not: id, how they ended, and the evidence."""
+    fills: int = 0
+    """Trades that the journal did not have."""
+    foreign: list[str] = attrs.field(factory=list)
+    """Orders that no journal explains, and that were left."""
+    corrections: list[Correction] = attrs.field(factory=list)
+    allowances: Mapping[str, int] = attrs.field(factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        told = attrs.asdict(self, recurse=False)
+        return {**told, "allowances": len(self.allowances), "corrections": [c.json() for c in self.corrections]}
+
+
+class Reconcile:
+    """One start.
+
+    Args:
+        pasts: earlier runs of this state directory, the newest first; read as far as they are needed.
+        settings: what to do with what rests, and how long a "no such order" is not believed.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        names: Names,
+        pasts: Iterable[Past],
+        settings: ReconcileSettings,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._access = access
+        self._clob = access.clob
+        self._names = names
+        self._pasts = iter(pasts)
+        self._settings = settings
+        self._now_ns = now_ns
+        self._past = next(self._pasts, None)
+        self._known: dict[str, Known] = {}
+        self._absent: Counter[ClientOrderId] = Counter()
+        self._matched: dict[ClientOrderId, int] = {}
+        """Shares of each order of ours that was listed."""
+        self._trades: set[str] = set()
+        self.report = Report(from_run=self._past.header.run_id if self._past else "")
+
+    async def account(self, wallet: str, markets: Sequence[Market]) -> Account:
+        """Return the account as it is once nothing of the last run is open.
+
+        Raises:
+            ConfigError: AGB-144, orders rest that may not.
+            VenueUnavailable: AGB-401, not all became known in time. ExecutionError: a read failed.
+        """
+        await self._clear()
+        await self._until_known()
+        carry = self._past.carry() if self._past else None
+        found = await read_account(self._clob, self._access.data, wallet, markets, carry.positions if carry else ())
+        if carry is not None:
+            self.report.corrections = corrections(carry, found, markets)
+        self.report.allowances = found.allowances
+        self._tell()
+        return found
+
+    def _tell(self) -> None:
+        if self._past is not None and self._past.set_aside:
+            log.critical("run.carried_in_part", from_run=self.report.from_run, set_aside=self._past.set_aside)
+        log.info("reconcile.start", **self.report.json())
+        for correction in self.report.corrections:
+            log.warning("reconcile.corrected", **correction.json())
+
+    # -- what rests ------------------------------------------------------------------------------------------------
+
+    async def _clear(self) -> None:
+        listed = await self._clob.open_orders()
+        if self._past is not None:
+            self._known = await self._names.known([*self._past.live(), *self._past.unsettled()])
+        if self._unexplained(listed):
+            await self._look_further(listed)
+        foreign, ours = self._unexplained(listed), [o.id for o in listed if o.id in self._known]
+        if ours and self._settings.on_start == "refuse":
+            raise _not_ours(listed, "they are the last run's, and reconcile.on_start is refuse")
+        self._matched = {self._known[o.id].own.name: o.size_matched for o in listed if o.id in self._known}
+        await self._take_off(ours)
+        if foreign and self._settings.on_start_foreign == "refuse":
+            raise _not_ours(foreign, "no journal here explains them")
+        self.report.foreign = [order.id for order in foreign]
+        for order in foreign:
+            log.warning("reconcile.foreign_order", order_id=order.id, market=order.market, side=str(order.side))
+
+    def _unexplained(self, listed: Iterable[OpenOrder]) -> list[OpenOrder]:
+        return [order for order in listed if order.id not in self._known]
+
+    async def _look_further(self, listed: Sequence[OpenOrder]) -> None:
+        """Look through every order of the last run, then of runs before it, until all that rests is explained."""
+        if self._past is not None:
+            self._known |= await self._names.known(self._past.sent())
+        for _, past in zip(range(OLDER_MAX), self._pasts, strict=False):
+            if not self._unexplained(listed):
+                return
+            self._known |= await self._names.known(past.sent())
+
+    async def _take_off(self, ours: Sequence[str]) -> None:
+        left = list(ours)
+        for again in range(ROUNDS_MAX):
+            if not left:
+                break
+            await trio.sleep(PAUSE_S * again)
+            for start in range(0, len(left), AT_ONCE):
+                await self._clob.cancel_many(left[start : start + AT_ONCE])
+            left = [order.id for order in await self._clob.open_orders() if order.id in self._known]
+        if left:
+            raise VenueAmbiguous(
+                f"{len(left)} orders of the last run still rest after they were cancelled", venue=VENUE
+            )
+        self.report.cancelled = [self._known[order_id].own.name for order_id in ours]
+
+    # -- what became of the rest -----------------------------------------------------------------------------------
+
+    async def _until_known(self) -> None:
+        if self._past is None:
+            return
+        patience = SETTLES_WITHIN_S + self._settings.quiet_ns / NS_PER_S
+        doubts = ["the venue was not asked yet"]
+        with trio.move_on_after(patience):
+            while doubts:
+                doubts = await self._ask(self._past)
+                await trio.sleep(ASK_AGAIN_S if doubts else 0)
+        if doubts:
+            raise VenueUnavailable(
+                f"what the last run left is not known after {patience:.0f} s: {'; '.join(doubts[:NAMED])}",
+                venue=VENUE,
+                remedy="nothing was sent; start again: agbot run",
+            )
+
+    async def _ask(self, past: Past) -> list[str]:
+        """Ask about everything once; returns what is still not known."""
+        by_name: dict[ClientOrderId, list[Known]] = {}
+        for known in self._known.values():
+            by_name.setdefault(known.own.name, []).append(known)
+        if not (by_name or past.live()):
+            return []
+        self._fold(past, await self._clob.trades(after_s=self._since_s(past)))
+        doubts = [f"trades of {record.command.client_order_id} have not settled" for record in past.unsettled()]
+        for record in past.live():
+            name = record.command.client_order_id
+            if doubt := await self._ask_about(past, record, by_name.get(name, [])):
+                doubts.append(f"{name}: {doubt}")
+        return doubts
+
+    def _since_s(self, past: Past) -> int:
+        sent = [known.own.sent_ns for known in self._known.values()]
+        return max(0, min([*sent, past.last_ns]) // NS_PER_S - 1)
+
+    def _fold(self, past: Past, trades: Iterable[Trade]) -> None:
+        for trade in sorted(trades, key=lambda trade: trade.match_ns):
+            for known in self._known.values():
+                fill = known.own.fill_of(trade)
+                if fill is None:
+                    continue
+                before = known.record.trades.get(fill.trade_id)
+                past.add(self._now_ns(), fill)
+                if before is None and fill.trade_id in known.record.trades and fill.trade_id not in self._trades:
+                    self._trades.add(fill.trade_id)
+                    self.report.fills += 1
+
+    async def _ask_about(self, past: Past, record: OrderRecord, candidates: Sequence[Known]) -> str:
+        """Return what is not known of an order, empty once it is closed by evidence."""
+        for known in candidates:
+            found = await self._clob.order(known.own.order_id)
+            if found is not None:
+                return await self._shown(past, known.record, found)
+        name = record.command.client_order_id
+        self._absent[name] += 1
+        there = record.acknowledged or name in self._matched
+        quiet_ns = 0 if there else self._settings.quiet_ns
+        if candidates and (self._absent[name] < ABSENT_ENOUGH or self._now_ns() < past.last_ns + quiet_ns):
+            return "the venue does not show it; it may still arrive"
+        if missing := self._untold(record, self._matched.get(name, 0)):
+            return missing
+        return self._close(past, record, "the venue has no such order" if candidates else NOT_SENT)
+
+    async def _shown(self, past: Past, record: OrderRecord, found: OpenOrder) -> str:
+        if found.status in MAY_MATCH:
+            await self._clob.cancel(found.id)
+            return "it rests, and is cancelled"
+        if missing := self._untold(record, found.size_matched):
+            return missing
+        return self._close(past, record, f"the venue says {found.status}, {to_text(found.size_matched)} matched")
+
+    def _untold(self, record: OrderRecord, matched: int) -> str:
+        missing = matched - sum(fill.size for fill in record.trades.values())
+        return f"{to_text(missing)} of its shares matched in no trade told yet" if missing >= DUST else ""
+
+    def _close(self, past: Past, record: OrderRecord, evidence: str) -> str:
+        name, was = record.command.client_order_id, record.state
+        past.add(self._now_ns(), OrderCancelled(name, evidence, self._now_ns()))
+        if name not in self.report.cancelled:
+            closed = {"order_id": name, "was": str(was), "evidence": evidence}
+            self.report.closed.append(closed)
+            log.info("reconcile.closed", **closed)
+        return ""
+
+
+def _not_ours(resting: Sequence[OpenOrder], why: str) -> ConfigError:
+    named = ", ".join(order.id for order in resting[:NAMED])
+    more = f" and {len(resting) - NAMED} more" if len(resting) > NAMED else ""
+    return ConfigError(
+        f"{len(resting)} orders of this account rest already: {named}{more}; {why}",
+        id="AGB-144",
+        remedy="when no bot elsewhere watches them: agbot cancel --all --config FILE; or on_start_foreign: leave",
+    )
