@@ -42,10 +42,17 @@ class Names:
         self._signer = signer
         self._terms: dict[MarketId, Terms | None] = {}
 
-    async def known(self, records: Iterable[OrderRecord]) -> dict[str, Known]:
-        """Return what these orders are called at the venue. Raises what reading a market raises."""
+    async def known(self, records: Iterable[OrderRecord], wanted: Iterable[str] | None = None) -> dict[str, Known]:
+        """Return what these orders are called at the venue. Raises what reading a market raises.
+
+        Args:
+            wanted: ids that are looked for; once all are explained no further record is looked at.
+        """
         found: dict[str, Known] = {}
+        missing = None if wanted is None else set(wanted)
         for record in records:
+            if missing is not None and not (missing := missing - found.keys()):
+                break
             terms = await self._terms_of(record.command.market)
             for own in self._owns(record.command, terms) if terms else ():
                 found[own.order_id] = Known(record, own)

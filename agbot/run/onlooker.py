@@ -62,7 +62,7 @@ class Onlooker:
         account = await read_account(clob, self._access.data, self._wallet, self._markets)
         resting = [order.id for order in await clob.open_orders()]
         holder = wallet_holder(self._wallet)
-        known = await self._explained(holder) if resting and holder else {}
+        known = await self._explained(holder, resting) if holder else {}
         foreign = [order_id for order_id in resting if order_id not in known]
         self._told = {
             "holder": str(holder) if holder else "",
@@ -75,7 +75,7 @@ class Onlooker:
             "foreign": foreign[:NAMED],
         }
 
-    async def _explained(self, holder: Holder) -> dict[str, Known]:
+    async def _explained(self, holder: Holder, resting: Sequence[str]) -> dict[str, Known]:
         found: dict[str, Known] = {}
         for path in _journals(holder):
             try:
@@ -83,7 +83,7 @@ class Onlooker:
             except AgbotError as e:
                 log.info("holder.journal_unread", path=str(path), error=str(e))
                 continue
-            found |= await self._names.known(past.live())
+            found |= await self._names.known(reversed(past.sent()), resting)
         return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, Final
 
 import attrs
@@ -148,12 +149,10 @@ class Reconcile:
 
     async def _look_further(self, listed: Sequence[OpenOrder]) -> None:
         """Look through every order of the last run, then of runs before it, until all that rests is explained."""
-        if self._past is not None:
-            self._known |= await self._names.known(self._past.sent())
-        for _, past in zip(range(OLDER_MAX), self._pasts, strict=False):
-            if not self._unexplained(listed):
+        for past in islice(chain(filter(None, [self._past]), self._pasts), OLDER_MAX):
+            if not (wanted := [order.id for order in self._unexplained(listed)]):
                 return
-            self._known |= await self._names.known(past.sent())
+            self._known |= await self._names.known(reversed(past.sent()), wanted)
 
     async def _take_off(self, ours: Sequence[str]) -> None:
         left = list(ours)

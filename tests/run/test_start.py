@@ -143,7 +143,7 @@ async def test_looking_on_sends_nothing_and_says_whose_orders_rest(stub, start, 
     assert (told["mode"], told["wallet"]) == ("READ-ONLY", ADDRESS)
     assert (told["reconcile"]["holders_orders"], told["reconcile"]["foreign_orders"]) == (2, 1)
     assert f"pid {os.getpid()}" in told["reconcile"]["holder"]
-    await until(lambda: second.session.engine.books[YES].trusted)
+    await until(lambda: YES in second.session.engine.books and second.session.engine.books[YES].trusted)
     second.session.stop.ask("enough")
     await until(lambda: second.summary is not None)
     assert not [r for r in stub.requests if r.method in ("POST", "DELETE") and "heartbeat" not in r.path][len(sent) :]
