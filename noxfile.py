@@ -152,6 +152,14 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def crash(session: nox.Session) -> None:
+    """500 times (AGBOT_CRASH_ROUNDS says how many) kill -9 of a live bot on an exchange; then both ledgers compared."""
+    install(session)
+    env = SAFE_PATH | {"AGBOT_CRASH_ROUNDS": os.environ.get("AGBOT_CRASH_ROUNDS", "500")}
+    session.run("pytest", "-q", "-s", "tests/crash/test_live_rounds.py", *session.posargs, env=env)
+
+
+@nox.session
 def load(session: nox.Session) -> None:
     """20 bots with the venue's limits on, then the highest rate without them; five minutes each, as a table."""
     install(session)

@@ -12,10 +12,12 @@ from agbot.model.ids import MarketId
 from agbot.model.market import Market, Outcome
 from agbot.run.venues import Account
 from agbot.store.carry import Carry
-from agbot.units import to_text
+from agbot.units import SCALE, to_text
 
 SOURCE: Final = "CLOB balance-allowance"
 CASH: Final = "cash"
+ROUNDING: Final = SCALE // 1000
+"""Usd: a trade at several prices is told as their average, rounded to 10⁻⁶; more than this many are no rounding."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +42,10 @@ class Correction:
 
 
 def corrections(carry: Carry, found: Account, markets: Sequence[Market]) -> list[Correction]:
-    """Return every figure of these markets, and the cash, that journal and venue do not agree about."""
+    """Return every figure of these markets, and the cash, that journal and venue do not agree about.
+
+    Cash that differs by roundings is the venue's without a word here; `Report.rounding` tells how much it was.
+    """
     known: Counter[tuple[MarketId, Outcome]] = Counter()
     held: Counter[tuple[MarketId, Outcome]] = Counter()
     for counts, positions in ((known, carry.positions), (held, found.positions)):
@@ -52,6 +57,6 @@ def corrections(carry: Carry, found: Account, markets: Sequence[Market]) -> list
         for outcome in Outcome
         if known[key := (market.id, outcome)] != held[key]
     ]
-    if carry.cash != found.balance:
+    if abs(carry.cash - found.balance) > ROUNDING:
         rows.append(Correction(what=CASH, market="", journal=carry.cash, venue=found.balance))
     return rows

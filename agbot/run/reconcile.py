@@ -24,7 +24,7 @@ from agbot.log import get_logger
 from agbot.model.events import OrderCancelled
 from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market
-from agbot.run.corrections import Correction, corrections
+from agbot.run.corrections import ROUNDING, Correction, corrections
 from agbot.run.explain import OLDER_MAX, Known, Names
 from agbot.run.live import read_account
 from agbot.run.venues import Account
@@ -63,6 +63,8 @@ class Report:
     foreign: list[str] = attrs.field(factory=list)
     """Orders that no journal explains, and that were left."""
     corrections: list[Correction] = attrs.field(factory=list)
+    rounding: int = 0
+    """Usd (10⁻⁶) that the venue holds beyond the journal's: averages of prices are rounded."""
     allowances: Mapping[str, int] = attrs.field(factory=dict)
 
     def json(self) -> dict[str, Any]:
@@ -114,6 +116,8 @@ class Reconcile:
         found = await read_account(self._clob, self._access.data, wallet, markets, carry.positions if carry else ())
         if carry is not None:
             self.report.corrections = corrections(carry, found, markets)
+            off = found.balance - carry.cash
+            self.report.rounding = off if abs(off) <= ROUNDING else 0
         self.report.allowances = found.allowances
         self._tell()
         return found
