@@ -201,7 +201,7 @@ class Differences:
                 self._seen.pop(key, None)
                 continue
             self._seen[key] += 1
-            log.warning("reconcile.difference", what=self._named(key), is_=str(figure), reads=self._seen[key])
+            log.warning("reconcile.difference", what=self._named(key), figures=str(figure), reads=self._seen[key])
             if self._seen[key] >= PERSISTS and (key[0] or figure.venue < figure.low):
                 reasons.setdefault(key[0], []).append(f"{self._named(key)}: {figure}")
         for market in {**self._told, **reasons}:

@@ -1,0 +1,220 @@
+"""The venue's figures against ours: what counts as a difference, what it stops, and what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import pytest
+import trio
+
+from agbot.core.view import Place
+from agbot.errors import VenueUnavailable
+from agbot.model.events import OrderAccepted, OrderFilled, OrderRejected
+from agbot.model.order import Liquidity, Settlement, Side
+from agbot.run.differences import Differences
+from agbot.run.inbox import Inbox
+from agbot.testing.builders import make_order
+from agbot.units import to_units
+from agbot.venue.polymarket.wire.rest import BalanceAllowance
+
+
+@attrs.define
+class Reads:
+    """Balances as the test sets them; a token that is not named holds nothing."""
+
+    usd: int
+    tokens: dict[str, int] = attrs.Factory(dict)
+    broken: bool = False
+    meanwhile: Callable[[], object] = lambda: None
+
+    async def open_orders(self):
+        return ()
+
+    async def balance(self, asset_type: str = "COLLATERAL", token: str = "") -> BalanceAllowance:
+        await trio.lowlevel.checkpoint()
+        self.meanwhile()
+        if self.broken:
+            raise VenueUnavailable("no answer", venue="test")
+        return BalanceAllowance(self.tokens.get(token, 0) if token else self.usd, {})
+
+
+def wish(side: Side, price: str, size: str) -> Place:
+    return Place(token="m1-yes", side=side, price=to_units(price), size=to_units(size), why="a test wants it")
+
+
+@attrs.define
+class Bench:
+    core: object
+    reads: Reads
+    venue: object
+    inbox: Inbox
+    differences: Differences
+
+    async def look(self, times: int = 1) -> list[tuple[str, str]]:
+        """Look, let the core hear, and return what it heard."""
+        heard = []
+        for _ in range(times):
+            await self.differences.look()
+            if len(self.inbox):
+                batch = await self.inbox.receive()
+                self.core.step(*batch)
+                heard += [(event.market, event.reason) for event in batch]
+        return heard
+
+    def fill(self, side: Side, size: str, settlement: Settlement, price: str = "0.50", trade: str = "t") -> str:
+        """Place and fill an order of YES; returns its id."""
+        step = self.core.wish(wish(side, price, size))
+        (order,) = step.output.commands
+        fill = self.of(order.client_order_id, size, settlement, price, trade)
+        self.core.step(OrderAccepted(order.client_order_id, "v", 1), fill)
+        return order.client_order_id
+
+    def of(
+        self, order_id: str, size: str, settlement: Settlement, price: str = "0.50", trade: str = "t"
+    ) -> OrderFilled:
+        return OrderFilled(
+            order_id, trade, to_units(price), to_units(size), 0, Liquidity.MAKER, 1, settlement=settlement
+        )
+
+    def denied(self) -> str:
+        """Return what forbids an order now."""
+        step = self.core.wish(wish(Side.BUY, "0.47", "5"))
+        (command,) = step.output.commands or (None,)
+        if command is not None:
+            self.core.step(OrderRejected(command.client_order_id, "test", 1))
+        return ", ".join(v for d in step.output.decisions for v in d.violated)
+
+
+@pytest.fixture
+def bench(core, venue) -> Bench:
+    reads, inbox = Reads(to_units("1000")), Inbox()
+    differences = Differences(
+        reads, venue, core.engine, inbox, is_ours=lambda name: name.startswith("r-"), every_ns=10**9, now_ns=core.now_ns
+    )
+    core.observers.append(differences.observe)
+    return Bench(core, reads, venue, inbox, differences)
+
+
+async def test_figures_that_agree_say_nothing(bench):
+    bench.fill(Side.BUY, "10", Settlement.CONFIRMED)
+    bench.reads.usd, bench.reads.tokens = to_units("995"), {"m1-yes": to_units("10")}
+    assert await bench.look(5) == []
+    assert bench.differences.report()["differences"] == []
+    assert bench.differences.report()["reads"] == 5
+
+
+@pytest.mark.parametrize(("usd", "shares"), [("1000", "0"), ("995", "10"), ("995", "0"), ("1000", "10")])
+async def test_what_has_not_settled_may_be_there_or_not(bench, usd, shares):
+    bench.fill(Side.BUY, "10", Settlement.MATCHED)
+    bench.reads.usd, bench.reads.tokens = to_units(usd), {"m1-yes": to_units(shares)}
+    assert await bench.look(4) == []
+
+
+async def test_a_sale_that_has_not_settled_may_be_there_or_not(bench):
+    bench.fill(Side.BUY, "10", Settlement.CONFIRMED, trade="t1")
+    bench.fill(Side.SELL, "10", Settlement.MATCHED, "0.40", trade="t2")
+    bench.reads.usd, bench.reads.tokens = to_units("995"), {"m1-yes": to_units("10")}
+    assert await bench.look(4) == []
+    bench.reads.usd, bench.reads.tokens = to_units("999"), {}
+    assert await bench.look(4) == []
+
+
+async def test_once_it_has_settled_it_must_be_there(bench):
+    order_id = bench.fill(Side.BUY, "10", Settlement.MATCHED)
+    bench.core.step(bench.of(order_id, "10", Settlement.CONFIRMED))
+    heard = dict(await bench.look(3))
+    assert "the venue holds 0, agbot knows of 10" in heard["m1"]
+
+
+async def test_a_difference_stops_the_market_by_name_at_the_third_read_and_until_it_is_gone(bench, logged):
+    log = logged("agbot.run.differences")
+    bench.reads.tokens = {"m1-yes": to_units("7")}
+    assert await bench.look(2) == []
+    assert bench.denied() == ""
+    assert bench.differences.report()["differences"][0]["is"] == "the venue holds 7, agbot knows of 0"
+    assert [market for market, _ in await bench.look(1)] == ["m1"]
+    assert bench.denied() == "ReconcileDifference"
+    assert log.events == ["reconcile.difference"] * 3 + ["reconcile.halted"]
+    assert await bench.look(3) == []
+    bench.reads.tokens = {}
+    assert await bench.look(1) == [("m1", "")]
+    assert bench.denied() == ""
+    assert bench.differences.report()["halted"] == {}
+
+
+async def test_a_difference_that_goes_and_comes_counts_from_one(bench):
+    for _ in range(3):
+        bench.reads.tokens = {"m1-yes": to_units("7")}
+        assert await bench.look(2) == []
+        bench.reads.tokens = {}
+        assert await bench.look(1) == []
+
+
+async def test_missing_cash_stops_all_and_more_of_it_nothing(bench):
+    bench.reads.usd = to_units("1200")
+    assert await bench.look(4) == []
+    assert len(bench.differences.report()["differences"]) == 1
+    bench.reads.usd = to_units("800")
+    assert [market for market, _ in await bench.look(3)] == [""]
+    assert bench.denied() == "ReconcileDifference"
+
+
+async def test_a_read_that_fails_changes_nothing_and_is_told(bench, logged):
+    log = logged("agbot.run.differences")
+    bench.reads.tokens = {"m1-yes": to_units("7")}
+    await bench.look(2)
+    bench.reads.broken = True
+    assert await bench.look(5) == []
+    assert bench.differences.report()["failed_reads"] == 5
+    assert log.events[2:] == ["reconcile.unread"] * 5
+    bench.reads.broken = False
+    assert len(await bench.look(1)) == 1
+    bench.reads.broken = True
+    assert await bench.look(3) == []
+    assert bench.denied() == "ReconcileDifference", "silence does not explain a difference"
+
+
+async def test_what_fills_while_it_is_read_is_no_difference(bench):
+    fills = iter("abcdefgh")
+    bench.reads.tokens = {"m1-yes": 0}
+
+    def fill():
+        bench.reads.meanwhile = lambda: None
+        bench.fill(Side.BUY, "6", Settlement.CONFIRMED, trade=next(fills))
+        bench.reads.tokens["m1-yes"] += to_units("6")
+        bench.reads.usd -= to_units("3")
+
+    for _ in range(5):
+        bench.reads.meanwhile = fill
+        assert await bench.look(1) == []
+
+
+async def test_orders_of_others_are_counted_and_named(bench, logged):
+    log = logged("agbot.run.differences")
+    bench.venue.orders = {name: make_order(name) for name in ("r-7", "0xabc")}
+    await bench.look(2)
+    report = bench.differences.report()
+    assert (report["foreign_orders"], report["foreign"]) == (1, ["0xabc"])
+    assert log.events == ["reconcile.foreign_order"], "told once"
+
+
+async def test_it_looks_when_the_stream_is_back_and_at_its_times(bench, venue, core, nursery, autojump_clock):
+    deaf = [""]
+    differences = Differences(
+        bench.reads,
+        venue,
+        core.engine,
+        bench.inbox,
+        is_ours=lambda _: True,
+        every_ns=30 * 10**9,
+        now_ns=core.now_ns,
+        deaf=lambda: deaf[0],
+    )
+    await nursery.start(differences.run)
+    for deaf[0] in ("", "lost", "lost", ""):
+        differences.second()
+        await trio.sleep(1)
+    assert differences.report()["reads"] == 1
+    await trio.sleep(95)
+    assert differences.report()["reads"] == 4
