@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from agbot.cli.common import bot_options, control
+
+READ_ONLY: Final = "READ-ONLY"
 
 
 @click.command(name="status")
@@ -18,9 +21,12 @@ from agbot.cli.common import bot_options, control
     "--probe", is_flag=True, help="For health checks: prints nothing, exit 0 when the bot answers and may trade."
 )
 def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: bool) -> None:
-    """Say in one line what the bot is doing. Exit 3 when none runs, 5 when it does not answer."""
+    """Say in one line what the bot is doing, and below it what the venue says otherwise.
+
+    Exit 3 when none runs, 5 when it does not answer.
+    """
     status = control(profile, state_dir, {"op": "status"})
-    closed = status["kill_switch"]["on"] or bool(status["halted"])
+    closed = status["kill_switch"]["on"] or bool(status["halted"]) or status["mode"] == READ_ONLY
     if probe:
         raise SystemExit(1 if closed else 0)
     if as_json:
@@ -32,9 +38,41 @@ def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: b
         f"equity {status['equity_usd']} usd, pnl {status['pnl_usd']} usd"
         + (f", {status['page']}" if status["page"] else "")
     )
+    for line in reconciled(status.get("reconcile", {})):
+        click.echo(line)
+
+
+def reconciled(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person should know of how the venue's figures compare with the bot's; nothing when all is well."""
+    if start := found.get("start"):
+        yield from _start(start)
+    for row in found.get("differences", ()):
+        yield f"differs   {row['what']}: {row['is']}"
+    for where in found.get("halted", {}):
+        yield f"halted    {where}: no new orders there (ReconcileDifference) until the figures agree, or a new start"
+    if "holder" in found:
+        yield f"holder    {found['holder'] or 'nobody here'}, {found['holders_orders']} orders rest"
+        yield f"account   {found['cash_usd']} usd, {len(found['positions'])} positions"
+    if found.get("foreign_orders"):
+        yield f"foreign   {found['foreign_orders']} orders rest that no journal explains: {', '.join(found['foreign'])}"
+    if found.get("failed_reads"):
+        yield f"unread    {found['failed_reads']} reads of the account failed"
+
+
+def _start(start: Mapping[str, Any]) -> Iterator[str]:
+    counts = {"taken off": start["cancelled"], "closed by evidence": start["closed"]}
+    said = [f"{len(rows)} orders {what}" for what, rows in counts.items() if rows]
+    said += [f"{start['fills']} fills folded in"] if start["fills"] else []
+    if said:
+        yield f"start     of run {start['from_run']}: {', '.join(said)}"
+    for row in start["corrections"]:
+        where = f"{row['what']} {row['market']}".strip()
+        yield f"corrected {where}: {row['journal']} by the journal, {row['venue']} by {row['source']}"
 
 
 def _gate(status: dict[str, Any]) -> str:
     if status["kill_switch"]["on"]:
         return f"KILL SWITCH ON ({status['kill_switch']['reason']})"
-    return f"halted ({status['halted']})" if status["halted"] else "trading"
+    if status["halted"]:
+        return f"halted ({status['halted']})"
+    return "looking on, nothing is sent" if status["mode"] == READ_ONLY else "trading"

@@ -41,6 +41,10 @@ AT_ONCE: Final = 100
 ASK_AGAIN_S: Final = 0.5
 SETTLES_WITHIN_S: Final = 60.0
 """Beyond the quiet time: how long trades may take to be told and to settle before the start is given up."""
+LATE_NS: Final = 300 * NS_PER_S
+"""How long before its end a run may have missed trades of orders that had ended for it."""
+JUST_NOW_NS: Final = 10 * NS_PER_S
+"""How long before its end an ended order is asked about once more: how much of it matched."""
 ABSENT_ENOUGH: Final = 3
 """How often in a row the venue must say that it has no such order before it is believed."""
 MAY_MATCH: Final = ("LIVE", "DELAYED", "UNMATCHED")
@@ -100,6 +104,7 @@ class Reconcile:
         self._absent: Counter[ClientOrderId] = Counter()
         self._matched: dict[ClientOrderId, int] = {}
         """Shares of each order of ours that was listed."""
+        self._sure: set[ClientOrderId] = set()
         self._trades: set[str] = set()
         self.report = Report(from_run=self._past.header.run_id if self._past else "")
 
@@ -134,7 +139,8 @@ class Reconcile:
     async def _clear(self) -> None:
         listed = await self._clob.open_orders()
         if self._past is not None:
-            self._known = await self._names.known([*self._past.live(), *self._past.unsettled()])
+            lately = self._past.ended_since(self._past.last_ns - LATE_NS)
+            self._known = await self._names.known([*self._past.live(), *self._past.unsettled(), *lately])
         if self._unexplained(listed):
             await self._look_further(listed)
         foreign, ours = self._unexplained(listed), [o.id for o in listed if o.id in self._known]
@@ -204,11 +210,26 @@ class Reconcile:
             name = record.command.client_order_id
             if doubt := await self._ask_about(past, record, by_name.get(name, [])):
                 doubts.append(f"{name}: {doubt}")
+        for record in past.ended_since(past.last_ns - JUST_NOW_NS):
+            name = record.command.client_order_id
+            if doubt := await self._ask_again(record, by_name.get(name, [])):
+                doubts.append(f"{name}: {doubt}")
         return doubts
 
+    async def _ask_again(self, record: OrderRecord, candidates: Sequence[Known]) -> str:
+        """Return what is not known of an order that ended just before the run: its cancel may have outrun a fill."""
+        if record.command.client_order_id in self._sure:
+            return ""
+        for known in candidates:
+            found = await self._clob.order(known.own.order_id)
+            if found is not None and (missing := self._untold(record, found.size_matched)):
+                return missing
+        self._sure.add(record.command.client_order_id)
+        return ""
+
     def _since_s(self, past: Past) -> int:
-        sent = [known.own.sent_ns for known in self._known.values()]
-        return max(0, min([*sent, past.last_ns]) // NS_PER_S - 1)
+        open_since = [record.command.created_ns for record in (*past.live(), *past.unsettled())]
+        return max(0, min([*open_since, past.last_ns - LATE_NS]) // NS_PER_S - 1)
 
     def _fold(self, past: Past, trades: Iterable[Trade]) -> None:
         for trade in sorted(trades, key=lambda trade: trade.match_ns):

@@ -234,6 +234,8 @@ class Session:
 
     def refused(self, order: PlaceOrder) -> str:
         """Return why `order` may not leave, empty when it may: the wallet must be ours still, and the caps hold."""
+        if self.plan.onlooker:
+            return "this bot looks on (--read-only)"
         return self.lost() or (self.plan.spend.refuse(order) if self.plan.spend else "")
 
     def lost(self) -> str:

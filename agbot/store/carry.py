@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import attrs
 import msgspec
@@ -15,8 +16,11 @@ from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
 from agbot.model.events import Event, MarketListed, MarketResolved, OrderEvidence, OrderFilled
 from agbot.model.ids import MarketId
 from agbot.model.market import Market
+from agbot.model.order import OrderState
 from agbot.store.codec import decode_batch, decode_output
 from agbot.store.journal import BATCH, STEP, Header, JournalReader, Record, foreign
+
+_MAY_HAVE_TRADED: Final = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FILLED)
 
 
 @attrs.frozen
@@ -96,6 +100,11 @@ class Past:
     def sent(self) -> list[OrderRecord]:
         """Return every order that may have been sent, oldest first."""
         return list(self._oms.all())
+
+    def ended_since(self, since_ns: int) -> list[OrderRecord]:
+        """Return the orders that have ended from then on, and may have traded: a last trade may not have been told."""
+        ended = (record for record in self._oms.all() if record.state in _MAY_HAVE_TRADED)
+        return [record for record in ended if record.changed_ns >= since_ns]
 
     def unsettled(self) -> list[OrderRecord]:
         """Return the orders with trades of which the journal does not say how they settled."""

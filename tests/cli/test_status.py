@@ -35,3 +35,48 @@ def test_the_line_says_why_nothing_is_placed(switch, halted, said, probe, monkey
     line = CliRunner().invoke(status.command, []).output
     assert line == f"REPLAY r pid 7 up 1 s: {said}, 1 markets, 0 open orders, equity 1.00 usd, pnl 0.00 usd\n"
     assert CliRunner().invoke(status.command, ["--probe"]).exit_code == probe
+
+
+START = {
+    "from_run": "r0",
+    "cancelled": ["r0-1", "r0-2"],
+    "closed": [{"order_id": "r0-3", "was": "OPEN", "evidence": "the venue has no such order"}],
+    "fills": 4,
+    "foreign": [],
+    "corrections": [
+        {"what": "cash", "market": "", "journal": "10", "venue": "9", "source": "CLOB balance-allowance"},
+        {"what": "YES", "market": "0x1", "journal": "0", "venue": "7", "source": "CLOB balance-allowance"},
+    ],
+}
+
+
+def test_what_the_start_found_and_what_differs_now_is_below_the_line():
+    told = {
+        "start": START,
+        "differences": [{"what": "rain YES", "is": "the venue holds 7, agbot knows of 0"}],
+        "halted": {"rain": "…"},
+        "foreign_orders": 1,
+        "foreign": ["0xabc"],
+        "failed_reads": 2,
+    }
+    assert list(status.reconciled(told)) == [
+        "start     of run r0: 2 orders taken off, 1 orders closed by evidence, 4 fills folded in",
+        "corrected cash: 10 by the journal, 9 by CLOB balance-allowance",
+        "corrected YES 0x1: 0 by the journal, 7 by CLOB balance-allowance",
+        "differs   rain YES: the venue holds 7, agbot knows of 0",
+        "halted    rain: no new orders there (ReconcileDifference) until the figures agree, or a new start",
+        "foreign   1 orders rest that no journal explains: 0xabc",
+        "unread    2 reads of the account failed",
+    ]
+
+
+def test_all_well_is_not_worth_a_word():
+    quiet = {**START, "cancelled": [], "closed": [], "fills": 0, "corrections": []}
+    told = {"start": quiet, "differences": [], "halted": {}, "foreign_orders": 0, "foreign": [], "failed_reads": 0}
+    assert list(status.reconciled(told)) == []
+    assert list(status.reconciled({})) == []
+
+
+def test_one_that_looks_on_says_whose_wallet_it_is():
+    told = {"holder": "pid 3", "holders_orders": 2, "cash_usd": "9.00", "positions": [], "foreign_orders": 0}
+    assert list(status.reconciled(told)) == ["holder    pid 3, 2 orders rest", "account   9.00 usd, 0 positions"]

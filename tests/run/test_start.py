@@ -10,6 +10,7 @@ import pytest
 
 from agbot.config import ReconcileSettings
 from agbot.errors import ConfigError, VenueUnavailable, WalletTaken
+from agbot.model.order import OrderState
 from agbot.run import reconcile
 from agbot.run.lock import wallet_dir
 from agbot.run.modes import look, look_on
@@ -83,6 +84,22 @@ async def test_what_filled_after_the_crash_is_folded_in_with_its_strategy(stub, 
     assert (position.strategy, position.size) == ("quoter", to_units(row["original_size"]))
     assert found["closed"] == [], "its fills have ended it"
     await ended(run, until)
+
+
+async def test_what_filled_behind_a_cancel_that_was_told_first_is_folded_in(stub, live, running, until):
+    run = await running(live)
+    order_id = next(iter(stub.exchange.live))
+    bid = next(r.command.client_order_id for r in run.resting if r.venue_order_id == order_id)
+    listeners, stub.exchange.listeners = stub.exchange.listeners, []
+    stub.exchange.settle(stub.exchange.fill(order_id, "5"))
+    stub.exchange.listeners = listeners
+    await ended(run, until)
+    assert run.session.engine.oms.get(bid).state is OrderState.CANCELLED
+    again = await running(live)
+    found = again.session.plan.found
+    assert (found["fills"], found["corrections"]) == (1, [])
+    assert [p.size for p in again.session.plan.account.positions] == [to_units("5")]
+    await ended(again, until)
 
 
 async def test_a_trade_that_does_not_settle_starts_nothing(stub, live, running, until, monkeypatch):

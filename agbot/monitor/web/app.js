@@ -14,7 +14,7 @@ const UPLOT = {
 };
 const NOTES = {
   DEMO: "a local exchange, play money", REPLAY: "a recording, paper orders", PAPER: "live markets, paper orders",
-  SHADOW: "live markets, nothing is sent", LIVE: "real money",
+  SHADOW: "live markets, nothing is sent", "READ-ONLY": "looks on, nothing is sent", LIVE: "real money",
 };
 const $ = (id) => document.getElementById(id);
 const store = new Store();

@@ -15,6 +15,7 @@ ONE_LINE: Final = 118
 MODE_COLOURS: Final = {
     "LIVE": "error",
     "SHADOW": "secondary",
+    "READ-ONLY": "secondary",
     "PAPER": "success",
     "REPLAY": "accent",
     "DEMO": "primary",
