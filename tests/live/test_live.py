@@ -46,6 +46,36 @@ async def test_a_live_run_from_the_question_to_the_last_cancel(machine, stub, un
     assert (await machine.agbot("replay", "--profile", "real", "--verify")).code == 0
 
 
+async def test_a_second_engine_looks_on_and_a_takeover_has_a_higher_token(machine, stub, until):
+    async with machine.started("run", machine.config, *LIVE, "--confirm", ADDRESS) as first:
+        await until(lambda: first.alive() and len(stub.exchange.live) >= 2)
+        second = await machine.agbot("run", machine.config, *LIVE, "--confirm", ADDRESS, "--profile", "other")
+        pid, run = first.process.pid, (await machine.agbot("status", "--json")).json["run_id"]
+        for part in (f"pid {pid}", f"run {run}", str(machine.state), "since 20", "--read-only"):
+            assert part in second.err
+        count = len(posted(stub))
+        looks = await machine.agbot("run", machine.config, *LIVE, "--read-only", "--duration", "2")
+        assert looks.code == 0, looks
+        assert f"traded with by pid {pid}" in looks.err
+        assert looks.json["orders_placed"] == 0
+        assert "AGB-" not in looks.err
+        assert list((machine.state / "read-only" / "runs").glob("*-read-only.agj"))
+        assert len(posted(stub)) >= count
+        first.process.kill()
+        await first.process.wait()
+        kept = set(stub.exchange.live)
+        assert kept, "what was killed has left orders"
+    live = "live: {max_order_usd: 10, max_day_usd: 50}\nreconcile: {quiet_sec: 1}\n"
+    machine.write_config(f"profile: real\nmarkets: [will-it-rain]\n{live}risk: {{policy_file: policies.yaml}}\n")
+    async with machine.started("run", machine.config, *LIVE, "--confirm", ADDRESS) as again:
+        await until(lambda: again.alive() and len(stub.exchange.live) >= 2 and not kept & set(stub.exchange.live))
+        told = (await machine.agbot("status", "--json")).json["reconcile"]
+        assert told["token"] == 2
+        assert len(told["start"]["cancelled"]) == len(kept)
+        assert "orders taken off" in (await machine.agbot("status")).out
+    assert again.ended.code == 0, again.ended
+
+
 async def test_the_kill_switch_reaches_the_venue(machine, stub, until):
     async with machine.started("run", machine.config, *LIVE, "--confirm", ADDRESS) as bot:
         await until(lambda: bot.alive() and len(stub.exchange.live) >= 2)
