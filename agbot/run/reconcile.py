@@ -59,6 +59,7 @@ class Report:
     """What a start found, and what it did about it."""
 
     from_run: str = ""
+    from_started_ns: int = 0
     cancelled: list[str] = attrs.field(factory=list)
     closed: list[dict[str, str]] = attrs.field(factory=list)
     """Orders that the journal had open and the venue has not: id, how they ended, and the evidence."""
@@ -106,7 +107,10 @@ class Reconcile:
         """Shares of each order of ours that was listed."""
         self._sure: set[ClientOrderId] = set()
         self._trades: set[str] = set()
-        self.report = Report(from_run=self._past.header.run_id if self._past else "")
+        header = self._past.header if self._past else None
+        self.report = Report(
+            from_run=header.run_id if header else "", from_started_ns=header.started_ns if header else 0
+        )
 
     async def account(self, wallet: str, markets: Sequence[Market]) -> Account:
         """Return the account as it is once nothing of the last run is open.

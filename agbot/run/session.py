@@ -124,7 +124,8 @@ class Session:
         settings = plan.settings
         self.carry = None if plan.account else _carried(plan)
         # Runs are told apart by time: one that began before the last one would leave its money to nobody.
-        started = max(now_ns(), self.carry.started_ns + NS_PER_MS if self.carry else 0)
+        last_ns = self.carry.started_ns if self.carry else plan.found.get("from_started_ns", 0)
+        started = max(now_ns(), last_ns + NS_PER_MS)
         self.run_id = run_id_at(started, plan.mode)
         self.latch = Latch(plan.state_dir / LATCH_NAME)
         account = plan.account or _account(self.carry, settings)

@@ -11,7 +11,7 @@ import pytest
 from agbot.config import ReconcileSettings
 from agbot.errors import ConfigError, VenueUnavailable, WalletTaken
 from agbot.model.order import OrderState
-from agbot.run import reconcile
+from agbot.run import reconcile, session
 from agbot.run.lock import wallet_dir
 from agbot.run.modes import look, look_on
 from agbot.run.session import prepare_state_dir
@@ -34,6 +34,15 @@ async def test_orders_of_an_earlier_run_are_taken_off_and_it_starts(stub, live, 
     assert json.loads(header.reconciled)["cancelled"] == found["cancelled"]
     assert header.fence == run.session.plan.fence.token == 2
     await ended(run, until)
+
+
+async def test_a_clock_that_was_put_back_does_not_hide_the_last_run(stub, live, running, until, monkeypatch):
+    first = await running(live)
+    await ended(first, until)
+    monkeypatch.setattr(session, "now_ns", lambda: 10**18)
+    second = await running(live)
+    assert second.session.run_id > first.session.run_id
+    await ended(second, until)
 
 
 async def test_they_start_nothing_where_that_is_wanted(stub, start, trader, running, until):
