@@ -174,7 +174,11 @@ async def live_plan(
     fence.tell(state_dir=str(start.state_dir.absolute()))
     found: dict[str, Any] = {}
     if alone:
-        account, found = await reconciled(start, LIVE, signer, access, markets)
+        before = fence.before
+        elsewhere = before is not None and before.state_dir not in ("", str(start.state_dir.absolute()))
+        account, found = await reconciled(
+            start, LIVE, signer, access, markets, last_holder=str(before) if elsewhere else ""
+        )
     else:
         left = carry_latest(start.state_dir / RUNS, LIVE)
         known = left.positions if left else ()
@@ -199,13 +203,14 @@ async def live_plan(
 
 
 async def reconciled(
-    start: Start, mode: str, signer: Signer, access: Access, markets: Sequence[Market]
+    start: Start, mode: str, signer: Signer, access: Access, markets: Sequence[Market], *, last_holder: str = ""
 ) -> tuple[Account, dict[str, Any]]:
     """Return the account once nothing of the last run of `mode` is open, and what was found; see `Reconcile`."""
     pasts = pasts_of(start.state_dir / RUNS, mode)
-    start_ = Reconcile(access, Names(access.clob, signer), pasts, start.settings.reconcile, now_ns)
-    account = await start_.account(signer.account.maker, markets)
-    return account, start_.report.json()
+    names, how = Names(access.clob, signer), start.settings.reconcile
+    reconcile = Reconcile(access, names, pasts, how, now_ns, last_holder=last_holder)
+    account = await reconcile.account(signer.account.maker, markets)
+    return account, reconcile.report.json()
 
 
 async def look_on(start: Start, trader: Trader) -> dict[str, Any]:

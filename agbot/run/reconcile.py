@@ -84,6 +84,7 @@ class Reconcile:
     Args:
         pasts: earlier runs of this state directory, the newest first; read as far as they are needed.
         settings: what to do with what rests, and how long a "no such order" is not believed.
+        last_holder: who traded with the wallet last, if it was from another state directory.
     """
 
     def __init__(
@@ -93,8 +94,11 @@ class Reconcile:
         pasts: Iterable[Past],
         settings: ReconcileSettings,
         now_ns: Callable[[], int],
+        *,
+        last_holder: str = "",
     ) -> None:
         self._access = access
+        self._last_holder = last_holder
         self._clob = access.clob
         self._names = names
         self._pasts = iter(pasts)
@@ -153,7 +157,8 @@ class Reconcile:
         self._matched = {self._known[o.id].own.name: o.size_matched for o in listed if o.id in self._known}
         await self._take_off(ours)
         if foreign and self._settings.on_start_foreign == "refuse":
-            raise _not_ours(foreign, "no journal here explains them")
+            last = f"; the last to trade with this wallet was {self._last_holder}" if self._last_holder else ""
+            raise _not_ours(foreign, f"no journal here explains them{last}")
         self.report.foreign = [order.id for order in foreign]
         for order in foreign:
             log.warning("reconcile.foreign_order", order_id=order.id, market=order.market, side=str(order.side))

@@ -23,7 +23,7 @@ class Churn:
         rest_ms: how long after it first sees a market it does nothing.
     """
 
-    def __init__(self, rest_ms: int = 1000) -> None:
+    def __init__(self, rest_ms: int = 1500) -> None:
         self.id = StrategyId("churn")
         self._rest_ns = rest_ms * NS_PER_MS
         self._first_ns = 0

@@ -45,8 +45,8 @@ POLL_S: Final = 0.03
 MARKETS: Final = 6
 WAYS: Final = {"trading": 6, "start": 2, "shutdown": 2}
 """How a round ends, by weight."""
-RESTS_S: Final = 0.7
-"""A start rests for a second, so that it can be looked at; by the time that was done, this is left of it."""
+RESTS_S: Final = 1.2
+"""A start rests for a second and a half, so that it can be looked at; when that was done, this is left of it."""
 TRADES_S: Final = 1.5
 STARTS_S: Final = 3.0
 STOPS_S: Final = 0.25

@@ -64,6 +64,16 @@ async def test_an_order_that_no_journal_explains_starts_nothing(stub, live):
     assert (posted(stub), list(stub.exchange.live)) == ([], [order_id])
 
 
+async def test_orders_of_another_state_directory_say_whose_they_may_be(stub, start, trader, running, until, tmp_path):
+    await left_resting(stub, live_run(start, trader), running, until)
+    elsewhere = attrs.evolve(start, state_dir=prepare_state_dir("q", tmp_path / "q"))
+    with pytest.raises(ConfigError) as caught:
+        await live_run(elsewhere, trader)()
+    assert caught.value.id == "AGB-144"
+    assert f"the last to trade with this wallet was pid {os.getpid()}" in caught.value.reason
+    assert f"state directory {start.state_dir}" in caught.value.reason
+
+
 async def test_one_that_is_left_stays_and_is_counted_and_the_kill_switch_spares_nobody(
     stub, start, trader, running, until
 ):
