@@ -27,7 +27,7 @@ from agbot.model.ids import ClientOrderId, MarketId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
 from agbot.run.inbox import Inbox
-from agbot.run.live import AccountReads, shares_of
+from agbot.run.live import AccountReads, refresh, shares_of
 from agbot.units import NS_PER_S, SCALE, to_text, token_value
 from agbot.venue.ports import VenueAdapter
 
@@ -142,6 +142,15 @@ class Differences:
             (low, high), (low_after, high_after) = before[key], after[key]
             self._figures[key] = Figure(min(low, low_after), max(high, high_after), held)
         self._judge()
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        """Have the venue look at the chain again where it differs: what it keeps of a balance may be old."""
+        for market, outcome in tuple(self._seen):
+            try:
+                await refresh(self._reads, self._engine.markets.get(market), outcome)
+            except ExecutionError as e:
+                log.warning("reconcile.not_refreshed", error=str(e))
 
     def report(self) -> dict[str, Any]:
         """Return what the last reads found, for a status."""

@@ -33,6 +33,10 @@ class AccountReads(Protocol):
         """Return what is held of the collateral, or of an outcome token."""
         ...
 
+    async def update_balance(self, asset_type: str = COLLATERAL, token: str = "") -> None:
+        """Have the venue read the chain again: it keeps what it read."""
+        ...
+
 
 class PositionReads(Protocol):
     """The part of the Data API that a start asks."""
@@ -72,6 +76,15 @@ async def read_account(
         allowances=usd.allowances,
         resting=len(resting),
     )
+
+
+async def refresh(clob: AccountReads, market: Market | None, outcome: str) -> None:
+    """Have the venue read a balance from the chain again, of the usd without a market. Raises what that raises."""
+    if market is None:
+        await clob.update_balance()
+    else:
+        kind = CONDITIONAL_V2 if market.exchange_version == V3 else CONDITIONAL
+        await clob.update_balance(kind, market.token(Outcome(outcome)))
 
 
 async def shares_of(clob: AccountReads, market: Market, token: str) -> int:

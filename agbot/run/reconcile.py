@@ -26,7 +26,7 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market
 from agbot.run.corrections import ROUNDING, Correction, corrections
 from agbot.run.explain import OLDER_MAX, Known, Names
-from agbot.run.live import read_account
+from agbot.run.live import read_account, refresh
 from agbot.run.venues import Account
 from agbot.store.carry import Past
 from agbot.units import NS_PER_S, to_text
@@ -126,7 +126,12 @@ class Reconcile:
         await self._clear()
         await self._until_known()
         carry = self._past.carry() if self._past else None
-        found = await read_account(self._clob, self._access.data, wallet, markets, carry.positions if carry else ())
+        known = carry.positions if carry else ()
+        found = await read_account(self._clob, self._access.data, wallet, markets, known)
+        if carry is not None and (rows := corrections(carry, found, markets)):
+            for row in rows:
+                await refresh(self._clob, next((m for m in markets if m.id == row.market), None), row.what)
+            found = await read_account(self._clob, self._access.data, wallet, markets, known)
         if carry is not None:
             self.report.corrections = corrections(carry, found, markets)
             off = found.balance - carry.cash

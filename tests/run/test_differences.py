@@ -27,6 +27,7 @@ class Reads:
     tokens: dict[str, int] = attrs.Factory(dict)
     broken: bool = False
     meanwhile: Callable[[], object] = lambda: None
+    refreshed: list[str] = attrs.Factory(list)
 
     async def open_orders(self):
         return ()
@@ -37,6 +38,10 @@ class Reads:
         if self.broken:
             raise VenueUnavailable("no answer", venue="test")
         return BalanceAllowance(self.tokens.get(token, 0) if token else self.usd, {})
+
+    async def update_balance(self, asset_type: str = "COLLATERAL", token: str = "") -> None:
+        self.refreshed.append(token)
+        await trio.lowlevel.checkpoint()
 
 
 def wish(side: Side, price: str, size: str) -> Place:
@@ -141,6 +146,13 @@ async def test_a_difference_stops_the_market_by_name_at_the_third_read_and_until
     assert await bench.look(1) == [("m1", "")]
     assert bench.denied() == ""
     assert bench.differences.report()["halted"] == {}
+
+
+async def test_the_venue_is_asked_to_look_at_the_chain_again_before_a_difference_counts(bench):
+    bench.reads.tokens = {"m1-yes": to_units("7")}
+    bench.reads.usd = to_units("900")
+    await bench.look(1)
+    assert bench.reads.refreshed == ["m1-yes", ""]
 
 
 async def test_a_difference_that_goes_and_comes_counts_from_one(bench):

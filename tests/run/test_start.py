@@ -146,6 +146,7 @@ async def test_a_figure_that_nobody_explains_is_taken_over_with_its_source(stub,
     assert (rows["cash"]["journal"], rows["cash"]["venue"]) == ("1000", "900")
     assert (rows["NO"]["journal"], rows["NO"]["venue"], rows["NO"]["source"]) == ("0", "3", "CLOB balance-allowance")
     assert log.events.count("reconcile.corrected") == 2
+    assert len(stub.asked("GET", "/balance-allowance/update")) == 2, "an old balance is read anew before it is believed"
     assert run.session.engine.portfolio.initial_cash == to_units("900")
     await ended(run, until)
 
