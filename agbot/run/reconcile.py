@@ -247,7 +247,8 @@ class Reconcile:
 
     def _fold(self, past: Past, trades: Iterable[Trade]) -> None:
         for trade in sorted(trades, key=lambda trade: trade.match_ns):
-            for known in self._known.values():
+            ids = dict.fromkeys([trade.taker_order_id, *(maker.order_id for maker in trade.maker_orders)])
+            for known in (self._known[order_id] for order_id in ids if order_id in self._known):
                 fill = known.own.fill_of(trade)
                 if fill is None:
                     continue
