@@ -34,6 +34,7 @@ COMMANDS = {
     "split": "Show the call that turns pUSD into YES and NO shares; sends nothing.",
     "feeds": "Show rate, lag, age and trust of every feed: the running bot's, or of markets you name.",
     "selftest": "Compute test vectors made elsewhere and compare.",
+    "simulate": "Try to make the bot lose an order, a cent or its mind: seeds, faults, an auditor.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",

@@ -10,8 +10,6 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-import trio
-
 from agbot.errors import ExecutionError
 from agbot.log import get_logger
 from agbot.model.order import OrderState
@@ -35,8 +33,8 @@ class Asking:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._news = trio.Event()
-        self._reading = trio.Lock()
+        self._news = desk.pace.event()
+        self._reading = desk.pace.lock()
 
     def wake(self) -> None:
         """Look again at when the next question is due."""
@@ -150,6 +148,6 @@ class Asking:
         seconds = math.inf if due_ns is None else max(0, due_ns - self._desk.now_ns()) / NS_PER_S
         if ledger.orphans:  # its cancel got no answer
             seconds = min(seconds, ORPHAN_S)
-        with trio.move_on_after(seconds):
+        with self._desk.pace.move_on_after(seconds):
             await self._news.wait()
-        self._news = trio.Event()
+        self._news = self._desk.pace.event()
