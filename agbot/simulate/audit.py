@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from agbot.exchange.core.model import Fact, NewOrder, Order, OrderNews, OrderTold, TradeStatus, TradeTold
+from agbot.errors import VenueRefused
+from agbot.exchange.core.model import Fact, Order, OrderNews, OrderTold, TradeStatus, TradeTold
 from agbot.model.commands import PlaceOrder
-from agbot.model.order import OrderState, OrderType, Side
+from agbot.model.order import OrderState, Side
 from agbot.simulate.bot import POSITION_MAX, SimBot
 from agbot.store.codec import decode_output
 from agbot.store.journal import STEP
 from agbot.units import NS_PER_S, SCALE
+from agbot.venue.convert import to_order
+from agbot.venue.polymarket.compose import compose
 
 if TYPE_CHECKING:
     from agbot.simulate.world import World
 
 KILL_BOUND_S: Final = 8.0
 """After the switch nothing new may reach the venue's books later than this: what was on the wire, and its retries."""
+HEARD_S: Final = 8.0
 FOUND_MAX: Final = 20
 DUST: Final = SCALE // 100
 
@@ -29,7 +32,8 @@ class Auditor:
         self._world = world
         self._found: list[str] = []
         self._orders: dict[str, Order] = {}
-        self._matched: Counter[str] = Counter()
+        self._matched: dict[str, list[tuple[int, int]]] = {}
+        """Shares by order: when they were matched, and how many."""
         self._closed_ns = 0
 
     @property
@@ -74,10 +78,15 @@ class Auditor:
         sold = sum(o.remaining for o in mine if (o.new.token == market.yes) != (o.new.side is Side.BUY))
         unsettled = self._unsettled(market.yes) - self._unsettled(market.no)
         worst = max(abs(held + unsettled + bought), abs(held + unsettled - sold))
-        if worst > POSITION_MAX + DUST and not _reduces(order, held + unsettled):
+        if worst > POSITION_MAX + DUST + self._windfall(market.id) and not _reduces(order, held + unsettled):
             self.blame(
                 f"{worst / SCALE:.2f} shares could be held in one market, {POSITION_MAX / SCALE:.0f} are allowed"
             )
+
+    def _windfall(self, market: str) -> int:
+        """Return the shares that a BUY by usd brought beyond those it was decided for: better prices than its limit."""
+        mine = [order for order in self._orders.values() if order.listing.market.id == market and order.budget]
+        return sum(max(0, order.matched - order.size) for order in mine)
 
     def _unsettled(self, token: str) -> int:
         """Return the shares that trades under way will bring (less those they take)."""
@@ -94,10 +103,30 @@ class Auditor:
         for leg in fact.trade.legs:
             if leg.order.new.maker != self._world.wallet:
                 continue
-            if fact.trade.status is TradeStatus.MATCHED:
-                self._matched[leg.order.id] += leg.size
-            elif fact.trade.status is TradeStatus.FAILED:
-                self._matched[leg.order.id] -= leg.size
+            signs = {TradeStatus.MATCHED: 1, TradeStatus.FAILED: -1}
+            if sign := signs.get(fact.trade.status):
+                self._matched.setdefault(leg.order.id, []).append((fact.ts_ns, sign * leg.size))
+
+    def checkpoint(self, *, trades: bool = True) -> None:
+        """After a while of calm the bot must know what was matched `HEARD_S` seconds ago and before.
+
+        Args:
+            trades: whether by now one must be there that trades.
+        """
+        bot, now_ns = self._world.bot, self._world.heap.now_ns
+        if bot.life.dead or bot.adapter is None or bot.engine is None or not bot.started:
+            if trades:
+                self.blame(f"after a while of calm no bot trades: life {bot.number} {bot.ended}")
+            return
+        for order_id, matches in self._matched.items():
+            name = bot.adapter.name_of(order_id)
+            record = bot.engine.oms.get(name) if name else None
+            if record is None:
+                continue
+            settled = all(ns <= now_ns - HEARD_S * NS_PER_S for ns, _ in matches)
+            true = sum(size for _, size in matches)
+            if settled and abs(record.filled - true) > DUST:
+                self.blame(f"{name}: {true} shares (10⁻⁶) were matched, the bot knows of {record.filled}")
 
     # -- in the end ------------------------------------------------------------------------------------------------
 
@@ -117,16 +146,23 @@ class Auditor:
         return self._found[:FOUND_MAX]
 
     def _unintended(self) -> None:
-        """Every order of the wallet must follow from a command that was on disk: same market, side, price and size."""
-        wanted: Counter[tuple[object, ...]] = Counter()
+        """Every order of the wallet must follow from a command that was on disk."""
+        decided = set()
         for record in self._world.disk.records():
             if record.kind == STEP:
-                for command in decode_output(record.body).commands:
-                    if isinstance(command, PlaceOrder):
-                        wanted[_of_command(command)] += 1
-        came = Counter(_of_order(order.new) for order in self._orders.values())
-        for what, count in (came - wanted).items():
-            self.blame(f"{count} orders that nobody decided (or decided once and placed again): {what}")
+                commands = decode_output(record.body).commands
+                decided |= {self._id_of(command) for command in commands if isinstance(command, PlaceOrder)}
+        for order_id in self._orders.keys() - decided:
+            self.blame(f"order {order_id[:10]} is at the venue and follows from no decision on disk")
+
+    def _id_of(self, command: PlaceOrder) -> str:
+        """Return the only id that may come of a command."""
+        terms = self._world.terms[command.market]
+        try:
+            fields = compose(to_order(command), terms).fields
+        except VenueRefused:  # the adapter sends nothing of it
+            return ""
+        return self._world.signer.order_id(fields, version=terms.version, neg_risk=terms.neg_risk)
 
     def _account(self, bot: SimBot) -> None:
         world, engine = self._world, bot.engine
@@ -164,17 +200,3 @@ def _reduces(order: Order, held: int) -> bool:
     yes = order.new.token == order.listing.market.yes
     up = yes == (order.new.side is Side.BUY)
     return held < 0 if up else held > 0
-
-
-def _of_command(command: PlaceOrder) -> tuple[object, ...]:
-    amount = command.budget if command.budget and command.side is Side.BUY else command.size
-    immediate = command.order_type is OrderType.MARKET
-    return (str(command.token), command.side, immediate, amount // 10_000)
-
-
-def _of_order(new: NewOrder) -> tuple[object, ...]:
-    immediate = new.order_type.immediate
-    buys = new.side is Side.BUY
-    amount = (new.maker_amount if immediate else new.taker_amount) if buys else new.maker_amount
-    return (str(new.token), new.side, immediate, amount // 10_000)
-

@@ -53,14 +53,14 @@ from agbot.venue.polymarket.wallets import Account as Wallet
 if TYPE_CHECKING:
     from agbot.simulate.world import World
 
-POSITION_MAX: Final = 200 * SCALE
+POSITION_MAX: Final = 60 * SCALE
 INVENTORY_MAX: Final = 400 * SCALE
 IN_FLIGHT_MAX: Final = 16
 RULES: Final = (PositionLimit(None, POSITION_MAX), InventoryLimit(INVENTORY_MAX))
 DRAIN_S: Final = 3.0
 BACKSTOP_S: Final = 5.0
 AGAIN_S: Final = 1.0
-SETTLED_S: Final = 5.0
+SETTLED_S: Final = 2.0
 _FINAL: Final = (Settlement.CONFIRMED, Settlement.FAILED)
 
 

@@ -10,10 +10,10 @@ import attrs
 
 from agbot.faults import CATALOGUE, Where
 
-TROUBLE_S: Final = 60.0
+TROUBLE_S: Final = 45.0
 """Seconds in which things go wrong; then all is well again."""
-FAULTS_MIN: Final = 5
-FAULTS_MAX: Final = 9
+FAULTS_MIN: Final = 7
+FAULTS_MAX: Final = 14
 
 OWN: Final[dict[str, str]] = {
     "crash": "kill -9 of the bot; it starts again some seconds later",
@@ -43,8 +43,21 @@ _FRAMES: Final = (
     "bad_json_frame",
 )
 ALL: Final = tuple(dict.fromkeys((*OWN, *_VENUE, *(name for name in _FRAMES if name in CATALOGUE))))
-_ENDLESS: Final = frozenset({"key_revoked", "geo_block"})
-"""A person has to act, and does once it is over."""
+_OFTEN: Final = {
+    "reply_lost": 5,
+    "request_lost": 5,
+    "truncated_json_reply": 3,
+    "engine_500": 3,
+    "network_slow": 5,
+    "network_down": 3,
+    "crash": 3,
+    "crash_at_commit": 3,
+    "kill_switch": 3,
+    "socket_reset": 3,
+    "missing_user_events": 3,
+    "provisional_trade_fails": 3,
+}
+"""What goes wrong between sending and knowing happens more often than the rest."""
 
 
 @attrs.frozen
@@ -66,17 +79,22 @@ class Trouble:
 def drawn(seed: int, names: Sequence[str] = ALL) -> tuple[Trouble, ...]:
     """Return the troubles of a seed, by time; `names` are those to choose from."""
     dice = random.Random(f"trouble {seed}")  # noqa: S311 - a simulation
-    count = dice.randint(FAULTS_MIN, FAULTS_MAX)
-    chosen = [dice.choice(names) for _ in range(count)] if len(names) < count else dice.sample(list(names), count)
+    weights = [_OFTEN.get(name, 1) for name in names]
+    chosen = dice.choices(list(names), weights, k=dice.randint(FAULTS_MIN, FAULTS_MAX))
     troubles = [_trouble(name, dice) for name in chosen]
     return tuple(sorted(troubles, key=lambda trouble: trouble.at_s))
 
 
 def _trouble(name: str, dice: random.Random) -> Trouble:
-    at_s, for_s = round(dice.uniform(3, TROUBLE_S - 15), 2), round(dice.uniform(1, 14), 1)
+    at_s, for_s = round(dice.uniform(5, TROUBLE_S - 5), 2), round(dice.uniform(1, 12), 1)
     probability = dice.choice((1.0, 1.0, 0.5, 0.2))
     params: dict[str, Any] = {}
+    known = {parameter.name for parameter in CATALOGUE[name].parameters} if name in CATALOGUE else ()
+    if "acted" in known:
+        params["acted"] = dice.random() < 0.5
     match name:
+        case "network_slow":
+            params = {"times": dice.choice((10, 30, 80, 150))}
         case "slow_reply" | "delayed_frames" | "late_user_events" | "delayed_order" | "reordered_frames":
             params = {"delay_s": round(dice.uniform(0.5, 6), 1)}
         case "slow_settlement":
@@ -85,6 +103,8 @@ def _trouble(name: str, dice: random.Random) -> Trouble:
             params, for_s = {"restart_s": 5.0, "post_only_s": 5.0}, 0.0
         case "disconnect_storm":
             params = {"open_s": round(dice.uniform(0.2, 2), 1)}
+        case "kill_switch":
+            params = {"crash": dice.random() < 0.4}
         case "clock_off":
             params = {"by_s": round(dice.uniform(-2, 2), 2)}
     return Trouble(name, at_s, for_s, probability, tuple(params.items()))

@@ -26,7 +26,7 @@ _KINDS: Final = (
 class Trader:
     """See the module."""
 
-    def __init__(self, seed: int, *, eagerness: float = 0.4) -> None:
+    def __init__(self, seed: int, *, eagerness: float = 0.25) -> None:
         self._dice = random.Random(seed)  # noqa: S311 - a simulation
         self._eagerness = eagerness
 
@@ -42,7 +42,7 @@ class Trader:
     def _wishes(self, view: View) -> Iterator[Intent]:
         dice = self._dice
         for order in view.orders:
-            if dice.random() < 0.1:
+            if dice.random() < 0.03:
                 yield Cancel(client_order_id=order.client_order_id, why="a whim")
         if view.trusted and len(view.orders) < RESTING_MAX and dice.random() < self._eagerness:
             yield self._place(view)

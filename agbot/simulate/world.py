@@ -9,9 +9,11 @@ from hashlib import blake2b
 from typing import Final
 
 from agbot.core.step import Step
+from agbot.exchange.api import Ask
 from agbot.exchange.core.model import Fact
 from agbot.latch import NEVER_SET, LatchState
 from agbot.model.events import Event
+from agbot.secrets import Secret
 from agbot.simulate.audit import Auditor
 from agbot.simulate.bot import SimBot
 from agbot.simulate.crowd import Crowd
@@ -22,16 +24,29 @@ from agbot.simulate.virtual import Heap
 from agbot.simulate.wire import Weather
 from agbot.store.codec import encode_batch, encode_output
 from agbot.units import NS_PER_S
+from agbot.venue.polymarket.compose import Terms
+from agbot.venue.polymarket.contracts import POLYGON
+from agbot.venue.polymarket.keys import SigningKey
+from agbot.venue.polymarket.orders import OrderSigner
+from agbot.venue.polymarket.wallets import Account
+from agbot.venue.polymarket.wire.public import decode_clob_market
+from agbot.web.http import Response
 
 START_NS: Final = 1_790_000_000 * NS_PER_S
 MARKETS: Final = 3
-BACK_S: Final = 4.0
+BACK_S: Final = 2.0
 """From the end of one life to the start of the next."""
-CALM_S: Final = 20.0
+CALM_S: Final = 25.0
 """Trading goes on for so long after the last trouble."""
 QUIET_S: Final = 240.0
 """Then the bot halts: so long until every question must have its answer."""
 SECONDS: Final = TROUBLE_S + CALM_S + QUIET_S
+
+
+def _terms(venue: SimVenue, condition: str) -> Terms:
+    said, _ = venue.answer(Ask(method="GET", path=f"/clob-markets/{condition}"))
+    assert isinstance(said, Response)
+    return Terms.of(decode_clob_market(said.body))
 
 
 class World:
@@ -53,6 +68,9 @@ class World:
         self.weather = Weather(self.dice)
         self.venue = SimVenue(self.heap, seed, MARKETS)
         self.disk = Disk(self.heap)
+        key = SigningKey.parse(Secret(self.venue.key))
+        self.signer = OrderSigner(key, Account.of_owner(key.address), POLYGON)
+        self.terms = {x.market.id: _terms(self.venue, x.market.id) for x in self.venue.listings}
         self.clock_off_ns = 0
         self.lives: list[SimBot] = []
         self.observed = 0
@@ -86,7 +104,10 @@ class World:
             self.heap.at(START_NS + int((trouble.at_s + trouble.for_s) * NS_PER_S), partial(self._end, trouble))
         self._run_for(TROUBLE_S)
         self._all_is_well()
-        self._run_for(CALM_S)
+        self._run_for(CALM_S / 2)
+        self.auditor.checkpoint(trades=False)
+        self._run_for(CALM_S / 2)
+        self.auditor.checkpoint()
         self.over = True
         self._crowd.rest()
         if not self.bot.life.dead:
@@ -157,13 +178,15 @@ class World:
             case "network_down":
                 self.weather.unreachable = trouble.probability if on else 0.0
             case "network_slow":
-                self.weather.slow = 30.0 if on else 1.0
+                self.weather.slow = dict(trouble.params)["times"] if on else 1.0
             case "feed_lost":
                 self.bot.feed(not on)
             case "clock_off":
                 self.clock_off_ns = int(dict(trouble.params)["by_s"] * NS_PER_S) if on else 0
             case "kill_switch":
                 self._switch(on)
+                if on and dict(trouble.params).get("crash"):
+                    self.heap.after(0.5, self.crash)
             case "stop":
                 if on:
                     self.bot.ask_to_stop()

@@ -181,6 +181,11 @@ class PolymarketVenue:
             if isinstance(event, TickSizeChanged) and (market := self._market_of.get(event.token)) in self._terms:
                 self._terms[market] = attrs.evolve(self._terms[market], tick=event.tick)
 
+    def name_of(self, venue_order_id: str) -> str:
+        """Return what we call an order of ours, empty when it is none."""
+        own = self._ledger.get(venue_order_id)
+        return "" if own is None else own.name
+
     async def prepare(self, markets: Iterable[MarketId]) -> None:
         """Read the terms of markets before the first order needs them. Raises what the read raises."""
         for market in markets:
