@@ -24,6 +24,7 @@ TOLD_MAX = 5
 @click.option("--hours", type=click.FloatRange(0, min_open=True), help="So many simulated hours, instead of --seeds.")
 @click.option("--faults", help="Only these, with commas between.  [default: all; --list names them]")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
+@click.option("--defects", is_flag=True, help="Plant known defects, one by one, and tell which seed finds each.")
 @click.option("--list", "listed", is_flag=True, help="Name the faults and leave.")
 @click.option("--trace", is_flag=True, help="With --seed: let the bot log as it lives.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -33,6 +34,7 @@ def command(  # noqa: PLR0917 - options
     hours: float | None,
     faults: str | None,
     workers: int | None,
+    defects: bool,
     listed: bool,
     trace: bool,
     as_json: bool,
@@ -45,9 +47,9 @@ def command(  # noqa: PLR0917 - options
     agbot simulate --seed 4711 --trace  one world again, aloud
     agbot simulate --faults crash,reply_lost --seeds 100
 
-    The core, the gateway and the Polymarket adapter are the real ones, the venue is agbot's own exchange; time is virtual
-    and the same seed is the same world. Exit code 1 when a world failed: its seed and the shortest list of faults that
-    makes it fail are printed.
+    The core, the gateway and the Polymarket adapter are the real ones, the venue is agbot's own exchange; time is
+    virtual and the same seed is the same world. Exit code 1 when a world failed: its seed and the shortest list of
+    faults that makes it fail are printed.
     """
     from agbot.simulate.schedule import ALL  # noqa: PLC0415
     from agbot.simulate.seeds import live, many  # noqa: PLC0415
@@ -61,6 +63,9 @@ def command(  # noqa: PLR0917 - options
     if hours is not None:
         count = math.ceil(hours * 3600 / SECONDS)
     first = 1 if seed is None else seed
+    if defects:
+        _plant(range(first, first + count), workers or 0, as_json)
+        return
     if trace:
         _aloud(first, names)
         return
@@ -71,6 +76,22 @@ def command(  # noqa: PLR0917 - options
     told["failed"] = [_failure(outcome, live) for outcome in failed[:TOLD_MAX]]
     click.echo(json.dumps(told) if as_json else _text(told))
     sys.exit(1 if failed else 0)
+
+
+def _plant(seeds: range, workers: int, as_json: bool) -> None:
+    from agbot.simulate.defects import DEFECTS  # noqa: PLC0415
+    from agbot.simulate.seeds import finding  # noqa: PLC0415
+
+    rows = []
+    for name in DEFECTS:
+        outcome = finding(name, seeds, workers)
+        found, after = (outcome.found[0], outcome.seed - seeds.start + 1) if outcome else ("not found", None)
+        rows.append({"defect": name, "seeds": after, "found": found})
+        if not as_json:
+            click.echo(f"{name:<22}{after or '-':>6}  {found}")
+    if as_json:
+        click.echo(json.dumps({"defects": rows}))
+    sys.exit(0 if all(row["seeds"] for row in rows) else 1)
 
 
 def _names(faults: str | None, known: Sequence[str]) -> Sequence[str]:
@@ -84,7 +105,7 @@ def _names(faults: str | None, known: Sequence[str]) -> Sequence[str]:
         if name not in known:
             raise ConfigError(
                 f"there is no fault '{name[:60]}' to simulate",
-                id="AGB-881",
+                id="AGB-890",
                 key="--faults",
                 remedy=suggest(name, known),
             )

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 KILL_BOUND_S: Final = 8.0
 """After the switch nothing new may reach the venue's books later than this: what was on the wire, and its retries."""
-HEARD_S: Final = 8.0
+HEARD_S: Final = 11.5
+"""Orders and trades are read every ten seconds, whatever the socket tells."""
 FOUND_MAX: Final = 20
 DUST: Final = SCALE // 100
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -44,9 +44,9 @@ def _retry_with_a_new_salt() -> Defect:
             from agbot.venue.polymarket.compose import Terms  # noqa: PLC0415
 
             told = Terms.of(terms)
-            made = await self._signer.sign(compose(new, told).fields, version=told.version, neg_risk=told.neg_risk)  # noqa: SLF001
+            made = await self._signer.sign(compose(new, told).fields, version=told.version, neg_risk=told.neg_risk)
             kind = compose(new, told).order_type
-            own.body = post_body(made, owner=self._api_key, order_type=kind, post_only=new.post_only)  # noqa: SLF001
+            own.body = post_body(made, owner=self._api_key, order_type=kind, post_only=new.post_only)
         return ack
 
     return patch.object(Placing, "_after_error", again)
@@ -70,7 +70,7 @@ def _a_timer_ends_unknown() -> Defect:
         honest(self, now_ns, event)
         for record in list(self.oms.all_live()):
             if record.state is OrderState.UNKNOWN and now_ns > record.changed_ns + 5 * 10**9:
-                self._evidence(now_ns, OrderRejected(record.command.client_order_id, "too old", now_ns))  # noqa: SLF001
+                self._evidence(now_ns, OrderRejected(record.command.client_order_id, "too old", now_ns))
 
     return patch.object(Engine, "_timer", timer)
 
@@ -137,7 +137,7 @@ def _the_latch_is_in_memory() -> Defect:
 
 
 def _sent_before_it_is_on_disk() -> Defect:
-    async def durable(self: SimJournal, seq: int) -> None:  # noqa: ARG001, RUF029
+    async def durable(self: SimJournal, seq: int) -> None:  # noqa: ARG001
         return
 
     return patch.object(SimJournal, "durable", durable)
@@ -146,17 +146,15 @@ def _sent_before_it_is_on_disk() -> Defect:
 def _a_lost_cancel_is_a_cancel() -> Defect:
     async def once(self: Cancelling, own: OwnOrder) -> None:
         desk = self._desk
-        try:
+        with suppress(VenueAmbiguous):
             await desk.clob.cancel(own.order_id)
-        except VenueAmbiguous:
-            pass
         desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "cancelled by us"))
 
     return patch.object(Cancelling, "_once", once)
 
 
 def _nothing_is_read_after_a_reconnect() -> Defect:
-    async def barrier(self: Asking) -> None:  # noqa: ARG001, RUF029
+    async def barrier(self: Asking) -> None:  # noqa: ARG001
         return
 
     return patch.object(Asking, "barrier", barrier)

@@ -12,6 +12,7 @@ from functools import partial
 
 import attrs
 
+from agbot.simulate.defects import planted
 from agbot.simulate.schedule import ALL, Trouble, drawn
 from agbot.simulate.world import World
 
@@ -55,9 +56,10 @@ def live(seed: int, troubles: Sequence[Trouble], *, aloud: bool = False) -> Outc
     )
 
 
-def one(seed: int, names: Sequence[str] = ALL) -> Outcome:
-    """Live through the world of a seed, with troubles drawn from `names`."""
-    return live(seed, drawn(seed, names))
+def one(seed: int, names: Sequence[str] = ALL, defect: str = "") -> Outcome:
+    """Live through the world of a seed, with troubles drawn from `names` and perhaps a planted defect."""
+    with planted(defect):
+        return live(seed, drawn(seed, names))
 
 
 def many(seeds: Sequence[int], names: Sequence[str] = ALL, workers: int = 0) -> Iterator[Outcome]:
@@ -68,6 +70,14 @@ def many(seeds: Sequence[int], names: Sequence[str] = ALL, workers: int = 0) -> 
         return
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         yield from pool.imap_unordered(partial(one, names=names), seeds, chunksize=4)
+
+
+def finding(defect: str, seeds: Sequence[int], workers: int = 0) -> Outcome | None:
+    """Return the first seed's outcome in which a planted defect is found, None when none is."""
+    workers = workers or os.cpu_count() or 1
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        outcomes = pool.imap(partial(one, defect=defect), seeds, chunksize=2)
+        return next((outcome for outcome in outcomes if outcome.found), None)
 
 
 def shrunk(outcome: Outcome, fails: Callable[[Sequence[Trouble]], bool] | None = None) -> tuple[Trouble, ...]:

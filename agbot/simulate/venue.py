@@ -90,7 +90,7 @@ class SimVenue:
         self.look()
         return said
 
-    def act(self, do: Callable[[Exchange, int], None]) -> None:
+    def act(self, do: Callable[[Exchange, int], object]) -> None:
         """Let somebody act on the exchange now."""
         self.core.advance(self.now_ns())
         do(self.core, self.now_ns())

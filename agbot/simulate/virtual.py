@@ -89,10 +89,10 @@ class _Wait:
 class Scope:
     """A part of a task that can be given up; use it once, with `with`."""
 
-    def __init__(self, life: Life, seconds: float, *, shield: bool) -> None:
+    def __init__(self, life: Life, seconds: float, *, hides: bool) -> None:
         self.cancel_called = False
         self.cancelled_caught = False
-        self.shield = shield
+        self.hides = hides
         self.parent: Scope | None = None
         self._life = life
         self._seconds = seconds
@@ -137,7 +137,7 @@ class Task:
         found, scope = None, self.scope
         while scope is not None:
             found = scope if scope.cancel_called else found
-            scope = None if scope.shield else scope.parent
+            scope = None if scope.hides else scope.parent
         return found
 
     def step(self, error: BaseException | None = None) -> None:
@@ -190,7 +190,11 @@ class Event:
 
     def _begin(self, task: Task) -> Callable[[], None]:
         self._waiting[task] = None
-        return lambda: self._waiting.pop(task, None) and None
+
+        def give_up() -> None:
+            self._waiting.pop(task, None)
+
+        return give_up
 
 
 class Lock:
@@ -261,10 +265,10 @@ class Nursery:
             self.errors.append(error)
             if not isinstance(error, Cancelled):
                 self.cancel_scope.cancel()
-        with Scope(self._life, float("inf"), shield=True):
+        with Scope(self._life, float("inf"), hides=True):
             if self._running:
                 await self._empty.wait()
-        own, self.cancel_scope.shield = self.cancel_scope, False
+        own = self.cancel_scope
         self._life.task.scope = own.parent
         real = [e for e in self.errors if not isinstance(e, Cancelled)]
         if real:
@@ -379,11 +383,11 @@ class Life:
 
     def move_on_after(self, seconds: float, *, shield: bool = False) -> Scope:
         """Return a scope that is given up after so long."""
-        return Scope(self, seconds, shield=shield)
+        return Scope(self, seconds, hides=shield)
 
     def open_nursery(self) -> Nursery:
         """Return a nursery."""
-        return Nursery(self, Scope(self, float("inf"), shield=False))
+        return Nursery(self, Scope(self, float("inf"), hides=False))
 
 
 def _close(coroutine: Coroutine[Any, Any, Any]) -> None:

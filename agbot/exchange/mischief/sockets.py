@@ -55,7 +55,7 @@ class SocketMischief:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Follow the plan until cancelled."""
         async with trio.open_nursery() as nursery:
-            self.after = partial(nursery.start_soon, _later)
+            self.after = lambda delay_s, act: nursery.start_soon(_later, delay_s, act)
             task_status.started()
             try:
                 while True:

@@ -166,6 +166,7 @@ class PolymarketVenue:
         async with self._pace.open_nursery() as nursery:
             nursery.start_soon(self._user.run)
             nursery.start_soon(self._asking.run)
+            nursery.start_soon(self._asking.regularly)
             if self._heart is not None:
                 nursery.start_soon(self._heart.run)
             await self.ready.wait()

@@ -22,6 +22,7 @@ ABSENT_ENOUGH: Final = 3
 QUIET_NS: Final = 60 * NS_PER_S
 """And how long after the last send: a copy that was on its way has arrived by then, or never will."""
 ORPHAN_S: Final = 1.0
+REGULARLY_S: Final = 10.0
 LOOKS_FOR_TRADES: Final = 12
 """How often trades that the venue counted and does not list are looked for: about nine minutes."""
 
@@ -74,6 +75,21 @@ class Asking:
                 log.warning("venue.not_answered", error=str(e), orders=[own.name for own in due][:10])
                 for own in due:
                     self._desk.ledger.asked(own)
+
+    async def regularly(self) -> None:
+        """Read orders and trades every `REGULARLY_S` seconds while any may rest, until cancelled.
+
+        A socket that answers pings and tells nothing looks like a quiet market; only this finds it out.
+        """
+        desk = self._desk
+        while True:
+            await desk.pace.sleep(REGULARLY_S)
+            if not desk.ledger.live():
+                continue
+            try:
+                await self.barrier()
+            except ExecutionError as e:
+                log.warning("venue.not_read", error=str(e), remedy="it is read again soon; each open question too")
 
     async def ask(self, owns: Sequence[OwnOrder]) -> None:
         """Ask about these orders once. Raises what the reads raise."""
