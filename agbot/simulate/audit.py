@@ -22,6 +22,8 @@ KILL_BOUND_S: Final = 8.0
 """After the switch nothing new may reach the venue's books later than this: what was on the wire, and its retries."""
 HEARD_S: Final = 11.5
 """Orders and trades are read every ten seconds, whatever the socket tells."""
+UNHEARD_S: Final = 15.0
+"""A sale that fails brings shares back, which the bot cannot know before it hears of it."""
 FOUND_MAX: Final = 20
 DUST: Final = SCALE // 100
 
@@ -36,6 +38,7 @@ class Auditor:
         self._matched: dict[str, list[tuple[int, int]]] = {}
         """Shares by order: when they were matched, and how many."""
         self._closed_ns = 0
+        self._failed_ns = 0
 
     @property
     def orders(self) -> int:
@@ -72,6 +75,8 @@ class Auditor:
     def _caps(self, order: Order) -> None:
         """Hold the position that could become against the policy, by what the venue knows."""
         core, wallet = self._world.venue.core, self._world.wallet
+        if core.now_ns < self._failed_ns + UNHEARD_S * NS_PER_S:
+            return
         market = order.listing.market
         held = core.balance(wallet, market.yes) - core.balance(wallet, market.no)
         mine = [o for o in core.open_orders(str(self._world.venue.row["address"])) if o.listing is order.listing]
@@ -107,6 +112,8 @@ class Auditor:
             signs = {TradeStatus.MATCHED: 1, TradeStatus.FAILED: -1}
             if sign := signs.get(fact.trade.status):
                 self._matched.setdefault(leg.order.id, []).append((fact.ts_ns, sign * leg.size))
+                if sign < 0:
+                    self._failed_ns = fact.ts_ns
 
     def checkpoint(self, *, trades: bool = True) -> None:
         """After a while of calm the bot must know what was matched `HEARD_S` seconds ago and before.
