@@ -18,9 +18,20 @@ from agbot.simulate.seeds import Outcome, live, many, one, shrunk
 
 SEEDS = int(os.environ.get("AGBOT_SEEDS", "300"))
 FOUND_BY = {
-    "new_salt": (7,),
+    "new_salt": 4,
+    "silence_is_no": 15,
+    "timer_ends_unknown": 62,
+    "fill_by_trade_only": 2,
+    "fill_twice": 1,
+    "failed_ignored": 30,
+    "empty_on_failure": 26,
+    "latch_in_memory": 10,
+    "sent_before_disk": 2,
+    "cancel_believed": 7,
+    "no_barrier": 48,
+    "resting_not_counted": 1,
 }
-"""Seeds that are known to find a defect; `nox -s sim` looks for them from the first on."""
+"""The first seed that finds each defect; `nox -s sim` looks for it from 1 on. Without them the bot passes."""
 
 
 @pytest.mark.slow
@@ -49,7 +60,7 @@ def test_a_world_without_trouble_trades_and_ends_even() -> None:
 @pytest.mark.parametrize("name", FOUND_BY)
 def test_a_planted_defect_is_found(name: str) -> None:
     with planted(name):
-        assert any(one(seed).found for seed in FOUND_BY[name])
+        assert one(FOUND_BY[name]).found
 
 
 def test_every_defect_has_a_seed() -> None:
@@ -85,13 +96,13 @@ def test_the_command_tells_what_it_did() -> None:
     assert run("--list").stdout.split() == list(ALL)
     wrong = run("--faults", "crush")
     assert isinstance(wrong.exception, ConfigError)
-    assert wrong.exception.remedy == "did you mean 'crash'?" or "crash" in wrong.exception.remedy
+    assert "crash" in wrong.exception.remedy
 
 
 def test_a_world_that_fails_is_told_with_the_shortest_list() -> None:
     with planted("new_salt"):
-        done = run("--seed", "7", "--workers", "1")
+        done = run("--seed", "4", "--workers", "1")
     assert done.exit_code == 1
-    assert "seed 7 failed" in done.stdout
+    assert "seed 4 failed" in done.stdout
     assert "follows from no decision on disk" in done.stdout
-    assert "agbot simulate --seed 7 --trace" in done.stdout
+    assert "agbot simulate --seed 4 --trace" in done.stdout
