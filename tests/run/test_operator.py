@@ -10,12 +10,14 @@ import trio.testing
 
 from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueUnavailable
 from agbot.latch import Latch
-from agbot.model.events import KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
+from agbot.model.events import KillSwitchProven, KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
 from agbot.model.order import OrderState, Side
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import LiveFacts, RunFacts
+from agbot.run.flatten import Flattener
 from agbot.run.inbox import Inbox
-from agbot.run.operator import VERIFY_S, Operator
+from agbot.run.killing import VERIFY_S, Killer
+from agbot.run.operator import Operator
 from agbot.testing.builders import make_order
 from agbot.units import SCALE, to_text, usd_text
 
@@ -28,13 +30,14 @@ class Bench:
         self.execution = LocalExecution(core.engine, self.inbox, venue, core.now_ns)
         core.observers.append(self.execution.observe)
         self.stops = []
+        self.flattener = Flattener(core.engine, self.execution, core.now_ns)
+        killer = Killer(engine=core.engine, inbox=self.inbox, venue=venue, latch=self.latch, now_ns=core.now_ns)
         self.operator = operator = Operator(
             facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
             engine=core.engine,
-            inbox=self.inbox,
-            venue=venue,
             execution=self.execution,
-            latch=self.latch,
+            killer=killer,
+            flattener=self.flattener,
             feeds=lambda: {"feeds": [{"topic": "t"}], "sockets": []},
             ask_stop=self.stops.append,
             now_ns=core.now_ns,
@@ -66,7 +69,8 @@ async def test_a_kill_closes_the_latch_tells_the_core_and_proves_that_nothing_re
     receipt = await bench.kill()
     assert bench.latch.read().on
     assert bench.latch.read().reason == "fire"
-    assert await bench.told() == [KillSwitchSet(True, "fire", "me", bench.core.now)]
+    now = bench.core.now
+    assert await bench.told() == [KillSwitchSet(True, "fire", "me", now), KillSwitchProven("", "", 3, 0, now)]
     assert bench.venue.calls == ["open_orders", "cancel_all", "open_orders"]
     assert receipt["gate_closed_ms"] >= 0
     assert receipt["total_ms"] >= receipt["gate_closed_ms"]
@@ -110,7 +114,7 @@ async def test_the_core_hears_of_the_kill_before_the_venue_is_asked(bench, nurse
 
 
 async def test_a_full_disk_does_not_keep_orders_on_the_book(bench, monkeypatch, logged):
-    log = logged("agbot.run.operator")
+    log = logged("agbot.run.killing")
 
     def full(*_):
         raise StoreError("no space", id="AGB-511")
@@ -118,7 +122,7 @@ async def test_a_full_disk_does_not_keep_orders_on_the_book(bench, monkeypatch, 
     monkeypatch.setattr(bench.latch, "close", full)
     receipt = await bench.kill()
     assert (receipt["latched"], receipt["orders_left"], receipt["verified"]) == (False, 0, True)
-    assert [e.on for e in await bench.told()] == [True]
+    assert [e.on for e in await bench.told() if isinstance(e, KillSwitchSet)] == [True]
     assert "killswitch.not_latched" in log.events
 
 

@@ -25,7 +25,7 @@ from agbot.run.session import Session, prepare_state_dir, run_id_at
 from agbot.run.venues import Account, paper_matcher
 from agbot.store.journal import END, JournalReader
 from agbot.store.verify import verify
-from agbot.testing.builders import make_market
+from agbot.testing.builders import make_market, place
 from agbot.units import to_units
 
 
@@ -89,7 +89,8 @@ def test_markets_are_listed_before_anything_else(plan):
 def test_a_latch_left_closed_is_heard_before_the_first_market(plan, directory):
     Latch(directory / "latch").close("fire", "me", 1)
     session = Session(plan)
-    assert session.closed() == "fire"
+    list_markets(session)
+    assert session.closed(order_of(session)) == "fire"
     parts = session.parts()
     first = parts.inbox._urgent[0]
     assert (type(first), first.on, first.reason) == (KillSwitchSet, True, "fire")
@@ -98,10 +99,35 @@ def test_a_latch_left_closed_is_heard_before_the_first_market(plan, directory):
 
 def test_a_latch_without_a_reason_is_closed_all_the_same(plan, directory):
     session = Session(plan)
-    assert session.closed() == ""
+    list_markets(session)
+    order = order_of(session)
+    assert session.closed(order) == ""
     session.latch.close("", "me", 1)
-    assert session.closed() == "on"
+    assert session.closed(order) == "on"
     close(session)
+
+
+def test_what_is_closed_on_its_own_stops_its_own_orders_only(plan):
+    session = Session(plan)
+    list_markets(session)
+    first, second = (order_of(session, at) for at in (0, 1))
+    session.latch.close_scope("market", plan.markets[0].slug, reason="odd", by="me", at_ns=1)
+    assert (session.closed(first), session.closed(second)) == ("odd", "")
+    session.latch.close_scope("strategy", "test", reason="mad", by="me", at_ns=1)
+    assert (session.closed(first), session.closed(second)) == ("odd", "mad")
+    session.latch.open_scope("strategy", "test", reason="fine", by="me", at_ns=2)
+    session.latch.close_scope("venue", "paper", reason="down", by="me", at_ns=1)
+    assert session.closed(second) == "down"
+    close(session)
+
+
+def list_markets(session):
+    session.engine.step(1, [MarketListed(m, 1) for m in session.plan.markets])
+
+
+def order_of(session, at=0):
+    market = session.plan.markets[at]
+    return place(market=market.id, token=market.yes, venue=market.venue)
 
 
 def test_the_paper_account_is_as_it_was_left():
