@@ -39,12 +39,12 @@ ERRORS_MAX: Final = 10_000
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """What losses are measured from, as it is kept over restarts. Money in 10⁻⁶ usd.
 
-    `day` is the UTC day that began with `day_equity`; 0 asks for a new one, as does a `peak` of 0. `equity` is the last
-    one known, and `book` the same account with everything held at its cost. `tripped` are triggers that closed the
+    `day` is the UTC day that began with `day_equity`; −1 asks for a new one, as a `peak` of 0 does. `equity` is the
+    last one known, and `book` the same account with everything held at its cost. `tripped` are triggers that closed the
     gate.
     """
 
-    day: int = 0
+    day: int = -1
     day_equity: int = 0
     peak: int = 0
     equity: int = 0
@@ -55,7 +55,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     def released(self) -> Baseline:
         """Return what holds once a person has opened the gate: what had tripped counts anew from there."""
         return Baseline(
-            day=0 if DAILY_LOSS in self.tripped else self.day,
+            day=-1 if DAILY_LOSS in self.tripped else self.day,
             day_equity=self.day_equity,
             peak=0 if DRAWDOWN in self.tripped else self.peak,
             equity=self.equity,
@@ -200,7 +200,7 @@ def _moved(base: Baseline, usd: int) -> Baseline:
     """Return the baseline of an account that `usd` came into: of the same loss, as a fraction."""
     after = base.equity + usd
     if base.equity <= 0 or after <= 0:  # nothing was there to lose, or nothing is left: it begins anew
-        return msgspec.structs.replace(base, day=0, peak=0)
+        return msgspec.structs.replace(base, day=-1, peak=0)
     return msgspec.structs.replace(
         base, day_equity=base.day_equity * after // base.equity, peak=base.peak * after // base.equity
     )

@@ -56,7 +56,7 @@ def _parsed(found: Any) -> Baseline:
         raise ValueError("it is no baseline")
     money = {name: to_units(_text(found[f"{name}_usd"])) for name in _MONEY}
     return Baseline(
-        day=_count(found["day"]),
+        day=_count(found["day"], least=-1),
         losses=_count(found["consecutive_losses"]),
         tripped=tuple(_text(name) for name in found["tripped"]),
         **money,
@@ -69,7 +69,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
+def _count(value: object, least: int = 0) -> int:
+    if type(value) is not int or value < least:
         raise ValueError(f"{value!r} is no count")
     return value

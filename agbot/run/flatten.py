@@ -39,12 +39,16 @@ log = get_logger(__name__)
 
 @attrs.define(kw_only=True)
 class Unwound:
-    """What became of one position. Sizes and prices in 10⁻⁶; `why` is empty once nothing is left."""
+    """What became of one position. Sizes and prices in 10⁻⁶; `why` is empty once nothing is left.
+
+    `left` is what the account holds now: a fill that is heard of late counts as well.
+    """
 
     market: Market
     token: TokenId
     held: int
     floor: int
+    left: int
     sold: int = 0
     usd: int = 0
     slices: int = 0
@@ -58,7 +62,7 @@ class Unwound:
             "outcome": str(self.market.outcome(self.token)),
             "held": to_text(self.held),
             "sold": to_text(self.sold),
-            "left": to_text(self.held - self.sold),
+            "left": to_text(self.left),
             "floor": to_text(self.floor),
             "average": to_text(average),
             "usd": usd_text(self.usd),
@@ -126,15 +130,14 @@ class Flattener:
                 token = found.token(outcome)
                 if position.size and (book := self._engine.books.get(token)):
                     floor = max(book.tick, tick_up(notional(book.best_bid, fraction), book.tick))
-                    yield Unwound(market=found, token=token, held=position.size, floor=floor)
+                    yield Unwound(market=found, token=token, held=position.size, floor=floor, left=position.size)
 
     async def _unwind(self, row: Unwound) -> None:
         deadline = trio.current_time() + PATIENCE_S
         while row.slices < SLICES_MAX:
-            if row.held > 0 and row.sold >= row.held:
-                row.why = ""
-                return
             size, row.why = self._next(row)
+            if not row.left:
+                return
             if size and await self._sell(row, size):
                 deadline = trio.current_time() + PATIENCE_S
             if trio.current_time() >= deadline:
@@ -144,25 +147,25 @@ class Flattener:
     def _next(self, row: Unwound) -> tuple[int, str]:
         """Return the size of the next slice, or 0 and why there is none."""
         engine, market = self._engine, row.market
+        row.left = engine.portfolio.position(market, market.outcome(row.token)).size
         book = engine.books[row.token]
         visible = book.size_down_to(row.floor)
         settled = engine.admission.sellable(market, row.token)
         if market.id in engine.state.resolved:
             return 0, "the market is resolved: it is redeemed, not sold"
-        if row.held < 0:
-            return 0, "short: that would take a buy"
+        if row.left <= 0:
+            return 0, "short: that would take a buy" if row.left else ""
         if settled <= 0:
             return 0, "its trades have not settled"
         if not visible:
             return 0, f"no bid at {to_text(row.floor)} or above" if book.best_bid else "no bid"
         cap = min((r.max_usd for r in engine.state.gate.rules if isinstance(r, OrderCap)), default=None)
         most = visible if cap is None else min(visible, cap * SCALE // max(book.best_bid, row.floor))
-        size = min(settled, most, row.held - row.sold) // market.size_step * market.size_step
+        size = min(settled, most) // market.size_step * market.size_step
         return size, "" if size else f"less than the smallest step of {to_text(market.size_step)} shares"
 
     async def _sell(self, row: Unwound, size: int) -> int:
         """Send one slice and return what it sold."""
-        before = self._engine.portfolio.position(row.market, row.market.outcome(row.token)).size
         row.slices += 1
         try:
             ack = await self._execution.submit_order(self._order(row, size), reduce_only=True)
@@ -173,8 +176,9 @@ class Flattener:
             row.why, sold, usd, said = e.reason, 0, 0, e.reason
         row.sold += sold
         row.usd += usd
+        row.left -= sold
         self._note(row, size, sold, usd, said)
-        log.info("flatten.slice", **self._slices[-1], held_before=to_text(before))
+        log.info("flatten.slice", **self._slices[-1])
         return sold
 
     def _note(self, row: Unwound, size: int, sold: int, usd: int, said: str) -> None:
@@ -186,7 +190,7 @@ class Flattener:
                 "limit": to_text(row.floor),
                 "sold": to_text(sold),
                 "usd": usd_text(usd),
-                "left": to_text(row.held - row.sold),
+                "left": to_text(row.left),
                 "said": said,
             }
         )

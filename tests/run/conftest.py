@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -41,11 +42,13 @@ class Wishes:
 class Core:
     """An engine with one listed market, a trusted book and a scripted strategy. Time moves only when told to."""
 
-    def __init__(self, *rules: Rule, capital: str = "1000", carried: tuple[CarriedPosition, ...] = ()) -> None:
+    def __init__(
+        self, *rules: Rule, capital: str = "1000", carried: tuple[CarriedPosition, ...] = (), **settings: Any
+    ) -> None:
         self.market: Market = make_market()
         self.script = Wishes()
-        settings = EngineSettings(run_id="r", capital=to_units(capital), carried=carried)
-        self.engine = Engine(settings, Gate(rules), [self.script])
+        made_of = EngineSettings(run_id="r", capital=to_units(capital), carried=carried, **settings)
+        self.engine = Engine(made_of, Gate(rules), [self.script])
         self.now = NS_PER_S
         self.observers: list[Callable[[list[Event], Step], None]] = []
 
