@@ -28,6 +28,8 @@ SOCKET_PATH_MAX: Final = 100
 """Bytes; the kernel's limit is 104 on macOS and 108 on Linux, with the final zero."""
 REPLY_MAX: Final = 4 * 1024 * 1024
 TIMEOUT_S: Final = 5.0
+KILL_S: Final = 10.0
+"""A kill is longer under way: it looks at the venue until nothing rests."""
 
 _BY_EXIT_CODE: Final[Mapping[int, type[AgbotError]]] = {
     2: ConfigError,
@@ -154,7 +156,7 @@ def kill(
     reason: str,
     by: str,
     at_ns: int,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float = KILL_S,
     scope: str = "",
     name: str = "",
     flatten: str = "",

@@ -18,7 +18,6 @@ from agbot.control import KillReceipt, kill
 from agbot.errors import NotRunningError, TimedOutError
 from agbot.latch import LATCH_NAME, SCOPES, Latch
 
-KILL_S: Final = 10.0
 POLL_S: Final = 0.2
 FLOOR: Final = "0.80"
 SLICE: Final = "sold {sold} of {size} {market} {outcome} at {limit} or better for {usd} usd, {left} left ({said})"
@@ -87,7 +86,6 @@ def on(
         reason=reason,
         by=by,
         at_ns=time.time_ns(),
-        timeout_s=KILL_S,
         scope=scope,
         name=name,
         flatten=floor,
@@ -98,7 +96,7 @@ def on(
     code = _exit_code(receipt)
     if flatten and receipt.reply is not None:
         plain["flatten"] = _flattened(profile, state_dir, quiet=as_json)
-        code = code or int(any(row["why"] for row in plain["flatten"]["positions"]))
+        code = code or int(any(row["why"] and not row["dust"] for row in plain["flatten"]["positions"]))
     elif flatten and not as_json:
         click.echo(NOT_SOLD)
     if as_json:
@@ -163,7 +161,8 @@ def _flattened(profile: str | None, state_dir: Path | None, *, quiet: bool) -> d
     if not quiet:
         from agbot.cli.tables import table  # noqa: PLC0415
 
-        click.echo(table(told["positions"], empty="nothing is held"))
+        rows = [{name: row[name] for name in row if name != "dust"} for row in told["positions"]]
+        click.echo(table(rows, empty="nothing is held"))
     return {"positions": told["positions"], "slices": slices}
 
 

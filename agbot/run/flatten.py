@@ -32,7 +32,11 @@ PATIENCE_S: Final = 5.0
 """A position that could not be sold further for this long stays."""
 LOOK_S: Final = 0.25
 SLICES_MAX: Final = 1000
-FLOOR: Final = SCALE * 80 // 100
+RESOLVED: Final = "the market is resolved: it is redeemed, not sold"
+SHORT: Final = "short: that would take a buy"
+DUST: Final = "less than the smallest size the market takes"
+FINAL: Final = frozenset({RESOLVED, SHORT, DUST, ""})
+"""Reasons that waiting does not change."""
 
 log = get_logger(__name__)
 
@@ -68,6 +72,7 @@ class Unwound:
             "usd": usd_text(self.usd),
             "slices": self.slices,
             "why": self.why,
+            "dust": self.why == DUST,
         }
 
 
@@ -136,7 +141,7 @@ class Flattener:
         deadline = trio.current_time() + PATIENCE_S
         while row.slices < SLICES_MAX:
             size, row.why = self._next(row)
-            if not row.left:
+            if not size and row.why in FINAL:
                 return
             if size and await self._sell(row, size):
                 deadline = trio.current_time() + PATIENCE_S
@@ -152,9 +157,9 @@ class Flattener:
         visible = book.size_down_to(row.floor)
         settled = engine.admission.sellable(market, row.token)
         if market.id in engine.state.resolved:
-            return 0, "the market is resolved: it is redeemed, not sold"
+            return 0, RESOLVED
         if row.left <= 0:
-            return 0, "short: that would take a buy" if row.left else ""
+            return 0, SHORT if row.left else ""
         if settled <= 0:
             return 0, "its trades have not settled"
         if not visible:
@@ -162,7 +167,7 @@ class Flattener:
         cap = min((r.max_usd for r in engine.state.gate.rules if isinstance(r, OrderCap)), default=None)
         most = visible if cap is None else min(visible, cap * SCALE // max(book.best_bid, row.floor))
         size = min(settled, most) // market.size_step * market.size_step
-        return size, "" if size else f"less than the smallest step of {to_text(market.size_step)} shares"
+        return size, "" if size else DUST
 
     async def _sell(self, row: Unwound, size: int) -> int:
         """Send one slice and return what it sold."""

@@ -17,12 +17,14 @@ from agbot.errors import ExecutionError, StoreError
 from agbot.latch import Latch
 from agbot.log import get_logger
 from agbot.model.events import KillSwitchProven, KillSwitchSet
-from agbot.model.order import Order
+from agbot.model.order import Order, OrderState
 from agbot.run.inbox import Inbox
 from agbot.venue.ports import VenueAdapter
 
-VERIFY_S: Final = 3.0
+VERIFY_S: Final = 8.0
+LOOK_S: Final = 3.0
 AGAIN_S: Final = 0.05
+CANCEL_AGAIN_S: Final = 0.25
 
 log = get_logger(__name__)
 
@@ -83,26 +85,43 @@ class Killer:
         return True
 
     async def _cancel_until_none(self, scope: str, name: str) -> int | None:
-        """Cancel and look again until the venue shows none of these orders; None when it could not be asked."""
+        """Cancel and look again until the venue shows none of these orders; None when it could not be asked.
+
+        Looking does not wait for the cancels: a venue with a budget for them may make the second one wait long after
+        the first has done its work. An order on the wire when the gate closed may arrive after a look that shows
+        nothing: while one is unanswered, no look is the last.
+        """
         left: int | None = None
         with trio.move_on_after(VERIFY_S, shield=True):
-            while left != 0:
-                await self._cancel(scope, name)
-                left = await self._resting(scope, name)
-                await trio.sleep(0 if left == 0 else AGAIN_S)
-        return left
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_cancelling, scope, name)
+                while True:
+                    await trio.sleep(AGAIN_S)
+                    answered = not self._unanswered()
+                    left = await self._resting(scope, name)
+                    if answered and left == 0:
+                        break
+                nursery.cancel_scope.cancel()
+        return None if self._unanswered() else left
 
-    async def _cancel(self, scope: str, name: str) -> None:
-        try:
-            if not scope:
-                await self._venue.cancel_all()
-            for order in await self._open(scope, name) if scope else ():
-                await self._venue.cancel_order(order.client_order_id)
-        except ExecutionError as e:
-            log.error("killswitch.cancel_failed", error=str(e))
+    def _unanswered(self) -> bool:
+        """Return whether an order was sent of which nobody knows whether it arrived."""
+        silent = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
+        return any(record.state in silent for record in self._engine.oms.all_live())
+
+    async def _keep_cancelling(self, scope: str, name: str) -> None:
+        while True:
+            try:
+                if not scope:
+                    await self._venue.cancel_all()
+                for order in await self._open(scope, name) if scope else ():
+                    await self._venue.cancel_order(order.client_order_id)
+            except ExecutionError as e:
+                log.error("killswitch.cancel_failed", error=str(e))
+            await trio.sleep(CANCEL_AGAIN_S)
 
     async def _resting(self, scope: str, name: str) -> int | None:
-        with trio.move_on_after(VERIFY_S):
+        with trio.move_on_after(LOOK_S):
             try:
                 return len(await self._open(scope, name))
             except ExecutionError as e:
@@ -114,11 +133,10 @@ class Killer:
         return [order for order in orders if not scope or self._concerns(scope, name, order)]
 
     def _concerns(self, scope: str, name: str, order: Order) -> bool:
-        """Return whether the scope covers an order at the venue; one that nobody knows counts, it cannot be told."""
+        """Return whether the scope covers an order at the venue; one of a market that is not ours is the venue's alone."""
         record, market = self._engine.oms.get(order.client_order_id), self._engine.markets.get(order.market)
-        if scope == "strategy" and record is None:
-            return False
-        return market is None or covers(scope, name, market, record.command.strategy if record else "")
+        strategy = record.command.strategy if record else ""
+        return covers(scope, name, market, strategy) if market else scope == "venue"
 
     def _told(self, scope: str, name: str, cancelled: int | None, left: int | None) -> None:
         figures = (-1 if cancelled is None else cancelled, -1 if left is None else left)

@@ -95,6 +95,7 @@ async def test_what_the_book_takes_at_the_floor_or_above_is_sold_and_the_rest_st
         "usd": "27.90",
         "slices": 1,
         "why": "no bid at 0.39 or above",
+        "dust": False,
     }
     assert [(s["size"], s["sold"], s["limit"], s["left"]) for s in told["slices"]] == [("60", "60", "0.39", "40")]
     assert bench.core.engine.portfolio.net(bench.core.market) == 40 * SCALE

@@ -9,55 +9,16 @@ import trio
 import trio.testing
 
 from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueUnavailable
-from agbot.latch import Latch
 from agbot.model.events import KillSwitchProven, KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
 from agbot.model.order import OrderState, Side
-from agbot.run.execution import LocalExecution
-from agbot.run.facts import LiveFacts, RunFacts
-from agbot.run.flatten import Flattener
-from agbot.run.inbox import Inbox
-from agbot.run.killing import VERIFY_S, Killer
-from agbot.run.operator import Operator
-from agbot.testing.builders import make_order
+from agbot.run.facts import LiveFacts
+from agbot.run.killing import VERIFY_S
 from agbot.units import SCALE, to_text, usd_text
 
 
-class Bench:
-    def __init__(self, core, venue, directory):
-        self.core, self.venue = core, venue
-        self.inbox = Inbox()
-        self.latch = Latch(directory / "latch")
-        self.execution = LocalExecution(core.engine, self.inbox, venue, core.now_ns)
-        core.observers.append(self.execution.observe)
-        self.stops = []
-        self.flattener = Flattener(core.engine, self.execution, core.now_ns)
-        killer = Killer(engine=core.engine, inbox=self.inbox, venue=venue, latch=self.latch, now_ns=core.now_ns)
-        self.operator = operator = Operator(
-            facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
-            engine=core.engine,
-            execution=self.execution,
-            killer=killer,
-            flattener=self.flattener,
-            feeds=lambda: {"feeds": [{"topic": "t"}], "sockets": []},
-            ask_stop=self.stops.append,
-            now_ns=core.now_ns,
-        )
-        self.handlers = operator.handlers()
-
-    async def ask(self, op, **request):
-        return await self.handlers[op]({"op": op, **request})
-
-    async def kill(self, **changes):
-        return await self.ask("killswitch", **{"on": True, "reason": "fire", "by": "me", **changes})
-
-    async def told(self):
-        return await self.inbox.receive() if len(self.inbox) else []
-
-
 @pytest.fixture
-def bench(core, venue, tmp_path):
-    venue.orders = {f"o{n}": make_order(f"o{n}") for n in range(3)}
-    return Bench(core, venue, tmp_path)
+def bench(operated):
+    return operated
 
 
 async def test_feeds_are_told_as_they_are(bench):
