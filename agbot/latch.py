@@ -32,7 +32,7 @@ SCOPED_TEXT_MAX: Final = 200
 """The same of what is closed on its own."""
 SCOPES: Final = ("market", "strategy", "venue")
 SCOPES_MAX: Final = 64
-READ_MAX: Final = 262_144
+READ_MAX: Final = 524_288
 LOCK_S: Final = 1.0
 """A writer holds the file for milliseconds; one that is stopped in between holds nobody up for longer than this."""
 

@@ -133,7 +133,7 @@ class Killer:
         return [order for order in orders if not scope or self._concerns(scope, name, order)]
 
     def _concerns(self, scope: str, name: str, order: Order) -> bool:
-        """Return whether the scope covers an order at the venue; one of a market that is not ours is the venue's alone."""
+        """Return whether the scope covers an order at the venue; one in an unknown market is the venue's only."""
         record, market = self._engine.oms.get(order.client_order_id), self._engine.markets.get(order.market)
         strategy = record.command.strategy if record else ""
         return covers(scope, name, market, strategy) if market else scope == "venue"
