@@ -205,7 +205,7 @@ class Engine:
         self._touch(command.market)
         if isinstance(event, OrderRejected | OrderUnknown) and not event.reason.startswith(NOT_SENT):
             self.triggers.erred(now_ns)
-        if isinstance(event, OrderRejected) and command.strategy != OPERATOR:
+        if isinstance(event, OrderRejected) and command.strategy not in (OPERATOR, FLATTEN):
             self.admission.rejected(now_ns, command.strategy, command.market)
         elif isinstance(event, OrderAccepted):
             self.admission.accepted(command.strategy, command.market)
@@ -238,12 +238,11 @@ class Engine:
     def would_deny(self, now_ns: int, event: OperatorOrder) -> tuple[str, ...]:
         """Return the names of everything that would forbid this order now; changes nothing."""
         place = operator_place(event, self.books.get(event.token))
-        return self.admission.violations(now_ns, event.market, OPERATOR, place)
+        return self.admission.violations(now_ns, event.market, _asks(event), place)
 
     def _operator_order(self, now_ns: int, event: OperatorOrder) -> None:
         place = operator_place(event, self.books.get(event.token))
-        strategy = FLATTEN if event.reduce_only else OPERATOR
-        self._admit(now_ns, event.market, strategy, place, request_id=event.request_id)
+        self._admit(now_ns, event.market, _asks(event), place, request_id=event.request_id)
 
     def _operator_cancel(self, now_ns: int, event: OperatorCancel) -> None:
         if event.client_order_id:
@@ -389,3 +388,7 @@ class Engine:
 
     def _touch_all(self) -> None:
         self._out.touched.update(dict.fromkeys(self.markets))
+
+
+def _asks(event: OperatorOrder) -> StrategyId:
+    return FLATTEN if event.reduce_only else OPERATOR

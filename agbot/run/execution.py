@@ -89,18 +89,13 @@ class LocalExecution:
                 record = self._known(ack.order_id)
         return _ack(record)
 
-    def denied(self, order: Order) -> list[str]:
+    def denied(self, order: Order, *, reduce_only: bool = False) -> list[str]:
         """Return what would forbid `order` now, empty when it would be sent; nothing comes of asking."""
-        return list(self._engine.would_deny(self._now_ns(), self._event(order, "")))
+        return list(self._engine.would_deny(self._now_ns(), self._event(order, "", reduce_only=reduce_only)))
 
     def spent(self, order_id: str) -> int:
         """Return the usd that an order's fills traded so far (10⁻⁶). NotFoundError when the engine has none."""
         return self._known(order_id).spent
-
-    async def stepped(self, within_s: float) -> None:
-        """Wait for the engine's next step, at most `within_s` seconds."""
-        with trio.move_on_after(within_s):
-            await self._stepped.wait()
 
     async def cancel_order(self, order_id: str) -> CancelAck:
         """Cancel one order; returns its final state. NotFoundError when the engine has none of that id."""

@@ -32,6 +32,8 @@ PATIENCE_S: Final = 5.0
 """A position that could not be sold further for this long stays."""
 LOOK_S: Final = 0.25
 SLICES_MAX: Final = 1000
+MISSES_MAX: Final = 5
+"""Slices in a row that sold nothing, although the book showed bids."""
 RESOLVED: Final = "the market is resolved: it is redeemed, not sold"
 SHORT: Final = "short: that would take a buy"
 DUST: Final = "less than the smallest size the market takes"
@@ -138,16 +140,18 @@ class Flattener:
                     yield Unwound(market=found, token=token, held=position.size, floor=floor, left=position.size)
 
     async def _unwind(self, row: Unwound) -> None:
-        deadline = trio.current_time() + PATIENCE_S
-        while row.slices < SLICES_MAX:
+        deadline, misses = trio.current_time() + PATIENCE_S, 0
+        while row.slices < SLICES_MAX and misses < MISSES_MAX:
             size, row.why = self._next(row)
             if not size and row.why in FINAL:
                 return
             if size and await self._sell(row, size):
-                deadline = trio.current_time() + PATIENCE_S
+                deadline, misses = trio.current_time() + PATIENCE_S, 0
+                continue
+            misses += bool(size)
             if trio.current_time() >= deadline:
                 return
-            await self._execution.stepped(LOOK_S)
+            await trio.sleep(LOOK_S)
 
     def _next(self, row: Unwound) -> tuple[int, str]:
         """Return the size of the next slice, or 0 and why there is none."""
@@ -167,7 +171,10 @@ class Flattener:
         cap = min((r.max_usd for r in engine.state.gate.rules if isinstance(r, OrderCap)), default=None)
         most = visible if cap is None else min(visible, cap * SCALE // max(book.best_bid, row.floor))
         size = min(settled, most) // market.size_step * market.size_step
-        return size, "" if size else DUST
+        if not size:
+            return 0, DUST
+        denied = self._execution.denied(self._order(row, size), reduce_only=True)
+        return (0, f"denied by {', '.join(denied)}") if denied else (size, "")
 
     async def _sell(self, row: Unwound, size: int) -> int:
         """Send one slice and return what it sold."""

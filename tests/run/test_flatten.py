@@ -6,12 +6,20 @@ import pytest
 import trio
 
 from agbot.core.admission import FLATTEN
-from agbot.core.rules import OrderCap, PositionLimit
+from agbot.core.rules import DayCap, OrderCap, PositionLimit
 from agbot.errors import ConfigError
-from agbot.model.events import BookSnapshot, KillSwitchSet, MarketResolved, OrderAccepted, OrderCancelled, OrderFilled
+from agbot.model.events import (
+    BookSnapshot,
+    KillSwitchSet,
+    MarketResolved,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+)
 from agbot.model.order import Liquidity, OrderState, Settlement, Side, TimeInForce
 from agbot.run.execution import LocalExecution
-from agbot.run.flatten import PATIENCE_S, Flattener
+from agbot.run.flatten import MISSES_MAX, PATIENCE_S, Flattener
 from agbot.run.inbox import Inbox
 from agbot.testing.builders import levels, place
 from agbot.units import SCALE, notional, to_units
@@ -232,3 +240,19 @@ async def test_an_operators_order_is_denied_as_before(make_core):
     denied = bench.core.engine.admission.violations(bench.core.now, order.market, "operator", order)
     assert denied == ("KillSwitch",)
     assert OrderState.DENIED.terminal
+
+
+async def test_a_cap_that_is_used_up_is_told_and_asked_no_hundred_times(make_core, autojump_clock):
+    bench = Bench(make_core, DayCap(to_units("10"), spent_usd=0, day=0), bids=[("0.50", "15"), ("0.49", "85")])
+    told = await bench.run()
+    assert told["slices"] == []
+    assert (told["positions"][0]["why"], told["positions"][0]["left"]) == ("denied by DayCap", "100")
+    assert [r for r in bench.core.engine.oms.all() if r.command.strategy == FLATTEN] == []
+
+
+async def test_a_venue_that_sells_nothing_is_asked_a_few_times(make_core, autojump_clock):
+    bench = Bench(make_core)
+    bench.fill = lambda command: bench.core.step(OrderRejected(command.client_order_id, "no", 1))
+    told = await bench.run()
+    assert [(s["sold"], s["said"]) for s in told["slices"]] == [("0", "no")] * MISSES_MAX
+    assert (told["positions"][0]["why"], told["positions"][0]["left"]) == ("no", "100")
