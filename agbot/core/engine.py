@@ -230,8 +230,7 @@ class Engine:
 
     def _traded(self, market: Market) -> None:
         holding = self.portfolio.holding(market)
-        flat = all(position.size == 0 for position in holding.tokens.values())
-        self.triggers.traded(market.id, flat=flat, realised=holding.realised)
+        self.triggers.traded(market.id, flat=holding.flat, realised=holding.realised)
 
     # -- facts: the operator ---------------------------------------------------------------------------------------
 
@@ -276,7 +275,7 @@ class Engine:
     def _mark(self, market: Market) -> None:
         yes, no = self.books[market.yes], self.books[market.no]
         holding = self.portfolio.holding(market)
-        if holding.tokens[Outcome.YES].size == 0 == holding.tokens[Outcome.NO].size:
+        if holding.flat:
             self.portfolio.mark(market, 0)
         elif yes.snapshots or no.snapshots:  # a book that is not to be trusted still holds the last levels known
             self.portfolio.mark(market, liquidation(holding.tokens, yes, no))
@@ -284,12 +283,13 @@ class Engine:
 
     def _look(self, now_ns: int) -> None:
         """Hold the figures against their limits; what is passed closes the gate before anything is decided."""
-        trading = [m for m in self.markets.values() if m.id not in self.state.resolved]
+        markets, resolved = self.markets.values(), self.state.resolved
+        believed = any(self.books[t].trusted for m in markets if m.id not in resolved for t in (m.yes, m.no))
         trip = self.triggers.look(
             now_ns,
             equity=self.portfolio.equity() if self.portfolio.marked else None,
             brought=self.portfolio.initial_equity(),
-            believed=not trading or any(self.books[t].trusted for m in trading for t in (m.yes, m.no)),
+            believed=believed or all(m.id in resolved for m in markets),
         )
         if trip is not None:
             self._out.tripped = trip

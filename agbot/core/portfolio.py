@@ -79,6 +79,10 @@ class _Holding:
         return self.tokens[outcome].size
 
     @property
+    def flat(self) -> bool:
+        return self.size(Outcome.YES) == 0 == self.size(Outcome.NO)
+
+    @property
     def net(self) -> int:
         return self.size(Outcome.YES) - self.size(Outcome.NO)
 
@@ -210,7 +214,7 @@ class Portfolio:
     @property
     def marked(self) -> bool:
         """Return whether a book has marked everything that is held: without, `equity` is a guess."""
-        return all(h.marked or not any(p.size for p in h.tokens.values()) for h in self._holdings.values())
+        return all(h.marked or h.flat for h in self._holdings.values())
 
     def book(self) -> int:
         """Return cash plus what everything held has cost."""
