@@ -97,7 +97,7 @@ class Engine:
             self._apply[type(event)](now_ns, event)
         for market_id in out.touched:
             self._mark(self.markets[market_id])
-        if self.triggers.watching and not self.state.kill_switch:
+        if self.triggers.watching:
             self._look(now_ns)
         if not (self.state.halted or self.state.kill_switch):
             for market_id in tuple(out.touched):
@@ -290,6 +290,7 @@ class Engine:
             equity=self.portfolio.equity() if self.portfolio.marked else None,
             brought=self.portfolio.initial_equity(),
             believed=believed or all(m.id in resolved for m in markets),
+            armed=not self.state.kill_switch,
         )
         if trip is not None:
             self._out.tripped = trip

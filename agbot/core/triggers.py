@@ -127,10 +127,11 @@ class Triggers:
 
     # -- limits ----------------------------------------------------------------------------------------------------
 
-    def look(self, now_ns: int, *, equity: int | None, brought: int, believed: bool) -> Trip | None:
+    def look(self, now_ns: int, *, equity: int | None, brought: int, believed: bool, armed: bool = True) -> Trip | None:
         """Return the first limit that was passed, None when none was.
 
         Args:
+            armed: False only measures, because the gate is closed already: what happens meanwhile is no transfer.
             equity: 10⁻⁶ usd, None while it is not known.
             brought: what came into the account other than by trading, at cost (10⁻⁶ usd).
             believed: whether the book of any market that still trades is believed.
@@ -141,7 +142,7 @@ class Triggers:
             self._unknown_since = 0
             self._measure(now_ns, equity, brought)
         self._doubted_since = 0 if believed else self._doubted_since or now_ns
-        trip = next(self._passed(now_ns), None)
+        trip = next(self._passed(now_ns), None) if armed else None
         self._silent_ns = 0
         if trip is not None and self._base is not None:
             self._base = msgspec.structs.replace(self._base, tripped=(*self._base.tripped, trip.trigger))

@@ -175,3 +175,20 @@ def test_a_second_kill_with_nothing_live_sends_no_second_cancel():
     core = Core(book=False)
     assert core.step(KillSwitchSet(True, "fire", "me", 1)).output.commands == (CancelAll("kill switch: fire"),)
     assert core.step(KillSwitchSet(True, "fire", "latch file", 1)).output.commands == ()
+
+
+def test_what_is_sold_while_the_gate_is_closed_is_a_loss_and_no_withdrawal():
+    usd = SCALE
+    equity = 1048 * usd
+    kept = Baseline(day=utc_day(10**18), day_equity=equity, peak=equity, equity=equity, book=1050 * usd)
+    core = Core(Limits(daily_loss=10_000), carried=(HELD,), baseline=kept)
+    core.step(KillSwitchSet(True, "drill", "me", 1))
+    order = place("sell", Side.SELL, "0.28", "100")
+    core.engine.oms.begin(core.now, order)
+    fill = OrderFilled("sell", "t", 280_000, 100 * SCALE, 0, Liquidity.TAKER, 1)
+    assert core.tripped(OrderAccepted("sell", "v", 1), fill, core.book("0.28")) == ""
+    after = core.engine.baseline()
+    assert (after.day_equity, after.equity, after.book, after.tripped) == (equity, 1028 * usd, 1028 * usd, ())
+    made_of = EngineSettings(run_id="r", capital=1028 * usd, limits=Limits(daily_loss=10_000), baseline=after)
+    step = Engine(made_of, Gate([]), []).step(core.now, [MarketListed(MARKET, core.now)])
+    assert str(step.tripped).startswith("daily_loss: 20.00 usd (1.91 %) below 1048.00 usd")
