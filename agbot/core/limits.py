@@ -41,7 +41,7 @@ DEFAULT: Final = Limits(
     daily_loss=SCALE * 5 // 100,
     drawdown=SCALE * 15 // 100,
     losses=20,
-    errors=50,
+    errors=100,
     distrust_ns=60 * NS_PER_S,
     heartbeat_ns=30 * NS_PER_S,
 )
