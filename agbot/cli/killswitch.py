@@ -109,6 +109,8 @@ def _scope(scopes: Mapping[str, str | None]) -> tuple[str, str]:
     if len(given) > 1:
         raise click.UsageError(f"one of {', '.join(f'--{scope}' for scope in SCOPES)} at a time")
     scope, name = given[0] if given else ("", "")
+    if scope and not name.strip("/ "):
+        raise click.UsageError(f"--{scope} wants a name")
     return scope, name.rstrip("/").rpartition("/")[2] if scope == "market" else name
 
 

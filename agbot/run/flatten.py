@@ -94,12 +94,14 @@ class Flattener:
     def begin(self, floor: str, market: str = "") -> None:
         """Start unwinding; `floor` is a fraction of each position's best bid now, `market` a name or all.
 
+        While it is under way it goes on as it began.
+
         Raises:
-            ConfigError: AGB-516, the floor is no fraction, or it is under way already.
+            ConfigError: AGB-516, the floor is no fraction.
         """
         fraction = _fraction(floor)
         if self._running:
-            raise ConfigError("positions are being unwound already", id="AGB-516", remedy="wait for its report")
+            return
         self._rows, self._slices, self._over, self._running = list(self._positions(fraction, market)), [], False, True
         self._asked.set()
 

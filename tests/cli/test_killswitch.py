@@ -70,6 +70,12 @@ def test_scopes_are_closed_listed_and_opened_without_a_bot(state):
     assert invoke(*off, "--venue", "x").exception.id == "AGB-512"
 
 
+@pytest.mark.parametrize("name", ["", " ", "/"])
+def test_a_scope_without_a_name_closes_nothing(name, state):
+    assert invoke("on", "--reason", "r", "--market", name, "--state-dir", state).exit_code == 2
+    assert not (state / "latch").exists()
+
+
 def test_one_scope_at_a_time(state):
     result = invoke("on", "--reason", "r", "--market", "a", "--strategy", "b", "--state-dir", state)
     assert result.exit_code == 2

@@ -194,11 +194,13 @@ async def test_only_the_market_that_is_named(make_core, autojump_clock):
     assert len((await Bench(make_core).run(market="m1"))["positions"]) == 1
 
 
-def test_two_at_a_time_are_refused(make_core):
+def test_asked_again_it_goes_on_as_it_began(make_core):
     bench = Bench(make_core)
     bench.flattener.begin("0.80")
-    with pytest.raises(ConfigError, match="already"):
-        bench.flattener.begin("0.80")
+    began = bench.flattener.progress()
+    bench.flattener.begin("0.10")
+    assert bench.flattener.progress() == began
+    assert began["positions"][0]["floor"] == "0.39"
 
 
 # ---------------------------------------------------------------- the leave
