@@ -15,6 +15,8 @@ from agbot.run.baseline import BaselineFile
 from agbot.run.killing import Killer
 
 KEEP_S: Final = 1.0
+REST_S: Final = 0.05
+"""Between two writes, however many fills there are."""
 BY: Final = "agbot"
 
 log = get_logger(__name__)
@@ -24,8 +26,9 @@ class Guard:
     """Observer of the engine and a service.
 
     Theory of operation: the latch is closed in the very step that passed a limit, before its commands leave; cancelling
-    and the receipt follow in the service. The baseline is written when it changed: at once after a trip, else within
-    `KEEP_S`, which is what a kill -9 can cost of a rise of the peak. A fall costs nothing: it is measured anew.
+    and the receipt follow in the service. The baseline is written when it changed: at once after a trip or a fill, so
+    that the next run does not take what was lost for money that left, else within `KEEP_S`, which is what a kill -9 can
+    cost of a rise of the peak. A fall costs nothing: it is measured anew.
     """
 
     def __init__(self, engine: Engine, killer: Killer, file: BaselineFile) -> None:
@@ -35,6 +38,7 @@ class Guard:
         self._kept: Baseline | None = engine.settings.baseline
         self._trip: Trip | None = None
         self._tripped = trio.Event()
+        self._traded = trio.Event()
         self._disk = trio.CapacityLimiter(1)
 
     def observe(self, _batch: list[Event], step: Step) -> None:
@@ -44,6 +48,8 @@ class Guard:
             self._write(self._engine.baseline())
             self._trip = step.tripped
             self._tripped.set()
+        if step.tripped is not None or step.fills or step.voided:  # again after a trip: a write under way may be older
+            self._traded.set()
 
     async def run(self) -> None:
         """Kill when a limit was passed, and keep the baseline, until cancelled."""
@@ -64,7 +70,10 @@ class Guard:
             baseline = self._engine.baseline()
             if baseline != self._kept:
                 await trio.to_thread.run_sync(self._write, baseline, limiter=self._disk)
-            await trio.sleep(KEEP_S)
+            await trio.sleep(REST_S)
+            with trio.move_on_after(KEEP_S):
+                await self._traded.wait()
+            self._traded = trio.Event()
 
     def _write(self, baseline: Baseline | None) -> None:
         if baseline is None or baseline == self._kept:

@@ -12,13 +12,15 @@ from agbot.core.limits import Limits
 from agbot.core.triggers import Baseline
 from agbot.errors import ConfigError
 from agbot.latch import Latch
-from agbot.model.events import KillSwitchProven, KillSwitchSet, Timer
+from agbot.model.events import KillSwitchProven, KillSwitchSet, OrderFilled, Timer
+from agbot.model.order import Liquidity
 from agbot.run import baseline as baseline_module
+from agbot.run import guard as guard_module
 from agbot.run.baseline import BaselineFile
 from agbot.run.guard import Guard
 from agbot.run.inbox import Inbox
 from agbot.run.killing import Killer
-from agbot.testing.builders import make_order
+from agbot.testing.builders import make_order, place
 from agbot.units import SCALE
 
 KEPT = Baseline(day=20_000, day_equity=3 * SCALE, peak=5 * SCALE, equity=4, book=-7, losses=2, tripped=("drawdown",))
@@ -152,3 +154,14 @@ def test_a_field_that_cannot_be_believed_starts_nothing(name, value, tmp_path):
     file.path.write_text(json.dumps({**json.loads(file.path.read_text()), name: value}))
     with pytest.raises(ConfigError):
         file.read()
+
+
+async def test_a_fill_is_kept_at_once(bench, nursery, until, monkeypatch):
+    monkeypatch.setattr(guard_module, "KEEP_S", 3600)
+    bench.lose(1)
+    nursery.start_soon(bench.guard.run)
+    await until(bench.file.read)
+    bench.core.engine.oms.begin(1, place("b"))
+    bench.core.step(OrderFilled("b", "t", 500_000, 10 * SCALE, 5 * SCALE, Liquidity.TAKER, 1))
+    await until(lambda: bench.file.read().book == 994 * SCALE)
+    nursery.cancel_scope.cancel()
