@@ -37,4 +37,7 @@ def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: b
 def _gate(status: dict[str, Any]) -> str:
     if status["kill_switch"]["on"]:
         return f"KILL SWITCH ON ({status['kill_switch']['reason']})"
-    return f"halted ({status['halted']})" if status["halted"] else "trading"
+    if status["halted"]:
+        return f"halted ({status['halted']})"
+    closed = [f"{scope['scope']} {scope['name']}" for scope in status["kill_scopes"]]
+    return f"trading, closed for {', '.join(closed)}" if closed else "trading"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from agbot.core.oms import OrderRecord
+from agbot.core.triggers import Trip
 from agbot.model.commands import Command
 from agbot.model.events import OrderFilled
-from agbot.model.ids import MarketId, StrategyId, TokenId
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.order import OrderType, Side
 
 
@@ -44,7 +45,8 @@ class Output(msgspec.Struct, frozen=True, array_like=True):
 class Step(msgspec.Struct, frozen=True):
     """One step: the journaled output plus references for publishing (live objects, read at once or not at all).
 
-    `voided` are fills of earlier steps that failed to settle and were taken back.
+    `voided` are fills of earlier steps that failed to settle and were taken back. `tripped` is the limit that was
+    passed and closed the gate.
     """
 
     now_ns: int
@@ -53,3 +55,27 @@ class Step(msgspec.Struct, frozen=True):
     changed: tuple[OrderRecord, ...]
     fills: tuple[tuple[OrderRecord, OrderFilled], ...]
     voided: tuple[tuple[OrderRecord, OrderFilled], ...] = ()
+    tripped: Trip | None = None
+
+
+class Collected:
+    """What a step gathers on its way."""
+
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched", "tripped", "voided")
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.decisions: list[Decision] = []
+        self.anomalies: list[str] = []
+        self.touched: dict[MarketId, None] = {}
+        self.changed: dict[ClientOrderId, OrderRecord] = {}
+        self.fills: list[tuple[OrderRecord, OrderFilled]] = []
+        self.voided: list[tuple[OrderRecord, OrderFilled]] = []
+        self.tripped: Trip | None = None
+
+    def step(self, now_ns: int) -> Step:
+        """Return the step as it is given back."""
+        output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
+        changed = tuple(self.changed.values())
+        fills, voided = tuple(self.fills), tuple(self.voided)
+        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, self.tripped)
