@@ -301,7 +301,7 @@ class SimBot:
             self.ear,
             None,
             durable=self.journal.durable,
-            closed=lambda: world.disk.latch.reason if world.disk.latch.on else "",
+            closed=lambda _: world.disk.latch.reason if world.disk.latch.on else "",
             now_ns=self.now_ns,
             pace=self.life,
         )

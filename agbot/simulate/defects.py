@@ -124,7 +124,7 @@ def _empty_on_a_failed_read() -> Defect:
 
 def _the_latch_is_in_memory() -> Defect:
     def begin(self: SimBot, nursery: Any) -> None:
-        self._gateway._closed = lambda: ""  # type: ignore[union-attr]  # noqa: SLF001
+        self._gateway._closed = lambda _: ""  # type: ignore[union-attr]  # noqa: SLF001
         latch = self.world.disk.latch
         self.world.disk.latch = attrs.evolve(latch, on=False)
         try:

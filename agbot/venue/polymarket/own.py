@@ -81,8 +81,8 @@ class OwnOrder:
     reason: str = ""
     trades: dict[str, tuple[int, Settlement, int]] = attrs.Factory(dict)
     """Shares, settlement and time by trade id."""
-    names: dict[tuple[str | int, ...], TradeId] = attrs.Factory(dict)
-    """What trades are called, by who met whom, at what price and size."""
+    names: dict[tuple[str, ...], TradeId] = attrs.Factory(dict)
+    """What trades are called, by who met whom."""
     final_told: bool = False
     doubtful: bool = False
     unwanted: bool = False
@@ -164,7 +164,7 @@ class OwnOrder:
         self.final_told = True
         return msgspec.structs.replace(fill, final=True)
 
-    def _name_of(self, trade: Trade, price: int, size: int) -> TradeId:
+    def _name_of(self, trade: Trade) -> TradeId:
         """Return what a trade is called here: its id, unless that is another trade's too.
 
         The venue was seen to tell several trades of one taker under one id, and later each under its own. Who met whom
@@ -172,7 +172,7 @@ class OwnOrder:
         """
         if not trade.maker_orders:
             return TradeId(trade.id)
-        met = (trade.taker_order_id, *sorted(maker.order_id for maker in trade.maker_orders), price, size)
+        met = (trade.taker_order_id, *sorted(maker.order_id for maker in trade.maker_orders))
         if met not in self.names:
             taken = trade.id in self.names.values()
             self.names[met] = TradeId(f"{trade.id}/{len(self.names)}" if taken else trade.id)
@@ -181,7 +181,7 @@ class OwnOrder:
     def _filled(self, trade: Trade, price: int, size: int, fee: int, liquidity: Liquidity) -> OrderFilled:
         return OrderFilled(
             client_order_id=self.name,
-            trade_id=self._name_of(trade, price, size),
+            trade_id=self._name_of(trade),
             price=price,
             size=size,
             fee=fee,
