@@ -12,7 +12,7 @@ from typing import Any, Final
 from agbot.core.admission import Admission
 from agbot.core.book import OrderBook
 from agbot.core.marks import liquidation
-from agbot.core.oms import IllegalTransition, OrderRecord
+from agbot.core.oms import Heard, OrderRecord
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate
 from agbot.core.state import CoreState, EngineSettings
@@ -182,15 +182,16 @@ class Engine:
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
         counted = isinstance(event, OrderFilled) and self.oms.counts(event)
-        try:
-            record = self.oms.apply(now_ns, event)
-        except IllegalTransition as e:
-            self._out.anomalies.append(str(e))
-            return
-        if record is None:
+        heard, record = self.oms.hear(now_ns, event), self.oms.get(event.client_order_id)
+        self._out.heard.append(heard)
+        if heard.contradiction:
+            self._out.anomalies.append(heard.contradiction)
+        if record is None or not (heard.news or heard.contradiction):
             return
         command = record.command
         self._out.changed[command.client_order_id] = record
+        if not heard.news:
+            return
         self._touch(command.market)
         if isinstance(event, OrderRejected) and command.strategy != OPERATOR:
             self.admission.rejected(now_ns, command.strategy, command.market)
@@ -309,14 +310,20 @@ class Engine:
             return
         self._orders_opened += 1
         order_id = ClientOrderId(f"{self.state.settings.run_id}-{self._orders_opened}")
-        self._out.decisions.append(
-            decision_of(market, strategy, place, violated=violated, order_id=order_id, request_id=request_id)
+        chain = self._chain(place.replaces)
+        command = command_of(
+            self.markets.get(market), market, strategy, place, order_id=order_id, now_ns=now_ns, correlation_id=chain
         )
-        command = command_of(self.markets.get(market), market, strategy, place, order_id=order_id, now_ns=now_ns)
+        self._out.decisions.append(decision_of(command, violated=violated, request_id=request_id))
         record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record
         if not violated:
             self._out.commands.append(command)
+
+    def _chain(self, replaces: str) -> str:
+        """Return the correlation id of an order that `replaces` another one, empty when it replaces none."""
+        record = self.oms.get(replaces)
+        return record.command.correlation if record else replaces
 
     def _repeats(self, strategy: StrategyId, place: Place, violated: tuple[str, ...]) -> bool:
         """Return whether this very wish was denied just before: counted, not recorded a thousand times."""
@@ -364,7 +371,7 @@ class Engine:
 
 
 class _Collected:
-    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched", "voided")
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "heard", "touched", "voided")
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
@@ -374,8 +381,10 @@ class _Collected:
         self.changed: dict[ClientOrderId, OrderRecord] = {}
         self.fills: list[tuple[OrderRecord, OrderFilled]] = []
         self.voided: list[tuple[OrderRecord, OrderFilled]] = []
+        self.heard: list[Heard] = []
 
     def step(self, now_ns: int) -> Step:
         output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
         changed = tuple(self.changed.values())
-        return Step(now_ns, output, tuple(self.touched), changed, tuple(self.fills), tuple(self.voided))
+        fills, voided = tuple(self.fills), tuple(self.voided)
+        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, tuple(self.heard))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agbot.core.oms import OrderRecord
+from agbot.core.oms import Heard, OrderRecord
 from agbot.model.commands import Command
 from agbot.model.events import OrderFilled
 from agbot.model.ids import MarketId, StrategyId, TokenId
@@ -12,7 +12,10 @@ from agbot.model.order import OrderType, Side
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Risk's answer to one intent. `violated` is empty when allowed; `request_id` is set for an operator's order."""
+    """Risk's answer to one intent. `violated` is empty when allowed; `request_id` is set for an operator's order.
+
+    `correlation_id` is empty for the first order of a chain, else that first order's client order id.
+    """
 
     market: MarketId
     token: TokenId
@@ -26,6 +29,12 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     why: str
     client_order_id: str
     request_id: str = ""
+    correlation_id: str = ""
+
+    @property
+    def correlation(self) -> str:
+        """Return the one id that this wish's whole story goes by."""
+        return self.correlation_id or self.client_order_id
 
 
 class Output(msgspec.Struct, frozen=True, array_like=True):
@@ -44,7 +53,8 @@ class Output(msgspec.Struct, frozen=True, array_like=True):
 class Step(msgspec.Struct, frozen=True):
     """One step: the journaled output plus references for publishing (live objects, read at once or not at all).
 
-    `voided` are fills of earlier steps that failed to settle and were taken back.
+    `voided` are fills of earlier steps that failed to settle and were taken back; `heard` is every fact about orders
+    that came, also those that told nothing new or contradicted what is known.
     """
 
     now_ns: int
@@ -53,3 +63,4 @@ class Step(msgspec.Struct, frozen=True):
     changed: tuple[OrderRecord, ...]
     fills: tuple[tuple[OrderRecord, OrderFilled], ...]
     voided: tuple[tuple[OrderRecord, OrderFilled], ...] = ()
+    heard: tuple[Heard, ...] = ()
