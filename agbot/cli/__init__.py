@@ -35,6 +35,8 @@ COMMANDS = {
     "feeds": "Show rate, lag, age and trust of every feed: the running bot's, or of markets you name.",
     "selftest": "Compute test vectors made elsewhere and compare.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
+    "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
+    "audit": "Check the audit log's chain: every event of an order, one line each.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",
