@@ -11,10 +11,11 @@ import msgspec
 from agbot.cli.tables import pairs, shares, table
 from agbot.core.oms import OrderRecord
 from agbot.errors import ExecutionError
+from agbot.model.events import OrderFilled
 from agbot.store.audit_rows import moment
 from agbot.store.explain import Choice, Story, Turn
 from agbot.store.explain_sight import Quote, Sight
-from agbot.units import SCALE, to_text, usd_text
+from agbot.units import NS_PER_MS, SCALE, to_text, usd_text
 from agbot.venue.convert import to_order
 from agbot.venue.polymarket.compose import VENUE, Terms, compose
 
@@ -71,6 +72,8 @@ def text(story: Story) -> str:
     }
     turns = table(_turn_rows(story), empty="nothing more is known of it")
     parts = [pairs(head), *(_choice(story, choice) for choice in story.choices), turns]
+    if fills := [_fill_row(record, fill) for record in story.orders for fill in record.trades.values()]:
+        parts.append(table(fills))
     filled, fees = sum(r.filled for r in story.orders), sum(r.fees for r in story.orders)
     end = {"ended": "\n".join(map(_ended, story.orders)) or "DENIED: never sent"}
     end["money"] = f"filled {to_text(filled)} shares, fees {to_text(fees)} usd, realised {usd_text(story.realised)} usd"
@@ -156,11 +159,17 @@ def _turn_rows(story: Story) -> Sequence[dict[str, object]]:
     several = len(story.choices) > 1
     rows = []
     for turn in story.turns:
-        row: dict[str, object] = {"time": _clock(turn.now_ns), "source": _source(turn)}
+        row: dict[str, object] = {"time": _clock(turn.now_ns), "late": _late(turn), "source": _source(turn)}
         if several:
             row["order"] = turn.order.removeprefix(f"{story.header.run_id}-")
         rows.append({**row, "what": turn.what, "became": turn.effect})
     return rows
+
+
+def _late(turn: Turn) -> str:
+    """Return how old a fact was when it was heard, by its source's clock."""
+    ms = (turn.now_ns - turn.said_ns) // NS_PER_MS
+    return "" if turn.now_ns == turn.said_ns else f"{ms / 1000:.1f} s" if abs(ms) >= 1000 else f"{ms} ms"
 
 
 def _source(turn: Turn) -> str:
@@ -177,4 +186,19 @@ def _ended(record: OrderRecord) -> str:
     unsettled = [str(f.settlement) for f in record.trades.values() if f.settlement != "CONFIRMED"]
     settlement = f", settlement {', '.join(unsettled)}" if unsettled else ", settled" if record.trades else ""
     size = f"filled {to_text(record.filled)} of {to_text(command.size)}"
-    return f"{command.client_order_id} {record.state}{reason}; {size}{settlement}"
+    venue = f"; at the venue {record.venue_order_id}" if record.venue_order_id else ""
+    return f"{command.client_order_id} {record.state}{reason}; {size}{settlement}{venue}"
+
+
+def _fill_row(record: OrderRecord, fill: OrderFilled) -> dict[str, object]:
+    return {
+        "fill": fill.trade_id,
+        "side": record.command.side,
+        "size": to_text(fill.size),
+        "price": to_text(fill.price),
+        "fee usd": to_text(fill.fee),
+        "as": fill.liquidity.lower(),
+        "match": fill.match,
+        "settlement": fill.settlement,
+        "first told by": fill.source or "not noted",
+    }

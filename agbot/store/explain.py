@@ -333,12 +333,9 @@ def turn_of(now_ns: int, heard: Heard, run: str = "") -> Turn:
 def _what(event: OrderEvidence) -> str:  # noqa: PLR0911 - one return a kind
     match event:
         case OrderAccepted(venue_order_id=venue):
-            return f"accepted, the venue calls it {venue}"
+            return f"accepted as {venue}"
         case OrderFilled():
-            return (
-                f"fill {to_text(event.size)} at {to_text(event.price)}, fee {to_text(event.fee)}, {event.liquidity}, "
-                f"{event.settlement}, trade {event.trade_id}"
-            )
+            return f"fill {to_text(event.size)} at {to_text(event.price)}, {event.liquidity}, {event.settlement}"
         case OrderExpired():
             return "expired"
         case OrderCancelled(reason=reason):
