@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agbot.core.oms import Oms
-from agbot.model.events import OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderUnknown, Source
+from agbot.model.events import OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderUnknown
 from agbot.model.order import Liquidity, OrderState, OrderType, Settlement, Side, TimeInForce
 from agbot.testing.builders import make_order, place
 from agbot.units import NS_PER_S, SCALE
@@ -293,47 +293,6 @@ def test_after_a_lost_reply_the_caller_hears_of_the_doubt_first(bench):
     bench.ledger.unresolved(own, "no answer")  # the caller says UNKNOWN now
     said = bench.ledger.release(own)
     assert [type(e) for e in said] == [OrderAccepted]
-
-
-# ---------------------------------------------------------------- who said it
-
-
-def sources(said):
-    return [evidence.source for evidence in said]
-
-
-def test_each_fact_says_who_told_it(bench):
-    own = bench.order()
-    assert sources(bench.hear(trade(makers=[maker("0xo", 4)]))) == [Source.SOCKET]
-    assert sources(bench.ledger.hear(trade("t2", makers=[maker("0xo", 2)]), Source.READ)) == [Source.READ]
-    assert sources(bench.ledger.gone(own, S.CANCELLED, "x", matched=6 * SCALE)) == [Source.REPLY]
-    assert sources(bench.ledger.found(bench.order("p"), record("0xp", "CANCELED"))) == [Source.READ]
-    lost = bench.order("q")
-    assert sources(bench.ledger.gone(lost, S.CANCELLED, "x", source=Source.READ)) == [Source.READ]
-
-
-def test_what_was_held_for_the_reply_keeps_its_source(bench):
-    own = bench.order(stage=Stage.SENDING)
-    bench.hear(trade(makers=[maker("0xo", 4)]))
-    bench.ledger.hear(trade("t2", makers=[maker("0xo", 2)]), Source.READ)
-    said = bench.ledger.accepted(own, matched=6 * SCALE, closed=S.CANCELLED)
-    assert [type(e) for e in said] == [OrderFilled, OrderFilled, OrderCancelled]
-    assert sources(said)[:2] == [Source.SOCKET, Source.READ]
-
-
-def test_that_an_order_was_given_up_is_our_word(bench):
-    own = bench.order(stage=Stage.UNRESOLVED)
-    assert sources(bench.ledger.write_off(own, "nobody has it")) == [Source.OURS]
-
-
-def test_a_trade_that_changes_its_size_is_passed_on_as_the_contradiction_it_is(bench):
-    own = bench.order()
-    oms = Oms()
-    oms.begin(1, place("o"))
-    told = [*bench.hear(trade(makers=[maker("0xo", 4)])), *bench.hear(trade(makers=[maker("0xo", 5)]))]
-    heard = [oms.hear(2, evidence) for evidence in told]
-    assert [bool(h.contradiction) for h in heard] == [False, True]
-    assert (oms.get("o").filled, own.filled) == (4 * SCALE, 4 * SCALE)
 
 
 def test_too_many_messages_are_asked_for_instead(bench):
