@@ -12,14 +12,14 @@ from typing import Any, Final
 from agbot.core.admission import Admission
 from agbot.core.book import OrderBook
 from agbot.core.marks import liquidation
-from agbot.core.oms import Heard, OrderRecord
+from agbot.core.oms import OrderRecord
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate
 from agbot.core.state import CoreState, EngineSettings
-from agbot.core.step import Decision, Output, Step
+from agbot.core.step import Collected, Step
 from agbot.core.translate import command_of, decision_of, own_order
 from agbot.core.view import Cancel, Intent, Place, Strategy, View
-from agbot.model.commands import CancelAll, CancelOrder, Command
+from agbot.model.commands import CancelAll, CancelOrder
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
@@ -67,7 +67,7 @@ class Engine:
         self._market_of: dict[TokenId, Market] = {}
         self._orders_opened = 0
         self._last_denial: dict[tuple[StrategyId, TokenId, Side], tuple[int, int, tuple[str, ...]]] = {}
-        self._out = _Collected()
+        self._out = Collected()
         self._apply: Mapping[type, Callable[[int, Any], None]] = self._dispatch()
 
     @property
@@ -87,7 +87,7 @@ class Engine:
 
     def step(self, now_ns: int, batch: Sequence[Event]) -> Step:
         """Fold in `batch`, decide, and return what to do. `now_ns` never goes back."""
-        out = self._out = _Collected()
+        out = self._out = Collected()
         for event in batch:
             self._apply[type(event)](now_ns, event)
         for market_id in out.touched:
@@ -183,15 +183,10 @@ class Engine:
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
         counted = isinstance(event, OrderFilled) and self.oms.counts(event)
         heard, record = self.oms.hear(now_ns, event), self.oms.get(event.client_order_id)
-        self._out.heard.append(heard)
-        if heard.contradiction:
-            self._out.anomalies.append(heard.contradiction)
-        if record is None or not (heard.news or heard.contradiction):
+        self._out.hear(heard, record)
+        if record is None or not heard.news:
             return
         command = record.command
-        self._out.changed[command.client_order_id] = record
-        if not heard.news:
-            return
         self._touch(command.market)
         if isinstance(event, OrderRejected) and command.strategy != OPERATOR:
             self.admission.rejected(now_ns, command.strategy, command.market)
@@ -310,20 +305,13 @@ class Engine:
             return
         self._orders_opened += 1
         order_id = ClientOrderId(f"{self.state.settings.run_id}-{self._orders_opened}")
-        chain = self._chain(place.replaces)
-        command = command_of(
-            self.markets.get(market), market, strategy, place, order_id=order_id, now_ns=now_ns, correlation_id=chain
-        )
+        chain, known = self.oms.chain(place.replaces), self.markets.get(market)
+        command = command_of(known, market, strategy, place, order_id=order_id, now_ns=now_ns, correlation_id=chain)
         self._out.decisions.append(decision_of(command, violated=violated, request_id=request_id))
         record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record
         if not violated:
             self._out.commands.append(command)
-
-    def _chain(self, replaces: str) -> str:
-        """Return the correlation id of an order that `replaces` another one, empty when it replaces none."""
-        record = self.oms.get(replaces)
-        return record.command.correlation if record else replaces
 
     def _repeats(self, strategy: StrategyId, place: Place, violated: tuple[str, ...]) -> bool:
         """Return whether this very wish was denied just before: counted, not recorded a thousand times."""
@@ -368,23 +356,3 @@ class Engine:
 
     def _touch_all(self) -> None:
         self._out.touched.update(dict.fromkeys(self.markets))
-
-
-class _Collected:
-    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "heard", "touched", "voided")
-
-    def __init__(self) -> None:
-        self.commands: list[Command] = []
-        self.decisions: list[Decision] = []
-        self.anomalies: list[str] = []
-        self.touched: dict[MarketId, None] = {}
-        self.changed: dict[ClientOrderId, OrderRecord] = {}
-        self.fills: list[tuple[OrderRecord, OrderFilled]] = []
-        self.voided: list[tuple[OrderRecord, OrderFilled]] = []
-        self.heard: list[Heard] = []
-
-    def step(self, now_ns: int) -> Step:
-        output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
-        changed = tuple(self.changed.values())
-        fills, voided = tuple(self.fills), tuple(self.voided)
-        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, tuple(self.heard))

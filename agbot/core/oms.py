@@ -236,6 +236,11 @@ class Oms:
             record.contradictions = [*record.contradictions, contradiction][-CONTRADICTIONS_KEPT:]
         return Heard(event, record.command.correlation, before, record.state, news=news, contradiction=contradiction)
 
+    def chain(self, replaces: str) -> str:
+        """Return the correlation id of an order that `replaces` another one, empty when it replaces none."""
+        record = self._orders.get(ClientOrderId(replaces))
+        return record.command.correlation if record else replaces
+
     def counts(self, fill: OrderFilled) -> bool:
         """Return whether this trade is among the order's fills and was not taken back."""
         record = self._orders.get(fill.client_order_id)

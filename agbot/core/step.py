@@ -7,7 +7,7 @@ import msgspec
 from agbot.core.oms import Heard, OrderRecord
 from agbot.model.commands import Command
 from agbot.model.events import OrderFilled
-from agbot.model.ids import MarketId, StrategyId, TokenId
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.order import OrderType, Side
 
 
@@ -64,3 +64,34 @@ class Step(msgspec.Struct, frozen=True):
     fills: tuple[tuple[OrderRecord, OrderFilled], ...]
     voided: tuple[tuple[OrderRecord, OrderFilled], ...] = ()
     heard: tuple[Heard, ...] = ()
+
+
+class Collected:
+    """What a step gathers on its way."""
+
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "heard", "touched", "voided")
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.decisions: list[Decision] = []
+        self.anomalies: list[str] = []
+        self.touched: dict[MarketId, None] = {}
+        self.changed: dict[ClientOrderId, OrderRecord] = {}
+        self.fills: list[tuple[OrderRecord, OrderFilled]] = []
+        self.voided: list[tuple[OrderRecord, OrderFilled]] = []
+        self.heard: list[Heard] = []
+
+    def hear(self, heard: Heard, record: OrderRecord | None) -> None:
+        """Keep a fact about an order; one that changed or contradicts it is told with the order."""
+        self.heard.append(heard)
+        if heard.contradiction:
+            self.anomalies.append(heard.contradiction)
+        if record is not None and (heard.news or heard.contradiction):
+            self.changed[record.command.client_order_id] = record
+
+    def step(self, now_ns: int) -> Step:
+        """Return the step as it is given back."""
+        output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
+        changed = tuple(self.changed.values())
+        fills, voided = tuple(self.fills), tuple(self.voided)
+        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, tuple(self.heard))

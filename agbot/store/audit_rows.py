@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from agbot.core.oms import Heard
 from agbot.core.step import Decision, Output
@@ -159,6 +160,9 @@ def _place(command: PlaceOrder) -> Row:
 
 
 def _operator(event: KillSwitchSet | HaltRequested) -> Row:
-    if isinstance(event, HaltRequested):
-        return {"kind": "halt", "reason": event.reason}
-    return {"kind": "kill" if event.on else "release", "reason": event.reason, "by": event.by}
+    kind = "halt" if isinstance(event, HaltRequested) else "kill" if event.on else "release"
+    told = msgspec.structs.asdict(event)
+    return {
+        "kind": kind,
+        **{name: value for name, value in told.items() if name not in ("on", "ts_ns") and value != ""},
+    }

@@ -23,7 +23,7 @@ from agbot.core.state import CoreState
 from agbot.core.step import Decision, Output
 from agbot.core.view import Place
 from agbot.model.events import Event
-from agbot.model.ids import MarketId, StrategyId
+from agbot.model.ids import MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
 from agbot.store.codec import encode_output
@@ -38,7 +38,7 @@ _ASKED_FIRST: Final = (
     names.MARKET_RESOLVED,
     names.REJECTED_LATELY,
 )
-"""After one of these nothing else is asked."""
+"""After one of these nothing else is asked. Policies and the state are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -142,16 +142,17 @@ class _Witness(Admission):
         state = self._state
         market = state.markets.get(market_id)
         known = market is not None and place.token in (market.yes, market.no)
-        first = [name for name in violated if name in _ASKED_FIRST]
-        figures = [Figure(rule=name, figure=self._why(name), limit="", passed=False) for name in first]
-        if market is not None and known and not first:
-            figures = [*self._own(market, place), *self._policies(self.exposure(now_ns, market, place))]
+        rows: list[tuple[str, str, str]] = []
+        if market is not None and known and not any(name in _ASKED_FIRST for name in violated):
+            rows = [*self._own(market, place), *self._policies(self.exposure(now_ns, market, place))]
+        shown = {rule for rule, _, _ in rows}
+        rows = [*((name, self._why(name), "") for name in violated if name not in shown), *rows]
         return Sight(
             quotes=tuple(self._quote(market, outcome) for outcome in Outcome) if market else (),
             cash=self.cash_free(),
             inventory=state.portfolio.inventory_usd(),
             live=sum(1 for _ in state.oms.live(market_id)),
-            figures=tuple(figures),
+            figures=tuple(Figure(rule=r, figure=f, limit=limit, passed=r not in violated) for r, f, limit in rows),
         )
 
     def _why(self, name: str) -> str:
@@ -170,10 +171,9 @@ class _Witness(Admission):
             doubt="" if book.trusted else book.doubt or "not whole",
         )
 
-    def _own(self, market: Market, place: Place) -> list[Figure]:
-        """Return what the venue demands and the state forbids, whatever the policies say."""
+    def _own(self, market: Market, place: Place) -> list[tuple[str, str, str]]:
+        """Return what the venue demands and the state forbids, whatever the policies say: rule, figure, limit."""
         state, book = self._state, self._state.books[place.token]
-        denied = {*self._standing(market), *self._terms(market, place)}
         unknown = sum(r.state is OrderState.UNKNOWN for r in state.oms.live(market.id))
         rows = [
             (names.UNKNOWN_ORDER, f"{unknown} in doubt", "none in this market"),
@@ -189,18 +189,20 @@ class _Witness(Admission):
             worth = place.budget or notional(place.price, place.size)
             rows.append((names.BUYING_POWER, f"{usd_text(worth)} usd", f"{usd_text(self.cash_free())} usd free"))
         else:
-            free = to_text(self._sellable(market, place))
+            free = to_text(self._free(market, place.token))
             rows.append((names.SHARES_HELD, f"{to_text(place.size)} shares", f"{free} shares free"))
-        return [Figure(rule=r, figure=f, limit=limit, passed=r not in denied) for r, f, limit in rows]
+        return rows
 
-    def _policies(self, exposure: Exposure) -> list[Figure]:
-        return [
-            Figure(
-                rule=rule.name, figure=_measured(rule, exposure), limit=str(rule), passed=not rule.violated(exposure)
-            )
-            for rule in self._state.gate.rules
-            if not isinstance(rule, KillSwitch)
-        ]
+    def _free(self, market: Market, token: TokenId) -> int:
+        """Return the settled shares that no order offers yet."""
+        resting = (r for r in self._state.oms.live(market.id) if r.command.token == token)
+        offered = sum(r.remaining for r in resting if r.command.side is Side.SELL)
+        held = self._state.portfolio.position(market, market.outcome(token)).size
+        return held - self._state.oms.unsettled[token] - offered
+
+    def _policies(self, exposure: Exposure) -> list[tuple[str, str, str]]:
+        rules = (rule for rule in self._state.gate.rules if not isinstance(rule, KillSwitch))
+        return [(rule.name, _measured(rule, exposure), str(rule)) for rule in rules]
 
 
 def _measured(rule: Rule, exposure: Exposure) -> str:
