@@ -269,13 +269,12 @@ MarketData: TypeAlias = (
 OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
 )
+Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | HaltRequested
+Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator
+
 _Said = TypeVar("_Said", bound=OrderEvidence)
 
 
 def said_by(source: Source, evidence: _Said) -> _Said:
     """Return a fact with who said it; one that names its source keeps it."""
     return evidence if evidence.source else msgspec.structs.replace(evidence, source=source)
-
-
-Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | HaltRequested
-Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator

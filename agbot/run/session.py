@@ -153,10 +153,8 @@ class Session:
         shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend = self.plan.spend
-        observers: list[Observer] = [
-            o.observe for o in (self.publisher, self.tally, self.flat, self.execution, self.audit)
-        ]
-        observers += [*([spend.observe] if spend else []), *more]
+        observers: list[Observer] = [o.observe for o in (self.publisher, self.tally, self.flat, self.execution)]
+        observers += [*([spend.observe] if spend else []), *more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,
