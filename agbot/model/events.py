@@ -52,6 +52,14 @@ class Source(enum.StrEnum):
     OURS = "ours"
 
 
+_Said = TypeVar("_Said", bound="OrderEvidence")
+
+
+def said_by(source: Source, evidence: _Said) -> _Said:
+    """Return a fact with who said it; one that names its source keeps it."""
+    return evidence if evidence.source else msgspec.structs.replace(evidence, source=source)
+
+
 class _Fact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
     pass
 
@@ -271,10 +279,3 @@ OrderEvidence: TypeAlias = (
 )
 Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | HaltRequested
 Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator
-
-_Said = TypeVar("_Said", bound=OrderEvidence)
-
-
-def said_by(source: Source, evidence: _Said) -> _Said:
-    """Return a fact with who said it; one that names its source keeps it."""
-    return evidence if evidence.source else msgspec.structs.replace(evidence, source=source)
