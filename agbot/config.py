@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from agbot.core.limits import DEFAULT, Limits, read_limits
 from agbot.errors import ConfigError
 from agbot.located import Fields, Located, load
 from agbot.located.address import private_page, private_socket, websocket
@@ -122,6 +123,7 @@ class Settings:
         state_dir: None means what `agbot.control.state_dir` says of the profile.
         policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
         markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
+        killswitch: what makes the kill switch trip by itself.
         realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
         path: the file this came from.
     """
@@ -137,6 +139,7 @@ class Settings:
     paper: PaperSettings = PaperSettings()
     polymarket: PolymarketSettings = PolymarketSettings()
     live: LiveSettings = LiveSettings()
+    killswitch: Limits = DEFAULT
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
     realtime: tuple[str, ...] = ()
@@ -175,6 +178,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         paper=_section(fields, "paper", _paper, PaperSettings()),
         polymarket=_section(fields, "polymarket", _polymarket, PolymarketSettings()),
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
+        killswitch=_section(fields, "killswitch", read_limits, DEFAULT),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),

@@ -207,6 +207,15 @@ class Portfolio:
         """Return cash plus the value of everything held."""
         return self.cash + sum(h.value for h in self._holdings.values())
 
+    @property
+    def marked(self) -> bool:
+        """Return whether a book has marked everything that is held: without, `equity` is a guess."""
+        return all(h.marked or not any(p.size for p in h.tokens.values()) for h in self._holdings.values())
+
+    def book(self) -> int:
+        """Return cash plus what everything held has cost."""
+        return self.cash + sum(h.cost for h in self._holdings.values())
+
     def initial_equity(self) -> int:
         """Return what the run began with: cash, and positions taken over at their cost."""
         return self.initial_cash + self._taken_over

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agbot.core.oms import Heard, OrderRecord
+from agbot.core.triggers import Trip
 from agbot.model.commands import Command
 from agbot.model.events import OrderFilled
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
@@ -54,7 +55,8 @@ class Step(msgspec.Struct, frozen=True):
     """One step: the journaled output plus references for publishing (live objects, read at once or not at all).
 
     `voided` are fills of earlier steps that failed to settle and were taken back; `heard` is every fact about orders
-    that came, also those that told nothing new or contradicted what is known.
+    that came, also those that told nothing new or contradicted what is known. `tripped` is
+    the limit that was passed and closed the gate.
     """
 
     now_ns: int
@@ -64,12 +66,13 @@ class Step(msgspec.Struct, frozen=True):
     fills: tuple[tuple[OrderRecord, OrderFilled], ...]
     voided: tuple[tuple[OrderRecord, OrderFilled], ...] = ()
     heard: tuple[Heard, ...] = ()
+    tripped: Trip | None = None
 
 
 class Collected:
     """What a step gathers on its way."""
 
-    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "heard", "touched", "voided")
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "heard", "touched", "tripped", "voided")
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
@@ -79,6 +82,7 @@ class Collected:
         self.changed: dict[ClientOrderId, OrderRecord] = {}
         self.fills: list[tuple[OrderRecord, OrderFilled]] = []
         self.voided: list[tuple[OrderRecord, OrderFilled]] = []
+        self.tripped: Trip | None = None
         self.heard: list[Heard] = []
 
     def hear(self, heard: Heard, record: OrderRecord | None) -> None:
@@ -94,4 +98,5 @@ class Collected:
         output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
         changed = tuple(self.changed.values())
         fills, voided = tuple(self.fills), tuple(self.voided)
-        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, tuple(self.heard))
+        heard = tuple(self.heard)
+        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, heard, self.tripped)

@@ -222,8 +222,18 @@ class Timer(_Fact, frozen=True):
     ts_ns: int
 
 
+class HeartbeatLost(_Fact, frozen=True):
+    """The venue has accepted no heartbeat for `silent_ns`: it cancels every order, or has."""
+
+    silent_ns: int
+    ts_ns: int
+
+
 class OperatorOrder(_Fact, frozen=True):
-    """A person or another program asks for an order; it passes the same gate as a strategy's."""
+    """A person or another program asks for an order; it passes the same gate as a strategy's.
+
+    One that is `reduce_only` unwinds what is held while the kill switch is on.
+    """
 
     request_id: str
     market: MarketId
@@ -236,6 +246,7 @@ class OperatorOrder(_Fact, frozen=True):
     post_only: bool
     expire_ns: int
     ts_ns: int
+    reduce_only: bool = False
 
 
 class OperatorCancel(_Fact, frozen=True):
@@ -247,11 +258,26 @@ class OperatorCancel(_Fact, frozen=True):
 
 
 class KillSwitchSet(_Fact, frozen=True):
-    """The latch changed. While `on`, nothing but cancels leaves."""
+    """The latch changed. While `on`, nothing but cancels leaves.
+
+    An empty `scope` is the account; else it is "market", "strategy" or "venue", and `name` says which one.
+    """
 
     on: bool
     reason: str
     by: str
+    ts_ns: int
+    scope: str = ""
+    name: str = ""
+
+
+class KillSwitchProven(_Fact, frozen=True):
+    """What closing the kill switch came to: orders taken off, and left; −1 where the venue could not be asked."""
+
+    scope: str
+    name: str
+    cancelled: int
+    left: int
     ts_ns: int
 
 
@@ -277,5 +303,5 @@ MarketData: TypeAlias = (
 OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
 )
-Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | HaltRequested
-Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator
+Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | KillSwitchProven | HaltRequested
+Event: TypeAlias = MarketData | OrderEvidence | Timer | HeartbeatLost | Operator

@@ -118,7 +118,7 @@ async def _link(settings: Settings, place: Place, access: Access, markets: list[
     signer = LocalSigner(OrderSigner(found.key, found.account, chain_named(settings.polymarket.chain)))
     venue = PolymarketVenue(access.clob, access.credentials, access.hosts, now_ns, signer=signer)
     await venue.prepare(market.id for market in markets)
-    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market)
+    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market, silent_ns=venue.silent_ns)
 
 
 def _at(settings: Settings, place: Place) -> Settings:

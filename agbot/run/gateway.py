@@ -51,7 +51,7 @@ class Gateway:
 
     Args:
         durable: waits until a journal record is on disk.
-        closed: the reason why nothing may leave (kill switch), empty when orders may; asked before every send.
+        closed: the reason why this order may not leave (kill switch), empty when it may; asked before every send.
         permit: the reason why this order may not leave (a cap), empty when it may; asked last, right before it is sent.
         latency: told (venue, market, milliseconds) of each acknowledged order.
     """
@@ -63,7 +63,7 @@ class Gateway:
         commands: trio.MemoryReceiveChannel[tuple[int, Command]],
         *,
         durable: Callable[[int], Awaitable[None]],
-        closed: Callable[[], str],
+        closed: Callable[[PlaceOrder], str],
         now_ns: Callable[[], int],
         permit: Callable[[PlaceOrder], str] = lambda _: "",
         latency: Callable[[str, str, float], None] = lambda *_: None,
@@ -104,7 +104,7 @@ class Gateway:
             await self._durable(seq)
         finally:
             wanted = self._unsent.pop(command.client_order_id)
-        if reason := self._closed():
+        if reason := self._closed(command):
             self._not_sent(OrderRejected(command.client_order_id, f"not sent: kill switch ({reason})", self._now_ns()))
             return
         if not wanted:  # its cancel did not wait for the journal and is gone: nobody would take this order off again

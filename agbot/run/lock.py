@@ -7,12 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
-from agbot.control import state_dir
+from agbot.control import LOCK_NAME, state_dir
 from agbot.errors import ConfigError
-
-LOCK_NAME: Final = "lock"
 
 
 @contextmanager

@@ -187,7 +187,7 @@ async def _live_link(settings: Settings, signer: Signer, access: Access, markets
         access.clob, access.credentials, access.hosts, now_ns, signer=signer, heartbeat=settings.live.heartbeat
     )
     await venue.prepare(market.id for market in markets)
-    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market)
+    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market, silent_ns=venue.silent_ns)
 
 
 def within(service: Callable[..., Any], seconds: float) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import attrs
 import trio
 
 from agbot.core.book import OrderBook
+from agbot.core.limits import OFF
 from agbot.errors import TimedOutError
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.market import Market
@@ -61,7 +62,7 @@ async def send_one(start: Start, trader: Trader, wallet_directory: Path, request
     The caller holds the wallet's lock. Raises what `ExecutionEngine.submit_order` raises, and TimedOutError AGB-546.
     """
     settings = start.settings
-    quiet = attrs.evolve(settings, strategies=(), live=attrs.evolve(settings.live, heartbeat=False))
+    quiet = attrs.evolve(settings, strategies=(), killswitch=OFF, live=attrs.evolve(settings.live, heartbeat=False))
     start = attrs.evolve(start, settings=quiet)
     signer = await trader.signer()
     async with trader.connected(signer.account) as access:

@@ -12,23 +12,30 @@ import trio
 
 from agbot.config import Settings
 from agbot.control import socket_path, state_dir
+from agbot.core.limits import OFF
+from agbot.core.risk import covers
 from agbot.core.rules import Rule
+from agbot.core.triggers import Baseline
 from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch
 from agbot.log import get_logger
-from agbot.model.commands import Command
+from agbot.model.commands import Command, PlaceOrder
 from agbot.model.events import MarketListed
 from agbot.model.market import Market
 from agbot.run.audit import AuditShell
+from agbot.run.baseline import BaselineFile
 from agbot.run.bot import Flat, Parts, Service, Stop
-from agbot.run.clock import Clock
+from agbot.run.clock import Clock, closed_by
 from agbot.run.control import ControlServer
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.feeds import FeedWatch, no_feeds
+from agbot.run.flatten import Flattener
 from agbot.run.gateway import Gateway
+from agbot.run.guard import Guard
 from agbot.run.inbox import Inbox
+from agbot.run.killing import Killer
 from agbot.run.operator import Operator
 from agbot.run.publish import Publisher
 from agbot.run.spend import DaySpend
@@ -114,6 +121,7 @@ class Session:
         started = max(now_ns(), self.carry.started_ns + NS_PER_MS if self.carry else 0)
         self.run_id = run_id_at(started, plan.mode)
         self.latch = Latch(plan.state_dir / LATCH_NAME)
+        self.baseline_file = BaselineFile(plan.state_dir, plan.mode)
         account = plan.account or _account(self.carry, settings)
         header = header_of(
             settings,
@@ -124,6 +132,8 @@ class Session:
             capital=account.cash,
             carried=account.positions,
             rules=plan.rules,
+            limits=settings.killswitch,
+            baseline=self._baseline(),
         )
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{self.run_id}.agj")
@@ -136,8 +146,12 @@ class Session:
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
         self.link = plan.open_venue(plan, account, now_ns)
+        self.clock = Clock(self.inbox, self.latch.gate, now_ns, self._second, self.link.silent_ns)
         self.venue = self.link.venue
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
+        self.flattener = Flattener(self.engine, self.execution, now_ns)
+        self.killer = Killer(engine=self.engine, inbox=self.inbox, venue=self.venue, latch=self.latch, now_ns=now_ns)
+        self.guard = Guard(self.engine, self.killer, self.baseline_file)
         self.facts = RunFacts(
             run_id=self.run_id,
             mode=plan.mode,
@@ -153,7 +167,8 @@ class Session:
         shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend = self.plan.spend
-        observers: list[Observer] = [o.observe for o in (self.publisher, self.tally, self.flat, self.execution)]
+        observed = (self.guard, self.publisher, self.tally, self.flat, self.execution)
+        observers: list[Observer] = [o.observe for o in observed]
         observers += [*([spend.observe] if spend else []), *more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
@@ -166,8 +181,7 @@ class Session:
             permit=spend.refuse if spend else lambda _: "",
             latency=self.publisher.latency,
         )
-        clock = Clock(self.inbox, self.closed, now_ns, self._second)
-        clock.look()
+        self.clock.look()
         listed = [MarketListed(m, now_ns()) for m in self.plan.markets]
         self.link.on_market(listed)
         self.inbox.send_urgent(*listed)
@@ -182,7 +196,7 @@ class Session:
             venue=self.venue,
             gateway=gateway.run,
             control=ControlServer(socket_path(self.plan.state_dir), self.operator().handlers()).run,
-            clock=clock.run,
+            clock=self._timely,
             feeds=[self.plan.feed, *self.plan.references],
             on_market=self.link.on_market,
             inbox=self.inbox,
@@ -204,14 +218,31 @@ class Session:
     def end(self, reason: str) -> None:
         """Say why the run ended: in the journal, to the monitor, and to the day's sum."""
         self.recorder.end(now_ns(), reason)
+        self.guard.close()
         if self.plan.spend:
             self.plan.spend.close()
         self.registry.event("run", **self.facts.run_event(), ended=True, exit_code=0, reason=reason)
 
-    def closed(self) -> str:
-        """Return why nothing may leave, empty when orders may."""
-        state = self.latch.gate()
-        return (state.reason or "on") if state.on else ""
+    def closed(self, order: PlaceOrder) -> str:
+        """Return why `order` may not leave by the latch on disk, empty when it may."""
+        closed = closed_by(self.latch.gate())
+        if not closed or self.flattener.allows(order):
+            return ""
+        market = self.engine.markets[order.market]
+        return next((why for (s, n), why in closed.items() if covers(s, n, market, order.strategy)), "")
+
+    def _baseline(self) -> Baseline | None:
+        """Return what losses are measured from. ConfigError AGB-514 when that cannot be read."""
+        if self.plan.settings.killswitch == OFF:
+            return None
+        kept = self.baseline_file.read()
+        return kept if kept is None or self.latch.read().on else kept.released()
+
+    async def _timely(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.clock.run)
+            nursery.start_soon(self.guard.run)
+            nursery.start_soon(self.flattener.run)
 
     def _second(self) -> None:
         self.publisher.second(now_ns())
@@ -223,10 +254,9 @@ class Session:
         return Operator(
             facts=self.facts,
             engine=self.engine,
-            inbox=self.inbox,
-            venue=self.venue,
             execution=self.execution,
-            latch=self.latch,
+            killer=self.killer,
+            flattener=self.flattener,
             ask_stop=self.stop.ask,
             feeds=self.plan.watch.report if self.plan.watch else no_feeds,
             now_ns=now_ns,

@@ -40,11 +40,15 @@ async def idle(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) ->
 
 @attrs.frozen(kw_only=True)
 class VenueLink:
-    """A venue, the service it needs beside trading, and who there wants to see the market's messages."""
+    """A venue, the service it needs beside trading, and who there wants to see the market's messages.
+
+    `silent_ns` tells for how long it has heard no heartbeat, 0 while that is in order.
+    """
 
     venue: VenueAdapter
     run: Service = idle
     on_market: Callable[[Sequence[MarketData]], None] = lambda _batch: None
+    silent_ns: Callable[[], int] = lambda: 0
 
 
 OpenVenue = Callable[["RunPlan", Account, Callable[[], int]], VenueLink]

@@ -20,7 +20,9 @@ from typing import Final
 import attrs
 import msgspec
 
+from agbot.core.limits import OFF, Limits
 from agbot.core.portfolio import CarriedPosition
+from agbot.core.triggers import Baseline
 from agbot.errors import NotFoundError, StoreError
 
 SCHEMA: Final = 1
@@ -43,7 +45,8 @@ commit;
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What a run was made of; enough to build the same core again.
 
-    `strategies` are (name, parameters as JSON, markets or None for all).
+    `strategies` are (name, parameters as JSON, markets or None for all). `limits` and `baseline` are what makes the
+    kill switch trip.
     """
 
     run_id: str
@@ -57,6 +60,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_max: int = 32
     carried: tuple[CarriedPosition, ...] = ()
     source: str = ""
+    limits: Limits = OFF
+    baseline: Baseline | None = None
 
 
 @attrs.frozen

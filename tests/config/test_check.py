@@ -63,8 +63,8 @@ def test_all_faults_at_once(wrong: Path) -> None:
     result = CliRunner().invoke(command, [str(wrong / "c.yaml")])
     assert result.exit_code == 2
     assert result.stdout == ""
-    known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live, strategies"
-    known += ", markets, realtime"
+    known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live"
+    known += ", killswitch, strategies, markets, realtime"
     number = "write a plain number such as 1000.0, without unit or separators"
     types = "known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"
     assert result.stderr.splitlines() == [

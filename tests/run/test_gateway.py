@@ -54,7 +54,7 @@ class Bench:
             self.inbox,
             receive,
             durable=self.durable,
-            closed=lambda: self.latch,
+            closed=lambda _: self.latch,
             now_ns=lambda: 1,
             permit=lambda order: self.cap,
             latency=lambda *a: self.latencies.append(a),

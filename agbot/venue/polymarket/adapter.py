@@ -149,6 +149,10 @@ class PolymarketVenue:
             return "the heartbeat is overdue: the venue cancels what is placed"
         return ""
 
+    def silent_ns(self) -> int:
+        """Return for how long the venue has heard no heartbeat, 0 while that is in order."""
+        return self._heart.silent_ns() if self._heart is not None else 0
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen, ask and beat until cancelled; started once orders may be sent."""
         async with trio.open_nursery() as nursery:

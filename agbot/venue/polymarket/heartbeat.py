@@ -65,6 +65,10 @@ class Heartbeat:
         """Return whether the venue has begun to cancel everything, or may have."""
         return self.armed and now_ns - self._accepted_ns >= EXPIRES_NS
 
+    def silent_ns(self, now_ns: int) -> int:
+        """Return nanoseconds since the last one that was accepted."""
+        return now_ns - self._accepted_ns
+
     def newly_lost(self, now_ns: int) -> bool:
         """Return whether it is overdue and nobody was told yet."""
         if self._lost_told or not self.overdue(now_ns):
@@ -98,6 +102,10 @@ class Heart:
     def overdue(self) -> bool:
         """Return whether every order may be gone."""
         return self.beat.overdue(self._now_ns())
+
+    def silent_ns(self) -> int:
+        """Return for how long the venue has accepted none, 0 unless that is too long."""
+        return self.beat.silent_ns(self._now_ns()) if self.overdue else 0
 
     async def run(self) -> None:
         """Beat until cancelled. VenueAuthFailed when the key is refused `REFUSED_MAX` times in a row."""
