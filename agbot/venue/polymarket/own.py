@@ -150,8 +150,6 @@ class OwnOrder:
         before = self.trades.get(fill.trade_id)
         if before is not None and _RANK[fill.settlement] < _RANK[before[1]]:
             return None
-        if before is not None and fill.size != before[0]:
-            return fill  # the same trade with another size: the first stands, and the contradiction is seen
         if before is not None and fill.settlement is before[1]:
             return None
         self.trades[fill.trade_id] = (fill.size, fill.settlement, fill.ts_ns)

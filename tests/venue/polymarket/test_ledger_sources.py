@@ -1,13 +1,11 @@
-"""Each fact says who told it, also what was held back for a while, and what two tellers say differently."""
+"""Each fact says who told it, also what was held back for a while."""
 
 from __future__ import annotations
 
 import pytest
 
-from agbot.core.oms import Oms
 from agbot.model.events import OrderCancelled, OrderFilled, Source
 from agbot.model.order import OrderState
-from agbot.testing.builders import place
 from agbot.units import SCALE
 from agbot.venue.polymarket.own import Stage
 from tests.venue.polymarket.test_ledger import Bench, maker, record, trade
@@ -46,13 +44,3 @@ def test_what_was_held_for_the_reply_keeps_its_source(bench):
 def test_that_an_order_was_given_up_is_our_word(bench):
     own = bench.order(stage=Stage.UNRESOLVED)
     assert sources(bench.ledger.write_off(own, "nobody has it")) == [Source.OURS]
-
-
-def test_a_trade_that_changes_its_size_is_passed_on_as_the_contradiction_it_is(bench):
-    own = bench.order()
-    oms = Oms()
-    oms.begin(1, place("o"))
-    told = [*bench.hear(trade(makers=[maker("0xo", 4)])), *bench.hear(trade(makers=[maker("0xo", 5)]))]
-    heard = [oms.hear(2, evidence) for evidence in told]
-    assert [bool(h.contradiction) for h in heard] == [False, True]
-    assert (oms.get("o").filled, own.filled) == (4 * SCALE, 4 * SCALE)
