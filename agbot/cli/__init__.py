@@ -36,6 +36,8 @@ COMMANDS = {
     "selftest": "Compute test vectors made elsewhere and compare.",
     "simulate": "Try to make the bot lose an order, a cent or its mind: seeds, faults, an auditor.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
+    "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
+    "audit": "Check the audit log's chain: every event of an order, one line each.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",

@@ -12,7 +12,7 @@ from typing import Any, Final
 from agbot.core.admission import FLATTEN, Admission
 from agbot.core.book import OrderBook
 from agbot.core.marks import liquidation
-from agbot.core.oms import IllegalTransition, OrderRecord
+from agbot.core.oms import OrderRecord
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate, covers
 from agbot.core.state import CoreState, EngineSettings
@@ -193,15 +193,11 @@ class Engine:
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
         counted = isinstance(event, OrderFilled) and self.oms.counts(event)
-        try:
-            record = self.oms.apply(now_ns, event)
-        except IllegalTransition as e:
-            self._out.anomalies.append(str(e))
-            return
-        if record is None:
+        heard, record = self.oms.hear(now_ns, event), self.oms.get(event.client_order_id)
+        self._out.hear(heard, record)
+        if record is None or not heard.news:
             return
         command = record.command
-        self._out.changed[command.client_order_id] = record
         self._touch(command.market)
         if isinstance(event, OrderRejected | OrderUnknown) and not event.reason.startswith(NOT_SENT):
             self.triggers.erred(now_ns)
@@ -337,10 +333,9 @@ class Engine:
             return
         self._orders_opened += 1
         order_id = ClientOrderId(f"{self.state.settings.run_id}-{self._orders_opened}")
-        self._out.decisions.append(
-            decision_of(market, strategy, place, violated=violated, order_id=order_id, request_id=request_id)
-        )
-        command = command_of(self.markets.get(market), market, strategy, place, order_id=order_id, now_ns=now_ns)
+        chain, known = self.oms.chain(place.replaces), self.markets.get(market)
+        command = command_of(known, market, strategy, place, order_id=order_id, now_ns=now_ns, correlation_id=chain)
+        self._out.decisions.append(decision_of(command, violated=violated, request_id=request_id))
         record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record
         if not violated:

@@ -31,29 +31,22 @@ def own_order(record: OrderRecord) -> OwnOrder:
     )
 
 
-def decision_of(
-    market: MarketId,
-    strategy: StrategyId,
-    place: Place,
-    *,
-    violated: tuple[str, ...],
-    order_id: str,
-    request_id: str,
-) -> Decision:
-    """Return risk's answer to an intent as it is journaled."""
+def decision_of(command: PlaceOrder, *, violated: tuple[str, ...], request_id: str) -> Decision:
+    """Return risk's answer as it is journaled; `command` is what the intent becomes when nothing is violated."""
     return Decision(
-        market=market,
-        token=place.token,
-        side=place.side,
-        order_type=place.order_type,
-        price=place.price,
-        size=place.size,
-        strategy=strategy,
+        market=command.market,
+        token=command.token,
+        side=command.side,
+        order_type=command.order_type,
+        price=command.price,
+        size=command.size,
+        strategy=command.strategy,
         allowed=not violated,
         violated=violated,
-        why=place.why,
-        client_order_id=order_id,
+        why=command.why,
+        client_order_id=command.client_order_id,
         request_id=request_id,
+        correlation_id=command.correlation_id,
     )
 
 
@@ -65,6 +58,7 @@ def command_of(
     *,
     order_id: ClientOrderId,
     now_ns: int,
+    correlation_id: str,
 ) -> PlaceOrder:
     """Return the command an admitted intent becomes; `market` is None for one that nobody listed."""
     return PlaceOrder(
@@ -84,6 +78,7 @@ def command_of(
         why=place.why,
         replaces=place.replaces,
         created_ns=now_ns,
+        correlation_id=correlation_id,
     )
 
 

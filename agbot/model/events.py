@@ -7,7 +7,7 @@ journal holds their field values in the order written here, so fields are only e
 from __future__ import annotations
 
 import enum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -37,6 +37,27 @@ class Doubt(enum.StrEnum):
     REST = "not the book the venue gives over REST"
     GHOST = "only far levels while the market trades"
     SILENT = "no data"
+
+
+class Source(enum.StrEnum):
+    """Who said a fact about an order. UNTOLD is a journal from before sources were kept."""
+
+    UNTOLD = ""
+    REPLY = "reply"
+    SOCKET = "user socket"
+    READ = "read"
+    DATA_API = "data API"
+    CHAIN = "chain"
+    SIMULATED = "simulated venue"
+    OURS = "ours"
+
+
+_Said = TypeVar("_Said", bound="OrderEvidence")
+
+
+def said_by(source: Source, evidence: _Said) -> _Said:
+    """Return a fact with who said it; one that names its source keeps it."""
+    return evidence if evidence.source else msgspec.structs.replace(evidence, source=source)
 
 
 class _Fact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
@@ -131,6 +152,7 @@ class OrderAccepted(_Fact, frozen=True):
     client_order_id: ClientOrderId
     venue_order_id: VenueOrderId
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderRejected(_Fact, frozen=True):
@@ -139,6 +161,7 @@ class OrderRejected(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderFilled(_Fact, frozen=True):
@@ -154,6 +177,7 @@ class OrderFilled(_Fact, frozen=True):
     match: str = "normal"
     settlement: Settlement = Settlement.CONFIRMED
     final: bool = False
+    source: Source = Source.UNTOLD
 
 
 class OrderCancelled(_Fact, frozen=True):
@@ -162,6 +186,7 @@ class OrderCancelled(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderExpired(_Fact, frozen=True):
@@ -169,6 +194,7 @@ class OrderExpired(_Fact, frozen=True):
 
     client_order_id: ClientOrderId
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class CancelRejected(_Fact, frozen=True):
@@ -177,6 +203,7 @@ class CancelRejected(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderUnknown(_Fact, frozen=True):
@@ -185,6 +212,7 @@ class OrderUnknown(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class Timer(_Fact, frozen=True):

@@ -29,6 +29,8 @@ from agbot.model.events import (
     OrderExpired,
     OrderRejected,
     OrderUnknown,
+    Source,
+    said_by,
 )
 from agbot.model.ids import ClientOrderId, VenueOrderId
 from agbot.model.order import CancelAck, OrderState
@@ -119,14 +121,19 @@ class Gateway:
         finally:
             wanted = self._unsent.pop(command.client_order_id)
         if reason := self._closed(command):
-            self._say(OrderRejected(command.client_order_id, f"not sent: kill switch ({reason})", self._now_ns()))
+            self._not_sent(OrderRejected(command.client_order_id, f"not sent: kill switch ({reason})", self._now_ns()))
             return
         if not wanted:  # its cancel did not wait for the journal and is gone: nobody would take this order off again
-            self._say(OrderCancelled(command.client_order_id, "cancelled before it was sent", self._now_ns()))
+            self._not_sent(OrderCancelled(command.client_order_id, "cancelled before it was sent", self._now_ns()))
             return
         if reason := self._permit(command):
-            log.error("order.not_sent", order_id=command.client_order_id, reason=reason)
-            self._say(OrderRejected(command.client_order_id, f"not sent: {reason}", self._now_ns()))
+            log.error(
+                "order.not_sent",
+                client_order_id=command.client_order_id,
+                correlation_id=command.correlation,
+                reason=reason,
+            )
+            self._not_sent(OrderRejected(command.client_order_id, f"not sent: {reason}", self._now_ns()))
             return
         sent_at = self._pace.current_time()
         silence: OrderEvidence = OrderUnknown(command.client_order_id, "no answer in time", self._now_ns())
@@ -181,8 +188,13 @@ class Gateway:
         if scope.cancelled_caught:
             log.critical("cancel_all.unconfirmed", after_s=ON_THE_WIRE_S)
 
+    def _not_sent(self, evidence: OrderEvidence) -> None:
+        self._inbox.send_urgent(said_by(Source.OURS, evidence))
+
     def _say(self, evidence: OrderEvidence) -> None:
-        self._inbox.send_urgent(evidence)
+        """Pass on what a request brought: the venue's reply, or our word that none came."""
+        source = Source.OURS if isinstance(evidence, OrderUnknown) else Source.REPLY
+        self._inbox.send_urgent(said_by(source, evidence))
 
 
 def _found(ack: CancelAck, command: CancelOrder) -> OrderEvidence:

@@ -82,6 +82,7 @@ async def _trading(session: Session) -> AsyncIterator[None]:
     parts = session.parts(ready.observe)
     async with (
         background(parts.store),
+        background(session.audit.run),
         _ended(session),
         background(parts.engine),
         background(parts.venue_link),

@@ -22,6 +22,7 @@ from agbot.log import get_logger
 from agbot.model.commands import Command, PlaceOrder
 from agbot.model.events import MarketListed
 from agbot.model.market import Market
+from agbot.run.audit import AuditShell
 from agbot.run.baseline import BaselineFile
 from agbot.run.bot import Flat, Parts, Service, Stop
 from agbot.run.clock import Clock, closed_by
@@ -41,6 +42,7 @@ from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
 from agbot.run.venues import Account, OpenVenue, open_paper
+from agbot.store.audit import AuditLog
 from agbot.store.carry import Carry, carry_latest
 from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
@@ -139,6 +141,7 @@ class Session:
         self.registry = Registry(lambda: ms(now_ns()), run_id=self.run_id, metrics_max=settings.monitor.buffer_size)
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
+        self.audit = AuditShell(AuditLog(plan.state_dir), self.run_id)
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
@@ -166,7 +169,7 @@ class Session:
         spend = self.plan.spend
         observed = (self.guard, self.publisher, self.tally, self.flat, self.execution)
         observers: list[Observer] = [o.observe for o in observed]
-        observers += [*([spend.observe] if spend else []), *more]
+        observers += [*([spend.observe] if spend else []), *more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,
@@ -184,7 +187,7 @@ class Session:
         self.inbox.send_urgent(*listed)
         return Parts(
             store=shell.run,
-            beside=self.plan.beside,
+            beside=[*self.plan.beside, self.audit.run],
             push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
             on_end=self.end,

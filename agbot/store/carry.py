@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import msgspec
 
-from agbot.core.oms import IllegalTransition, Oms
+from agbot.core.oms import Heard, Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.errors import StoreError
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
@@ -54,7 +54,7 @@ def carry_from(path: Path) -> Carry:
     """Fold the believable prefix of a journal; StoreError when it is not one."""
     reader = JournalReader(path)
     try:
-        fold = _Fold(reader.header())
+        fold = Fold(reader.header())
         for record in reader.records():
             if record.kind == STEP:
                 for command in decode_output(record.body).commands:
@@ -69,52 +69,58 @@ def carry_from(path: Path) -> Carry:
         reader.close()
 
 
-class _Fold:
-    """Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way."""
+class Fold:
+    """Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way.
+
+    Attributes:
+        oms, portfolio, markets: what the facts so far add up to.
+        heard: what the newest fact about an order did, None before the first.
+    """
 
     def __init__(self, header: Header) -> None:
         self._header = header
-        self._portfolio = Portfolio(header.capital)
-        self._markets: dict[MarketId, Market] = {}
-        self._oms = Oms()
+        self.portfolio = Portfolio(header.capital)
+        self.markets: dict[MarketId, Market] = {}
+        self.oms = Oms()
+        self.heard: Heard | None = None
 
     def command(self, now_ns: int, command: Command) -> None:
+        """Fold in what was asked."""
         match command:
             case PlaceOrder():
-                self._oms.begin(now_ns, command)
+                self.oms.begin(now_ns, command)
             case CancelOrder(client_order_id=order_id):
-                self._oms.cancelling(now_ns, order_id)
+                self.oms.cancelling(now_ns, order_id)
             case CancelAll():
-                for record in self._oms.all_live():
-                    self._oms.cancelling(now_ns, record.command.client_order_id)
+                for record in self.oms.all_live():
+                    self.oms.cancelling(now_ns, record.command.client_order_id)
 
     def event(self, now_ns: int, event: Event) -> None:
+        """Fold in what happened; one that cannot be true changes nothing, as in the core that met it."""
         match event:
             case MarketListed(market=market):
-                if market.id not in self._markets:
-                    self._portfolio.take_over(market, self._header.carried)
-                self._markets[market.id] = market
-            case MarketResolved(market=ended, winner=winner) if ended in self._markets:
-                market = self._markets[ended]
+                if market.id not in self.markets:
+                    self.portfolio.take_over(market, self._header.carried)
+                self.markets[market.id] = market
+            case MarketResolved(market=ended, winner=winner) if ended in self.markets:
+                market = self.markets[ended]
                 if winner in (market.yes, market.no):
-                    self._portfolio.settle(market, market.outcome(winner))
+                    self.portfolio.settle(market, market.outcome(winner))
             case _ if isinstance(event, OrderEvidence):
                 self._evidence(now_ns, event)
             case _:
                 pass
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
-        counted = isinstance(event, OrderFilled) and self._oms.counts(event)
-        try:
-            record = self._oms.apply(now_ns, event)
-        except IllegalTransition:
-            return  # an anomaly to the core that met it, and no money moved there either
-        if record is not None and isinstance(event, OrderFilled) and self._oms.counts(event) != counted:
+        counted = isinstance(event, OrderFilled) and self.oms.counts(event)
+        self.heard = self.oms.hear(now_ns, event)
+        record = self.oms.get(event.client_order_id)
+        if record is not None and isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
             self._money(record.command, record.trades[event.trade_id], taken_back=counted)
 
     def _money(self, order: PlaceOrder, fill: OrderFilled, *, taken_back: bool) -> None:
-        (self._portfolio.void if taken_back else self._portfolio.fill)(
-            self._markets[order.market],
+        (self.portfolio.void if taken_back else self.portfolio.fill)(
+            self.markets[order.market],
             order.token,
             order.side,
             price=fill.price,
@@ -124,10 +130,11 @@ class _Fold:
         )
 
     def result(self) -> Carry:
-        unseen = tuple(c for c in self._header.carried if c.market not in self._markets)
+        """Return what is left for the next run."""
+        unseen = tuple(c for c in self._header.carried if c.market not in self.markets)
         return Carry(
-            self._portfolio.cash,
-            (*self._portfolio.carried(), *unseen),
+            self.portfolio.cash,
+            (*self.portfolio.carried(), *unseen),
             self._header.run_id,
             self._header.started_ns,
             self._header.seed,

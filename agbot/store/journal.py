@@ -196,6 +196,14 @@ class JournalReader:
             expected += 1
             yield Record(*row[:4])
 
+    def mentions(self, text: str) -> bool:
+        """Return whether any record holds `text`; quick, and blind to damage: `records` decides what is believed."""
+        found = self._db.execute("select 1 from record where instr(body, ?) limit 1", (text.encode(),))
+        try:
+            return found.fetchone() is not None
+        except sqlite3.DatabaseError:
+            return True  # an unreadable page: let the records say up to where
+
     def header(self) -> Header:
         """Return what the run was made of; StoreError AGB-606 when nothing was committed, AGB-609 when damaged."""
         first = next(self.records(), None)

@@ -12,6 +12,7 @@ from typing import Final
 
 from agbot.errors import ExecutionError
 from agbot.log import get_logger
+from agbot.model.events import Source
 from agbot.model.order import OrderState
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.desk import Desk
@@ -109,7 +110,7 @@ class Asking:
         desk = self._desk
         since = min(own.since_ns(desk.ledger.synced_ns) for own in owns)
         for trade in await desk.clob.trades(after_s=max(0, since // NS_PER_S - 1)):
-            desk.say(desk.ledger.hear(trade))
+            desk.say(desk.ledger.hear(trade, Source.READ))
 
     async def _look(self, own: OwnOrder) -> None:
         desk = self._desk
@@ -124,7 +125,8 @@ class Asking:
         if own.stage is Stage.UNRESOLVED:
             await self._unknown_to_venue(own)
         elif own.closed is None and own.absent >= ABSENT_ENOUGH:
-            desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "the venue no longer has it"))
+            gone = desk.ledger.gone(own, OrderState.CANCELLED, "the venue no longer has it", source=Source.READ)
+            desk.say(gone)
         elif own.closed is not None and own.looks >= LOOKS_FOR_TRADES:
             self._give_up_on_trades(own)
 
