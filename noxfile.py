@@ -169,6 +169,15 @@ def load(session: nox.Session) -> None:
 
 
 @nox.session
+def sim(session: nox.Session) -> None:
+    """Live through 10,000 simulated worlds; then let every planted defect be found. Arguments go to the first part."""
+    install(session)
+    args = session.posargs or ["--seeds", "10000"]
+    session.run("agbot", "simulate", *args, env=SAFE_PATH)
+    session.run("agbot", "simulate", "--defects", "--seeds", "1000", env=SAFE_PATH)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Print the benchmark table beside peers, as JSON; exit 1 when a goal is missed. Arguments go to it."""
     install(session)

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from agbot.core.limits import DEFAULT, Limits, read_limits
 from agbot.errors import ConfigError
 from agbot.located import Fields, Located, load
 from agbot.located.address import private_page, private_socket, websocket
@@ -105,11 +106,7 @@ class LiveSettings:
 
 @attrs.frozen(kw_only=True)
 class ReconcileSettings:
-    """How the venue's figures are held against ours, at start and each `every_ns`.
-
-    `on_start` is `cancel` or `refuse`, `on_start_foreign` is `refuse` or `leave`; for `quiet_ns` after the last run's
-    end "no such order" is not believed of one that nobody acknowledged.
-    """
+    """How the venue's figures are held against ours, at start and each `every_ns`: docs/live.md has what each means."""
 
     on_start: str = "cancel"
     on_start_foreign: str = "refuse"
@@ -136,6 +133,7 @@ class Settings:
         state_dir: None means what `agbot.control.state_dir` says of the profile.
         policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
         markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
+        killswitch: what makes the kill switch trip by itself.
         realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
         path: the file this came from.
     """
@@ -152,6 +150,7 @@ class Settings:
     polymarket: PolymarketSettings = PolymarketSettings()
     live: LiveSettings = LiveSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    killswitch: Limits = DEFAULT
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
     realtime: tuple[str, ...] = ()
@@ -191,6 +190,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         polymarket=_section(fields, "polymarket", _polymarket, PolymarketSettings()),
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
         reconcile=_section(fields, "reconcile", _reconcile, ReconcileSettings()),
+        killswitch=_section(fields, "killswitch", read_limits, DEFAULT),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),

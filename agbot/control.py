@@ -23,10 +23,13 @@ from agbot.errors import AgbotError, ConfigError, NotFoundError, NotRunningError
 from agbot.latch import LATCH_NAME, Latch
 
 SOCKET_NAME: Final = "control.sock"
+LOCK_NAME: Final = "lock"
 SOCKET_PATH_MAX: Final = 100
 """Bytes; the kernel's limit is 104 on macOS and 108 on Linux, with the final zero."""
 REPLY_MAX: Final = 4 * 1024 * 1024
 TIMEOUT_S: Final = 5.0
+KILL_S: Final = 10.0
+"""A kill is longer under way: it looks at the venue until nothing rests."""
 
 _BY_EXIT_CODE: Final[Mapping[int, type[AgbotError]]] = {
     2: ConfigError,
@@ -138,37 +141,83 @@ class KillReceipt:
         latched: the latch file says on; False when this machine has no such state directory or it can't be written.
         reply: the running bot's own receipt; None when no bot confirmed.
         doubt: why the bot did not confirm or the latch was not written; empty when both did.
+        bot: what became of a bot that did not confirm.
     """
 
     latched: bool
     reply: dict[str, Any] | None
     doubt: str
+    bot: str = ""
 
 
-def kill(directory: Path, *, reason: str, by: str, at_ns: int, timeout_s: float = TIMEOUT_S) -> KillReceipt:
+def kill(
+    directory: Path,
+    *,
+    reason: str,
+    by: str,
+    at_ns: int,
+    timeout_s: float = KILL_S,
+    scope: str = "",
+    name: str = "",
+    flatten: str = "",
+) -> KillReceipt:
     """Turn the kill switch on: first the latch file, which stops even a hung bot's next send, then the bot itself.
+
+    Args:
+        scope: "market", "strategy" or "venue" of this `name`; empty is the account.
+        flatten: the floor, as a fraction of the bid, above which the bot is to sell what is held; empty to keep it.
 
     Raises:
         NotRunningError: AGB-501, there is neither a state directory nor a bot: nothing was done.
+        NotFoundError: AGB-515, the bot has nothing of that name: nothing was closed.
         AgbotError: neither the latch nor the bot took it; the text says why.
     """
     if not os.path.isdir(directory):
         raise NotRunningError(
             f"no bot ever ran in {directory}", id="AGB-501", remedy="name the bot's --state-dir or --profile"
         )
-    failure: AgbotError | None = None
+    latch, failure, was_closed = Latch(directory / LATCH_NAME), None, False
     try:
-        Latch(directory / LATCH_NAME).close(reason, by, at_ns)
+        was_closed = bool(scope and latch.read().scoped(scope, name))
+        _close(latch, reason=reason, by=by, at_ns=at_ns, scope=scope, name=name)
     except StoreError as e:
         failure = e
-    message = {"op": "killswitch", "on": True, "reason": reason, "by": by}
+    more = {"scope": scope, "name": name} if scope else {}
+    message = {"op": "killswitch", "on": True, "reason": reason, "by": by, **more}
     try:
-        reply = request(socket_path(directory), message, timeout_s)
+        reply = request(socket_path(directory), message | ({"flatten": flatten} if flatten else {}), timeout_s)
     except AgbotError as e:
-        if failure is not None:
-            raise failure from e
-        return KillReceipt(latched=True, reply=None, doubt=str(e))
+        if e.id == "AGB-515" and failure is None and not was_closed:
+            latch.open_scope(scope, name, reason="the bot has nothing of this name", by=by, at_ns=at_ns)
+        if failure is not None or e.id == "AGB-515":
+            raise (failure or e) from e
+        return KillReceipt(latched=True, reply=None, doubt=str(e), bot=_whereabouts(directory, e))
     return KillReceipt(latched=failure is None, reply=reply, doubt=str(failure or ""))
+
+
+def _close(latch: Latch, *, reason: str, by: str, at_ns: int, scope: str, name: str) -> None:
+    if scope:
+        latch.close_scope(scope, name, reason=reason, by=by, at_ns=at_ns)
+    else:
+        latch.close(reason, by, at_ns)
+
+
+def _whereabouts(directory: Path, error: AgbotError) -> str:
+    """Return in words what became of a bot that did not confirm, as far as this machine can tell."""
+    if isinstance(error, NotRunningError):
+        return "no bot runs here: nobody sends an order"
+    try:
+        found = json.loads((directory / LOCK_NAME).read_text("ascii"))
+        pid = int(found["pid"] if isinstance(found, dict) else found)
+    except (OSError, ValueError, KeyError):
+        return "a bot is there and does not answer"
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        state = ""
+    if state in ("T", "t"):
+        return f"the bot (pid {pid}) is stopped: when it goes on, it finds the latch closed before it sends anything"
+    return f"the bot (pid {pid}) does not answer: it finds the latch closed before it sends anything"
 
 
 def state_dir(profile: str, explicit: str | Path | None = None, *, create: bool = True) -> Path:

@@ -146,7 +146,8 @@ class RiskRejected(AgbotError):  # noqa: N818 - the field's name
 
 
 def _after_denial(violated: Sequence[str]) -> str:
-    return next((_AFTER_DENIAL[v] for v in violated if v in _AFTER_DENIAL), "lower the size or change the policy file")
+    names = (v.partition("(")[0] for v in violated)
+    return next((_AFTER_DENIAL[v] for v in names if v in _AFTER_DENIAL), "lower the size or change the policy file")
 
 
 class KillSwitchActiveError(AgbotError):

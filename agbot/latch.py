@@ -1,5 +1,7 @@
 """The kill switch as a file: a latch that survives restarts and is read before every send.
 
+It stands for the account, and beside that for markets, strategies or venues that are closed on their own.
+
 Silence is never success: a file that is there but cannot be read as a whole and valid state means *on*, and so does a
 missing state directory. Only a state directory without a latch file (nobody ever closed it) means *off*.
 
@@ -13,30 +15,60 @@ import fcntl
 import json
 import os
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from agbot.errors import StoreError
+from agbot.errors import NotFoundError, StoreError
 
 LATCH_NAME: Final = "latch"
 HISTORY_NAME: Final = "latch.log"
 TEXT_MAX: Final = 1000
 """Characters kept of a reason or a name."""
-READ_MAX: Final = 65_536
+SCOPED_TEXT_MAX: Final = 200
+"""The same of what is closed on its own."""
+SCOPES: Final = ("market", "strategy", "venue")
+SCOPES_MAX: Final = 64
+READ_MAX: Final = 524_288
+LOCK_S: Final = 1.0
+"""A writer holds the file for milliseconds; one that is stopped in between holds nobody up for longer than this."""
 
 _Key = tuple[int, int, int, int]
 
 
 @attrs.frozen(kw_only=True)
+class Scoped:
+    """A market, strategy or venue that is closed on its own: `scope` is one of `SCOPES`."""
+
+    scope: str
+    name: str
+    reason: str
+    by: str
+    at_ns: int
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.name}"
+
+
+@attrs.frozen(kw_only=True)
 class LatchState:
-    """Whether the kill switch is on, and who said so. `at_ns` is UTC nanoseconds, 0 when nobody ever did."""
+    """Whether the kill switch is on, and who said so. `at_ns` is UTC nanoseconds, 0 when nobody ever did.
+
+    `scopes` are closed whether it is on or off.
+    """
 
     on: bool
     reason: str
     by: str
     at_ns: int
+    scopes: tuple[Scoped, ...] = ()
+
+    def scoped(self, scope: str, name: str) -> Scoped | None:
+        """Return what is closed of this name, None when nothing is."""
+        return next((s for s in self.scopes if (s.scope, s.name) == (scope, name)), None)
 
 
 NEVER_SET: Final = LatchState(on=False, reason="", by="", at_ns=0)
@@ -77,8 +109,9 @@ class Latch:
             StoreError: AGB-511, the file could not be replaced and the state is what it was, or it was replaced but a
                 power loss may undo it.
         """
-        state = _state(True, reason, by, at_ns)
-        self._replace(state)
+        with self._alone(needed=False):
+            state = _state(True, reason, by, at_ns, self.read().scopes)
+            self._replace(state)
         with contextlib.suppress(OSError):
             self._record(state)
         return state
@@ -89,13 +122,78 @@ class Latch:
         Raises:
             StoreError: AGB-511, as for `close`, and when the history could not be written.
         """
-        state = _state(False, reason, by, at_ns)
+        with self._alone():
+            state = _state(False, reason, by, at_ns, self.read().scopes)
+            try:
+                self._record(state)
+            except OSError as e:
+                raise self._unwritten(e) from e
+            self._replace(state)
+        return state
+
+    def close_scope(self, scope: str, name: str, *, reason: str, by: str, at_ns: int) -> LatchState:
+        """Close one market, strategy or venue, durably; one that is closed keeps its first reason.
+
+        Raises:
+            StoreError: AGB-511, as for `close`; AGB-513, too many are closed on their own.
+        """
+        entry = Scoped(
+            scope=scope,
+            name=name[:SCOPED_TEXT_MAX],
+            reason=reason[:SCOPED_TEXT_MAX],
+            by=by[:SCOPED_TEXT_MAX],
+            at_ns=at_ns,
+        )
+        with self._alone():
+            state = self.read()
+            if state.scoped(scope, entry.name):
+                return state
+            if len(state.scopes) >= SCOPES_MAX:
+                raise StoreError(
+                    f"{SCOPES_MAX} markets, strategies and venues are closed on their own already",
+                    id="AGB-513",
+                    remedy="close the account: agbot killswitch on --reason TEXT",
+                )
+            state = attrs.evolve(state, scopes=(*state.scopes, entry))
+            self._replace(state)
+        with contextlib.suppress(OSError):
+            self._record(entry, on=True)
+        return state
+
+    def open_scope(self, scope: str, name: str, *, reason: str, by: str, at_ns: int) -> LatchState:
+        """Open one market, strategy or venue again, durably; on record first, or not at all.
+
+        Raises:
+            NotFoundError: AGB-512, it is not closed on its own. StoreError: AGB-511, as for `open`.
+        """
+        with self._alone():
+            state = self.read()
+            closed = state.scoped(scope, name)
+            if closed is None:
+                raise NotFoundError(
+                    f"no kill switch is on for {scope} {name!r}", id="AGB-512", remedy="agbot killswitch status"
+                )
+            try:
+                self._record(attrs.evolve(closed, reason=reason[:TEXT_MAX], by=by[:TEXT_MAX], at_ns=at_ns), on=False)
+            except OSError as e:
+                raise self._unwritten(e) from e
+            state = attrs.evolve(state, scopes=tuple(s for s in state.scopes if s is not closed))
+            self._replace(state)
+        return state
+
+    @contextlib.contextmanager
+    def _alone(self, *, needed: bool = True) -> Iterator[None]:
+        """Keep other writers away, who would write back what they read before; a close does without if it must."""
         try:
-            self._record(state)
+            fd = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         except OSError as e:
             raise self._unwritten(e) from e
-        self._replace(state)
-        return state
+        try:
+            if not _locked(fd) and needed:
+                raise self._unwritten(OSError("another process is writing it"))
+            yield
+        finally:
+            os.close(fd)
 
     def _load(self) -> tuple[LatchState, _Key | None]:
         try:
@@ -116,21 +214,14 @@ class Latch:
 
     def _replace(self, state: LatchState) -> None:
         try:
-            fd, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-            try:
-                _write_all(fd, _encode(state))
-                os.replace(temporary, self.path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-                raise
-            _sync_directory(self.path.parent)
+            replace_file(self.path, _encode(state))
         except OSError as e:
             raise self._unwritten(e) from e
 
-    def _record(self, state: LatchState) -> None:
+    def _record(self, moved: LatchState | Scoped, **more: bool) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        _write_all(os.open(self.path.parent / HISTORY_NAME, flags, 0o600), _encode(state))
+        told = {name: value for name, value in attrs.asdict(moved).items() if name != "scopes"}
+        _write_all(os.open(self.path.parent / HISTORY_NAME, flags, 0o600), _line({**more, **told}))
 
     def _unwritten(self, error: OSError) -> StoreError:
         return StoreError(
@@ -144,12 +235,31 @@ def _closed(reason: str) -> LatchState:
     return LatchState(on=True, reason=reason, by="agbot", at_ns=0)
 
 
-def _state(on: bool, reason: str, by: str, at_ns: int) -> LatchState:
-    return LatchState(on=on, reason=reason[:TEXT_MAX], by=by[:TEXT_MAX], at_ns=at_ns)
+def _state(on: bool, reason: str, by: str, at_ns: int, scopes: tuple[Scoped, ...]) -> LatchState:
+    return LatchState(on=on, reason=reason[:TEXT_MAX], by=by[:TEXT_MAX], at_ns=at_ns, scopes=scopes)
 
 
 def _encode(state: LatchState) -> bytes:
-    return json.dumps(attrs.asdict(state)).encode("ascii") + b"\n"
+    fields = attrs.asdict(state)
+    return _line(fields if state.scopes else {name: fields[name] for name in fields if name != "scopes"})
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields).encode("ascii") + b"\n"
+
+
+def _locked(fd: int) -> bool:
+    """Return whether the lock on `fd` was got within `LOCK_S`."""
+    deadline = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # held by another, or a file system without locks
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
 
 
 def _parse(raw: bytes) -> LatchState:
@@ -161,9 +271,23 @@ def _parse(raw: bytes) -> LatchState:
     if not isinstance(found, dict):
         return _closed("latch file is torn or not ours")
     on, reason, by, at_ns = (found.get(name) for name in ("on", "reason", "by", "at_ns"))
+    scopes = _scopes(found.get("scopes", []))
+    if scopes is None:
+        return _closed("latch file names something closed on its own that cannot be read")
     if isinstance(on, bool) and isinstance(reason, str) and isinstance(by, str) and type(at_ns) is int:
-        return LatchState(on=on, reason=reason, by=by, at_ns=at_ns)
+        return LatchState(on=on, reason=reason, by=by, at_ns=at_ns, scopes=scopes)
     return _closed("latch file lacks a field or has one of a wrong type")
+
+
+def _scopes(found: object) -> tuple[Scoped, ...] | None:
+    """Return what is closed on its own, None when one entry is not what it should be."""
+    kinds = {"scope": str, "name": str, "reason": str, "by": str, "at_ns": int}
+    if not isinstance(found, list):
+        return None
+    for entry in found:
+        if not isinstance(entry, dict) or {name: type(value) for name, value in entry.items()} != kinds:
+            return None
+    return tuple(Scoped(**entry) for entry in found)
 
 
 def _key(stat: os.stat_result) -> _Key:
@@ -177,6 +301,23 @@ def _write_all(fd: int, content: bytes) -> None:
         if file.write(content) != len(content):
             raise OSError("short write")
         sync_file(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` at `path` (mode 0600), durably and whole: a reader sees the old file or the new one.
+
+    Raises:
+        OSError: the file is what it was, or a power loss may undo the change.
+    """
+    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        _write_all(fd, content)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_directory(path.parent)
 
 
 def sync_file(fd: int) -> None:

@@ -25,13 +25,15 @@ from agbot.errors import ConfigError
 from agbot.secrets import MASK, redact, redact_known
 
 FILE_NAME: Final = "agbot.log"
+STORY: Final = "agbot.story"
+"""The logger for turns in orders' lives: for the file; the console gets its warnings only."""
 MAX_BYTES: Final = 10_000_000
 BACKUPS: Final = 5
 MAX_NESTING: Final = 8
 
 PUBLIC_KEYS: Final = frozenset({
-    "block_hash", "client_order_id", "condition_id", "digest", "event_id", "market", "market_id", "order_id",
-    "replaces", "token", "token_id", "trade_id", "transaction_hash", "tx_hash", "venue_order_id",
+    "block_hash", "client_order_id", "condition_id", "correlation_id", "digest", "event_id", "market", "market_id",
+    "order_id", "replaces", "token", "token_id", "trade_id", "transaction_hash", "tx_hash", "venue_order_id",
 })  # fmt: skip
 """Keys whose 64 hexadecimal digits are an id and stay readable."""
 
@@ -164,6 +166,7 @@ def _console_handler(stream: TextIO) -> logging.Handler:
     handler = logging.StreamHandler(stream)
     colors = stream.isatty() and "NO_COLOR" not in os.environ
     handler.setFormatter(_formatter(_printable, structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)))
+    handler.addFilter(lambda record: record.name != STORY or record.levelno >= logging.WARNING)
     return handler
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from agbot.core.step import Step
 from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
-from agbot.model.events import Event, HaltRequested, MarketData, MarketListed, Timer
+from agbot.model.events import Event, HaltRequested, MarketData, MarketListed, Source, Timer, said_by
 from agbot.model.market import Market
 from agbot.units import NS_PER_S
 
@@ -96,7 +96,7 @@ class VirtualLoop:
         batch: list[Event] = []
         while self._on_the_way and self._on_the_way[0][0] <= at_ns:
             batch.extend(self._on_the_way.popleft()[1])
-        batch.extend(self._matcher.advance(at_ns))
+        batch.extend(said_by(Source.SIMULATED, evidence) for evidence in self._matcher.advance(at_ns))
         if self._timer_ns <= at_ns:
             batch.append(Timer("second", self._timer_ns))
             self._timer_ns += NS_PER_S

@@ -6,15 +6,39 @@ import getpass
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
+import attrs
 import click
 
 from agbot.cli.common import bot_options, control, state_path
 from agbot.control import KillReceipt, kill
 from agbot.errors import NotRunningError, TimedOutError
-from agbot.latch import LATCH_NAME, Latch
+from agbot.latch import LATCH_NAME, SCOPES, Latch
+
+POLL_S: Final = 0.2
+FLOOR: Final = "0.80"
+SLICE: Final = "sold {sold} of {size} {market} {outcome} at {limit} or better for {usd} usd, {left} left ({said})"
+AT_A_VENUE: Final = (
+    "its heartbeat cancels: ten seconds after the bot's last one a venue takes every order off by itself "
+    "(unless live.heartbeat is false); look and cancel: agbot cancel --all --config FILE"
+)
+
+NOT_SOLD: Final = "not sold          that takes a running bot: agbot run starts one, its gate closed; then repeat this"
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def scope_options(function: F) -> F:
+    """Add --market, --strategy and --venue, which say what the switch is for; none is the whole account."""
+    for scope in reversed(SCOPES):
+        function = click.option(f"--{scope}", metavar="NAME", help=f"Only this {scope}.  [default: the account]")(
+            function
+        )
+    return function
 
 
 @click.group(name="killswitch")
@@ -22,31 +46,94 @@ def command() -> None:
     """Close or open the gate for orders.
 
     The switch is a latch file in the bot's state directory: it survives restarts, and works when the bot is
-    down or hung.
+    down or hung. It stands for the account, or for one market, strategy or venue. docs/killswitch.md says what makes it
+    trip by itself.
     """
 
 
 @command.command(name="on")
 @bot_options
+@scope_options
 @click.option("--reason", required=True, help="Why; shown everywhere until it is off.")
 @click.option("--by", default=getpass.getuser, show_default="you", help="Who.")
+@click.option("--flatten", is_flag=True, help="Then sell what is held, slice by slice.")
+@click.option("--floor", default=FLOOR, show_default=True, help="Sell at no less than this fraction of the bid of now.")
 @click.option("--json", "as_json", is_flag=True)
-def on(profile: str | None, state_dir: Path | None, reason: str, by: str, as_json: bool) -> None:
+def on(
+    profile: str | None,
+    state_dir: Path | None,
+    reason: str,
+    by: str,
+    *,
+    flatten: bool,
+    floor: str,
+    as_json: bool,
+    **scopes: str | None,
+) -> None:
     """Close the gate, cancel every order, verify with the venue, print a receipt.
 
-    Exit 0 only when the venue shows no open order. Exit 1 when orders are left, 3 when no bot runs, 5 when the bot did
-    not answer: the gate is closed all the same. What a dead bot left at a venue: agbot cancel --all --config FILE.
+    Exit 0 only when the venue shows no open order, and nothing is left to sell with --flatten. Exit 1 when something is
+    left, 3 when no bot runs, 5 when the bot did not answer: the gate is closed all the same. What a dead bot left at a
+    venue: agbot cancel --all --config FILE.
     """
+    scope, name = _scope(scopes)
+    if flatten and scope not in ("", "market"):
+        raise click.UsageError("--flatten sells what the account or one market holds")
+    floor = _floor(floor) if flatten else ""
     began = time.perf_counter()
     receipt = kill(
-        state_path(profile, state_dir, create=True), reason=reason, by=by, at_ns=time.time_ns(), timeout_s=10.0
+        state_path(profile, state_dir, create=True),
+        reason=reason,
+        by=by,
+        at_ns=time.time_ns(),
+        scope=scope,
+        name=name,
+        flatten=floor,
     )
-    total_ms = round((time.perf_counter() - began) * 1000, 1)
+    plain = _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
+    if not as_json:
+        click.echo(_text(plain, reason))
+    code = _exit_code(receipt)
+    if flatten and receipt.reply is not None:
+        plain["flatten"] = _flattened(profile, state_dir, quiet=as_json)
+        code = code or int(any(row["why"] and not row["dust"] for row in plain["flatten"]["positions"]))
+    elif flatten and not as_json:
+        click.echo(NOT_SOLD)
+    if as_json:
+        click.echo(json.dumps(plain))
+    sys.exit(code)
+
+
+def _scope(scopes: Mapping[str, str | None]) -> tuple[str, str]:
+    given = [(scope, name) for scope, name in scopes.items() if name is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"one of {', '.join(f'--{scope}' for scope in SCOPES)} at a time")
+    scope, name = given[0] if given else ("", "")
+    if scope and not name.strip("/ "):
+        raise click.UsageError(f"--{scope} wants a name")
+    return scope, name.rstrip("/").rpartition("/")[2] if scope == "market" else name
+
+
+def _floor(text: str) -> str:
+    from agbot.units import SCALE, to_units  # noqa: PLC0415
+
+    try:
+        fraction = to_units(text)
+    except ValueError as e:
+        raise click.UsageError(f"--floor: {e}") from e
+    if not 0 < fraction <= SCALE:
+        raise click.UsageError("--floor is a fraction of the bid, above 0 and at most 1")
+    return text
+
+
+def _plain(receipt: KillReceipt, scope: str, name: str, total_ms: float) -> dict[str, Any]:
     reply = receipt.reply or {}
-    plain = {
+    return {
         "on": True,
+        **({"scope": scope, "name": name} if scope else {}),
         "latched": receipt.latched,
         "bot_heard": receipt.reply is not None,
+        "bot": receipt.bot or "confirmed",
         "gate_closed_ms": reply.get("gate_closed_ms"),
         "orders_cancelled": reply.get("orders_cancelled"),
         "orders_left": reply.get("orders_left"),
@@ -54,8 +141,6 @@ def on(profile: str | None, state_dir: Path | None, reason: str, by: str, as_jso
         "not_verified_because": receipt.doubt,
         "total_ms": total_ms,
     }
-    click.echo(json.dumps(plain) if as_json else _text(plain, reason))
-    sys.exit(_exit_code(receipt))
 
 
 def _exit_code(receipt: KillReceipt) -> int:
@@ -64,19 +149,48 @@ def _exit_code(receipt: KillReceipt) -> int:
     return NotRunningError.exit_code if "AGB-501" in receipt.doubt else TimedOutError.exit_code
 
 
+def _flattened(profile: str | None, state_dir: Path | None, *, quiet: bool) -> dict[str, Any]:
+    """Return what was sold and what is left, printing each slice as it happens unless `quiet`."""
+    slices: list[dict[str, Any]] = []
+    while True:
+        told = control(profile, state_dir, {"op": "flatten", "seen": len(slices)})
+        slices += told["slices"]
+        for part in () if quiet else told["slices"]:
+            click.echo(SLICE.format(**part))
+        if told["over"]:
+            break
+        time.sleep(POLL_S)
+    if not quiet:
+        from agbot.cli.tables import table  # noqa: PLC0415
+
+        rows = [{name: row[name] for name in row if name != "dust"} for row in told["positions"]]
+        click.echo(table(rows, empty="nothing is held"))
+    return {"positions": told["positions"], "slices": slices}
+
+
 @command.command(name="off")
 @bot_options
+@scope_options
 @click.option("--by", required=True, help="Who takes the responsibility.")
 @click.option("--reason", required=True, help="Why it is safe again.")
-def off(profile: str | None, state_dir: Path | None, by: str, reason: str) -> None:
-    """Open the gate again. On record in latch.log."""
+def off(profile: str | None, state_dir: Path | None, by: str, reason: str, **scopes: str | None) -> None:
+    """Open the gate again. On record in latch.log, and in the running bot's journal.
+
+    A trigger that had tripped measures anew from here.
+    """
+    scope, name = _scope(scopes)
+    what = f"for {scope} {name} " if scope else ""
+    more = {"scope": scope, "name": name} if scope else {}
     try:
-        control(profile, state_dir, {"op": "killswitch", "on": False, "reason": reason, "by": by})
-        click.echo(f"kill switch off by {by}: the running bot trades again")
+        control(profile, state_dir, {"op": "killswitch", "on": False, "reason": reason, "by": by, **more})
+        click.echo(f"kill switch {what}off by {by}: the running bot trades again")
     except NotRunningError:
-        directory = state_path(profile, state_dir, create=True)
-        Latch(directory / LATCH_NAME).open(by, reason, time.time_ns())
-        click.echo(f"kill switch off by {by}: the next bot will trade")
+        latch = Latch(state_path(profile, state_dir, create=True) / LATCH_NAME)
+        if scope:
+            latch.open_scope(scope, name, reason=reason, by=by, at_ns=time.time_ns())
+        else:
+            latch.open(by, reason, time.time_ns())
+        click.echo(f"kill switch {what}off by {by}: the next bot will trade")
 
 
 @command.command(name="status")
@@ -87,25 +201,29 @@ def status(profile: str | None, state_dir: Path | None, as_json: bool) -> None:
     state = Latch(state_path(profile, state_dir) / LATCH_NAME).read()
     missing = not state_path(profile, state_dir).is_dir()
     if as_json:
-        click.echo(json.dumps({"on": state.on, "reason": state.reason, "by": state.by, "at_ns": state.at_ns}))
+        click.echo(json.dumps(attrs.asdict(state)))
     elif missing:
         click.echo(f"no state directory {state_path(profile, state_dir)}: no bot ran here yet")
     else:
         click.echo(f"on: {state.reason} (by {state.by})" if state.on else "off")
+        for s in state.scopes:
+            click.echo(f"on for {s}: {s.reason} (by {s.by})")
 
 
 def _text(plain: dict[str, Any], reason: str) -> str:
     left = plain["orders_left"]
+    what = f" for {plain['scope']} {plain['name']}" if "scope" in plain else ""
     lines = {
-        "kill switch": f"ON ({reason})" if plain["bot_heard"] else f"LATCHED ({reason}), but no bot heard it",
+        "kill switch": f"{'ON' if plain['bot_heard'] else 'LATCHED'}{what} ({reason})",
         "latch": "closed on disk" if plain["latched"] else "NOT WRITTEN",
+        "bot": plain["bot"],
         "gate closed": "-" if plain["gate_closed_ms"] is None else f"{plain['gate_closed_ms']} ms after the bot heard",
         "orders cancelled": "-" if plain["orders_cancelled"] is None else plain["orders_cancelled"],
         "orders left": "not known" if left is None else f"{left} (the venue was asked)",
         "total": f"{plain['total_ms']} ms",
     }
     if not plain["bot_heard"]:
-        lines["at a venue"] = "agbot cancel --all --config FILE takes off what a dead bot left there"
+        lines["at a venue"] = AT_A_VENUE
     if plain["not_verified_because"]:
         lines["not verified"] = plain["not_verified_because"]
     return "\n".join(f"{name:<18}{value}" for name, value in lines.items())

@@ -34,7 +34,7 @@ def command(
         return
     from agbot.store.verify import verify  # noqa: PLC0415
 
-    path = _find(run, runs)
+    path = find_run(run, runs)
     verdict = verify(path)
     click.echo(json.dumps(_plain(verdict, path)) if as_json else _text(verdict, path))
     if verify_ and not verdict.agrees:
@@ -46,7 +46,8 @@ def command(
         )
 
 
-def _find(run: str | None, runs: list[Path]) -> Path:
+def find_run(run: str | None, runs: list[Path]) -> Path:
+    """Return the journal that `run` names: a file, a run id, or None for the newest. NotFoundError AGB-604."""
     if run is None and runs:
         return runs[-1]
     if run is not None and Path(run).is_file():

@@ -75,4 +75,7 @@ def _gate(status: dict[str, Any]) -> str:
         return f"KILL SWITCH ON ({status['kill_switch']['reason']})"
     if status["halted"]:
         return f"halted ({status['halted']})"
-    return "looking on, nothing is sent" if status["mode"] == READ_ONLY else "trading"
+    if status["mode"] == READ_ONLY:
+        return "looking on, nothing is sent"
+    closed = [f"{scope['scope']} {scope['name']}" for scope in status["kill_scopes"]]
+    return f"trading, closed for {', '.join(closed)}" if closed else "trading"

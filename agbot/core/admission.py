@@ -11,7 +11,7 @@ from agbot.core.state import CoreState
 from agbot.core.turnover import utc_day
 from agbot.core.view import Place
 from agbot.model.commands import PlaceOrder
-from agbot.model.ids import MarketId, StrategyId
+from agbot.model.ids import MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
 from agbot.units import NS_PER_S, notional, on_tick
@@ -32,6 +32,9 @@ RECONCILE_DIFFERENCE: Final = "ReconcileDifference"
 
 NO_MARKET: Final = MarketId("")
 """Stands for the account's cash among differences."""
+
+FLATTEN: Final = StrategyId("flatten")
+"""Whose orders unwind while the kill switch is on: they only ever sell, at once, what is held and settled."""
 
 # A venue that keeps saying no is asked again after a pause, not at the next message. A post-only quote that lost a race
 # is an everyday no: the pause begins with the third in a row.
@@ -59,11 +62,12 @@ class Admission:
     def violations(self, now_ns: int, market_id: MarketId, strategy: StrategyId, place: Place) -> tuple[str, ...]:
         """Return the names of everything that forbids `place`, empty when it may be sent."""
         state = self._state
-        if state.kill_switch:
-            return (KILL_SWITCH,)
+        market = state.markets.get(market_id)
+        unwinds = strategy == FLATTEN and place.side is Side.SELL and place.time_in_force.immediate
+        if not unwinds and (closed := self._closed(market, strategy)):
+            return closed
         if state.halted:
             return (HALTED,)
-        market = state.markets.get(market_id)
         if market is None or place.token not in (market.yes, market.no):
             return (UNKNOWN_MARKET,)
         if market_id in state.resolved:
@@ -73,8 +77,14 @@ class Admission:
         return (
             *self._standing(market),
             *self._terms(market, place),
-            *state.gate.check(self.exposure(now_ns, market, place)),
+            *state.gate.check(self.exposure(now_ns, market, place), unwinds=unwinds),
         )
+
+    def _closed(self, market: Market | None, strategy: StrategyId) -> tuple[str, ...]:
+        state = self._state
+        if state.kill_switch:
+            return (KILL_SWITCH,)
+        return state.gate.closed(market, strategy) if market else ()
 
     def cash_free(self) -> int:
         """Return cash not spoken for by resting or in-flight buys (10⁻⁶ usd)."""
@@ -135,16 +145,20 @@ class Admission:
             found.append(VENUE_TERMS)
         if place.side is Side.BUY and _notional(place) > self.cash_free():
             found.append(BUYING_POWER)
-        if place.side is Side.SELL and place.size > self._sellable(market, place):
+        if place.side is Side.SELL and place.size > self.sellable(market, place.token):
             found.append(SHARES_HELD)
         return tuple(found)
 
-    def _sellable(self, market: Market, place: Place) -> int:
+    def sellable(self, market: Market, token: TokenId) -> int:
+        """Return the settled shares that no order offers yet (10⁻⁶)."""
         state = self._state
-        held = state.portfolio.position(market, market.outcome(place.token)).size
-        resting = (r for r in state.oms.live(market.id) if r.command.token == place.token)
-        settled = held - state.oms.unsettled[place.token]
-        return settled - sum(r.remaining for r in resting if r.command.side is Side.SELL)
+        resting = (r for r in state.oms.live(market.id) if r.command.token == token)
+        return self.settled(market, token) - sum(r.remaining for r in resting if r.command.side is Side.SELL)
+
+    def settled(self, market: Market, token: TokenId) -> int:
+        """Return the shares held whose trades have settled (10⁻⁶)."""
+        state = self._state
+        return state.portfolio.position(market, market.outcome(token)).size - state.oms.unsettled[token]
 
 
 def open_usd(record: OrderRecord) -> int:

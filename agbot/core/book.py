@@ -139,6 +139,10 @@ class OrderBook:
         """Return the visible size of a level, 0 when there is none."""
         return self.grid.size_at(side, price)
 
+    def size_down_to(self, price: int) -> int:
+        """Return the visible size of all bids at `price` or above."""
+        return sum(size for bid, size in self.grid.levels(BID) if bid >= price)
+
     def microprice(self) -> float | None:
         """Return the size-weighted mid in 10⁻⁶ usd, None unless both sides are there."""
         return self.grid.microprice()

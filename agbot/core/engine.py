@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from agbot.core.admission import Admission
+from agbot.core.admission import FLATTEN, Admission
 from agbot.core.book import OrderBook
 from agbot.core.marks import liquidation
-from agbot.core.oms import IllegalTransition, OrderRecord
+from agbot.core.oms import OrderRecord
 from agbot.core.portfolio import Portfolio
-from agbot.core.risk import Gate
+from agbot.core.risk import Gate, covers
 from agbot.core.state import CoreState, EngineSettings
-from agbot.core.step import Decision, Output, Step
-from agbot.core.translate import command_of, decision_of, own_order
+from agbot.core.step import Collected, Step
+from agbot.core.translate import command_of, decision_of, operator_place, own_order
+from agbot.core.triggers import Baseline, Triggers
 from agbot.core.view import Cancel, Intent, Place, Strategy, View
-from agbot.model.commands import CancelAll, CancelOrder, Command
+from agbot.model.commands import CancelAll, CancelOrder
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
@@ -27,6 +28,8 @@ from agbot.model.events import (
     CancelRejected,
     Event,
     HaltRequested,
+    HeartbeatLost,
+    KillSwitchProven,
     KillSwitchSet,
     LinkDown,
     LinkUp,
@@ -49,11 +52,12 @@ from agbot.model.events import (
 )
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
-from agbot.model.order import OrderType, Side
-from agbot.units import SCALE, notional
+from agbot.model.order import Side
+from agbot.units import notional
 
 OPERATOR: Final = StrategyId("operator")
-INT64_MAX: Final = 2**63 - 1
+NOT_SENT: Final = "not sent:"
+"""How a refusal begins that is ours: the venue never saw the order."""
 
 
 class Engine:
@@ -63,12 +67,13 @@ class Engine:
         self.state = state = CoreState(settings=settings, gate=gate, portfolio=Portfolio(settings.capital))
         self.markets, self.books, self.oms, self.portfolio = state.markets, state.books, state.oms, state.portfolio
         self.admission = Admission(state)
+        self.triggers = Triggers(settings.limits, settings.baseline)
         self.strategies = tuple(strategies)
         self.denials_repeated = 0
         self._market_of: dict[TokenId, Market] = {}
         self._orders_opened = 0
         self._last_denial: dict[tuple[StrategyId, TokenId, Side], tuple[int, int, tuple[str, ...]]] = {}
-        self._out = _Collected()
+        self._out = Collected()
         self._apply: Mapping[type, Callable[[int, Any], None]] = self._dispatch()
 
     @property
@@ -88,11 +93,13 @@ class Engine:
 
     def step(self, now_ns: int, batch: Sequence[Event]) -> Step:
         """Fold in `batch`, decide, and return what to do. `now_ns` never goes back."""
-        out = self._out = _Collected()
+        out = self._out = Collected()
         for event in batch:
             self._apply[type(event)](now_ns, event)
         for market_id in out.touched:
             self._mark(self.markets[market_id])
+        if self.triggers.watching:
+            self._look(now_ns)
         if not (self.state.halted or self.state.kill_switch):
             for market_id in tuple(out.touched):
                 self._decide(now_ns, self.markets[market_id])
@@ -114,9 +121,11 @@ class Engine:
             BookTrust: self._trust,
             ReferencePrice: self._reference,
             Timer: self._timer,
+            HeartbeatLost: lambda _now_ns, event: self.triggers.unheard(event.silent_ns),
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,
             KillSwitchSet: self._latch,
+            KillSwitchProven: lambda _now_ns, _event: None,
             HaltRequested: self._halt,
             ReconcileDifference: self._differs,
             **dict.fromkeys(evidence, self._evidence),
@@ -157,6 +166,7 @@ class Engine:
         self._cancel_live(now_ns, market.id, "market resolved")
         self.state.resolved.add(market.id)
         self.portfolio.settle(market, market.outcome(event.winner))
+        self._traded(market)
         for token in (market.yes, market.no):
             self.books[token].distrust()
 
@@ -176,6 +186,7 @@ class Engine:
             self._out.anomalies.append(refused)
 
     def _timer(self, now_ns: int, _event: Timer) -> None:
+        self.triggers.beat(now_ns)
         for record in self.oms.unanswered(now_ns):
             self._cancel(now_ns, record.command.client_order_id, "asked again: no answer to its cancel")
         self._touch_all()
@@ -184,17 +195,15 @@ class Engine:
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
         counted = isinstance(event, OrderFilled) and self.oms.counts(event)
-        try:
-            record = self.oms.apply(now_ns, event)
-        except IllegalTransition as e:
-            self._out.anomalies.append(str(e))
-            return
-        if record is None:
+        heard, record = self.oms.hear(now_ns, event), self.oms.get(event.client_order_id)
+        self._out.hear(heard, record)
+        if record is None or not heard.news:
             return
         command = record.command
-        self._out.changed[command.client_order_id] = record
         self._touch(command.market)
-        if isinstance(event, OrderRejected) and command.strategy != OPERATOR:
+        if isinstance(event, OrderRejected | OrderUnknown) and not event.reason.startswith(NOT_SENT):
+            self.triggers.erred(now_ns)
+        if isinstance(event, OrderRejected) and command.strategy not in (OPERATOR, FLATTEN):
             self.admission.rejected(now_ns, command.strategy, command.market)
         elif isinstance(event, OrderAccepted):
             self.admission.accepted(command.strategy, command.market)
@@ -215,36 +224,22 @@ class Engine:
             strategy=command.strategy,
         )
         (self._out.voided if taken_back else self._out.fills).append((record, fill))
+        self._traded(self.markets[command.market])
+
+    def _traded(self, market: Market) -> None:
+        holding = self.portfolio.holding(market)
+        self.triggers.traded(market.id, flat=holding.flat, realised=holding.realised)
 
     # -- facts: the operator ---------------------------------------------------------------------------------------
 
     def would_deny(self, now_ns: int, event: OperatorOrder) -> tuple[str, ...]:
         """Return the names of everything that would forbid this order now; changes nothing."""
-        return self.admission.violations(now_ns, event.market, OPERATOR, self._operator_place(event))
+        place = operator_place(event, self.books.get(event.token))
+        return self.admission.violations(now_ns, event.market, _asks(event), place)
 
     def _operator_order(self, now_ns: int, event: OperatorOrder) -> None:
-        place = self._operator_place(event)
-        self._admit(now_ns, event.market, OPERATOR, place, request_id=event.request_id)
-
-    def _operator_place(self, event: OperatorOrder) -> Place:
-        is_budget = event.order_type is OrderType.MARKET and event.side is Side.BUY
-        return Place(
-            token=event.token,
-            side=event.side,
-            price=event.price,
-            size=self._shares_for(event) if is_budget else event.size,
-            why="operator's order",
-            order_type=event.order_type,
-            time_in_force=event.time_in_force,
-            post_only=event.post_only,
-            expire_ns=event.expire_ns,
-            budget=event.size if is_budget else 0,
-        )
-
-    def _shares_for(self, event: OperatorOrder) -> int:
-        book = self.books.get(event.token)
-        best = book.best_ask if book and not book.empty else event.price
-        return min(INT64_MAX, event.size * SCALE // max(1, min(best, event.price)))
+        place = operator_place(event, self.books.get(event.token))
+        self._admit(now_ns, event.market, _asks(event), place, request_id=event.request_id)
 
     def _operator_cancel(self, now_ns: int, event: OperatorCancel) -> None:
         if event.client_order_id:
@@ -253,11 +248,21 @@ class Engine:
             self._cancel_everything(now_ns, event.reason)
 
     def _latch(self, now_ns: int, event: KillSwitchSet) -> None:
+        gate, why = self.state.gate, f"kill switch: {event.reason}"
         if not event.on:
-            self.state.gate.release()
-        else:
-            self.state.gate.kill(event.reason)
-            self._cancel_everything(now_ns, f"kill switch: {event.reason}")
+            gate.release(event.scope, event.name)
+            if not event.scope:
+                self.triggers.release()
+            return
+        told_before = bool(gate.kill_reason)
+        gate.kill(event.reason, event.scope, event.name)
+        if not event.scope:
+            if not told_before or next(self.oms.all_live(), None):
+                self._cancel_everything(now_ns, why)
+            return
+        for record in self.oms.all_live():
+            if covers(event.scope, event.name, self.markets[record.command.market], record.command.strategy):
+                self._cancel(now_ns, record.command.client_order_id, why)
 
     def _halt(self, now_ns: int, event: HaltRequested) -> None:
         self.state.halted = event.reason or "halt"
@@ -274,11 +279,30 @@ class Engine:
     def _mark(self, market: Market) -> None:
         yes, no = self.books[market.yes], self.books[market.no]
         holding = self.portfolio.holding(market)
-        if holding.tokens[Outcome.YES].size == 0 == holding.tokens[Outcome.NO].size:
+        if holding.flat:
             self.portfolio.mark(market, 0)
         elif yes.snapshots or no.snapshots:  # a book that is not to be trusted still holds the last levels known
             self.portfolio.mark(market, liquidation(holding.tokens, yes, no))
         self.portfolio.mark_strategies(market, lambda tokens: liquidation(tokens, yes, no))
+
+    def _look(self, now_ns: int) -> None:
+        """Hold the figures against their limits; what is passed closes the gate before anything is decided."""
+        markets, resolved = self.markets.values(), self.state.resolved
+        believed = any(self.books[t].trusted for m in markets if m.id not in resolved for t in (m.yes, m.no))
+        trip = self.triggers.look(
+            now_ns,
+            equity=self.portfolio.equity() if self.portfolio.marked else None,
+            brought=self.portfolio.initial_equity(),
+            believed=believed or all(m.id in resolved for m in markets),
+            armed=not self.state.kill_switch,
+        )
+        if trip is not None:
+            self._out.tripped = trip
+            self._latch(now_ns, KillSwitchSet(True, str(trip), "agbot", now_ns))
+
+    def baseline(self) -> Baseline | None:
+        """Return what the next run measures its losses from, None while that is not known."""
+        return self.triggers.baseline(self.portfolio.book())
 
     def _decide(self, now_ns: int, market: Market) -> None:
         for strategy in self.strategies:
@@ -317,10 +341,9 @@ class Engine:
             return
         self._orders_opened += 1
         order_id = ClientOrderId(f"{self.state.settings.run_id}-{self._orders_opened}")
-        self._out.decisions.append(
-            decision_of(market, strategy, place, violated=violated, order_id=order_id, request_id=request_id)
-        )
-        command = command_of(self.markets.get(market), market, strategy, place, order_id=order_id, now_ns=now_ns)
+        chain, known = self.oms.chain(place.replaces), self.markets.get(market)
+        command = command_of(known, market, strategy, place, order_id=order_id, now_ns=now_ns, correlation_id=chain)
+        self._out.decisions.append(decision_of(command, violated=violated, request_id=request_id))
         record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record
         if not violated:
@@ -371,19 +394,5 @@ class Engine:
         self._out.touched.update(dict.fromkeys(self.markets))
 
 
-class _Collected:
-    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "touched", "voided")
-
-    def __init__(self) -> None:
-        self.commands: list[Command] = []
-        self.decisions: list[Decision] = []
-        self.anomalies: list[str] = []
-        self.touched: dict[MarketId, None] = {}
-        self.changed: dict[ClientOrderId, OrderRecord] = {}
-        self.fills: list[tuple[OrderRecord, OrderFilled]] = []
-        self.voided: list[tuple[OrderRecord, OrderFilled]] = []
-
-    def step(self, now_ns: int) -> Step:
-        output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
-        changed = tuple(self.changed.values())
-        return Step(now_ns, output, tuple(self.touched), changed, tuple(self.fills), tuple(self.voided))
+def _asks(event: OperatorOrder) -> StrategyId:
+    return FLATTEN if event.reduce_only else OPERATOR

@@ -11,6 +11,8 @@ and are marked LIVE: such an order is PARTIALLY_FILLED by its filled size, OPEN 
 * An order that a failed fill had completed does not rest again: it ends as CANCELLED. One that is live keeps counting
   the failed size as resting, which never risks more than the venue's view, whatever that is.
 * Silence is UNKNOWN. Only evidence leads out of it.
+* `hear` is the fold: every fact is kept in the journal with who said it, and comes back with what it did. One that
+  contradicts what is known is noted with its order and changes nothing else. Nothing here makes up a fill.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ from agbot.model.order import OrderState, Settlement, Side
 from agbot.units import NS_PER_S, notional
 
 ORDERS_KEPT_MAX: Final = 100_000
+CONTRADICTIONS_KEPT: Final = 8
+"""Of one order; the journal has all of them."""
 CANCEL_AGAIN_NS: Final = 5 * NS_PER_S
 """A cancel without an answer for this long was lost: it may leave again. Longer than the gateway waits for one."""
 
@@ -126,11 +130,27 @@ class IllegalTransition(Exception):  # noqa: N818 - it is a word of the table, n
     """This evidence cannot be true of an order in that state; nothing was changed."""
 
 
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """One fact about an order, and what it did. States are empty when the order is not ours.
+
+    `correlation` is the story the order belongs to. `news` is false for a fact that was known, or that was
+    contradicted: then `contradiction` says what by, and nothing was changed.
+    """
+
+    event: OrderEvidence
+    correlation: str
+    before: str
+    after: str
+    news: bool
+    contradiction: str = ""
+
+
 @attrs.define(kw_only=True)
 class OrderRecord:
     """One order of ours and what is known of it. Quantities in 10⁻⁶; `spent` is the filled notional.
 
-    `cancel_ns` is when a cancel last left that nobody refused, 0 when none did.
+    `cancel_ns` is when a cancel last left that nobody refused, 0 when none did. `contradictions` are the newest facts
+    that could not be true of it.
     """
 
     command: PlaceOrder
@@ -145,6 +165,7 @@ class OrderRecord:
     changed_ns: int = 0
     cancel_ns: int = 0
     trades: dict[str, OrderFilled] = attrs.Factory(dict)
+    contradictions: list[str] = attrs.Factory(list)
 
     @property
     def remaining(self) -> int:
@@ -191,9 +212,7 @@ class Oms:
         """
         record = self._orders.get(event.client_order_id)
         if record is None:
-            raise IllegalTransition(
-                f"{type(event).__name__} for {event.client_order_id!r}, which is not an order of ours"
-            )
+            raise IllegalTransition(_not_ours(event))
         match event:
             case OrderFilled():
                 return self._fill(now_ns, record, event)
@@ -203,6 +222,24 @@ class Oms:
                 return changed
             case _:
                 return self._move(now_ns, record, _EVIDENCE[type(event)], reason=getattr(event, "reason", ""))
+
+    def hear(self, now_ns: int, event: OrderEvidence) -> Heard:
+        """Fold one fact in, whatever it is, and return what it did."""
+        record = self._orders.get(event.client_order_id)
+        if record is None:
+            return Heard(event, event.client_order_id, "", "", news=False, contradiction=_not_ours(event))
+        before, contradiction = record.state, ""
+        try:
+            news = self.apply(now_ns, event) is not None
+        except IllegalTransition as e:
+            news, contradiction = False, str(e)
+            record.contradictions = [*record.contradictions, contradiction][-CONTRADICTIONS_KEPT:]
+        return Heard(event, record.command.correlation, before, record.state, news=news, contradiction=contradiction)
+
+    def chain(self, replaces: str) -> str:
+        """Return the correlation id of an order that `replaces` another one, empty when it replaces none."""
+        record = self._orders.get(ClientOrderId(replaces))
+        return record.command.correlation if record else replaces
 
     def counts(self, fill: OrderFilled) -> bool:
         """Return whether this trade is among the order's fills and was not taken back."""
@@ -324,6 +361,10 @@ class Oms:
                 record = self._orders.pop(ended)
                 for fill in record.trades.values():
                     self._unsettle(record, fill, -1)
+
+
+def _not_ours(event: OrderEvidence) -> str:
+    return f"{type(event).__name__} for {event.client_order_id!r}, which is not an order of ours"
 
 
 def _within(record: OrderRecord, fill: OrderFilled) -> bool:

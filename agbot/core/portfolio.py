@@ -79,6 +79,10 @@ class _Holding:
         return self.tokens[outcome].size
 
     @property
+    def flat(self) -> bool:
+        return self.size(Outcome.YES) == 0 == self.size(Outcome.NO)
+
+    @property
     def net(self) -> int:
         return self.size(Outcome.YES) - self.size(Outcome.NO)
 
@@ -206,6 +210,15 @@ class Portfolio:
     def equity(self) -> int:
         """Return cash plus the value of everything held."""
         return self.cash + sum(h.value for h in self._holdings.values())
+
+    @property
+    def marked(self) -> bool:
+        """Return whether a book has marked everything that is held: without, `equity` is a guess."""
+        return all(h.marked or h.flat for h in self._holdings.values())
+
+    def book(self) -> int:
+        """Return cash plus what everything held has cost."""
+        return self.cash + sum(h.cost for h in self._holdings.values())
 
     def initial_equity(self) -> int:
         """Return what the run began with: cash, and positions taken over at their cost."""

@@ -12,6 +12,7 @@ import attrs
 
 from agbot.core.rules import Exposure, KillSwitch, Rule, parse_rules
 from agbot.located import File, Located, Syntax, load, loads
+from agbot.model.market import Market
 from agbot.units import SCALE, to_units
 
 _IS_TEXT: Final = re.compile(r"\n|:(\s|$)|^\s*[\[{]|^\s*$")
@@ -26,24 +27,50 @@ class Gate:
         self._limits = tuple(rule for rule in self.rules if not isinstance(rule, KillSwitch))
         on = any(rule.enabled for rule in self.rules if isinstance(rule, KillSwitch))
         self._kill_reason = "on in the policy file" if on else ""
+        self.scopes: dict[tuple[str, str], str] = {}
 
     @property
     def kill_reason(self) -> str:
         """Return why the kill switch is on, empty while it is off."""
         return self._kill_reason
 
-    def kill(self, reason: str) -> None:
-        """Deny everything from now on; the first reason stays."""
-        self._kill_reason = self._kill_reason or reason or "no reason given"
+    def kill(self, reason: str, scope: str = "", name: str = "") -> None:
+        """Deny everything, or all that `covers` says, from now on; the first reason stays."""
+        if scope:
+            self.scopes.setdefault((scope, name), reason or "no reason given")
+        else:
+            self._kill_reason = self._kill_reason or reason or "no reason given"
 
-    def release(self) -> None:
-        """Take the kill switch off; the limits hold as before."""
-        self._kill_reason = ""
+    def release(self, scope: str = "", name: str = "") -> None:
+        """Take the kill switch of one scope off; the others and the limits hold as before."""
+        if scope:
+            self.scopes.pop((scope, name), None)
+        else:
+            self._kill_reason = ""
 
-    def check(self, exposure: Exposure) -> tuple[str, ...]:
-        """Return the names of the violated policies, empty when the order may leave."""
+    def closed(self, market: Market, strategy: str) -> tuple[str, ...]:
+        """Return the names of the scopes that are closed for `strategy` in `market`."""
+        return tuple(
+            f"KillSwitch({scope} {name})" for scope, name in self.scopes if covers(scope, name, market, strategy)
+        )
+
+    def check(self, exposure: Exposure, *, unwinds: bool = False) -> tuple[str, ...]:
+        """Return the names of the violated policies, empty when the order may leave; the switch lets unwinding pass."""
         denied = tuple(rule.name for rule in self._limits if rule.violated(exposure))
-        return ("KillSwitch", *denied) if self._kill_reason else denied
+        return ("KillSwitch", *denied) if self._kill_reason and not unwinds else denied
+
+
+def covers(scope: str, name: str, market: Market, strategy: str) -> bool:
+    """Return whether a kill switch of this scope concerns `strategy` in `market`; a scope nobody knows concerns all."""
+    match scope:
+        case "market":
+            return name.lower() in (market.slug.lower(), market.id.lower())
+        case "strategy":
+            return name == strategy
+        case "venue":
+            return name == market.venue
+        case _:
+            return True
 
 
 def _exact(value: Decimal | int | str) -> Decimal:

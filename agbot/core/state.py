@@ -5,10 +5,12 @@ from __future__ import annotations
 import attrs
 
 from agbot.core.book import OrderBook
+from agbot.core.limits import OFF, Limits
 from agbot.core.oms import Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.core.references import References
 from agbot.core.risk import Gate
+from agbot.core.triggers import Baseline
 from agbot.core.turnover import Turnover
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market
@@ -23,12 +25,16 @@ class EngineSettings:
         capital: 10⁻⁶ usd at the start.
         carried: positions of an earlier run, taken over when their market is listed.
         in_flight_max: orders sent and not yet acknowledged; more intents are denied, cancels never are.
+        limits: what makes the kill switch trip; nothing unless told.
+        baseline: what losses are measured from, None for an account that never traded.
     """
 
     run_id: str
     capital: int
     in_flight_max: int = 32
     carried: tuple[CarriedPosition, ...] = ()
+    limits: Limits = OFF
+    baseline: Baseline | None = None
 
 
 @attrs.define(kw_only=True)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
-from agbot.core.oms import OrderRecord
+from agbot.core.oms import Heard, OrderRecord
+from agbot.core.triggers import Trip
 from agbot.model.commands import Command
 from agbot.model.events import OrderFilled
-from agbot.model.ids import MarketId, StrategyId, TokenId
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.order import OrderType, Side
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Risk's answer to one intent. `violated` is empty when allowed; `request_id` is set for an operator's order."""
+    """Risk's answer to one intent. `violated` is empty when allowed; `request_id` is set for an operator's order.
+
+    `correlation_id` is empty for the first order of a chain, else that first order's client order id.
+    """
 
     market: MarketId
     token: TokenId
@@ -26,6 +30,12 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     why: str
     client_order_id: str
     request_id: str = ""
+    correlation_id: str = ""
+
+    @property
+    def correlation(self) -> str:
+        """Return the one id that this wish's whole story goes by."""
+        return self.correlation_id or self.client_order_id
 
 
 class Output(msgspec.Struct, frozen=True, array_like=True):
@@ -44,7 +54,9 @@ class Output(msgspec.Struct, frozen=True, array_like=True):
 class Step(msgspec.Struct, frozen=True):
     """One step: the journaled output plus references for publishing (live objects, read at once or not at all).
 
-    `voided` are fills of earlier steps that failed to settle and were taken back.
+    `voided` are fills of earlier steps that failed to settle and were taken back; `heard` is every fact about orders
+    that came, also those that told nothing new or contradicted what is known. `tripped` is
+    the limit that was passed and closed the gate.
     """
 
     now_ns: int
@@ -53,3 +65,38 @@ class Step(msgspec.Struct, frozen=True):
     changed: tuple[OrderRecord, ...]
     fills: tuple[tuple[OrderRecord, OrderFilled], ...]
     voided: tuple[tuple[OrderRecord, OrderFilled], ...] = ()
+    heard: tuple[Heard, ...] = ()
+    tripped: Trip | None = None
+
+
+class Collected:
+    """What a step gathers on its way."""
+
+    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "heard", "touched", "tripped", "voided")
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.decisions: list[Decision] = []
+        self.anomalies: list[str] = []
+        self.touched: dict[MarketId, None] = {}
+        self.changed: dict[ClientOrderId, OrderRecord] = {}
+        self.fills: list[tuple[OrderRecord, OrderFilled]] = []
+        self.voided: list[tuple[OrderRecord, OrderFilled]] = []
+        self.tripped: Trip | None = None
+        self.heard: list[Heard] = []
+
+    def hear(self, heard: Heard, record: OrderRecord | None) -> None:
+        """Keep a fact about an order; one that changed or contradicts it is told with the order."""
+        self.heard.append(heard)
+        if heard.contradiction:
+            self.anomalies.append(heard.contradiction)
+        if record is not None and (heard.news or heard.contradiction):
+            self.changed[record.command.client_order_id] = record
+
+    def step(self, now_ns: int) -> Step:
+        """Return the step as it is given back."""
+        output = Output(tuple(self.commands), tuple(self.decisions), tuple(self.anomalies))
+        changed = tuple(self.changed.values())
+        fills, voided = tuple(self.fills), tuple(self.voided)
+        heard = tuple(self.heard)
+        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, heard, self.tripped)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from agbot.core.book import OrderBook
 from agbot.core.oms import OrderRecord
 from agbot.core.step import Decision
 from agbot.core.view import OwnOrder, Place
 from agbot.model.commands import PlaceOrder
+from agbot.model.events import OperatorOrder
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, VenueId
 from agbot.model.market import Market
+from agbot.model.order import OrderType, Side
+from agbot.units import SCALE
+
+INT64_MAX: Final = 2**63 - 1
 
 
 def own_order(record: OrderRecord) -> OwnOrder:
@@ -23,29 +31,22 @@ def own_order(record: OrderRecord) -> OwnOrder:
     )
 
 
-def decision_of(
-    market: MarketId,
-    strategy: StrategyId,
-    place: Place,
-    *,
-    violated: tuple[str, ...],
-    order_id: str,
-    request_id: str,
-) -> Decision:
-    """Return risk's answer to an intent as it is journaled."""
+def decision_of(command: PlaceOrder, *, violated: tuple[str, ...], request_id: str) -> Decision:
+    """Return risk's answer as it is journaled; `command` is what the intent becomes when nothing is violated."""
     return Decision(
-        market=market,
-        token=place.token,
-        side=place.side,
-        order_type=place.order_type,
-        price=place.price,
-        size=place.size,
-        strategy=strategy,
+        market=command.market,
+        token=command.token,
+        side=command.side,
+        order_type=command.order_type,
+        price=command.price,
+        size=command.size,
+        strategy=command.strategy,
         allowed=not violated,
         violated=violated,
-        why=place.why,
-        client_order_id=order_id,
+        why=command.why,
+        client_order_id=command.client_order_id,
         request_id=request_id,
+        correlation_id=command.correlation_id,
     )
 
 
@@ -57,6 +58,7 @@ def command_of(
     *,
     order_id: ClientOrderId,
     now_ns: int,
+    correlation_id: str,
 ) -> PlaceOrder:
     """Return the command an admitted intent becomes; `market` is None for one that nobody listed."""
     return PlaceOrder(
@@ -76,4 +78,27 @@ def command_of(
         why=place.why,
         replaces=place.replaces,
         created_ns=now_ns,
+        correlation_id=correlation_id,
     )
+
+
+def operator_place(event: OperatorOrder, book: OrderBook | None) -> Place:
+    """Return the wish a person's order is; the shares a budget buys are counted at the best ask of `book`."""
+    is_budget = event.order_type is OrderType.MARKET and event.side is Side.BUY
+    return Place(
+        token=event.token,
+        side=event.side,
+        price=event.price,
+        size=_shares_for(event, book) if is_budget else event.size,
+        why="operator's order",
+        order_type=event.order_type,
+        time_in_force=event.time_in_force,
+        post_only=event.post_only,
+        expire_ns=event.expire_ns,
+        budget=event.size if is_budget else 0,
+    )
+
+
+def _shares_for(event: OperatorOrder, book: OrderBook | None) -> int:
+    best = book.best_ask if book and not book.empty else event.price
+    return min(INT64_MAX, event.size * SCALE // max(1, min(best, event.price)))

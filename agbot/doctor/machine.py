@@ -148,6 +148,9 @@ async def latch(world: Machine) -> Finding:
     if not world.state_dir.is_dir():
         return skip("the state directory does not exist yet: agbot run makes it")
     state = Latch(world.state_dir / LATCH_NAME).read()
+    if not state.on and state.scopes:
+        closed = ", ".join(map(str, state.scopes))
+        return warn(f"the kill switch is on for {closed}", f"agbot killswitch status --state-dir {world.state_dir}")
     if not state.on:
         return ok("the kill switch is off")
     said = f"the kill switch is on: {state.reason} (by {state.by})"

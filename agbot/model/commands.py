@@ -20,6 +20,7 @@ class PlaceOrder(_Wish, frozen=True):
     `budget` (10⁻⁶ usd, MARKET BUY only, else 0) is the most to spend; `size` is then the shares expected.
     `why` is the one line that explains the order to a person. `created_ns` is the `now` of the step that decided it:
     with the client order id it fixes salt and timestamp: the signed bytes and the venue's id follow from the journal.
+    `correlation_id` is empty for the first order of a chain, else that first order's client order id.
     """
 
     client_order_id: ClientOrderId
@@ -38,6 +39,12 @@ class PlaceOrder(_Wish, frozen=True):
     why: str
     replaces: str = ""
     created_ns: int = 0
+    correlation_id: str = ""
+
+    @property
+    def correlation(self) -> str:
+        """Return the one id that this order's whole story goes by: the client order id that began its chain."""
+        return self.correlation_id or self.client_order_id
 
 
 class CancelOrder(_Wish, frozen=True):

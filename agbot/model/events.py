@@ -7,7 +7,7 @@ journal holds their field values in the order written here, so fields are only e
 from __future__ import annotations
 
 import enum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -37,6 +37,27 @@ class Doubt(enum.StrEnum):
     REST = "not the book the venue gives over REST"
     GHOST = "only far levels while the market trades"
     SILENT = "no data"
+
+
+class Source(enum.StrEnum):
+    """Who said a fact about an order. UNTOLD is a journal from before sources were kept."""
+
+    UNTOLD = ""
+    REPLY = "reply"
+    SOCKET = "user socket"
+    READ = "read"
+    DATA_API = "data API"
+    CHAIN = "chain"
+    SIMULATED = "simulated venue"
+    OURS = "ours"
+
+
+_Said = TypeVar("_Said", bound="OrderEvidence")
+
+
+def said_by(source: Source, evidence: _Said) -> _Said:
+    """Return a fact with who said it; one that names its source keeps it."""
+    return evidence if evidence.source else msgspec.structs.replace(evidence, source=source)
 
 
 class _Fact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
@@ -131,6 +152,7 @@ class OrderAccepted(_Fact, frozen=True):
     client_order_id: ClientOrderId
     venue_order_id: VenueOrderId
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderRejected(_Fact, frozen=True):
@@ -139,6 +161,7 @@ class OrderRejected(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderFilled(_Fact, frozen=True):
@@ -154,6 +177,7 @@ class OrderFilled(_Fact, frozen=True):
     match: str = "normal"
     settlement: Settlement = Settlement.CONFIRMED
     final: bool = False
+    source: Source = Source.UNTOLD
 
 
 class OrderCancelled(_Fact, frozen=True):
@@ -162,6 +186,7 @@ class OrderCancelled(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderExpired(_Fact, frozen=True):
@@ -169,6 +194,7 @@ class OrderExpired(_Fact, frozen=True):
 
     client_order_id: ClientOrderId
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class CancelRejected(_Fact, frozen=True):
@@ -177,6 +203,7 @@ class CancelRejected(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class OrderUnknown(_Fact, frozen=True):
@@ -185,6 +212,7 @@ class OrderUnknown(_Fact, frozen=True):
     client_order_id: ClientOrderId
     reason: str
     ts_ns: int
+    source: Source = Source.UNTOLD
 
 
 class Timer(_Fact, frozen=True):
@@ -194,8 +222,18 @@ class Timer(_Fact, frozen=True):
     ts_ns: int
 
 
+class HeartbeatLost(_Fact, frozen=True):
+    """The venue has accepted no heartbeat for `silent_ns`: it cancels every order, or has."""
+
+    silent_ns: int
+    ts_ns: int
+
+
 class OperatorOrder(_Fact, frozen=True):
-    """A person or another program asks for an order; it passes the same gate as a strategy's."""
+    """A person or another program asks for an order; it passes the same gate as a strategy's.
+
+    One that is `reduce_only` unwinds what is held while the kill switch is on.
+    """
 
     request_id: str
     market: MarketId
@@ -208,6 +246,7 @@ class OperatorOrder(_Fact, frozen=True):
     post_only: bool
     expire_ns: int
     ts_ns: int
+    reduce_only: bool = False
 
 
 class OperatorCancel(_Fact, frozen=True):
@@ -219,11 +258,26 @@ class OperatorCancel(_Fact, frozen=True):
 
 
 class KillSwitchSet(_Fact, frozen=True):
-    """The latch changed. While `on`, nothing but cancels leaves."""
+    """The latch changed. While `on`, nothing but cancels leaves.
+
+    An empty `scope` is the account; else it is "market", "strategy" or "venue", and `name` says which one.
+    """
 
     on: bool
     reason: str
     by: str
+    ts_ns: int
+    scope: str = ""
+    name: str = ""
+
+
+class KillSwitchProven(_Fact, frozen=True):
+    """What closing the kill switch came to: orders taken off, and left; −1 where the venue could not be asked."""
+
+    scope: str
+    name: str
+    cancelled: int
+    left: int
     ts_ns: int
 
 
@@ -260,5 +314,5 @@ MarketData: TypeAlias = (
 OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
 )
-Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | HaltRequested
-Event: TypeAlias = MarketData | OrderEvidence | Timer | Operator | ReconcileDifference
+Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | KillSwitchProven | HaltRequested
+Event: TypeAlias = MarketData | OrderEvidence | Timer | HeartbeatLost | Operator | ReconcileDifference

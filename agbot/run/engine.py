@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import trio
@@ -15,17 +15,25 @@ from agbot.model.commands import Command
 from agbot.model.events import Event
 from agbot.run.inbox import Inbox
 from agbot.store.codec import GENESIS, chain, encode_batch, encode_output
-from agbot.store.journal import BATCH, END, RUN, STEP, Header, Journal
+from agbot.store.journal import BATCH, END, RUN, STEP, Header
 
 COMMANDS_MAX: Final = 4096
 
 Observer = Callable[[list[Event], Step], None]
 
 
+class Log(Protocol):
+    """Where a run is written down; see `agbot.store.journal.Journal`."""
+
+    def append(self, kind: str, now_ns: int, body: bytes) -> int:
+        """Queue one record and return its sequence number."""
+        ...
+
+
 class Recorder:
     """Journals batches before they are applied and outputs before they are carried out, and keeps the digest."""
 
-    def __init__(self, engine: Engine, journal: Journal, header: Header) -> None:
+    def __init__(self, engine: Engine, journal: Log, header: Header) -> None:
         self.engine = engine
         self.journal = journal
         self.digest = GENESIS

@@ -56,8 +56,10 @@ class LocalExecution:
         stepped, self._stepped = self._stepped, trio.Event()
         stepped.set()
 
-    async def submit_order(self, order: Order) -> OrderAck:
+    async def submit_order(self, order: Order, *, reduce_only: bool = False) -> OrderAck:
         """Send `order` through the gate; returns the venue's acknowledgement.
+
+        One that is `reduce_only` may pass the closed kill switch while positions are unwound.
 
         The ack's `order_id` is the client order id the engine gave it; an order that never rests is acknowledged once
         it has ended, with what it filled. See the port for what is raised.
@@ -67,7 +69,7 @@ class LocalExecution:
         request_id = f"{order.client_order_id}#{next(self._requests)}"
         self._waiting.add(request_id)
         try:
-            self._inbox.send_urgent(self._event(order, request_id))
+            self._inbox.send_urgent(self._event(order, request_id, reduce_only=reduce_only))
             decision = await self._until(lambda: self._decided.pop(request_id, None))
         finally:
             self._waiting.discard(request_id)
@@ -87,9 +89,13 @@ class LocalExecution:
                 record = self._known(ack.order_id)
         return _ack(record)
 
-    def denied(self, order: Order) -> list[str]:
+    def denied(self, order: Order, *, reduce_only: bool = False) -> list[str]:
         """Return what would forbid `order` now, empty when it would be sent; nothing comes of asking."""
-        return list(self._engine.would_deny(self._now_ns(), self._event(order, "")))
+        return list(self._engine.would_deny(self._now_ns(), self._event(order, "", reduce_only=reduce_only)))
+
+    def spent(self, order_id: str) -> int:
+        """Return the usd that an order's fills traded so far (10⁻⁶). NotFoundError when the engine has none."""
+        return self._known(order_id).spent
 
     async def cancel_order(self, order_id: str) -> CancelAck:
         """Cancel one order; returns its final state. NotFoundError when the engine has none of that id."""
@@ -109,7 +115,7 @@ class LocalExecution:
         """Return the engine's state of the order. NotFoundError when it has none."""
         return _ack(self._known(order_id))
 
-    def _event(self, order: Order, request_id: str) -> OperatorOrder:
+    def _event(self, order: Order, request_id: str, *, reduce_only: bool = False) -> OperatorOrder:
         assert order.price is not None
         return OperatorOrder(
             request_id=request_id,
@@ -123,6 +129,7 @@ class LocalExecution:
             post_only=order.post_only,
             expire_ns=order.expire_ns,
             ts_ns=self._now_ns(),
+            reduce_only=reduce_only,
         )
 
     def _raise_denied(self, decision: Decision) -> None:

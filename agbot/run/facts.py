@@ -80,6 +80,10 @@ class RunFacts:
             "pid": os.getpid(),
             "uptime_s": round((now_ns - self.started_ns) / NS_PER_S, 1),
             "kill_switch": {"on": bool(engine.kill_switch), "reason": engine.kill_switch},
+            "kill_scopes": [
+                {"scope": scope, "name": name, "reason": reason}
+                for (scope, name), reason in engine.state.gate.scopes.items()
+            ],
             "halted": engine.halted,
             "markets": [m.name for m in engine.markets.values()],
             "open_orders": [{"market": _name(engine, r.command.market), **order_fields(engine, r)} for r in live],

@@ -16,10 +16,10 @@ from typing import Final
 
 import msgspec
 
+from agbot.control import LOCK_NAME
 from agbot.errors import ConfigError
 from agbot.latch import sync_file
 
-LOCK_NAME: Final = "lock"
 COUNTER_NAME: Final = "fence"
 HOLDER_MAX: Final = 4096
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
@@ -29,11 +29,13 @@ from agbot.model.events import (
     OrderExpired,
     OrderRejected,
     OrderUnknown,
+    Source,
+    said_by,
 )
 from agbot.model.ids import ClientOrderId, VenueOrderId
 from agbot.model.order import CancelAck, OrderState
-from agbot.run.inbox import Inbox
 from agbot.venue.convert import to_order
+from agbot.venue.pace import TRIO, Nursery, Pace
 from agbot.venue.ports import VenueAdapter
 
 ON_THE_WIRE_S: Final = 3.0
@@ -44,27 +46,37 @@ _NOTHING_RESTS: Final = (VenueRefused, VenueUnavailable, VenueThrottled, VenueNo
 log = get_logger(__name__)
 
 
+class Ear(Protocol):
+    """Who hears of orders; see `agbot.run.inbox.Inbox`."""
+
+    def send_urgent(self, *events: OrderEvidence) -> None:
+        """Take facts in."""
+
+
 class Gateway:
     """Sends commands, turns answers into evidence; holds no trading state but the ids that wait for the journal.
 
     Args:
+        commands: what `run` takes; None when commands come by `carry` alone.
         durable: waits until a journal record is on disk.
-        closed: the reason why nothing may leave (kill switch), empty when orders may; asked before every send.
+        closed: the reason why this order may not leave (kill switch), empty when it may; asked before every send.
         permit: the reason why this order may not leave (a cap), empty when it may; asked last, right before it is sent.
         latency: told (venue, market, milliseconds) of each acknowledged order.
+        pace: what it waits with.
     """
 
     def __init__(
         self,
         venue: VenueAdapter,
-        inbox: Inbox,
-        commands: trio.MemoryReceiveChannel[tuple[int, Command]],
+        inbox: Ear,
+        commands: trio.MemoryReceiveChannel[tuple[int, Command]] | None,
         *,
         durable: Callable[[int], Awaitable[None]],
-        closed: Callable[[], str],
+        closed: Callable[[PlaceOrder], str],
         now_ns: Callable[[], int],
         permit: Callable[[PlaceOrder], str] = lambda _: "",
         latency: Callable[[str, str, float], None] = lambda *_: None,
+        pace: Pace = TRIO,
     ) -> None:
         self._venue = venue
         self._inbox = inbox
@@ -74,6 +86,7 @@ class Gateway:
         self._now_ns = now_ns
         self._permit = permit
         self._latency = latency
+        self._pace = pace
         self._unsent: dict[ClientOrderId, bool] = {}
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -81,16 +94,21 @@ class Gateway:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             task_status.started()
+            assert self._commands is not None
             async for seq, command in self._commands:
-                match command:
-                    case PlaceOrder():
-                        self._unsent[command.client_order_id] = True
-                        nursery.start_soon(self._place, seq, command)
-                    case CancelOrder():
-                        nursery.start_soon(self._cancel, command)
-                    case CancelAll():
-                        self._unsent = dict.fromkeys(self._unsent, False)
-                        nursery.start_soon(self._cancel_all)
+                self.carry(seq, command, nursery)
+
+    def carry(self, seq: int, command: Command, nursery: Nursery) -> None:
+        """Begin to carry one command out, in a task of its own."""
+        match command:
+            case PlaceOrder():
+                self._unsent[command.client_order_id] = True
+                nursery.start_soon(self._place, seq, command)
+            case CancelOrder():
+                nursery.start_soon(self._cancel, command)
+            case CancelAll():
+                self._unsent = dict.fromkeys(self._unsent, False)
+                nursery.start_soon(self._cancel_all)
 
     async def _listen(self) -> None:
         async for evidence in self._venue.evidence():
@@ -102,22 +120,27 @@ class Gateway:
             await self._durable(seq)
         finally:
             wanted = self._unsent.pop(command.client_order_id)
-        if reason := self._closed():
-            self._say(OrderRejected(command.client_order_id, f"not sent: kill switch ({reason})", self._now_ns()))
+        if reason := self._closed(command):
+            self._not_sent(OrderRejected(command.client_order_id, f"not sent: kill switch ({reason})", self._now_ns()))
             return
         if not wanted:  # its cancel did not wait for the journal and is gone: nobody would take this order off again
-            self._say(OrderCancelled(command.client_order_id, "cancelled before it was sent", self._now_ns()))
+            self._not_sent(OrderCancelled(command.client_order_id, "cancelled before it was sent", self._now_ns()))
             return
         if reason := self._permit(command):
-            log.error("order.not_sent", order_id=command.client_order_id, reason=reason)
-            self._say(OrderRejected(command.client_order_id, f"not sent: {reason}", self._now_ns()))
+            log.error(
+                "order.not_sent",
+                client_order_id=command.client_order_id,
+                correlation_id=command.correlation,
+                reason=reason,
+            )
+            self._not_sent(OrderRejected(command.client_order_id, f"not sent: {reason}", self._now_ns()))
             return
-        sent_at = trio.current_time()
+        sent_at = self._pace.current_time()
         silence: OrderEvidence = OrderUnknown(command.client_order_id, "no answer in time", self._now_ns())
-        with trio.move_on_after(ON_THE_WIRE_S, shield=True):
+        with self._pace.move_on_after(ON_THE_WIRE_S, shield=True):
             silence = await self._send(command)
         if isinstance(silence, OrderAccepted):
-            self._latency(command.venue, command.market, (trio.current_time() - sent_at) * 1000)
+            self._latency(command.venue, command.market, (self._pace.current_time() - sent_at) * 1000)
         self._say(silence)
 
     async def _send(self, command: PlaceOrder) -> OrderEvidence:
@@ -140,7 +163,7 @@ class Gateway:
             self._unsent[command.client_order_id] = False
             return
         said: OrderEvidence = OrderUnknown(command.client_order_id, "no answer to the cancel", self._now_ns())
-        with trio.move_on_after(ON_THE_WIRE_S, shield=True):
+        with self._pace.move_on_after(ON_THE_WIRE_S, shield=True):
             said = await self._ask_cancel(command)
         self._say(said)
 
@@ -155,7 +178,7 @@ class Gateway:
         return _found(ack, command)
 
     async def _cancel_all(self) -> None:
-        with trio.move_on_after(ON_THE_WIRE_S, shield=True) as scope:
+        with self._pace.move_on_after(ON_THE_WIRE_S, shield=True) as scope:
             try:
                 acks = await self._venue.cancel_all()
             except ExecutionError as e:
@@ -165,8 +188,13 @@ class Gateway:
         if scope.cancelled_caught:
             log.critical("cancel_all.unconfirmed", after_s=ON_THE_WIRE_S)
 
+    def _not_sent(self, evidence: OrderEvidence) -> None:
+        self._inbox.send_urgent(said_by(Source.OURS, evidence))
+
     def _say(self, evidence: OrderEvidence) -> None:
-        self._inbox.send_urgent(evidence)
+        """Pass on what a request brought: the venue's reply, or our word that none came."""
+        source = Source.OURS if isinstance(evidence, OrderUnknown) else Source.REPLY
+        self._inbox.send_urgent(said_by(source, evidence))
 
 
 def _found(ack: CancelAck, command: CancelOrder) -> OrderEvidence:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from agbot.control import state_dir
+from agbot.control import LOCK_NAME, state_dir
 from agbot.errors import ConfigError
-from agbot.run.fence import HOLDER_MAX, LOCK_NAME, Fence, Holder, holder_in, name
+from agbot.run.fence import HOLDER_MAX, Fence, Holder, holder_in, name
 
 READ_ONLY: Final = "look on beside it with agbot run CONFIG --mode live --read-only"
 

@@ -252,7 +252,8 @@ async def _live_link(settings: Settings, signer: Signer, access: Access, markets
 def linked(venue: PolymarketVenue) -> VenueLink:
     """Return the venue as the nursery tree needs it."""
     deaf = lambda: venue.closed  # noqa: E731 - asked each time
-    return VenueLink(venue=venue, run=within(venue.run, READY_S), on_market=venue.on_market, deaf=deaf)
+    run = within(venue.run, READY_S)
+    return VenueLink(venue=venue, run=run, on_market=venue.on_market, silent_ns=venue.silent_ns, deaf=deaf)
 
 
 def within(service: Callable[..., Any], seconds: float) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from agbot.core.book import OrderBook
+from agbot.core.limits import OFF
 from agbot.errors import TimedOutError
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.market import Market
@@ -61,7 +62,7 @@ async def send_one(start: Start, trader: Trader, fence: Fence, request: Mapping[
     The caller holds the wallet's lock. Raises what `ExecutionEngine.submit_order` raises, and TimedOutError AGB-546.
     """
     settings = start.settings
-    quiet = attrs.evolve(settings, strategies=(), live=attrs.evolve(settings.live, heartbeat=False))
+    quiet = attrs.evolve(settings, strategies=(), killswitch=OFF, live=attrs.evolve(settings.live, heartbeat=False))
     start = attrs.evolve(start, settings=quiet)
     signer = await trader.signer()
     async with trader.connected(signer.account) as access:
@@ -81,6 +82,7 @@ async def _trading(session: Session) -> AsyncIterator[None]:
     parts = session.parts(ready.observe)
     async with (
         background(parts.store),
+        background(session.audit.run),
         _ended(session),
         background(parts.engine),
         background(parts.venue_link),

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
-import trio
-
-from agbot.core.engine import Engine
-from agbot.errors import ExecutionError, StoreError
-from agbot.latch import Latch
-from agbot.log import get_logger
-from agbot.model.events import KillSwitchSet
+from agbot.core.engine import OPERATOR, Engine
+from agbot.core.risk import covers
+from agbot.errors import ConfigError, NotFoundError
 from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market
 from agbot.model.order import Order, OrderAck, OrderState
 from agbot.run.control import Handler
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
-from agbot.run.inbox import Inbox
+from agbot.run.flatten import Flattener
+from agbot.run.killing import Killer
 from agbot.run.preview import preview
 from agbot.run.requests import market_named, order_from, signed_reason, token_of
 from agbot.units import usd_text
-from agbot.venue.ports import VenueAdapter
-
-VERIFY_S: Final = 3.0
-
-log = get_logger(__name__)
 
 
 class Operator:
@@ -44,20 +35,18 @@ class Operator:
         *,
         facts: RunFacts,
         engine: Engine,
-        inbox: Inbox,
-        venue: VenueAdapter,
         execution: LocalExecution,
-        latch: Latch,
+        killer: Killer,
+        flattener: Flattener,
         ask_stop: Callable[[str], None],
         feeds: Callable[[], dict[str, Any]],
         now_ns: Callable[[], int],
     ) -> None:
         self._facts = facts
         self._engine = engine
-        self._inbox = inbox
-        self._venue = venue
         self._execution = execution
-        self._latch = latch
+        self._killer = killer
+        self._flattener = flattener
         self._ask_stop = ask_stop
         self._feeds_report = feeds
         self._now_ns = now_ns
@@ -69,6 +58,7 @@ class Operator:
             "feeds": self._feeds,
             "stop": self._stop,
             "killswitch": self._killswitch,
+            "flatten": self._flatten,
             "preview": self._preview,
             "order": self._order,
             "cancel": self._cancel,
@@ -86,61 +76,36 @@ class Operator:
 
     async def _killswitch(self, request: Mapping[str, Any]) -> dict[str, Any]:
         reason, by = signed_reason(request)
+        scope, name = str(request.get("scope") or ""), str(request.get("name") or "")
         if not request.get("on"):
-            self._latch.open(by, reason, self._now_ns())
-            self._inbox.send_urgent(KillSwitchSet(False, reason, by, self._now_ns()))
+            self._killer.off(reason, by, scope, name)
             return {"on": False, "by": by}
-        return await self._kill(reason, by)
+        if scope:
+            self._check_known(scope, name)
+        receipt = await self._killer.on(reason, by, scope, name)
+        if request.get("flatten"):
+            self._flattener.begin(str(request["flatten"]), name)
+        return receipt
 
-    async def _kill(self, reason: str, by: str) -> dict[str, Any]:
-        began = time.perf_counter()
-        latched = self._close_latch(reason, by)
-        closed_ms = (time.perf_counter() - began) * 1000
-        # Before anything that waits for the venue: from here on the core wants no order, whatever the disk says.
-        self._inbox.send_urgent(KillSwitchSet(True, reason, by, self._now_ns()))
-        before = await self._open_orders()
-        left = await self._cancel_until_none()
-        log.critical("killswitch.on", reason=reason, by=by, cancelled=before, left=left)
-        return {
-            "on": True,
-            "latched": latched,
-            "gate_closed_ms": round(closed_ms, 3),
-            "orders_cancelled": None if before is None or left is None else max(0, before - left),
-            "orders_left": left,
-            "verified": left == 0,
-            "total_ms": round((time.perf_counter() - began) * 1000, 1),
+    async def _flatten(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._flattener.progress(int(request.get("seen") or 0))
+
+    def _check_known(self, scope: str, name: str) -> None:
+        markets = self._engine.markets.values()
+        if scope == "market" and any(covers(scope, name, m, "") for m in markets):
+            return
+        known: dict[str, list[str]] = {
+            "market": [m.name for m in markets],
+            "strategy": [OPERATOR, *(s.id for s in self._engine.strategies)],
+            "venue": sorted({m.venue for m in markets}),
         }
-
-    def _close_latch(self, reason: str, by: str) -> bool:
-        """Return whether the latch is closed on disk. A full disk must not keep orders on the book."""
-        try:
-            if not self._latch.gate().on:
-                self._latch.close(reason, by, self._now_ns())
-        except StoreError as e:
-            log.critical("killswitch.not_latched", error=str(e))
-            return False
-        return True
-
-    async def _cancel_until_none(self) -> int | None:
-        """Cancel all and look again until the venue shows no open order; None when it could not be asked."""
-        left: int | None = None
-        with trio.move_on_after(VERIFY_S, shield=True):
-            while left != 0:
-                try:
-                    await self._venue.cancel_all()
-                except ExecutionError as e:
-                    log.error("cancel_all.failed", error=str(e))
-                left = await self._open_orders()
-                await trio.sleep(0 if left == 0 else 0.05)
-        return left
-
-    async def _open_orders(self) -> int | None:
-        with trio.move_on_after(VERIFY_S):
-            try:
-                return len(await self._venue.get_open_orders())
-            except ExecutionError as e:
-                log.error("open_orders.unread", error=str(e))
-        return None
+        if scope not in known:
+            raise ConfigError(
+                f"no kill switch has the scope {scope!r}", id="AGB-515", remedy=f"it is {', '.join(known)}"
+            )
+        if name not in known[scope]:
+            remedy = f"known: {', '.join(known[scope])}"
+            raise NotFoundError(f"this bot has no {scope} {name!r}", id="AGB-515", remedy=remedy)
 
     def _asked(self, request: Mapping[str, Any]) -> tuple[Market, Order]:
         market, _ = market_named(str(request.get("market", "")), self._engine.markets.values())

@@ -1,11 +1,14 @@
-"""Steps as metrics and events. Reads the core right after a step; never waits, never changes anything."""
+"""Steps as metrics and events. Reads the core right after a step; never waits, never changes anything.
+
+Events carry `correlation_id`, the one id of an order's whole story. Metrics do not: a label an order has no bound.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from agbot.core.engine import Engine
-from agbot.core.oms import OrderRecord
+from agbot.core.oms import Heard, OrderRecord
 from agbot.core.step import Decision, Step
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import (
@@ -24,6 +27,7 @@ from agbot.model.events import (
 )
 from agbot.model.ids import MarketId
 from agbot.model.market import Market, Outcome
+from agbot.run.quality import Quality
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, SCALE, to_text, usd_text
 
@@ -51,6 +55,7 @@ class Publisher:
         self._lag_ms = registry.gauge("polymarket.rtds.lag_ms", topic=TOPIC)
         self._skew = registry.gauge("polymarket.rtds.clock_skew", topic=TOPIC)
         self._held: dict[tuple[MarketId, Outcome], int] = {}
+        self._quality = Quality(engine, registry)
 
     def observe(self, batch: list[Event], step: Step) -> None:
         """Publish one step."""
@@ -63,10 +68,17 @@ class Publisher:
             self._fill(record, fill)
         for record, fill in step.voided:
             self._voided(record, fill)
+        for heard in step.heard:
+            if heard.contradiction:
+                self._contradicted(heard)
+        self._quality.observe(step)
         for command in step.output.commands:
             if isinstance(command, PlaceOrder):
                 self._registry.counter("exec.orders_placed", venue=command.venue, side=command.side).add(1)
+        told = {heard.contradiction for heard in step.heard}
         for anomaly in step.output.anomalies:
+            if anomaly in told:
+                continue
             self._registry.event("log", level="warning", event="core.anomaly", reason=anomaly)
         for market_id in step.touched:
             self._book(self._engine.markets[market_id])
@@ -74,6 +86,7 @@ class Publisher:
 
     def second(self, now_ns: int) -> None:
         """Publish what is measured once a second."""
+        self._quality.second(now_ns)
         elapsed = max(1, now_ns - self._second_began) if self._second_began else 1_000_000_000
         self._second_began = now_ns
         gauge, portfolio = self._registry.gauge, self._engine.portfolio
@@ -132,6 +145,8 @@ class Publisher:
         market = self._engine.markets.get(decision.market)
         self._registry.event(
             "decision",
+            client_order_id=decision.client_order_id,
+            correlation_id=decision.correlation,
             market_id=decision.market,
             allowed=decision.allowed,
             violated=list(decision.violated),
@@ -150,6 +165,7 @@ class Publisher:
         self._registry.event(
             "fill",
             client_order_id=command.client_order_id,
+            correlation_id=command.correlation,
             trade_id=fill.trade_id,
             market_id=command.market,
             outcome=_outcome(self._engine.markets.get(command.market), command.token),
@@ -159,6 +175,8 @@ class Publisher:
             fee_usd=to_text(fill.fee),
             liquidity=str(fill.liquidity),
             match=fill.match,
+            settlement=str(fill.settlement),
+            source=str(fill.source),
         )
 
     def _voided(self, record: OrderRecord, fill: OrderFilled) -> None:
@@ -166,8 +184,20 @@ class Publisher:
             "log",
             level="warning",
             event="fill.voided",
+            correlation_id=record.command.correlation,
             reason=f"trade {fill.trade_id} of {record.command.client_order_id} failed to settle: "
             f"{to_text(fill.size)} at {to_text(fill.price)} taken back",
+        )
+
+    def _contradicted(self, heard: Heard) -> None:
+        self._registry.event(
+            "log",
+            level="warning",
+            event="core.anomaly",
+            reason=heard.contradiction,
+            client_order_id=heard.event.client_order_id,
+            correlation_id=heard.correlation,
+            source=str(heard.event.source),
         )
 
     def _book(self, market: Market) -> None:
@@ -183,9 +213,9 @@ class Publisher:
         moved |= {event.market for event in batch if isinstance(event, MarketResolved)}
         for market_id in sorted(moved & self._engine.markets.keys()):
             for outcome in Outcome:
-                self._position(self._engine.markets[market_id], outcome)
+                self._position(self._engine.markets[market_id], outcome, _stories(step, market_id))
 
-    def _position(self, market: Market, outcome: Outcome) -> None:
+    def _position(self, market: Market, outcome: Outcome, stories: list[str]) -> None:
         position = self._engine.portfolio.position(market, outcome)
         key = (market.id, outcome)
         before, self._held[key] = self._held.get(key, 0), position.size
@@ -202,6 +232,7 @@ class Publisher:
                 size=to_text(position.size),
                 average_price=to_text(position.average_price),
                 realised_usd=usd_text(position.realised),
+                correlation_ids=stories,
             )
 
 
@@ -223,6 +254,7 @@ def order_fields(engine: Engine, record: OrderRecord) -> dict[str, Any]:
     command = record.command
     return {
         "client_order_id": command.client_order_id,
+        "correlation_id": command.correlation,
         "strategy_id": command.strategy,
         "market_id": command.market,
         "outcome": _outcome(engine.markets.get(command.market), command.token),
@@ -233,7 +265,14 @@ def order_fields(engine: Engine, record: OrderRecord) -> dict[str, Any]:
         "state": str(record.state),
         "reason": record.reason,
         "why": command.why,
+        "contradictions": list(record.contradictions),
     }
+
+
+def _stories(step: Step, market_id: MarketId) -> list[str]:
+    """Return the correlation ids of what moved positions in a market, each once, in order."""
+    moved = (record.command for record, _ in (*step.fills, *step.voided))
+    return list(dict.fromkeys(command.correlation for command in moved if command.market == market_id))
 
 
 def _outcome(market: Market | None, token: str) -> str:

@@ -14,15 +14,20 @@ import trio
 
 from agbot.config import Settings
 from agbot.control import socket_path, state_dir
+from agbot.core.limits import OFF
+from agbot.core.risk import covers
 from agbot.core.rules import Rule
+from agbot.core.triggers import Baseline
 from agbot.errors import ConfigError
 from agbot.latch import LATCH_NAME, Latch
 from agbot.log import get_logger
 from agbot.model.commands import Command, PlaceOrder
 from agbot.model.events import MarketListed
 from agbot.model.market import Market
+from agbot.run.audit import AuditShell
+from agbot.run.baseline import BaselineFile
 from agbot.run.bot import Flat, Parts, Service, Stop
-from agbot.run.clock import Clock
+from agbot.run.clock import Clock, closed_by
 from agbot.run.control import ControlServer
 from agbot.run.differences import Differences
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
@@ -30,8 +35,11 @@ from agbot.run.execution import LocalExecution
 from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.feeds import FeedWatch, no_feeds
 from agbot.run.fence import Fence
+from agbot.run.flatten import Flattener
 from agbot.run.gateway import Gateway
+from agbot.run.guard import Guard
 from agbot.run.inbox import Inbox
+from agbot.run.killing import Killer
 from agbot.run.live import AccountReads
 from agbot.run.onlooker import Onlooker
 from agbot.run.operator import Operator
@@ -41,6 +49,7 @@ from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
 from agbot.run.venues import Account, OpenVenue, open_paper
+from agbot.store.audit import AuditLog
 from agbot.store.carry import Carry, carry_latest
 from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
@@ -128,6 +137,7 @@ class Session:
         started = max(now_ns(), last_ns + NS_PER_MS)
         self.run_id = run_id_at(started, plan.mode)
         self.latch = Latch(plan.state_dir / LATCH_NAME)
+        self.baseline_file = BaselineFile(plan.state_dir, plan.mode)
         account = plan.account or _account(self.carry, settings)
         header = header_of(
             settings,
@@ -138,6 +148,8 @@ class Session:
             capital=account.cash,
             carried=account.positions,
             rules=plan.rules,
+            limits=settings.killswitch,
+            baseline=self._baseline(),
         )
         fence = plan.fence.token if plan.fence else 0
         header = msgspec.structs.replace(header, fence=fence, reconciled=json.dumps(plan.found) if plan.found else "")
@@ -147,13 +159,18 @@ class Session:
         self.registry = Registry(lambda: ms(now_ns()), run_id=self.run_id, metrics_max=settings.monitor.buffer_size)
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
+        self.audit = AuditShell(AuditLog(plan.state_dir), self.run_id)
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
         self.link = plan.open_venue(plan, account, now_ns)
+        self.clock = Clock(self.inbox, self.latch.gate, now_ns, self._second, self.link.silent_ns)
         self.venue = self._spared(self.link.venue)
         self.differences = self._compared(plan.reads) if plan.reads else None
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
+        self.flattener = Flattener(self.engine, self.execution, now_ns)
+        self.killer = Killer(engine=self.engine, inbox=self.inbox, venue=self.venue, latch=self.latch, now_ns=now_ns)
+        self.guard = Guard(self.engine, self.killer, self.baseline_file)
         self.facts = RunFacts(
             run_id=self.run_id,
             mode=plan.mode,
@@ -172,9 +189,9 @@ class Session:
         shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend, differences = self.plan.spend, self.differences
-        observers: list[Observer] = [o.observe for o in (self.publisher, self.tally, self.flat, self.execution)]
-        observers += [o.observe for o in (spend, differences) if o]
-        observers += more
+        observed = (self.guard, self.publisher, self.tally, self.flat, self.execution)
+        observers: list[Observer] = [o.observe for o in observed]
+        observers += [*(o.observe for o in (spend, differences) if o), *more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,
@@ -186,14 +203,13 @@ class Session:
             permit=self.refused,
             latency=self.publisher.latency,
         )
-        clock = Clock(self.inbox, self.closed, now_ns, self._second)
-        clock.look()
+        self.clock.look()
         listed = [MarketListed(m, now_ns()) for m in self.plan.markets]
         self.link.on_market(listed)
         self.inbox.send_urgent(*listed)
         return Parts(
             store=shell.run,
-            beside=[*self.plan.beside, *(o.run for o in (differences, self.plan.onlooker) if o)],
+            beside=[*self.plan.beside, self.audit.run, *(o.run for o in (differences, self.plan.onlooker) if o)],
             push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
             on_end=self.end,
@@ -202,7 +218,7 @@ class Session:
             venue=self.venue,
             gateway=gateway.run,
             control=ControlServer(socket_path(self.plan.state_dir), self.operator().handlers()).run,
-            clock=clock.run,
+            clock=self._timely,
             feeds=[self.plan.feed, *self.plan.references],
             on_market=self.link.on_market,
             inbox=self.inbox,
@@ -224,14 +240,31 @@ class Session:
     def end(self, reason: str) -> None:
         """Say why the run ended: in the journal, to the monitor, and to the day's sum."""
         self.recorder.end(now_ns(), reason)
+        self.guard.close()
         if self.plan.spend:
             self.plan.spend.close()
         self.registry.event("run", **self.facts.run_event(), ended=True, exit_code=0, reason=reason)
 
-    def closed(self) -> str:
-        """Return why nothing may leave, empty when orders may."""
-        state = self.latch.gate()
-        return (state.reason or "on") if state.on else ""
+    def closed(self, order: PlaceOrder) -> str:
+        """Return why `order` may not leave by the latch on disk, empty when it may."""
+        closed = closed_by(self.latch.gate())
+        if not closed or self.flattener.allows(order):
+            return ""
+        market = self.engine.markets[order.market]
+        return next((why for (s, n), why in closed.items() if covers(s, n, market, order.strategy)), "")
+
+    def _baseline(self) -> Baseline | None:
+        """Return what losses are measured from. ConfigError AGB-514 when that cannot be read."""
+        if self.plan.settings.killswitch == OFF:
+            return None
+        kept = self.baseline_file.read()
+        return kept if kept is None or self.latch.read().on else kept.released()
+
+    async def _timely(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.clock.run)
+            nursery.start_soon(self.guard.run)
+            nursery.start_soon(self.flattener.run)
 
     def refused(self, order: PlaceOrder) -> str:
         """Return why `order` may not leave, empty when it may: the wallet must be ours still, and the caps hold."""
@@ -257,7 +290,7 @@ class Session:
 
     def _sparing(self) -> str:
         left = "orders that no journal explains were left" if self.plan.found.get("foreign") else ""
-        return self.lost() or (left if not self.closed() else "")  # a kill switch spares nobody
+        return self.lost() or (left if not closed_by(self.latch.gate()) else "")  # a kill switch spares nobody
 
     def _compared(self, reads: AccountReads) -> Differences:
         return Differences(
@@ -290,10 +323,9 @@ class Session:
         return Operator(
             facts=self.facts,
             engine=self.engine,
-            inbox=self.inbox,
-            venue=self.venue,
             execution=self.execution,
-            latch=self.latch,
+            killer=self.killer,
+            flattener=self.flattener,
             ask_stop=self.stop.ask,
             feeds=self.plan.watch.report if self.plan.watch else no_feeds,
             now_ns=now_ns,

@@ -97,7 +97,7 @@ class SignerDesk:
             "max_order_usd": usd_text(self._caps.max_order_usd),
             "max_day_usd": usd_text(self._caps.max_day_usd),
             "signed_today_usd": usd_text(self.signed_today()),
-            "latch": self._latch.gate().on,
+            "latch": self._latch.gate().on or bool(self._latch.gate().scopes),
         }
 
     async def _sign(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +115,8 @@ class SignerDesk:
         state = self._latch.gate()
         if state.on:
             raise KillSwitchActiveError(state.reason or "on")
+        if state.scopes:  # whose market or strategy an order is cannot be told from its bytes
+            raise KillSwitchActiveError(f"on for {state.scopes[0]}: a signer knows no names, so it is for all")
         asked, fields = _read(request)
         self._check_contract(asked)
         order_id = self._signer.order_id(fields, version=asked.version, neg_risk=asked.neg_risk)  # type: ignore[arg-type]

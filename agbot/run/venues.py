@@ -50,12 +50,14 @@ class VenueLink:
     """A venue, the service it needs beside trading, and who there wants to see the market's messages.
 
     `deaf` says why nothing is heard of our orders now, empty while it is.
+    `silent_ns` tells for how long it has heard no heartbeat, 0 while that is in order.
     """
 
     venue: VenueAdapter
     run: Service = idle
     deaf: Callable[[], str] = lambda: ""
     on_market: Callable[[Sequence[MarketData]], None] = lambda _batch: None
+    silent_ns: Callable[[], int] = lambda: 0
 
 
 OpenVenue = Callable[["RunPlan", Account, Callable[[], int]], VenueLink]

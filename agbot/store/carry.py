@@ -1,4 +1,4 @@
-"""What a run leaves to the next one of its profile: cash, positions and orders, folded from the journal's facts."""
+"""What a run leaves to the next one of the same profile: paper cash and positions, folded from the journal's facts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from agbot.core.oms import PROVISIONAL, IllegalTransition, Oms, OrderRecord
+from agbot.core.oms import PROVISIONAL, Heard, Oms, OrderRecord
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.errors import StoreError
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
@@ -64,19 +64,15 @@ def pasts(directory: Path, mode: str) -> Iterator[Past]:
 
 
 class Past:
-    """What a run's journal says of its orders and money; evidence that came too late for it can be added.
-
-    Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way.
-    """
+    """What a run's journal says of its orders and money; evidence that came too late for it can be added."""
 
     def __init__(self, header: Header) -> None:
         self.header = header
         self.last_ns = header.started_ns
         """The core's time at the last record."""
         self.set_aside: tuple[tuple[int, str], ...] = ()
-        self._portfolio = Portfolio(header.capital)
-        self._markets: dict[MarketId, Market] = {}
-        self._oms = Oms()
+        self._fold = Fold(header)
+        self._oms = self._fold.oms
 
     @classmethod
     def read(cls, path: Path) -> Past:
@@ -110,53 +106,76 @@ class Past:
         """Return the orders with trades of which the journal does not say how they settled."""
         return [r for r in self._oms.all() if any(fill.settlement in PROVISIONAL for fill in r.trades.values())]
 
+    def add(self, now_ns: int, event: Event) -> None:
+        """Fold one fact in; a repeated one, or one that cannot be true, changes nothing."""
+        self._fold.event(now_ns, event)
+
+    def carry(self) -> Carry:
+        """Return cash and positions as they are now."""
+        return attrs.evolve(self._fold.result(), set_aside=self.set_aside)
+
     def _record(self, record: Record) -> None:
         self.last_ns = max(self.last_ns, record.now_ns)
         if record.kind == STEP:
             for command in decode_output(record.body).commands:
-                self._command(record.now_ns, command)
+                self._fold.command(record.now_ns, command)
         elif record.kind == BATCH:
             for event in decode_batch(record.body):
                 self.add(record.now_ns, event)
 
-    def _command(self, now_ns: int, command: Command) -> None:
+
+class Fold:
+    """Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way.
+
+    Attributes:
+        oms, portfolio, markets: what the facts so far add up to.
+        heard: what the newest fact about an order did, None before the first.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self._header = header
+        self.portfolio = Portfolio(header.capital)
+        self.markets: dict[MarketId, Market] = {}
+        self.oms = Oms()
+        self.heard: Heard | None = None
+
+    def command(self, now_ns: int, command: Command) -> None:
+        """Fold in what was asked."""
         match command:
             case PlaceOrder():
-                self._oms.begin(now_ns, command)
+                self.oms.begin(now_ns, command)
             case CancelOrder(client_order_id=order_id):
-                self._oms.cancelling(now_ns, order_id)
+                self.oms.cancelling(now_ns, order_id)
             case CancelAll():
-                for record in self._oms.all_live():
-                    self._oms.cancelling(now_ns, record.command.client_order_id)
+                for record in self.oms.all_live():
+                    self.oms.cancelling(now_ns, record.command.client_order_id)
 
-    def add(self, now_ns: int, event: Event) -> None:
-        """Fold one fact in; a repeated one, or one that cannot be true, changes nothing."""
+    def event(self, now_ns: int, event: Event) -> None:
+        """Fold in what happened; one that cannot be true changes nothing, as in the core that met it."""
         match event:
             case MarketListed(market=market):
-                if market.id not in self._markets:
-                    self._portfolio.take_over(market, self.header.carried)
-                self._markets[market.id] = market
-            case MarketResolved(market=ended, winner=winner) if ended in self._markets:
-                market = self._markets[ended]
+                if market.id not in self.markets:
+                    self.portfolio.take_over(market, self._header.carried)
+                self.markets[market.id] = market
+            case MarketResolved(market=ended, winner=winner) if ended in self.markets:
+                market = self.markets[ended]
                 if winner in (market.yes, market.no):
-                    self._portfolio.settle(market, market.outcome(winner))
+                    self.portfolio.settle(market, market.outcome(winner))
             case _ if isinstance(event, OrderEvidence):
                 self._evidence(now_ns, event)
             case _:
                 pass
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
-        counted = isinstance(event, OrderFilled) and self._oms.counts(event)
-        try:
-            record = self._oms.apply(now_ns, event)
-        except IllegalTransition:
-            return  # an anomaly to the core that met it, and no money moved there either
-        if record is not None and isinstance(event, OrderFilled) and self._oms.counts(event) != counted:
+        counted = isinstance(event, OrderFilled) and self.oms.counts(event)
+        self.heard = self.oms.hear(now_ns, event)
+        record = self.oms.get(event.client_order_id)
+        if record is not None and isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
             self._money(record.command, record.trades[event.trade_id], taken_back=counted)
 
     def _money(self, order: PlaceOrder, fill: OrderFilled, *, taken_back: bool) -> None:
-        (self._portfolio.void if taken_back else self._portfolio.fill)(
-            self._markets[order.market],
+        (self.portfolio.void if taken_back else self.portfolio.fill)(
+            self.markets[order.market],
             order.token,
             order.side,
             price=fill.price,
@@ -165,14 +184,13 @@ class Past:
             strategy=order.strategy,
         )
 
-    def carry(self) -> Carry:
-        """Return cash and positions as they are now."""
-        unseen = tuple(c for c in self.header.carried if c.market not in self._markets)
+    def result(self) -> Carry:
+        """Return what is left for the next run."""
+        unseen = tuple(c for c in self._header.carried if c.market not in self.markets)
         return Carry(
-            self._portfolio.cash,
-            (*self._portfolio.carried(), *unseen),
-            self.header.run_id,
-            self.header.started_ns,
-            self.header.seed,
-            self.set_aside,
+            self.portfolio.cash,
+            (*self.portfolio.carried(), *unseen),
+            self._header.run_id,
+            self._header.started_ns,
+            self._header.seed,
         )

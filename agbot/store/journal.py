@@ -20,7 +20,9 @@ from typing import Final
 import attrs
 import msgspec
 
+from agbot.core.limits import OFF, Limits
 from agbot.core.portfolio import CarriedPosition
+from agbot.core.triggers import Baseline
 from agbot.errors import NotFoundError, StoreError
 
 SCHEMA: Final = 1
@@ -45,6 +47,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     `strategies` are (name, parameters as JSON, markets or None for all). `fence` is the wallet's token, 0
     without a wallet; `reconciled` what the start found at the venue, as JSON: corrections with both figures and source.
+    `limits` and `baseline` are what makes the kill switch trip.
     """
 
     run_id: str
@@ -58,6 +61,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_max: int = 32
     carried: tuple[CarriedPosition, ...] = ()
     source: str = ""
+    limits: Limits = OFF
+    baseline: Baseline | None = None
     fence: int = 0
     reconciled: str = ""
 
@@ -193,6 +198,14 @@ class JournalReader:
                 return
             expected += 1
             yield Record(*row[:4])
+
+    def mentions(self, text: str) -> bool:
+        """Return whether any record holds `text`; quick, and blind to damage: `records` decides what is believed."""
+        found = self._db.execute("select 1 from record where instr(body, ?) limit 1", (text.encode(),))
+        try:
+            return found.fetchone() is not None
+        except sqlite3.DatabaseError:
+            return True  # an unreadable page: let the records say up to where
 
     def header(self) -> Header:
         """Return what the run was made of; StoreError AGB-606 when nothing was committed, AGB-609 when damaged."""

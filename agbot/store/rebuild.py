@@ -10,6 +10,7 @@ import attrs
 from agbot import __version__
 from agbot.config import Settings, StrategySettings
 from agbot.core.engine import Engine
+from agbot.core.limits import OFF, Limits
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
 from agbot.core.rules import (
@@ -24,6 +25,7 @@ from agbot.core.rules import (
     parse_rules,
 )
 from agbot.core.state import EngineSettings
+from agbot.core.triggers import Baseline
 from agbot.core.view import Strategy
 from agbot.errors import ConfigError
 from agbot.located import loads
@@ -42,11 +44,14 @@ def header_of(
     capital: int,
     carried: tuple[CarriedPosition, ...] = (),
     rules: Sequence[Rule] = (),
+    limits: Limits = OFF,
+    baseline: Baseline | None = None,
 ) -> Header:
     """Return what a run with these settings is made of. ConfigError when the policy file is wrong.
 
     Args:
         rules: stand beside the policies; of two caps the smaller one holds.
+        limits: what makes the kill switch trip, measured from `baseline`.
     """
     policies = load_rules(settings.policy_file) if settings.policy_file else DEFAULT_RULES
     return Header(
@@ -60,13 +65,20 @@ def header_of(
         started_ns=started_ns,
         carried=carried,
         source=source,
+        limits=limits,
+        baseline=baseline,
     )
 
 
 def engine_of(header: Header) -> Engine:
     """Return a fresh core as the header describes it. ConfigError for an unknown strategy or parameter."""
     settings = EngineSettings(
-        run_id=header.run_id, capital=header.capital, in_flight_max=header.in_flight_max, carried=header.carried
+        run_id=header.run_id,
+        capital=header.capital,
+        in_flight_max=header.in_flight_max,
+        carried=header.carried,
+        limits=header.limits,
+        baseline=header.baseline,
     )
     rules = parse_rules(loads(header.policies, "<journal>", "json"))
     strategies = [_built(name, params, markets) for name, params, markets in header.strategies]

@@ -134,6 +134,7 @@ class OrderRow:
     """One of our orders at its newest state. Numbers are decimal text as the bot wrote it."""
 
     client_order_id: str
+    correlation_id: str
     market_id: str
     outcome: str
     side: str

@@ -13,7 +13,7 @@ import trio
 
 from agbot.errors import VenueDuplicate, VenueNotFound, VenueProtocolError, VenueRefused
 from agbot.log import get_logger
-from agbot.model.events import OrderCancelled, OrderEvidence, OrderExpired
+from agbot.model.events import OrderCancelled, OrderEvidence, OrderExpired, Source, said_by
 from agbot.model.ids import ClientOrderId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import NS_PER_S
@@ -146,7 +146,7 @@ class ShadowVenue:
 
     def _say(self, evidence: OrderEvidence) -> None:
         try:
-            self._send.send_nowait(evidence)
+            self._send.send_nowait(said_by(Source.SIMULATED, evidence))
         except trio.WouldBlock:
             raise VenueProtocolError(f"nobody reads the evidence: {EVIDENCE_MAX} pieces wait", venue="shadow") from None
 

@@ -207,7 +207,8 @@ def test_the_receipt_decides_the_exit_code(as_json, told, code, said, monkeypatc
     else:
         assert said in result.output
         assert ("ON (fire)" in result.output) == (told.reply is not None)
-        assert ("no bot heard it" in result.output) == (told.reply is None)
+        assert ("LATCHED (fire)" in result.output) == (told.reply is None)
+        assert ("its heartbeat cancels" in result.output) == (told.reply is None)
         assert ("agbot cancel --all --config FILE" in result.output) == (told.reply is None)
 
 

@@ -9,21 +9,23 @@ from agbot.cli import status
 
 
 @pytest.mark.parametrize(
-    ("switch", "halted", "said", "probe"),
+    ("switch", "scopes", "halted", "said", "probe"),
     [
-        ({"on": False, "reason": ""}, "", "trading", 0),
-        ({"on": True, "reason": "fire"}, "", "KILL SWITCH ON (fire)", 1),
-        ({"on": True, "reason": "fire"}, "SIGINT", "KILL SWITCH ON (fire)", 1),
-        ({"on": False, "reason": ""}, "end of recording", "halted (end of recording)", 1),
+        ({"on": False, "reason": ""}, (), "", "trading", 0),
+        ({"on": False, "reason": ""}, ("rain", "snow"), "", "trading, closed for market rain, market snow", 0),
+        ({"on": True, "reason": "fire"}, ("rain",), "", "KILL SWITCH ON (fire)", 1),
+        ({"on": True, "reason": "fire"}, (), "SIGINT", "KILL SWITCH ON (fire)", 1),
+        ({"on": False, "reason": ""}, (), "end of recording", "halted (end of recording)", 1),
     ],
 )
-def test_the_line_says_why_nothing_is_placed(switch, halted, said, probe, monkeypatch):
+def test_the_line_says_why_nothing_is_placed(switch, scopes, halted, said, probe, monkeypatch):
     answer = {
         "mode": "REPLAY",
         "run_id": "r",
         "pid": 7,
         "uptime_s": 1.0,
         "kill_switch": switch,
+        "kill_scopes": [{"scope": "market", "name": name, "reason": "odd"} for name in scopes],
         "halted": halted,
         "markets": ["m"],
         "open_orders": [],

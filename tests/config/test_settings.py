@@ -20,9 +20,11 @@ from agbot.config import (
     load_settings,
     read_settings,
 )
+from agbot.core.limits import DEFAULT, Limits
 from agbot.core.rules import DEFAULT_RULES, load_rules
 from agbot.errors import ConfigError
 from agbot.located import loads
+from agbot.units import NS_PER_S
 from agbot.venue.polymarket.hosts import Hosts
 
 FULL = """\
@@ -43,6 +45,9 @@ strategies:
 paper: {order_latency_s: 1, feed_latency_ms: 0}
 polymarket:
   {chain: amoy, clob: "http://127.0.0.1:9/", user_socket: "wss://u/", tokens_per_socket: 7, custom_features: false}
+killswitch:
+  {daily_loss_pct: "2.5", drawdown_pct: off, consecutive_losses: 3, errors: 0, errors_window_sec: 5,
+   feed_distrust_sec: off, heartbeat_sec: 15}
 live: {max_order_usd: 5, max_day_usd: 25.5, heartbeat: false, signer: s/signer.sock}
 markets: [0xAB]
 realtime: [btcusd, "price.equity:aaplusd"]
@@ -77,6 +82,13 @@ def test_every_key(tmp_path: Path) -> None:
         live=LiveSettings(
             max_order_usd=5_000_000, max_day_usd=25_500_000, heartbeat=False, signer=tmp_path / "s" / "signer.sock"
         ),
+        killswitch=Limits(
+            daily_loss=25_000,
+            losses=3,
+            errors=0,
+            window_ns=5 * NS_PER_S,
+            heartbeat_ns=15 * NS_PER_S,
+        ),
         strategies=(
             StrategySettings(
                 name="quoter",
@@ -96,6 +108,12 @@ def test_strategy_parameters_can_locate_their_own_faults() -> None:
     assert strategy.node is not None
     fault = strategy.node.fields["edge"].fault("too wide", id="AGB-107", remedy="narrow it")
     assert str(fault) == "[AGB-107] c.yaml:13: strategies[0].params.edge: too wide → narrow it"
+
+
+def test_what_is_left_out_of_the_kill_switch_has_its_default() -> None:
+    assert read_settings(loads("killswitch: {}", "c.yaml"), []).killswitch == DEFAULT == Settings().killswitch
+    changed = read_settings(loads('killswitch: {daily_loss_pct: "0"}', "c.yaml"), []).killswitch
+    assert (changed.daily_loss, changed.drawdown) == (0, 150_000)
 
 
 def test_a_file_means_paper_and_no_file_means_demo() -> None:

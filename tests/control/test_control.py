@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -318,3 +321,62 @@ def test_no_room_for_a_socket_anywhere(short_dir: Path, monkeypatch: pytest.Monk
     with pytest.raises(ConfigError) as caught:
         socket_path(short_dir / ("d" * 100))
     assert caught.value.id == "AGB-507"
+
+
+# ---------------------------------------------------------------- kill switches of one market, strategy or venue
+
+
+SCOPE = {"scope": "market", "name": "m"}
+
+
+def test_a_scoped_kill_says_what_it_is_for(short_dir: Path) -> None:
+    with bot(short_dir / "control.sock", says({"ok": True})) as lines:
+        kill(short_dir, reason="r", by="b", at_ns=7, flatten="0.8", **SCOPE)
+    asked = {"op": "killswitch", "on": True, "reason": "r", "by": "b", **SCOPE, "flatten": "0.8"}
+    assert json.loads(lines[0]) == asked
+    state = Latch(short_dir / "latch").read()
+    assert (state.on, [str(s) for s in state.scopes]) == (False, ["market m"])
+
+
+@pytest.mark.parametrize("was_closed", [True, False])
+def test_a_name_the_bot_does_not_have_is_not_left_closed(was_closed: bool, short_dir: Path) -> None:
+    latch = Latch(short_dir / "latch")
+    if was_closed:
+        latch.close_scope("market", "m", reason="before", by="b", at_ns=1)
+    refusal = {"ok": False, "error": {"id": "AGB-515", "reason": "no market", "remedy": "", "exit_code": 4}}
+    with bot(short_dir / "control.sock", says(refusal)), pytest.raises(NotFoundError):
+        kill(short_dir, reason="r", by="b", at_ns=7, **SCOPE)
+    assert len(latch.read().scopes) == was_closed
+
+
+# ---------------------------------------------------------------- what became of the bot
+
+
+def test_without_a_bot_the_receipt_says_that_none_runs(short_dir: Path) -> None:
+    assert kill(short_dir, reason="r", by="b", at_ns=7).bot == "no bot runs here: nobody sends an order"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc")
+def test_a_bot_that_is_stopped_is_told_from_one_that_hangs(short_dir: Path) -> None:
+    with (
+        socket.socket(socket.AF_UNIX) as listener,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process,
+    ):
+        listener.bind(str(short_dir / "control.sock"))
+        listener.listen(1)
+        (short_dir / "lock").write_text(f"{process.pid}\n")
+        hangs = kill(short_dir, reason="r", by="b", at_ns=7, timeout_s=0.1)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        stopped = kill(short_dir, reason="r", by="b", at_ns=7, timeout_s=0.1)
+        process.kill()
+    assert (
+        hangs.bot == f"the bot (pid {process.pid}) does not answer: it finds the latch closed before it sends anything"
+    )
+    assert stopped.bot.startswith(f"the bot (pid {process.pid}) is stopped: when it goes on, it finds the latch closed")
+    (short_dir / "lock").write_text("")
+    with socket.socket(socket.AF_UNIX) as listener:
+        (short_dir / "control.sock").unlink()
+        listener.bind(str(short_dir / "control.sock"))
+        listener.listen(1)
+        assert kill(short_dir, reason="r", by="b", at_ns=7, timeout_s=0.1).bot == "a bot is there and does not answer"

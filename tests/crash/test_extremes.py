@@ -80,7 +80,7 @@ async def test_thousands_of_orders_cancelled_at_once_are_all_heard_of(autojump_c
         if number % 1000 == 999:
             venue.matcher.advance(10**18)
     send, receive = trio.open_memory_channel(8)
-    gateway = Gateway(venue, inbox, receive, durable=durable, closed=lambda: "", now_ns=lambda: 10**18)
+    gateway = Gateway(venue, inbox, receive, durable=durable, closed=lambda _: "", now_ns=lambda: 10**18)
     async with trio.open_nursery() as nursery:
         await nursery.start(venue.run)
         await nursery.start(gateway.run)
@@ -104,7 +104,7 @@ class Deaf(PaperVenue):
 async def test_a_user_stream_that_ends_stops_the_bot(autojump_clock):
     venue = Deaf(PaperMatcher(10**13), lambda: 10**18)
     _, receive = trio.open_memory_channel(1)
-    gateway = Gateway(venue, Inbox(), receive, durable=durable, closed=lambda: "", now_ns=lambda: 10**18)
+    gateway = Gateway(venue, Inbox(), receive, durable=durable, closed=lambda _: "", now_ns=lambda: 10**18)
     with pytest.RaisesGroup(VenueProtocolError, flatten_subgroups=True), trio.fail_after(30):
         await gateway.run()
 

@@ -149,7 +149,7 @@ class Desk:
             self.inbox,
             receive,
             durable=self.shell.durable,
-            closed=lambda: "",
+            closed=lambda _: "",
             now_ns=lambda: self.now,
         )
 

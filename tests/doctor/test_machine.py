@@ -110,5 +110,9 @@ async def test_latch(world):
     assert found.status is Status.WARN
     assert found.cause == "the kill switch is on: drill (by me)"
     assert found.remedy.startswith("agbot killswitch off")
+    Latch(world.state_dir / LATCH_NAME).open("me", "over", 2)
+    Latch(world.state_dir / LATCH_NAME).close_scope("market", "rain", reason="odd", by="me", at_ns=3)
+    found = await machine.latch(world)
+    assert (found.status, found.cause) == (Status.WARN, "the kill switch is on for market rain")
     world.state_dir = world.state_dir / "absent"
     assert (await machine.latch(world)).status is Status.SKIP

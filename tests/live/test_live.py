@@ -141,6 +141,13 @@ async def test_an_order_with_no_bot_is_shown_then_sent_then_cancelled(machine, s
     assert (cancelled.code, cancelled.json) == (0, {"cancelled": 1, "orders_left": 0})
     assert stub.exchange.live == {}
 
+    where = ("--state-dir", str(machine.state))
+    assert (await machine.agbot("audit", "verify", *where)).code == 0
+    story = await machine.agbot("explain", order_id, *where, "--json")
+    (decided,) = story.json["decisions"]
+    assert story.json["story"][-1]["what"] == f"accepted as {order_id}"
+    assert (decided["decision"]["strategy"], story.json["orders"][0]["state"]) == ("operator", "OPEN")
+
 
 async def test_orders_with_no_bot_share_the_days_cap(machine, stub):
     machine.write_config("profile: real\nmarkets: [will-it-rain]\nlive: {max_order_usd: 5, max_day_usd: 7}\n")

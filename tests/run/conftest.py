@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -16,16 +17,23 @@ from agbot.core.risk import Gate
 from agbot.core.rules import Rule
 from agbot.core.step import Step
 from agbot.errors import VenueNotFound
+from agbot.latch import Latch
 from agbot.model.events import BookSnapshot, Event, MarketListed, OrderEvidence, Timer
 from agbot.model.market import Market
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.run import plans
 from agbot.run.attach import Screens
+from agbot.run.execution import LocalExecution
+from agbot.run.facts import RunFacts
+from agbot.run.flatten import Flattener
+from agbot.run.inbox import Inbox
+from agbot.run.killing import Killer
 from agbot.run.modes import Trader
+from agbot.run.operator import Operator
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
 from agbot.store.history import write_history
-from agbot.testing.builders import levels, make_market
+from agbot.testing.builders import levels, make_market, make_order
 from agbot.testing.venue_stub import PRIVATE_KEY, YES, StubKey, venue_stub
 from agbot.units import NS_PER_S, SCALE, to_units
 from agbot.venue.demo import DemoSimulation, demo_markets
@@ -49,11 +57,13 @@ class Wishes:
 class Core:
     """An engine with one listed market, a trusted book and a scripted strategy. Time moves only when told to."""
 
-    def __init__(self, *rules: Rule, capital: str = "1000", carried: tuple[CarriedPosition, ...] = ()) -> None:
+    def __init__(
+        self, *rules: Rule, capital: str = "1000", carried: tuple[CarriedPosition, ...] = (), **settings: Any
+    ) -> None:
         self.market: Market = make_market()
         self.script = Wishes()
-        settings = EngineSettings(run_id="r", capital=to_units(capital), carried=carried)
-        self.engine = Engine(settings, Gate(rules), [self.script])
+        made_of = EngineSettings(run_id="r", capital=to_units(capital), carried=carried, **settings)
+        self.engine = Engine(made_of, Gate(rules), [self.script])
         self.now = NS_PER_S
         self.observers: list[Callable[[list[Event], Step], None]] = []
 
@@ -147,6 +157,40 @@ class Venue:
             raise answer
 
 
+class OperatorBench:
+    """An operator over a core, a fake venue with three orders, and a latch on disk; nothing runs beside the test."""
+
+    def __init__(self, core, venue, directory):
+        self.core, self.venue = core, venue
+        self.inbox = Inbox()
+        self.latch = Latch(directory / "latch")
+        self.execution = LocalExecution(core.engine, self.inbox, venue, core.now_ns)
+        core.observers.append(self.execution.observe)
+        self.stops = []
+        self.flattener = Flattener(core.engine, self.execution, core.now_ns)
+        killer = Killer(engine=core.engine, inbox=self.inbox, venue=venue, latch=self.latch, now_ns=core.now_ns)
+        self.operator = operator = Operator(
+            facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
+            engine=core.engine,
+            execution=self.execution,
+            killer=killer,
+            flattener=self.flattener,
+            feeds=lambda: {"feeds": [{"topic": "t"}], "sockets": []},
+            ask_stop=self.stops.append,
+            now_ns=core.now_ns,
+        )
+        self.handlers = operator.handlers()
+
+    async def ask(self, op, **request):
+        return await self.handlers[op]({"op": op, **request})
+
+    async def kill(self, **changes):
+        return await self.ask("killswitch", **{"on": True, "reason": "fire", "by": "me", **changes})
+
+    async def told(self):
+        return await self.inbox.receive() if len(self.inbox) else []
+
+
 @attrs.define
 class Logged:
     """Log lines of one module, as (event, fields)."""
@@ -174,6 +218,12 @@ def core() -> Core:
 @pytest.fixture
 def venue() -> Venue:
     return Venue()
+
+
+@pytest.fixture
+def operated(core: Core, venue: Venue, tmp_path: Path) -> OperatorBench:
+    venue.orders = {f"o{n}": make_order(f"o{n}") for n in range(3)}
+    return OperatorBench(core, venue, tmp_path)
 
 
 @pytest.fixture

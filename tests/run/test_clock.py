@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import trio
 
-from agbot.model.events import KillSwitchSet, Timer
+from agbot.latch import LatchState, Scoped
+from agbot.model.events import HeartbeatLost, KillSwitchSet, Timer
 from agbot.run.clock import TICK_S, Clock
 from agbot.run.inbox import Inbox
 
@@ -13,8 +14,14 @@ class Bench:
     def __init__(self):
         self.inbox = Inbox()
         self.latch = ""
+        self.scopes = ()
+        self.silent_ns = 0
         self.ticks = 0
-        self.clock = Clock(self.inbox, lambda: self.latch, lambda: int(trio.current_time()), self.tick)
+        now_ns = lambda: int(trio.current_time())  # noqa: E731
+        self.clock = Clock(self.inbox, self.state, now_ns, self.tick, lambda: self.silent_ns)
+
+    def state(self):
+        return LatchState(on=bool(self.latch), reason=self.latch, by="me", at_ns=1, scopes=self.scopes)
 
     def tick(self):
         self.ticks += 1
@@ -53,3 +60,25 @@ def test_an_open_latch_at_the_start_is_not_worth_a_word():
     bench = Bench()
     bench.clock.look()
     assert len(bench.inbox) == 0
+
+
+async def test_scopes_are_told_one_by_one_and_beside_the_account(autojump_clock):
+    bench = Bench()
+    bench.scopes = (Scoped(scope="market", name="m1", reason="odd", by="me", at_ns=1),)
+    bench.clock.look()
+    bench.latch = "fire"
+    bench.clock.look()
+    bench.scopes = ()
+    bench.clock.look()
+    bench.clock.look()
+    told = [(e.on, e.reason, e.scope, e.name) for e in await bench.inbox.receive()]
+    assert told == [(True, "odd", "market", "m1"), (True, "fire", "", ""), (False, "", "market", "m1")]
+
+
+async def test_a_heartbeat_that_the_venue_does_not_hear_is_told_each_second(autojump_clock, nursery):
+    bench = Bench()
+    bench.silent_ns = 11
+    nursery.start_soon(bench.clock.run)
+    assert [type(e) for e in await bench.inbox.receive()] == [HeartbeatLost, Timer]
+    bench.silent_ns = 0
+    assert [type(e) for e in await bench.inbox.receive()] == [Timer]

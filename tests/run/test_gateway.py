@@ -15,6 +15,7 @@ from agbot.model.events import (
     OrderExpired,
     OrderRejected,
     OrderUnknown,
+    Source,
 )
 from agbot.model.order import OrderState
 from agbot.run.gateway import ON_THE_WIRE_S, Gateway
@@ -53,7 +54,7 @@ class Bench:
             self.inbox,
             receive,
             durable=self.durable,
-            closed=lambda: self.latch,
+            closed=lambda _: self.latch,
             now_ns=lambda: 1,
             permit=lambda order: self.cap,
             latency=lambda *a: self.latencies.append(a),
@@ -112,7 +113,7 @@ async def test_every_failure_to_cancel_is_evidence(error, _place, becomes, bench
 
 async def test_an_acknowledged_order_is_accepted_and_its_latency_measured(bench):
     await bench.send.send((1, place("o1")))
-    assert await bench.heard() == [OrderAccepted("o1", "v-o1", 7)]
+    assert await bench.heard() == [OrderAccepted("o1", "v-o1", 7, Source.REPLY)]
     ((venue, market, ms),) = bench.latencies
     assert (venue, market) == ("paper", "m1")
     assert 0 <= ms < 60_000
@@ -142,8 +143,8 @@ async def test_an_order_over_a_cap_is_rejected_and_never_sent(bench):
 @pytest.mark.parametrize(
     ("status", "becomes"),
     [
-        (OrderState.CANCELLED, OrderCancelled("o1", "enough", 8)),
-        (OrderState.FILLED, CancelRejected("o1", "it is FILLED", 8)),
+        (OrderState.CANCELLED, OrderCancelled("o1", "enough", 8, Source.REPLY)),
+        (OrderState.FILLED, CancelRejected("o1", "it is FILLED", 8, Source.REPLY)),
     ],
 )
 async def test_a_cancel_says_what_the_venue_found(status, becomes, bench):
@@ -188,7 +189,10 @@ async def test_an_order_cancelled_before_it_left_never_leaves(cancel, venue, nur
     await trio.testing.wait_all_tasks_blocked()
     bench.journal.set()
     said = sorted(await bench.settled(), key=lambda s: s.client_order_id)
-    assert said == [OrderCancelled("o1", "cancelled before it was sent", 1), OrderAccepted("o2", "v-o2", 7)]
+    assert said == [
+        OrderCancelled("o1", "cancelled before it was sent", 1, Source.OURS),
+        OrderAccepted("o2", "v-o2", 7, Source.REPLY),
+    ]
     assert "place o1" not in venue.calls
 
 

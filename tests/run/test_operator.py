@@ -9,52 +9,16 @@ import trio
 import trio.testing
 
 from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueUnavailable
-from agbot.latch import Latch
-from agbot.model.events import KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
+from agbot.model.events import KillSwitchProven, KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
 from agbot.model.order import OrderState, Side
-from agbot.run.execution import LocalExecution
-from agbot.run.facts import LiveFacts, RunFacts
-from agbot.run.inbox import Inbox
-from agbot.run.operator import VERIFY_S, Operator
-from agbot.testing.builders import make_order
+from agbot.run.facts import LiveFacts
+from agbot.run.killing import VERIFY_S
 from agbot.units import SCALE, to_text, usd_text
 
 
-class Bench:
-    def __init__(self, core, venue, directory):
-        self.core, self.venue = core, venue
-        self.inbox = Inbox()
-        self.latch = Latch(directory / "latch")
-        self.execution = LocalExecution(core.engine, self.inbox, venue, core.now_ns)
-        core.observers.append(self.execution.observe)
-        self.stops = []
-        self.operator = operator = Operator(
-            facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
-            engine=core.engine,
-            inbox=self.inbox,
-            venue=venue,
-            execution=self.execution,
-            latch=self.latch,
-            feeds=lambda: {"feeds": [{"topic": "t"}], "sockets": []},
-            ask_stop=self.stops.append,
-            now_ns=core.now_ns,
-        )
-        self.handlers = operator.handlers()
-
-    async def ask(self, op, **request):
-        return await self.handlers[op]({"op": op, **request})
-
-    async def kill(self, **changes):
-        return await self.ask("killswitch", **{"on": True, "reason": "fire", "by": "me", **changes})
-
-    async def told(self):
-        return await self.inbox.receive() if len(self.inbox) else []
-
-
 @pytest.fixture
-def bench(core, venue, tmp_path):
-    venue.orders = {f"o{n}": make_order(f"o{n}") for n in range(3)}
-    return Bench(core, venue, tmp_path)
+def bench(operated):
+    return operated
 
 
 async def test_feeds_are_told_as_they_are(bench):
@@ -66,7 +30,8 @@ async def test_a_kill_closes_the_latch_tells_the_core_and_proves_that_nothing_re
     receipt = await bench.kill()
     assert bench.latch.read().on
     assert bench.latch.read().reason == "fire"
-    assert await bench.told() == [KillSwitchSet(True, "fire", "me", bench.core.now)]
+    now = bench.core.now
+    assert await bench.told() == [KillSwitchSet(True, "fire", "me", now), KillSwitchProven("", "", 3, 0, now)]
     assert bench.venue.calls == ["open_orders", "cancel_all", "open_orders"]
     assert receipt["gate_closed_ms"] >= 0
     assert receipt["total_ms"] >= receipt["gate_closed_ms"]
@@ -110,7 +75,7 @@ async def test_the_core_hears_of_the_kill_before_the_venue_is_asked(bench, nurse
 
 
 async def test_a_full_disk_does_not_keep_orders_on_the_book(bench, monkeypatch, logged):
-    log = logged("agbot.run.operator")
+    log = logged("agbot.run.killing")
 
     def full(*_):
         raise StoreError("no space", id="AGB-511")
@@ -118,7 +83,7 @@ async def test_a_full_disk_does_not_keep_orders_on_the_book(bench, monkeypatch, 
     monkeypatch.setattr(bench.latch, "close", full)
     receipt = await bench.kill()
     assert (receipt["latched"], receipt["orders_left"], receipt["verified"]) == (False, 0, True)
-    assert [e.on for e in await bench.told()] == [True]
+    assert [e.on for e in await bench.told() if isinstance(e, KillSwitchSet)] == [True]
     assert "killswitch.not_latched" in log.events
 
 

@@ -24,6 +24,8 @@ from agbot.model.events import (
     OperatorOrder,
     OrderAccepted,
     OrderFilled,
+    OrderRejected,
+    Source,
     TickSizeChanged,
     Timer,
     TradePrint,
@@ -293,3 +295,31 @@ def test_a_denial_in_a_market_nobody_listed_is_told_too(bench):
     metrics, events = bench.news()
     assert [e["outcome"] for e in events["decision"]] == ["?"]
     assert metrics["polymarket.risk.decision"] == [({"policy": "UnknownMarket", "market_id": "nowhere"}, 0)]
+
+
+def test_one_id_is_in_every_event_of_a_chain_and_in_no_metric(bench):
+    (first,) = bench.core.wish(bid()).output.commands
+    second = Place(
+        token="m1-yes", side=Side.BUY, price=400_000, size=10_000_000, why="", replaces=first.client_order_id
+    )
+    (order,) = bench.core.wish(second).output.commands
+    bench.core.step(fill(order.client_order_id, "10"))
+    metrics, events = bench.news()
+    story = first.client_order_id
+    assert {e["correlation_id"] for kind in ("decision", "order", "fill") for e in events[kind]} == {story}
+    assert [e["correlation_ids"] for e in events["position_opened"]] == [[story]]
+    labels = [labels for rows in metrics.values() for labels, _ in rows]
+    assert not [row for row in labels if story in row.values()]
+
+
+def test_a_contradiction_is_told_with_order_and_source(bench):
+    (command,) = bench.core.wish(bid()).output.commands
+    order_id = command.client_order_id
+    bench.core.step(fill(order_id, "10"))
+    bench.news()
+    bench.core.step(OrderRejected(order_id, "no", 1, Source.READ))
+    _, events = bench.news()
+    (told,) = events["log"]
+    assert (told["level"], told["client_order_id"], told["source"]) == ("warning", order_id, "read")
+    assert "REJECTED" in told["reason"]
+    assert [(o["state"], o["contradictions"]) for o in events["order"]] == [("FILLED", [told["reason"]])]

@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from agbot.config import PaperSettings, Settings
+from agbot.core.limits import Limits
 from agbot.core.portfolio import CarriedPosition
 from agbot.errors import ConfigError, VenueUnavailable
 from agbot.latch import Latch
@@ -23,10 +24,11 @@ from agbot.run.lock import exclusive
 from agbot.run.plans import Start, trade
 from agbot.run.session import Session, prepare_state_dir, run_id_at
 from agbot.run.venues import Account, paper_matcher
-from agbot.store.journal import END, JournalReader
+from agbot.store.codec import decode_batch
+from agbot.store.journal import BATCH, END, JournalReader
 from agbot.store.verify import verify
-from agbot.testing.builders import make_market
-from agbot.units import to_units
+from agbot.testing.builders import make_market, place
+from agbot.units import SCALE, to_units
 
 
 @pytest.fixture
@@ -89,7 +91,8 @@ def test_markets_are_listed_before_anything_else(plan):
 def test_a_latch_left_closed_is_heard_before_the_first_market(plan, directory):
     Latch(directory / "latch").close("fire", "me", 1)
     session = Session(plan)
-    assert session.closed() == "fire"
+    list_markets(session)
+    assert session.closed(order_of(session)) == "fire"
     parts = session.parts()
     first = parts.inbox._urgent[0]
     assert (type(first), first.on, first.reason) == (KillSwitchSet, True, "fire")
@@ -98,10 +101,35 @@ def test_a_latch_left_closed_is_heard_before_the_first_market(plan, directory):
 
 def test_a_latch_without_a_reason_is_closed_all_the_same(plan, directory):
     session = Session(plan)
-    assert session.closed() == ""
+    list_markets(session)
+    order = order_of(session)
+    assert session.closed(order) == ""
     session.latch.close("", "me", 1)
-    assert session.closed() == "on"
+    assert session.closed(order) == "on"
     close(session)
+
+
+def test_what_is_closed_on_its_own_stops_its_own_orders_only(plan):
+    session = Session(plan)
+    list_markets(session)
+    first, second = (order_of(session, at) for at in (0, 1))
+    session.latch.close_scope("market", plan.markets[0].slug, reason="odd", by="me", at_ns=1)
+    assert (session.closed(first), session.closed(second)) == ("odd", "")
+    session.latch.close_scope("strategy", "test", reason="mad", by="me", at_ns=1)
+    assert (session.closed(first), session.closed(second)) == ("odd", "mad")
+    session.latch.open_scope("strategy", "test", reason="fine", by="me", at_ns=2)
+    session.latch.close_scope("venue", "paper", reason="down", by="me", at_ns=1)
+    assert session.closed(second) == "down"
+    close(session)
+
+
+def list_markets(session):
+    session.engine.step(1, [MarketListed(m, 1) for m in session.plan.markets])
+
+
+def order_of(session, at=0):
+    market = session.plan.markets[at]
+    return place(market=market.id, token=market.yes, venue=market.venue)
 
 
 def test_the_paper_account_is_as_it_was_left():
@@ -211,3 +239,64 @@ async def test_trade_returns_the_summary_after_its_duration(directory, no_screen
     assert summary["ended"] == "--duration 0.3 s is over"
     assert summary["open_orders"] == 0
     assert re.fullmatch(r"[0-9a-f]{32}", summary["decision_digest"])
+
+
+# ---------------------------------------------------------------- the kill switch trips by itself
+
+
+async def test_a_run_that_loses_kills_itself_and_the_next_one_is_closed(plan, directory, run_until):
+    plan = attrs.evolve(plan, settings=attrs.evolve(plan.settings, killswitch=Limits(daily_loss=0)))
+    session = Session(plan)
+    await run_until(session, lambda: session.latch.read().on)
+    reason = session.latch.read().reason
+    assert reason.startswith("daily_loss: ")
+    assert session.engine.kill_switch == reason
+    events = journaled(session)
+    assert any(isinstance(e, KillSwitchSet) and e.by == "agbot" and e.reason == reason for e in events)
+    assert verify(session.journal.path).agrees
+    kept = session.baseline_file.read()
+    assert (kept.tripped, kept.day_equity) == (("daily_loss",), 10_000 * SCALE)
+    again = Session(plan)
+    assert again.engine.settings.baseline == kept
+    close(again)
+    Latch(directory / "latch").open("me", "looked at it", 1)
+    opened = Session(plan)
+    assert opened.engine.settings.baseline == kept.released()
+    close(opened)
+
+
+def journaled(session):
+    reader = JournalReader(session.journal.path)
+    try:
+        return [event for r in reader.records() if r.kind == BATCH for event in decode_batch(r.body)]
+    finally:
+        reader.close()
+
+
+def test_a_baseline_that_cannot_be_read_starts_nothing(plan, directory):
+    (directory / "equity-demo.json").write_text("{")
+    with pytest.raises(ConfigError) as caught:
+        Session(plan)
+    assert caught.value.id == "AGB-514"
+    unwatched = Session(attrs.evolve(plan, settings=attrs.evolve(plan.settings, killswitch=Limits())))
+    close(unwatched)
+
+
+async def test_a_restart_goes_on_with_the_days_loss(plan, run_until):
+    first = Session(plan)
+    await run_until(first, lambda: first.summary()["orders_placed"] > 0)
+    kept = first.baseline_file.read()
+    assert kept.day_equity == 10_000 * SCALE
+    second = Session(plan)
+    assert second.engine.settings.baseline == kept
+    assert header_in(second).baseline == kept
+    close(second)
+
+
+def header_in(session):
+    session.journal.commit()
+    reader = JournalReader(session.journal.path)
+    try:
+        return reader.header()
+    finally:
+        reader.close()

@@ -135,6 +135,15 @@ async def test_its_own_latch_stops_every_signature(serving):
     await remote.sign(fields(), version=2, neg_risk=False)
 
 
+async def test_a_signer_that_knows_no_names_is_closed_by_any_of_them(serving):
+    remote = await RemoteSigner.at(serving.path, POLYGON)
+    serving.latch.close_scope("market", "rain", reason="odd", by="me", at_ns=1)
+    with pytest.raises(VenueRefused, match="on for market rain: a signer knows no names"):
+        await remote.sign(fields(), version=2, neg_risk=False)
+    serving.latch.open_scope("market", "rain", reason="fine", by="me", at_ns=2)
+    await remote.sign(fields(), version=2, neg_risk=False)
+
+
 def changed(**changes):
     return {**sign_request(fields(), version=2, neg_risk=False, chain=POLYGON), **changes}
 

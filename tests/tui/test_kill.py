@@ -113,6 +113,7 @@ def test_k_without_a_bot_latches_and_says_what_is_not_verified(run_app: Any, sta
         assert "Gate closed." in said(app)
         assert "NOT VERIFIED" in said(app)
         assert "AGB-501" in said(app)
+        assert "no bot runs here" in said(app)
         assert app.screen.query_one("#kill").has_class("-failed")
 
     run_app(app, steps)

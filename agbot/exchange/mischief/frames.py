@@ -116,9 +116,17 @@ class Frames:
     Args:
         first_trade: a taker order's first trade id, empty when it is not known.
         now_ns: the exchange's clock.
+        clock_s: what waiting is measured by; trio's by default.
     """
 
-    def __init__(self, plan: Plan, first_trade: Callable[[str], str], now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        first_trade: Callable[[str], str],
+        now_ns: Callable[[], int],
+        clock_s: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self._clock_s = clock_s
         self._plan = plan
         self._first_trade = first_trade
         self._now_ns = now_ns
@@ -132,7 +140,9 @@ class Frames:
         out: list[Timed] = []
         for after_s, changed in self._changed(look):
             delay_s, in_order = self._delay(look)
-            out.append((_in_order(note, delay_s + after_s) if in_order else delay_s + after_s, changed))
+            out.append(
+                (_in_order(note, delay_s + after_s, self._clock_s()) if in_order else delay_s + after_s, changed)
+            )
         return out
 
     def _changed(self, look: Look) -> list[Timed]:
@@ -188,8 +198,7 @@ class Frames:
 _HIDDEN: Final = ("missing_market_resolved", "tick_change_unannounced", "missing_user_events")
 
 
-def _in_order(note: Note, delay_s: float) -> float:
-    now = trio.current_time()
+def _in_order(note: Note, delay_s: float, now: float) -> float:
     due = now + delay_s
     if note.due >= due:
         due = note.due + APART_S

@@ -110,15 +110,21 @@ class Mischief:
 
     async def answer(self, ask: Ask, serve: Serve, site: str = "clob") -> Response | Break:
         """Answer a request, or not, as the faults that strike it say; the honest answer is ``serve(ask)``."""
+        said, late_s = self.said(ask, serve, site)
+        if late_s:
+            await trio.sleep(late_s)
+        return said
+
+    def said(self, ask: Ask, serve: Serve, site: str = "clob") -> tuple[Response | Break, float]:
+        """Return the answer to a request that has arrived, and how many seconds late it leaves."""
         if not self.plan.busy:
-            return serve(ask).response()
+            return serve(ask).response(), 0.0
         case = Case(self.plan, self.core, ask, site, self.now_ns())
         said = self._refused(case, serve)
         if said is None:
             said = self._rewritten(case, self._acted(case, serve))
-        if late := case.hit("slow_reply"):
-            await trio.sleep(late["delay_s"])
-        return said if isinstance(said, Break) else said.response()
+        late = case.hit("slow_reply")
+        return (said if isinstance(said, Break) else said.response()), float(late["delay_s"]) if late else 0.0
 
     def _refused(self, case: Case, serve: Serve) -> Said:
         for name, say in _BEFORE.items():

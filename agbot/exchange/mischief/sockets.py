@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -23,15 +24,20 @@ class SocketMischief:
     Args:
         mischief: whose plan, core and clock.
         channels: the outlets of each channel; their hooks are taken.
+        clock_s: what waiting is measured by; trio's by default.
     """
 
-    def __init__(self, mischief: Mischief, channels: Iterable[Outlets]) -> None:
+    def __init__(
+        self, mischief: Mischief, channels: Iterable[Outlets], clock_s: Callable[[], float] = trio.current_time
+    ) -> None:
         self.plan = mischief.plan
         self._mischief = mischief
-        self._frames = Frames(mischief.plan, mischief.first_trade, mischief.now_ns)
+        self._frames = Frames(mischief.plan, mischief.first_trade, mischief.now_ns, clock_s)
         self._channels = list(channels)
         self._changed = trio.Event()
-        self._nursery: trio.Nursery | None = None
+        self._clock_s = clock_s
+        self.after: Callable[[float, Callable[[], None]], None] | None = None
+        """Lets something happen after so many seconds; there while it runs."""
         for channel in self._channels:
             channel.filter = self.change
             channel.opened = self.opened
@@ -49,7 +55,7 @@ class SocketMischief:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Follow the plan until cancelled."""
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
+            self.after = lambda delay_s, act: nursery.start_soon(_later, delay_s, act)
             task_status.started()
             try:
                 while True:
@@ -59,7 +65,7 @@ class SocketMischief:
                     with trio.move_on_after(LOOK_S if pending else float("inf")):
                         await self._changed.wait()
             finally:
-                self._nursery = None
+                self.after = None
 
     def refresh(self) -> None:
         """Decide anew for every open connection what the plan says differently now."""
@@ -81,7 +87,7 @@ class SocketMischief:
             decided[name] = window
             wallet = connection.address or None
             self._apply(name, connection, self.plan.strikes(name, now_ns, channel=channel, wallet=wallet))
-        if not self.plan.busy and isinstance(connection.note, Note) and connection.note.due <= trio.current_time():
+        if not self.plan.busy and isinstance(connection.note, Note) and connection.note.due <= self._clock_s():
             connection.note = None
 
     def _apply(self, name: str, connection: Connection, params: Mapping[str, Any] | None) -> None:
@@ -91,13 +97,17 @@ class SocketMischief:
             connection.deaf = params is not None
         elif params is not None and name == "key_revoked":
             connection.close(POLICY)
-        elif params is not None and self._nursery is not None:
+        elif params is not None and self.after is not None:
             delay_s = params["open_s"] if name == "disconnect_storm" else params["delay_s"]
-            self._nursery.start_soon(_end, connection, delay_s, name == "socket_reset")
+            self.after(delay_s, partial(_end, connection, name == "socket_reset"))
 
 
-async def _end(connection: Connection, delay_s: float, abruptly: bool) -> None:
+async def _later(delay_s: float, act: Callable[[], None]) -> None:
     await trio.sleep(delay_s)
+    act()
+
+
+def _end(connection: Connection, abruptly: bool) -> None:
     if abruptly:
         connection.drop(reset=True)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 from trio_websocket import WebSocketConnection
@@ -18,7 +18,7 @@ from agbot.exchange.core.model import Fact, OrderTold, TradeTold
 from agbot.exchange.sockets import frames
 from agbot.exchange.sockets.asked import Keys, asked, authenticated, names
 from agbot.exchange.sockets.market import INVALID, PONG
-from agbot.exchange.sockets.outlet import Outlet, Outlets
+from agbot.exchange.sockets.outlet import Outlets
 from agbot.web.server import Request, SocketRoute
 
 POLICY: Final = 1008
@@ -27,9 +27,24 @@ MARKETS_MAX: Final = 20_000
 MESSAGE_BYTES_MAX: Final = 2 * 1024 * 1024
 
 
+class Receiver(Protocol):
+    """What is told; see `agbot.exchange.sockets.outlet.Outlet`."""
+
+    address: str
+
+    def put(self, frame: bytes) -> None:
+        """Send one text frame."""
+
+    def answer(self, frame: bytes) -> None:
+        """Send the answer to a ping."""
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with a code."""
+
+
 @attrs.define(eq=False)
 class _Client:
-    outlet: Outlet
+    outlet: Receiver
     markets: dict[str, None] = attrs.field(factory=dict)
 
     def wants(self, condition: str) -> bool:
@@ -52,6 +67,11 @@ class UserSockets:
     async def talk(self, ws: WebSocketConnection, request: Request) -> None:  # noqa: ARG002 - a route's signature
         """Serve one connection."""
         await self.outlets.serve(ws, _Client, self._take, self._forget)
+
+    def joined(self, outlet: Receiver) -> tuple[Callable[[str], None], Callable[[], None]]:
+        """Return what takes the messages of a connection that others serve, and what is called at its end."""
+        client = _Client(outlet)
+        return partial(self._take, client), partial(self._forget, client)
 
     def _take(self, client: _Client, message: str) -> None:
         if message == "PING":

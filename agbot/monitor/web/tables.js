@@ -56,7 +56,7 @@ function drawOrders(store) {
   const rest = lines.filter((l) => !OPEN.has(l.event.state));
   const rows = [...newest(open), ...newest(rest)].slice(0, ROWS_MAX).map(({ event: e, timestamp }) => [
     cell(clock(timestamp), { tone: "t wide" }),
-    cell(store.marketName(e.market_id), { title: e.client_order_id, tone: "grow" }),
+    cell(store.marketName(e.market_id), { title: `agbot explain ${e.correlation_id ?? e.client_order_id}`, tone: "grow" }),
     side(e),
     cell(store.price(e.market_id, e.price), { tone: "r" }),
     cell(e.size, { tone: "r" }),

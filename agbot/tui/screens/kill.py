@@ -83,7 +83,10 @@ def receipt_text(receipt: KillReceipt) -> str:
     if receipt.reply is not None:
         lines += [f"{_label(key)}: {_figure(value)}" for key, value in receipt.reply.items() if key != "ok"]
     else:
-        lines.append("NOT VERIFIED: whether orders still rest at the venue is unknown.")
+        lines += [
+            "NOT VERIFIED: whether orders still rest at the venue is unknown.",
+            *([receipt.bot] if receipt.bot else []),
+        ]
     return "\n".join([*lines, receipt.doubt] if receipt.doubt else lines)
 
 

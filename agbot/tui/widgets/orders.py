@@ -35,6 +35,7 @@ class OrdersSheet(Sheet):
         Column("filled", 7, right=True),
         Column("state", 9),
         Column("why", 24, weight=3, priority=4),
+        Column("story", 30, priority=5),
     )
 
     def rows(self, dashboard: Dashboard) -> Sequence[Sequence[Cell]]:
@@ -51,6 +52,7 @@ class OrdersSheet(Sheet):
                 (f"{plain(order.filled) or '0'}/{plain(order.size)}", "" if order.live else "dim"),
                 STATES.get(order.state, (order.state.lower(), "warn")),
                 (order.why, "dim"),
+                (order.correlation_id, "dim"),
             )
             for order in orders
         ]

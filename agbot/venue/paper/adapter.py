@@ -23,7 +23,7 @@ import trio
 from agbot.errors import UnsupportedOrder, VenueNotFound, VenueProtocolError, VenueRefused, VenueUnavailable
 from agbot.matching.paper import PaperMatcher, PaperOrder
 from agbot.model.commands import CancelOrder
-from agbot.model.events import CancelRejected, MarketData, OrderAccepted, OrderEvidence, OrderRejected
+from agbot.model.events import CancelRejected, MarketData, OrderAccepted, OrderEvidence, OrderRejected, Source, said_by
 from agbot.model.ids import ClientOrderId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import NS_PER_S, to_decimal
@@ -232,7 +232,7 @@ class PaperVenue:
         if isinstance(evidence, CancelRejected) and self._cancelling[name]:
             return
         try:
-            self._send.send_nowait(evidence)
+            self._send.send_nowait(said_by(Source.SIMULATED, evidence))
         except (trio.WouldBlock, trio.ClosedResourceError):
             self._send.close()
             reason = f"nobody reads the evidence: {EVIDENCE_MAX} pieces wait"

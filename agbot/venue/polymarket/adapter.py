@@ -10,6 +10,7 @@ overdue, they are refused as VenueUnavailable; nothing is sent. Cancels always g
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
@@ -34,6 +35,7 @@ from agbot.model.ids import ClientOrderId, MarketId, TokenId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import NS_PER_S, to_decimal, to_units
 from agbot.venue.convert import next_revision
+from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.cancelling import Cancelling
@@ -50,8 +52,9 @@ from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.signer import LocalSigner, Signer
-from agbot.venue.polymarket.user import UserStream
+from agbot.venue.polymarket.user import Connect, UserStream
 from agbot.venue.polymarket.wire.rest import OpenOrder
+from agbot.web.socket import open_socket
 
 _KINDS: Final = {text: kind for kind, text in ORDER_TYPES.items() if kind is not TimeInForce.IOC}
 
@@ -78,6 +81,7 @@ class PolymarketVenue:
         now_ns: UTC nanoseconds.
         signer: signs instead of the private key among the credentials, which need not be there then.
         heartbeat: arm the venue's own switch, which cancels everything when this bot falls silent.
+        pace: what it waits with; `connect`, `dice` and `voice` likewise replace sockets, chance and the way to its ear.
 
     Raises:
         ConfigError: AGB-420 the credentials are not whole.
@@ -93,6 +97,10 @@ class PolymarketVenue:
         chain: Chain = POLYGON,
         signer: Signer | None = None,
         heartbeat: bool = True,
+        pace: Pace = TRIO,
+        connect: Connect = open_socket,
+        dice: Callable[[], float] = random.random,
+        voice: Voice | None = None,
     ) -> None:
         api = credentials.api
         signer = signer or _own_signer(credentials, chain)
@@ -104,9 +112,10 @@ class PolymarketVenue:
             )
         self._clob = clob
         self._now_ns = now_ns
-        self._voice = Voice()
+        self._pace = pace
+        self._voice = voice or Voice()
         self._ledger = Ledger(now_ns)
-        self._desk = Desk(clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake)
+        self._desk = Desk(clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake, pace=pace)
         self._asking = Asking(self._desk)
         self._placing = Placing(self._desk, signer, api.key)
         self._cancelling = Cancelling(self._desk, self._placing, self._asking)
@@ -117,15 +126,18 @@ class PolymarketVenue:
             barrier=self._asking.barrier,
             link=self._linked,
             now_ns=now_ns,
+            dice=dice,
+            connect=connect,
+            pace=pace,
         )
-        self._heart = Heart(clob.heartbeat, back=self._asking.barrier, now_ns=now_ns) if heartbeat else None
+        self._heart = Heart(clob.heartbeat, back=self._asking.barrier, now_ns=now_ns, pace=pace) if heartbeat else None
         self._terms: dict[MarketId, Terms] = {}
         self._market_of: dict[TokenId, MarketId] = {}
         self._closed = ""
         self._restarting = False
         self._unauthorized = 0
         self._deaf = "the user stream is not open yet"
-        self.ready = trio.Event()
+        self.ready = pace.event()
         """Set once orders may be sent for the first time."""
 
     @property
@@ -149,11 +161,16 @@ class PolymarketVenue:
             return "the heartbeat is overdue: the venue cancels what is placed"
         return ""
 
+    def silent_ns(self) -> int:
+        """Return for how long the venue has heard no heartbeat, 0 while that is in order."""
+        return self._heart.silent_ns() if self._heart is not None else 0
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen, ask and beat until cancelled; started once orders may be sent."""
-        async with trio.open_nursery() as nursery:
+        async with self._pace.open_nursery() as nursery:
             nursery.start_soon(self._user.run)
             nursery.start_soon(self._asking.run)
+            nursery.start_soon(self._asking.regularly)
             if self._heart is not None:
                 nursery.start_soon(self._heart.run)
             await self.ready.wait()
@@ -169,6 +186,11 @@ class PolymarketVenue:
             if isinstance(event, TickSizeChanged) and (market := self._market_of.get(event.token)) in self._terms:
                 self._terms[market] = attrs.evolve(self._terms[market], tick=event.tick)
 
+    def name_of(self, venue_order_id: str) -> str:
+        """Return what we call an order of ours, empty when it is none."""
+        own = self._ledger.get(venue_order_id)
+        return "" if own is None else own.name
+
     async def prepare(self, markets: Iterable[MarketId]) -> None:
         """Read the terms of markets before the first order needs them. Raises what the read raises."""
         for market in markets:
@@ -178,7 +200,7 @@ class PolymarketVenue:
 
     async def place_order(self, order: Order) -> OrderAck:
         """Send the order, exactly once, and return the venue's word; see the port."""
-        await trio.lowlevel.checkpoint()
+        await self._pace.sleep(0)
         with self._placing.under_way([order.client_order_id]) as intent:
             own = await self._compose(order)
             if not intent.wanted:
@@ -212,7 +234,7 @@ class PolymarketVenue:
 
     async def cancel_order(self, order_id: str) -> CancelAck:
         """Cancel and return the state the venue shows; see the port. An order under way is waited for first."""
-        await trio.lowlevel.checkpoint()
+        await self._pace.sleep(0)
         was_under_way = await self._placing.withdrawn(order_id)
         if was_under_way and self._ledger.get(order_id) is None:
             return CancelAck(order_id=order_id, status=OrderState.REJECTED, timestamp=self._now_ns())

@@ -10,10 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-import trio
-
 from agbot.errors import ExecutionError
 from agbot.log import get_logger
+from agbot.model.events import Source
 from agbot.model.order import OrderState
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.desk import Desk
@@ -24,6 +23,7 @@ ABSENT_ENOUGH: Final = 3
 QUIET_NS: Final = 60 * NS_PER_S
 """And how long after the last send: a copy that was on its way has arrived by then, or never will."""
 ORPHAN_S: Final = 1.0
+REGULARLY_S: Final = 10.0
 LOOKS_FOR_TRADES: Final = 12
 """How often trades that the venue counted and does not list are looked for: about nine minutes."""
 
@@ -35,8 +35,8 @@ class Asking:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._news = trio.Event()
-        self._reading = trio.Lock()
+        self._news = desk.pace.event()
+        self._reading = desk.pace.lock()
 
     def wake(self) -> None:
         """Look again at when the next question is due."""
@@ -77,6 +77,21 @@ class Asking:
                 for own in due:
                     self._desk.ledger.asked(own)
 
+    async def regularly(self) -> None:
+        """Read orders and trades every `REGULARLY_S` seconds while any may rest, until cancelled.
+
+        A socket that answers pings and tells nothing looks like a quiet market; only this finds it out.
+        """
+        desk = self._desk
+        while True:
+            await desk.pace.sleep(REGULARLY_S)
+            if not desk.ledger.live():
+                continue
+            try:
+                await self.barrier()
+            except ExecutionError as e:
+                log.warning("venue.not_read", error=str(e), remedy="it is read again soon; each open question too")
+
     async def ask(self, owns: Sequence[OwnOrder]) -> None:
         """Ask about these orders once. Raises what the reads raise."""
         if not owns:
@@ -95,7 +110,7 @@ class Asking:
         desk = self._desk
         since = min(own.since_ns(desk.ledger.synced_ns) for own in owns)
         for trade in await desk.clob.trades(after_s=max(0, since // NS_PER_S - 1)):
-            desk.say(desk.ledger.hear(trade))
+            desk.say(desk.ledger.hear(trade, Source.READ))
 
     async def _look(self, own: OwnOrder) -> None:
         desk = self._desk
@@ -110,7 +125,8 @@ class Asking:
         if own.stage is Stage.UNRESOLVED:
             await self._unknown_to_venue(own)
         elif own.closed is None and own.absent >= ABSENT_ENOUGH:
-            desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "the venue no longer has it"))
+            gone = desk.ledger.gone(own, OrderState.CANCELLED, "the venue no longer has it", source=Source.READ)
+            desk.say(gone)
         elif own.closed is not None and own.looks >= LOOKS_FOR_TRADES:
             self._give_up_on_trades(own)
 
@@ -150,6 +166,6 @@ class Asking:
         seconds = math.inf if due_ns is None else max(0, due_ns - self._desk.now_ns()) / NS_PER_S
         if ledger.orphans:  # its cancel got no answer
             seconds = min(seconds, ORPHAN_S)
-        with trio.move_on_after(seconds):
+        with self._desk.pace.move_on_after(seconds):
             await self._news.wait()
-        self._news = trio.Event()
+        self._news = self._desk.pace.event()

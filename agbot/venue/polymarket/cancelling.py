@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import trio
-
 from agbot.errors import VenueAmbiguous, VenueProtocolError, VenueRefused, VenueThrottled
 from agbot.log import get_logger
 from agbot.model.ids import ClientOrderId
@@ -45,7 +43,7 @@ class Cancelling:
                 if own.stage is Stage.ENDED or own.closed is not None:
                     break
                 if again:
-                    await trio.sleep(PAUSE_S * 2 ** (again - 1))
+                    await self._desk.pace.sleep(PAUSE_S * 2 ** (again - 1))
                 await self._once(own)
             proven = own.stage is Stage.ENDED or own.closed is not None or not own.doubtful
         finally:
@@ -103,7 +101,7 @@ class Cancelling:
             if not rest:
                 return list(taken.values())
             if again:
-                await trio.sleep(PAUSE_S * 2 ** (again - 1))
+                await self._desk.pace.sleep(PAUSE_S * 2 ** (again - 1))
             await self._by_id(rest, taken)
             rest = await self._rest(names, blind)
         if rest:

@@ -12,6 +12,7 @@ from agbot.errors import VenueProtocolError
 from agbot.model.events import OrderEvidence
 from agbot.model.order import CancelAck, OrderAck
 from agbot.units import to_decimal
+from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.own import OwnOrder
@@ -48,6 +49,7 @@ class Desk:
     now_ns: Callable[[], int]
     woken: Callable[[], None] = lambda: None
     """Told when there may be a new open question."""
+    pace: Pace = TRIO
 
     def say(self, said: Iterable[OrderEvidence]) -> None:
         """Tell evidence, and wake who asks open questions."""

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import attrs
-import trio
 
 from agbot.errors import ExecutionError, VenueAuthFailed
 from agbot.log import get_logger
 from agbot.units import NS_PER_S
+from agbot.venue.pace import TRIO, Pace
 
 PERIOD_NS: Final = 5 * NS_PER_S
 EXPIRES_NS: Final = 10 * NS_PER_S
@@ -65,6 +65,10 @@ class Heartbeat:
         """Return whether the venue has begun to cancel everything, or may have."""
         return self.armed and now_ns - self._accepted_ns >= EXPIRES_NS
 
+    def silent_ns(self, now_ns: int) -> int:
+        """Return nanoseconds since the last one that was accepted."""
+        return now_ns - self._accepted_ns
+
     def newly_lost(self, now_ns: int) -> bool:
         """Return whether it is overdue and nobody was told yet."""
         if self._lost_told or not self.overdue(now_ns):
@@ -87,7 +91,9 @@ class Heart:
         *,
         back: Callable[[], Awaitable[None]],
         now_ns: Callable[[], int],
+        pace: Pace = TRIO,
     ) -> None:
+        self._pace = pace
         self.beat = Heartbeat()
         self._send = send
         self._back = back
@@ -99,12 +105,16 @@ class Heart:
         """Return whether every order may be gone."""
         return self.beat.overdue(self._now_ns())
 
+    def silent_ns(self) -> int:
+        """Return for how long the venue has accepted none, 0 unless that is too long."""
+        return self.beat.silent_ns(self._now_ns()) if self.overdue else 0
+
     async def run(self) -> None:
         """Beat until cancelled. VenueAuthFailed when the key is refused `REFUSED_MAX` times in a row."""
-        async with trio.open_nursery() as nursery:
+        async with self._pace.open_nursery() as nursery:
             nursery.start_soon(self._watch)
             while True:
-                await trio.sleep(self.beat.due(self._now_ns()) / NS_PER_S)
+                await self._pace.sleep(self.beat.due(self._now_ns()) / NS_PER_S)
                 if await self._once():  # beside the beating: reading may take longer than the venue waits
                     nursery.start_soon(self._resync)
 
@@ -112,7 +122,7 @@ class Heart:
         """Send one and note what came; returns whether the heartbeat had been lost before."""
         beat, sent_ns, reason = self.beat, self._now_ns(), f"no answer within {SEND_S:g} s"
         next_id: str | None = None
-        with trio.move_on_after(SEND_S):
+        with self._pace.move_on_after(SEND_S):
             try:
                 next_id = await self._send(beat.id)
             except VenueAuthFailed as e:
@@ -141,4 +151,4 @@ class Heart:
         while True:
             if self.beat.newly_lost(self._now_ns()):
                 log.critical("heartbeat.lost", after_s=EXPIRES_NS / NS_PER_S, remedy="every order counts as gone")
-            await trio.sleep(0.5)
+            await self._pace.sleep(0.5)

@@ -9,16 +9,17 @@ UNRESOLVED when it was sent and nobody knows, ENDED when nothing more of it can 
   share was heard of, the end waits, and the venue is asked for the trades.
 * Fills are keyed by (trade id, own order id) and say how final they are. Which side was ours follows from the order,
   never from the trade's own side.
+* Each fact says who told it: the reply to a request, the user stream, a read, or us who gave up asking.
 * UNRESOLVED ends by evidence only. An order that was written off because the venue, asked again and again, has no such
   order, and that shows up all the same, is among `orphans`: to be cancelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from agbot.model.events import OrderAccepted, OrderCancelled, OrderEvidence, OrderExpired
+from agbot.model.events import OrderAccepted, OrderCancelled, OrderEvidence, OrderExpired, Source, said_by
 from agbot.model.ids import VenueOrderId
 from agbot.model.order import OrderState
 from agbot.venue.polymarket.own import DUST, OwnOrder, Stage, end_of
@@ -38,7 +39,7 @@ class Ledger:
         self._by_name: dict[str, OwnOrder] = {}
         self._by_id: dict[str, OwnOrder] = {}
         self._asking: dict[str, OwnOrder] = {}
-        self._held: dict[str, list[UserEvent]] = {}
+        self._held: dict[str, list[tuple[UserEvent, Source]]] = {}
         self.orphans: list[OwnOrder] = []
         self.synced_ns = 0
         self.foreign = 0
@@ -89,12 +90,12 @@ class Ledger:
         own.stage, own.doubtful, own.body = Stage.PLACED, doubtful, b""
         own.matched = max(own.matched, matched)
         own.closed = own.closed or closed
-        return self._released(own)
+        return _stamped(Source.REPLY, self._released(own))
 
     def refused(self, own: OwnOrder, reason: str) -> list[OrderEvidence]:
         """Fold in the venue's no; what was held is passed on and will be met as a contradiction, if it is one."""
         own.stage, own.state, own.reason, own.body = Stage.ENDED, OrderState.REJECTED, reason, b""
-        return self._released(own)
+        return _stamped(Source.REPLY, self._released(own))
 
     def unresolved(self, own: OwnOrder, reason: str) -> None:
         """Note that the order was sent and nobody knows."""
@@ -103,15 +104,16 @@ class Ledger:
 
     def release(self, own: OwnOrder) -> list[OrderEvidence]:
         """Return what was held of an order whose post got no answer."""
-        return [] if own.stage is Stage.SENDING else self._released(own)
+        return [] if own.stage is Stage.SENDING else _stamped(Source.SOCKET, self._released(own))
 
     def _released(self, own: OwnOrder) -> list[OrderEvidence]:
-        said = [evidence for event in self._held.pop(own.name, ()) for evidence in self._apply(own, event)]
+        held = self._held.pop(own.name, ())
+        said = [evidence for event, source in held for evidence in _stamped(source, self._apply(own, event))]
         return said + self._after(own)
 
     # -- evidence --------------------------------------------------------------------------------------------------
 
-    def hear(self, event: UserEvent) -> list[OrderEvidence]:
+    def hear(self, event: UserEvent, source: Source = Source.SOCKET) -> list[OrderEvidence]:
         """Fold in one message of the user stream, or one trade of the venue's list."""
         owns = [self._by_id[i] for i in _ids(event) if i in self._by_id]
         if not owns:
@@ -119,10 +121,10 @@ class Ledger:
         said: list[OrderEvidence] = []
         for own in dict.fromkeys(owns):
             if own.stage is Stage.SENDING:
-                self._hold(own, event)
+                self._hold(own, event, source)
             else:
                 said += self._released(own) + self._apply(own, event)
-        return said
+        return _stamped(source, said)
 
     def found(self, own: OwnOrder, order: OpenOrder) -> list[OrderEvidence]:
         """Fold in the venue's record of one order."""
@@ -130,7 +132,7 @@ class Ledger:
             return []
         said = self._released(own) + self._exists(own)
         own.doubtful, own.absent = False, 0
-        return said + self._told(own, order, self._now_ns())
+        return _stamped(Source.READ, said + self._told(own, order, self._now_ns()))
 
     def doubt(self, own: OwnOrder, *, told_unknown: bool = False) -> None:
         """Note that the venue must be asked about an order that was thought to rest."""
@@ -143,26 +145,28 @@ class Ledger:
         own.unwanted = not wanted
         self._schedule(own)
 
-    def gone(self, own: OwnOrder, state: OrderState, reason: str, *, matched: int = 0) -> list[OrderEvidence]:
+    def gone(
+        self, own: OwnOrder, state: OrderState, reason: str, *, matched: int = 0, source: Source = Source.REPLY
+    ) -> list[OrderEvidence]:
         """Fold in that nothing more of it can match; told at once when every matched share was heard of."""
         if own.stage is Stage.ENDED:
             return []
         said = self._exists(own)
         own.closed, own.reason = own.closed or state, own.reason or reason
         own.matched = max(own.matched, matched)
-        return said + self._after(own)
+        return _stamped(source, said + self._after(own))
 
     def write_off(self, own: OwnOrder, reason: str) -> list[OrderEvidence]:
         """End an order that the venue does not have, or whose last trades it never told."""
         own.written_off, own.matched, own.reason = True, own.heard, reason
         own.closed = own.closed or OrderState.CANCELLED
         own.stage = Stage.PLACED
-        return self._after(own)
+        return _stamped(Source.OURS, self._after(own))
 
-    def _hold(self, own: OwnOrder, event: UserEvent) -> None:
+    def _hold(self, own: OwnOrder, event: UserEvent, source: Source) -> None:
         held = self._held.setdefault(own.name, [])
         if len(held) < HELD_MAX:
-            held.append(event)
+            held.append((event, source))
         else:
             own.doubtful = True
 
@@ -251,6 +255,11 @@ class Ledger:
         """Note that the venue was asked; if a question remains, it is put again by the schedule."""
         own.looks += 1
         own.ask_at(self._now_ns())
+
+
+def _stamped(source: Source, said: Iterable[OrderEvidence]) -> list[OrderEvidence]:
+    """Return facts with who said them."""
+    return [said_by(source, evidence) for evidence in said]
 
 
 def _ids(event: UserEvent) -> Iterator[str]:

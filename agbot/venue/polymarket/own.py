@@ -81,6 +81,8 @@ class OwnOrder:
     reason: str = ""
     trades: dict[str, tuple[int, Settlement, int]] = attrs.Factory(dict)
     """Shares, settlement and time by trade id."""
+    names: dict[tuple[str, ...], TradeId] = attrs.Factory(dict)
+    """What trades are called, by who met whom."""
     final_told: bool = False
     doubtful: bool = False
     unwanted: bool = False
@@ -162,10 +164,24 @@ class OwnOrder:
         self.final_told = True
         return msgspec.structs.replace(fill, final=True)
 
+    def _name_of(self, trade: Trade) -> TradeId:
+        """Return what a trade is called here: its id, unless that is another trade's too.
+
+        The venue was seen to tell several trades of one taker under one id, and later each under its own. Who met whom
+        tells them apart: a taker takes once, and no maker twice at that.
+        """
+        if not trade.maker_orders:
+            return TradeId(trade.id)
+        met = (trade.taker_order_id, *sorted(maker.order_id for maker in trade.maker_orders))
+        if met not in self.names:
+            taken = trade.id in self.names.values()
+            self.names[met] = TradeId(f"{trade.id}/{len(self.names)}" if taken else trade.id)
+        return self.names[met]
+
     def _filled(self, trade: Trade, price: int, size: int, fee: int, liquidity: Liquidity) -> OrderFilled:
         return OrderFilled(
             client_order_id=self.name,
-            trade_id=TradeId(trade.id),
+            trade_id=self._name_of(trade),
             price=price,
             size=size,
             fee=fee,

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import attrs
-import trio
 
 from agbot.errors import (
     ExecutionError,
@@ -26,6 +25,7 @@ from agbot.errors import (
 from agbot.log import get_logger
 from agbot.model.ids import ClientOrderId
 from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
+from agbot.venue.pace import Event
 from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
 from agbot.venue.polymarket.desk import Desk
 from agbot.venue.polymarket.errors import order_refusal
@@ -47,8 +47,8 @@ log = get_logger(__name__)
 class UnderWay:
     """Orders between their composition and the answer. `wanted` turns false when somebody wants them off meanwhile."""
 
+    over: Event
     wanted: bool = True
-    over: trio.Event = attrs.field(factory=trio.Event)
 
 
 class Placing:
@@ -72,7 +72,7 @@ class Placing:
         Raises:
             VenueDuplicate: one of them is under way already.
         """
-        held, intent = list(names), UnderWay()
+        held, intent = list(names), UnderWay(self._desk.pace.event())
         for name in held:
             if name in self._under_way or held.count(name) > 1:
                 raise VenueDuplicate(f"order {name} is being sent", venue=VENUE)
@@ -168,7 +168,7 @@ class Placing:
         doubt: ExecutionError | None = None
         for copy in range(POSTS_MAX):
             if copy:
-                await trio.sleep(PAUSE_S * copy)
+                await self._desk.pace.sleep(PAUSE_S * copy)
                 if not intent.wanted:
                     break
             own.sent_ns = self._desk.now_ns()

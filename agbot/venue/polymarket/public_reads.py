@@ -41,11 +41,12 @@ class PublicReads:
         limiter: Limiter,
         now_s: Callable[[], float] = time.time,
         wire_log: WireLog | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self.hosts = hosts
         self.limiter = limiter
         self._now_s = now_s
-        self._transport = Transport(http, limiter, now_s=now_s, wire_log=wire_log)
+        self._transport = transport or Transport(http, limiter, now_s=now_s, wire_log=wire_log)
 
     @property
     def mode(self) -> TradingMode:

@@ -22,7 +22,7 @@ from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.keys import SigningKey
 from agbot.venue.polymarket.limits import BATCH_MAX, Limiter
 from agbot.venue.polymarket.public_reads import PublicReads, given
-from agbot.venue.polymarket.transport import Ask, Sign, everything
+from agbot.venue.polymarket.transport import Ask, Sign, Transport, everything
 from agbot.venue.polymarket.wire import rest
 from agbot.venue.polymarket.wire.rest import (
     FIRST_PAGE,
@@ -59,6 +59,7 @@ class ClobClient(PublicReads):
         limiter: shared with every client of this address.
         now_s: UTC seconds, for signatures; the venue's own clock plus offset where ours is wrong.
         wire_log: where requests and replies are noted.
+        transport: carries requests instead of one over `http`.
     """
 
     def __init__(
@@ -72,8 +73,9 @@ class ClobClient(PublicReads):
         limiter: Limiter,
         now_s: Callable[[], float] = time.time,
         wire_log: WireLog | None = None,
+        transport: Transport | None = None,
     ) -> None:
-        super().__init__(http, hosts, limiter=limiter, now_s=now_s, wire_log=wire_log)
+        super().__init__(http, hosts, limiter=limiter, now_s=now_s, wire_log=wire_log, transport=transport)
         self.credentials = credentials
         self.address = address
         self.signature_type = signature_type

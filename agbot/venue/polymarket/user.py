@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
-
-import trio
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol, TypeAlias
 
 from agbot.core.backoff import Backoff
 from agbot.errors import ExecutionError, LinkLost, VenueUnavailable, leaves
 from agbot.log import get_logger
 from agbot.units import NS_PER_S
+from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.auth import ApiCredentials, shown_key, to_json
 from agbot.venue.polymarket.wire.user import UserDecoder, UserEvent
-from agbot.web.socket import Socket, open_socket
+from agbot.web.socket import open_socket
 
 PING_S: Final = 10.0
 PONG_S: Final = 30.0
@@ -30,6 +30,20 @@ HEALTHY_S: Final = 30.0
 AGAIN: Final = Backoff(first_s=0.25, longest_s=30.0)
 
 log = get_logger(__name__)
+
+
+class Line(Protocol):
+    """An open connection; see `agbot.web.socket.Socket`."""
+
+    async def send(self, text: str | bytes) -> None:
+        """Send one text message."""
+
+    async def receive(self) -> list[bytes]:
+        """Return at least one message. LinkLost when there will be none."""
+        ...
+
+
+Connect: TypeAlias = Callable[[str], AbstractAsyncContextManager[Line]]
 
 
 class UserSession:
@@ -103,6 +117,8 @@ class UserStream:
         link: Callable[[bool, str], None],
         now_ns: Callable[[], int],
         dice: Callable[[], float] = random.random,
+        connect: Connect = open_socket,
+        pace: Pace = TRIO,
     ) -> None:
         self._url = url
         self._api = api
@@ -111,13 +127,15 @@ class UserStream:
         self._link = link
         self._now_ns = now_ns
         self._dice = dice
+        self._connect = connect
+        self._pace = pace
         self.connects = 0
 
     async def run(self) -> None:
         """Connect and listen until cancelled; every loss is told, and tried again by the schedule."""
         attempt = 0
         while True:
-            began = trio.current_time()
+            began = self._pace.current_time()
             reason = "it ended"
             try:
                 await self._connection()
@@ -125,28 +143,28 @@ class UserStream:
                 reason = "; ".join(e.reason for e in leaves(group) if isinstance(e, ExecutionError))
             self._link(False, reason)
             log.warning("user_stream.lost", reason=reason, attempt=attempt)
-            attempt = 0 if trio.current_time() - began >= HEALTHY_S else attempt + 1
-            await trio.sleep(AGAIN.delay_s(attempt, self._dice()))
+            attempt = 0 if self._pace.current_time() - began >= HEALTHY_S else attempt + 1
+            await self._pace.sleep(AGAIN.delay_s(attempt, self._dice()))
 
     async def _connection(self) -> None:
         self.connects += 1
-        async with open_socket(self._url) as socket:
+        async with self._connect(self._url) as socket:
             session = UserSession(self._api, self._now_ns())
             await socket.send(session.first_frame())
-            async with trio.open_nursery() as nursery:
+            async with self._pace.open_nursery() as nursery:
                 nursery.start_soon(self._keep_alive, session, socket)
                 nursery.start_soon(self._listen, session, socket)
                 await self._barrier()
                 self._tell(session.release())
                 self._link(True, "")
 
-    async def _keep_alive(self, session: UserSession, socket: Socket) -> None:
+    async def _keep_alive(self, session: UserSession, socket: Line) -> None:
         while True:
             if session.ping(self._now_ns()):
                 await socket.send(b"PING")
-            await trio.sleep(1.0)
+            await self._pace.sleep(1.0)
 
-    async def _listen(self, session: UserSession, socket: Socket) -> None:
+    async def _listen(self, session: UserSession, socket: Line) -> None:
         while True:
             for raw in await socket.receive():
                 self._tell(session.received(self._now_ns(), raw))

@@ -153,3 +153,21 @@ async def test_a_key_that_is_refused_again_and_again_ends_it(autojump_clock):
     with pytest.RaisesGroup(VenueAuthFailed, flatten_subgroups=True):
         await beaten(venue, 60)
     assert len(venue.sent) == 7
+
+
+def test_how_long_the_venue_has_heard_none_is_told_once_that_is_too_long():
+    async def send(_id):
+        return "next"
+
+    async def back():
+        raise AssertionError("it was never lost")
+
+    now = [0]
+    heart = Heart(send, back=back, now_ns=lambda: now[0])
+    assert heart.silent_ns() == 0, "not armed"
+    heart.beat.accepted(s(5), "a")
+    told = []
+    for at in (14.9, 15, 40):
+        now[0] = s(at)
+        told.append(heart.silent_ns())
+    assert told == [0, s(10), s(35)]

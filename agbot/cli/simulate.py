@@ -1,0 +1,169 @@
+"""agbot simulate: many small worlds, each from a seed, in which the bot is given every chance to lose something."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agbot.simulate.seeds import Outcome
+
+TOLD_MAX = 5
+
+
+@click.command()
+@click.option("--seeds", type=click.IntRange(1), default=None, help="How many worlds.  [default: 300, 1 with --seed]")
+@click.option("--seed", type=click.IntRange(0), default=None, help="The first of them.  [default: 1]")
+@click.option("--hours", type=click.FloatRange(0, min_open=True), help="So many simulated hours, instead of --seeds.")
+@click.option("--faults", help="Only these, with commas between.  [default: all; --list names them]")
+@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
+@click.option("--defects", is_flag=True, help="Plant known defects, one by one, and tell which seed finds each.")
+@click.option("--list", "listed", is_flag=True, help="Name the faults and leave.")
+@click.option("--trace", is_flag=True, help="With --seed: let the bot log as it lives.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(  # noqa: PLR0917 - options
+    seeds: int | None,
+    seed: int | None,
+    hours: float | None,
+    faults: str | None,
+    workers: int | None,
+    defects: bool,
+    listed: bool,
+    trace: bool,
+    as_json: bool,
+) -> None:
+    """Live through seeded worlds and let an auditor compare what the venue knows with what the bot believes.
+
+    \b
+    agbot simulate                      300 worlds with faults of every kind
+    agbot simulate --seeds 10000
+    agbot simulate --seed 4711 --trace  one world again, aloud
+    agbot simulate --faults crash,reply_lost --seeds 100
+
+    The core, the gateway and the Polymarket adapter are the real ones, the venue is agbot's own exchange; time is
+    virtual and the same seed is the same world. Exit code 1 when a world failed: its seed and the shortest list of
+    faults that makes it fail are printed.
+    """
+    from agbot.simulate.schedule import ALL  # noqa: PLC0415
+    from agbot.simulate.seeds import live, many  # noqa: PLC0415
+    from agbot.simulate.world import SECONDS  # noqa: PLC0415
+
+    if listed:
+        click.echo("\n".join(ALL))
+        return
+    names = _names(faults, ALL)
+    count = seeds or (1 if seed is not None else 300)
+    if hours is not None:
+        count = math.ceil(hours * 3600 / SECONDS)
+    first = 1 if seed is None else seed
+    if defects:
+        _plant(range(first, first + count), workers or 0, as_json)
+        return
+    if trace:
+        _aloud(first, names)
+        return
+    began = time.perf_counter()
+    outcomes = list(_watched(many(range(first, first + count), names, workers or (1 if count == 1 else 0)), count))
+    told = _told(outcomes, time.perf_counter() - began)
+    failed = sorted((o for o in outcomes if o.found), key=lambda o: o.seed)
+    told["failed"] = [_failure(outcome, live) for outcome in failed[:TOLD_MAX]]
+    click.echo(json.dumps(told) if as_json else _text(told))
+    sys.exit(1 if failed else 0)
+
+
+def _plant(seeds: range, workers: int, as_json: bool) -> None:
+    from agbot.simulate.defects import DEFECTS  # noqa: PLC0415
+    from agbot.simulate.seeds import finding  # noqa: PLC0415
+
+    rows = []
+    for name in DEFECTS:
+        outcome = finding(name, seeds, workers)
+        found, after = (outcome.found[0], outcome.seed - seeds.start + 1) if outcome else ("not found", None)
+        rows.append({"defect": name, "seeds": after, "found": found})
+        if not as_json:
+            click.echo(f"{name:<22}{after or '-':>6}  {found}")
+    if as_json:
+        click.echo(json.dumps({"defects": rows}))
+    sys.exit(0 if all(row["seeds"] for row in rows) else 1)
+
+
+def _names(faults: str | None, known: Sequence[str]) -> Sequence[str]:
+    from agbot.errors import ConfigError  # noqa: PLC0415
+    from agbot.located.value import suggest  # noqa: PLC0415
+
+    if not faults:
+        return known
+    names = [name.strip() for name in faults.split(",")]
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"there is no fault '{name[:60]}' to simulate",
+                id="AGB-890",
+                key="--faults",
+                remedy=suggest(name, known),
+            )
+    return names
+
+
+def _aloud(seed: int, names: Sequence[str]) -> None:
+    from agbot.log import configure  # noqa: PLC0415
+    from agbot.simulate.schedule import drawn  # noqa: PLC0415
+    from agbot.simulate.seeds import live  # noqa: PLC0415
+
+    configure(file=None, level="debug")
+    troubles = drawn(seed, names)
+    outcome = live(seed, troubles, aloud=True)
+    click.echo("\n".join([*map(str, troubles), *(outcome.found or ("nothing is wrong",)), f"digest {outcome.digest}"]))
+    sys.exit(1 if outcome.found else 0)
+
+
+def _watched(outcomes: Any, count: int) -> Any:
+    with click.progressbar(outcomes, length=count, label="worlds", file=sys.stderr) as watched:
+        yield from watched
+
+
+def _told(outcomes: Sequence[Outcome], wall_s: float) -> dict[str, Any]:
+    from hashlib import sha256  # noqa: PLC0415
+
+    digests = "".join(outcome.digest for outcome in sorted(outcomes, key=lambda o: o.seed))
+    return {
+        "worlds": len(outcomes),
+        "violations": sum(bool(outcome.found) for outcome in outcomes),
+        "events_min": min(outcome.events for outcome in outcomes),
+        "events_mean": round(sum(outcome.events for outcome in outcomes) / len(outcomes)),
+        "faults_min": min(len(outcome.troubles) for outcome in outcomes),
+        "orders": sum(outcome.orders for outcome in outcomes),
+        "lives": sum(outcome.lives for outcome in outcomes),
+        "seconds_per_world": round(wall_s / len(outcomes), 3),
+        "cpu_seconds_per_world": round(sum(outcome.cpu_s for outcome in outcomes) / len(outcomes), 3),
+        "digest": sha256(digests.encode()).hexdigest()[:16],
+    }
+
+
+def _failure(outcome: Outcome, live: Any) -> dict[str, Any]:
+    from agbot.simulate.seeds import shrunk  # noqa: PLC0415
+
+    shortest = shrunk(outcome)
+    return {
+        "seed": outcome.seed,
+        "found": list(outcome.found),
+        "shortest": [str(trouble) for trouble in shortest],
+        "found_then": list(live(outcome.seed, shortest).found),
+    }
+
+
+def _text(told: dict[str, Any]) -> str:
+    failed = told.pop("failed")
+    lines = [f"{name.replace('_', ' '):<24}{value}" for name, value in told.items()]
+    for failure in failed:
+        lines += [f"\nseed {failure['seed']} failed:", *(f"  {what}" for what in failure["found"])]
+        lines += ["  with these faults alone it fails too:", *(f"    {trouble}" for trouble in failure["shortest"])]
+        lines += [f"  again, aloud: agbot simulate --seed {failure['seed']} --trace"]
+    return "\n".join(lines)

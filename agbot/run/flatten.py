@@ -1,0 +1,236 @@
+"""Selling everything that is held, slice by slice, while the kill switch is on.
+
+Theory of operation: each position is sold in limit orders that never rest (FAK), at no less than a fraction of the best
+bid it had when this began, each no larger than what the book shows down to there. They take the one order path: gate,
+journal, gateway. The closed switch lets them pass because they only ever sell what is held and settled: the gate checks
+that when they are decided, `allows` once more right before they are sent, and only while this runs.
+
+What cannot be sold stays, and is told with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import attrs
+import trio
+
+from agbot.core.admission import FLATTEN
+from agbot.core.engine import Engine
+from agbot.core.rules import OrderCap
+from agbot.errors import AgbotError, ConfigError
+from agbot.log import get_logger
+from agbot.model.commands import PlaceOrder
+from agbot.model.ids import ClientOrderId, TokenId
+from agbot.model.market import Market
+from agbot.model.order import Order, OrderState, Side, TimeInForce
+from agbot.run.execution import LocalExecution
+from agbot.units import SCALE, notional, tick_up, to_decimal, to_text, to_units, usd_text
+
+PATIENCE_S: Final = 5.0
+"""A position that could not be sold further for this long stays."""
+LOOK_S: Final = 0.25
+SLICES_MAX: Final = 1000
+MISSES_MAX: Final = 5
+"""Slices in a row that sold nothing, although the book showed bids."""
+RESOLVED: Final = "the market is resolved: it is redeemed, not sold"
+SHORT: Final = "short: that would take a buy"
+DUST: Final = "less than the smallest size the market takes"
+FINAL: Final = frozenset({RESOLVED, SHORT, DUST, ""})
+"""Reasons that waiting does not change."""
+
+log = get_logger(__name__)
+
+
+@attrs.define(kw_only=True)
+class Unwound:
+    """What became of one position. Sizes and prices in 10⁻⁶; `why` is empty once nothing is left.
+
+    `left` is what the account holds now: a fill that is heard of late counts as well.
+    """
+
+    market: Market
+    token: TokenId
+    held: int
+    floor: int
+    left: int
+    sold: int = 0
+    usd: int = 0
+    slices: int = 0
+    why: str = ""
+
+    def json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        average = self.usd * SCALE // self.sold if self.sold else 0
+        return {
+            "market": self.market.name,
+            "outcome": str(self.market.outcome(self.token)),
+            "held": to_text(self.held),
+            "sold": to_text(self.sold),
+            "left": to_text(self.left),
+            "floor": to_text(self.floor),
+            "average": to_text(average),
+            "usd": usd_text(self.usd),
+            "slices": self.slices,
+            "why": self.why,
+            "dust": self.why == DUST,
+        }
+
+
+class Flattener:
+    """Unwinds the account's positions when asked to; a service of the run."""
+
+    def __init__(self, engine: Engine, execution: LocalExecution, now_ns: Callable[[], int]) -> None:
+        self._engine = engine
+        self._execution = execution
+        self._now_ns = now_ns
+        self._asked = trio.Event()
+        self._rows: list[Unwound] = []
+        self._slices: list[dict[str, Any]] = []
+        self._running = False
+        self._over = False
+
+    def begin(self, floor: str, market: str = "") -> None:
+        """Start unwinding; `floor` is a fraction of each position's best bid now, `market` a name or all.
+
+        While it is under way it goes on as it began.
+
+        Raises:
+            ConfigError: AGB-516, the floor is no fraction.
+        """
+        fraction = _fraction(floor)
+        if self._running:
+            return
+        self._rows, self._slices, self._over, self._running = list(self._positions(fraction, market)), [], False, True
+        self._asked.set()
+
+    def progress(self, seen: int = 0) -> dict[str, Any]:
+        """Return the slices after the first `seen`, the positions, and whether it is over."""
+        return {"slices": self._slices[seen:], "positions": [row.json() for row in self._rows], "over": self._over}
+
+    def allows(self, command: PlaceOrder) -> bool:
+        """Return whether the closed switch lets an order pass: it is ours, and sells what is held and settled."""
+        market = self._engine.markets.get(command.market)
+        ours = self._running and command.strategy == FLATTEN and command.side is Side.SELL
+        if not ours or market is None or not command.time_in_force.immediate:
+            return False
+        live = (r for r in self._engine.oms.live(market.id) if r.command.token == command.token)
+        offered = sum(r.remaining for r in live if r.command.side is Side.SELL)  # this one among them
+        return max(offered, command.size) <= self._engine.admission.settled(market, command.token)
+
+    async def run(self) -> None:
+        """Unwind whenever asked, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked = trio.Event()
+            log.critical("flatten.began", positions=len(self._rows))
+            async with trio.open_nursery() as nursery:
+                for row in self._rows:
+                    nursery.start_soon(self._unwind, row)
+            self._running, self._over = False, True
+            log.critical("flatten.over", positions=[row.json() for row in self._rows])
+
+    def _positions(self, fraction: int, market: str) -> Iterator[Unwound]:
+        for found, holding in self._engine.portfolio.holdings():
+            if market and market not in (found.slug, found.id):
+                continue
+            for outcome, position in holding.tokens.items():
+                token = found.token(outcome)
+                if position.size and (book := self._engine.books.get(token)):
+                    floor = max(book.tick, tick_up(notional(book.best_bid, fraction), book.tick))
+                    yield Unwound(market=found, token=token, held=position.size, floor=floor, left=position.size)
+
+    async def _unwind(self, row: Unwound) -> None:
+        deadline, misses = trio.current_time() + PATIENCE_S, 0
+        while row.slices < SLICES_MAX and misses < MISSES_MAX:
+            size, row.why = self._next(row)
+            if not size and row.why in FINAL:
+                return
+            if size and await self._sell(row, size):
+                deadline, misses = trio.current_time() + PATIENCE_S, 0
+                continue
+            misses += bool(size)
+            if trio.current_time() >= deadline:
+                return
+            await trio.sleep(LOOK_S)
+
+    def _next(self, row: Unwound) -> tuple[int, str]:
+        """Return the size of the next slice, or 0 and why there is none."""
+        engine, market = self._engine, row.market
+        row.left = engine.portfolio.position(market, market.outcome(row.token)).size
+        book = engine.books[row.token]
+        visible = book.size_down_to(row.floor)
+        settled = engine.admission.sellable(market, row.token)
+        if market.id in engine.state.resolved:
+            return 0, RESOLVED
+        if row.left <= 0:
+            return 0, SHORT if row.left else ""
+        if settled <= 0:
+            return 0, "its trades have not settled"
+        if not visible:
+            return 0, f"no bid at {to_text(row.floor)} or above" if book.best_bid else "no bid"
+        cap = min((r.max_usd for r in engine.state.gate.rules if isinstance(r, OrderCap)), default=None)
+        most = visible if cap is None else min(visible, cap * SCALE // max(book.best_bid, row.floor))
+        size = min(settled, most) // market.size_step * market.size_step
+        if not size:
+            return 0, DUST
+        denied = self._execution.denied(self._order(row, size), reduce_only=True)
+        return (0, f"denied by {', '.join(denied)}") if denied else (size, "")
+
+    async def _sell(self, row: Unwound, size: int) -> int:
+        """Send one slice and return what it sold."""
+        row.slices += 1
+        try:
+            ack = await self._execution.submit_order(self._order(row, size), reduce_only=True)
+            ack = await self._execution.known(ack) if ack.status is OrderState.UNKNOWN else ack
+            row.why, sold, usd = "", to_units(ack.filled), self._execution.spent(ack.order_id)
+            said = str(ack.status)
+        except AgbotError as e:
+            row.why, sold, usd, said = e.reason, 0, 0, e.reason
+        row.sold += sold
+        row.usd += usd
+        row.left -= sold
+        self._note(row, size, sold, usd, said)
+        log.info("flatten.slice", **self._slices[-1])
+        return sold
+
+    def _note(self, row: Unwound, size: int, sold: int, usd: int, said: str) -> None:
+        self._slices.append(
+            {
+                "market": row.market.name,
+                "outcome": str(row.market.outcome(row.token)),
+                "size": to_text(size),
+                "limit": to_text(row.floor),
+                "sold": to_text(sold),
+                "usd": usd_text(usd),
+                "left": to_text(row.left),
+                "said": said,
+            }
+        )
+
+    def _order(self, row: Unwound, size: int) -> Order:
+        return Order(
+            client_order_id=ClientOrderId(f"flatten-{self._now_ns()}"),
+            venue=row.market.venue,
+            market=row.market.id,
+            token=row.token,
+            side=Side.SELL,
+            price=to_decimal(row.floor),
+            size=to_decimal(size),
+            time_in_force=TimeInForce.FAK,
+        )
+
+
+def _fraction(text: str) -> int:
+    try:
+        fraction = to_units(text)
+    except ValueError as e:
+        raise _no_floor(text) from e
+    if not 0 < fraction <= SCALE:
+        raise _no_floor(text)
+    return fraction
+
+
+def _no_floor(text: str) -> ConfigError:
+    return ConfigError(f"the floor {text!r} is no fraction of the bid", id="AGB-516", remedy="above 0, at most 1: 0.80")

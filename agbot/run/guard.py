@@ -1,0 +1,86 @@
+"""Carries out what the core's triggers ask, and keeps on disk what they measure losses from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+from agbot.core.engine import Engine
+from agbot.core.step import Step
+from agbot.core.triggers import Baseline, Trip
+from agbot.log import get_logger
+from agbot.model.events import Event
+from agbot.run.baseline import BaselineFile
+from agbot.run.killing import Killer
+
+KEEP_S: Final = 1.0
+REST_S: Final = 0.05
+"""Between two writes, however many fills there are."""
+BY: Final = "agbot"
+
+log = get_logger(__name__)
+
+
+class Guard:
+    """Observer of the engine and a service.
+
+    Theory of operation: the latch is closed in the very step that passed a limit, before its commands leave; cancelling
+    and the receipt follow in the service. The baseline is written when it changed: at once after a trip or a fill, so
+    that the next run does not take what was lost for money that left, else within `KEEP_S`, which is what a kill -9 can
+    cost of a rise of the peak. A fall costs nothing: it is measured anew.
+    """
+
+    def __init__(self, engine: Engine, killer: Killer, file: BaselineFile) -> None:
+        self._engine = engine
+        self._killer = killer
+        self._file = file
+        self._kept: Baseline | None = engine.settings.baseline
+        self._trip: Trip | None = None
+        self._tripped = trio.Event()
+        self._traded = trio.Event()
+        self._disk = trio.CapacityLimiter(1)
+
+    def observe(self, _batch: list[Event], step: Step) -> None:
+        """Look at one step; closes the latch when a limit was passed."""
+        if step.tripped is not None:
+            self._killer.close_latch(str(step.tripped), BY)
+            self._write(self._engine.baseline())
+            self._trip = step.tripped
+            self._tripped.set()
+        if step.tripped is not None or step.fills or step.voided:  # again after a trip: a write under way may be older
+            self._traded.set()
+
+    async def run(self) -> None:
+        """Kill when a limit was passed, and keep the baseline, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep)
+            while True:
+                await self._tripped.wait()
+                self._tripped = trio.Event()
+                log.critical("killswitch.tripped", reason=str(self._trip))
+                await self._killer.on(str(self._trip), BY)
+
+    def close(self) -> None:
+        """Write the baseline at the end of a run."""
+        self._write(self._engine.baseline())
+
+    async def _keep(self) -> None:
+        while True:
+            baseline = self._engine.baseline()
+            if baseline != self._kept:
+                await trio.to_thread.run_sync(self._write, baseline, limiter=self._disk)
+            await trio.sleep(REST_S)
+            with trio.move_on_after(KEEP_S):
+                await self._traded.wait()
+            self._traded = trio.Event()
+
+    def _write(self, baseline: Baseline | None) -> None:
+        if baseline is None or baseline == self._kept:
+            return
+        try:
+            self._file.write(baseline)
+        except OSError as e:
+            log.error("baseline.not_written", path=str(self._file.path), error=e.strerror or str(e))
+        else:
+            self._kept = baseline

@@ -1,0 +1,81 @@
+"""A disk that outlives the lives that write on it: what was committed stays, what was not is lost with its writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from agbot.errors import StoreError
+from agbot.latch import NEVER_SET, LatchState
+from agbot.simulate.virtual import Heap, Life
+from agbot.store.journal import Record
+
+FSYNC_S: Final = 0.003
+
+
+@attrs.define
+class Disk:
+    """All journals, oldest first, and the kill switch's latch. `full` refuses every commit."""
+
+    heap: Heap
+    full: bool = False
+    latch: LatchState = NEVER_SET
+    journals: list[SimJournal] = attrs.field(factory=list)
+    crash_at_commit: Callable[[], None] | None = None
+    """Called in the middle of the next commit, once: the process dies between two records."""
+
+    def records(self) -> list[Record]:
+        """Return every record that was committed, by all lives."""
+        return [record for journal in self.journals for record in journal.committed]
+
+
+class SimJournal:
+    """The journal of one life: `append` queues, a commit some milliseconds later makes durable what is queued then."""
+
+    def __init__(self, disk: Disk, life: Life) -> None:
+        self.seq = 0
+        self.durable_seq = 0
+        self.committed: list[Record] = []
+        self.failed: StoreError | None = None
+        self._disk = disk
+        self._life = life
+        self._queued: list[Record] = []
+        self._committing = False
+        self._done: Any = life.event()
+        disk.journals.append(self)
+
+    def append(self, kind: str, now_ns: int, body: bytes) -> int:
+        """Queue one record and return its number."""
+        self.seq += 1
+        self._queued.append(Record(self.seq, kind, now_ns, body))
+        if not self._committing:
+            self._committing = True
+            self._disk.heap.after(FSYNC_S, self._commit)
+        return self.seq
+
+    async def durable(self, seq: int) -> None:
+        """Return once a record is on disk. StoreError when it cannot be."""
+        while self.durable_seq < seq:
+            if self.failed is not None:
+                raise self.failed
+            await self._done.wait()
+
+    def _commit(self) -> None:
+        if self._life.dead:
+            return
+        self._committing = False
+        crash, self._disk.crash_at_commit = self._disk.crash_at_commit, None
+        if crash is not None:
+            self.committed += self._queued[: len(self._queued) // 2]
+            crash()
+            return
+        if self._disk.full:
+            self.failed = StoreError("the disk is full", id="AGB-602", remedy="free disk space")
+        else:
+            self.committed += self._queued
+            self.durable_seq = self.seq
+            self._queued = []
+        done, self._done = self._done, self._life.event()
+        done.set()

@@ -1,0 +1,136 @@
+"""agbot killswitch: scopes by name, and unwinding told slice by slice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from agbot.cli import killswitch
+from agbot.control import KillReceipt
+from agbot.latch import Latch
+
+REPLY = {"gate_closed_ms": 0.4, "orders_cancelled": 3, "orders_left": 0, "verified": True}
+PART = {
+    "market": "rain",
+    "outcome": "YES",
+    "size": "30",
+    "limit": "0.4",
+    "sold": "30",
+    "usd": "15.00",
+    "left": "70",
+    "said": "FILLED",
+}
+
+
+def row(**changes):
+    told = {"market": "rain", "outcome": "YES", "held": "100", "sold": "100", "left": "0", "floor": "0.4"}
+    return {**told, "average": "0.5", "usd": "50.00", "slices": 2, "why": "", "dust": False, **changes}
+
+
+def invoke(*words):
+    return CliRunner().invoke(killswitch.command, [str(word) for word in words])
+
+
+@pytest.fixture
+def state(tmp_path):
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    return directory
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Answer kills with a good receipt, and collect what was asked."""
+    calls = []
+
+    def kill(_directory, **more):
+        calls.append(more)
+        return KillReceipt(latched=True, reply=REPLY, doubt="")
+
+    monkeypatch.setattr(killswitch, "kill", kill)
+    return calls
+
+
+def test_scopes_are_closed_listed_and_opened_without_a_bot(state):
+    where = ("--state-dir", state)
+    on = ("on", "--by", "me", "--reason", "odd", *where)
+    closed = invoke(*on, "--market", "https://polymarket.com/event/rain")
+    assert closed.exit_code == 3
+    assert "kill switch       LATCHED for market rain (odd)" in closed.output
+    assert invoke(*on, "--strategy", "quoter").exit_code == 3
+    said = invoke("status", *where).output
+    assert said == "off\non for market rain: odd (by me)\non for strategy quoter: odd (by me)\n"
+    told = json.loads(invoke("status", "--json", *where).output)
+    assert [(s["scope"], s["name"]) for s in told["scopes"]] == [("market", "rain"), ("strategy", "quoter")]
+    off = ("off", "--by", "cy", "--reason", "fine", *where)
+    assert invoke(*off, "--market", "rain").output == "kill switch for market rain off by cy: the next bot will trade\n"
+    assert [str(s) for s in Latch(state / "latch").read().scopes] == ["strategy quoter"]
+    assert invoke(*off, "--venue", "x").exception.id == "AGB-512"
+
+
+@pytest.mark.parametrize("name", ["", " ", "/"])
+def test_a_scope_without_a_name_closes_nothing(name, state):
+    assert invoke("on", "--reason", "r", "--market", name, "--state-dir", state).exit_code == 2
+    assert not (state / "latch").exists()
+
+
+def test_one_scope_at_a_time(state):
+    result = invoke("on", "--reason", "r", "--market", "a", "--strategy", "b", "--state-dir", state)
+    assert result.exit_code == 2
+    assert "at a time" in result.output
+    assert not (state / "latch").exists()
+
+
+@pytest.mark.parametrize(("scope", "code"), [("--strategy", 2), ("--venue", 2), ("--market", 0)])
+def test_what_can_be_unwound(scope, code, state, asked, monkeypatch):
+    monkeypatch.setattr(killswitch, "control", lambda *_: {"slices": [], "positions": [], "over": True})
+    result = invoke("on", "--reason", "r", scope, "a", "--flatten", "--state-dir", state)
+    assert result.exit_code == code
+    assert len(asked) == (code == 0)
+
+
+@pytest.mark.parametrize("floor", ["0", "1.1", "-1", "x", "nan"])
+def test_a_floor_that_is_none_kills_nothing(floor, state, asked):
+    assert invoke("on", "--reason", "r", "--flatten", "--floor", floor, "--state-dir", state).exit_code == 2
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ([row()], 0),
+        ([row(left="0.004", why="less than the smallest size the market takes", dust=True)], 0),
+        ([row(), row(left="40", why="no bid at 0.4 or above")], 1),
+    ],
+)
+@pytest.mark.parametrize("as_json", [True, False])
+def test_slices_are_told_as_they_happen_and_what_is_left_decides_the_exit_code(
+    as_json, rows, code, state, asked, monkeypatch
+):
+    answers = iter([([PART], False), ([], False), ([{**PART, "left": "40"}], True)])
+    seen = []
+
+    def control(_profile, _directory, request):
+        seen.append(request["seen"])
+        slices, over = next(answers)
+        return {"slices": slices, "positions": rows, "over": over}
+
+    monkeypatch.setattr(killswitch, "control", control)
+    monkeypatch.setattr(killswitch, "POLL_S", 0)
+    result = invoke("on", "--reason", "r", "--flatten", "--state-dir", state, *(["--json"] if as_json else []))
+    assert (result.exit_code, seen) == (code, [0, 1, 1])
+    assert [a["flatten"] for a in asked] == ["0.80"]
+    if as_json:
+        told = json.loads(result.output)["flatten"]
+        assert (told["positions"], [s["left"] for s in told["slices"]]) == (rows, ["70", "40"])
+    else:
+        assert "sold 30 of 30 rain YES at 0.4 or better for 15.00 usd, 70 left (FILLED)\n" in result.output
+        assert ("no bid at 0.4 or above" in result.output) == bool(code)
+
+
+def test_without_a_bot_it_says_what_to_type(state):
+    result = invoke("on", "--reason", "r", "--flatten", "--state-dir", state)
+    assert result.exit_code == 3
+    assert "that takes a running bot: agbot run starts one, its gate closed; then repeat this" in result.output

@@ -1,0 +1,376 @@
+"""Explain: the whole story of an order out of its journal, complete and true, also where the journal is cut off."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from agbot.cli import cli
+from agbot.cli.story import plain, text
+from agbot.config import Settings
+from agbot.core.view import Place
+from agbot.errors import NotFoundError, StoreError
+from agbot.model.events import (
+    BookSnapshot,
+    CancelRejected,
+    KillSwitchSet,
+    MarketListed,
+    MarketResolved,
+    OperatorCancel,
+    OperatorOrder,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    Source,
+)
+from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
+from agbot.run.engine import Recorder
+from agbot.store.codec import decode_output, encode_output
+from agbot.store.explain import explain
+from agbot.store.journal import STEP, Journal, JournalReader
+from agbot.store.rebuild import engine_of, header_of
+from agbot.testing.builders import levels, make_market
+from agbot.units import NS_PER_S, to_units
+
+MARKET = make_market()
+VENUE_ID = "0x" + "ab" * 32
+
+
+class Wishes:
+    id = "script"
+
+    def __init__(self):
+        self.next = []
+
+    def decide(self, view):
+        wishes, self.next = self.next, []
+        return wishes
+
+
+class Run:
+    """A run that is told what happens, with its journal. Orders come from the operator."""
+
+    def __init__(self, directory, run_id="20261127T000000000-live", **more):
+        header = header_of(
+            Settings(strategies=()), run_id=run_id, mode="LIVE", started_ns=NS_PER_S, source="t", capital=10**9, **more
+        )
+        self.engine = engine_of(header)
+        self.journal = Journal(directory / f"{run_id}.agj")
+        self.recorder = Recorder(self.engine, self.journal, header)
+        self.path = self.journal.path
+        self.now = NS_PER_S
+        books = [(MARKET.yes, "0.48", "0.52"), (MARKET.no, "0.48", "0.52")]
+        self.step(
+            MarketListed(MARKET, 1), *(BookSnapshot(t, levels((b, "100")), levels((a, "70")), 1) for t, b, a in books)
+        )
+
+    def step(self, *events):
+        self.now += NS_PER_S
+        return self.recorder.step(self.now, list(events))[0]
+
+    def order(self, price="0.50", size="10", side=Side.BUY, tif=TimeInForce.GTC):
+        amounts = (to_units(price), to_units(size))
+        wish = OperatorOrder(
+            f"q{self.now}", MARKET.id, MARKET.yes, side, OrderType.LIMIT, *amounts, tif, False, 0, 1
+        )  # fmt: skip
+        return self.step(wish).output.decisions[0].client_order_id
+
+    def fill(self, order, size="10", price="0.50", trade="t1", settlement=Settlement.MATCHED, source=Source.SOCKET):
+        amounts = (to_units(price), to_units(size), 0)
+        told = OrderFilled(order, trade, *amounts, Liquidity.MAKER, self.now, settlement=settlement, source=source)
+        return self.step(told)
+
+    def close(self, *, ended=True):
+        if ended:
+            self.recorder.end(self.now, "enough")
+        self.journal.close()
+        return self.path
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run(tmp_path)
+
+
+def story_of(path, key):
+    return explain([path], key)
+
+
+def turns(story):
+    return [(turn.source, turn.what, turn.effect) for turn in story.turns]
+
+
+def test_a_round_trip_from_intent_to_profit(run):
+    bought = run.order()
+    run.step(OrderAccepted(bought, VENUE_ID, run.now, Source.REPLY))
+    run.fill(bought)
+    run.fill(bought, settlement=Settlement.CONFIRMED, source=Source.READ)
+    sold = run.order("0.52", side=Side.SELL)
+    run.fill(sold, price="0.52", trade="t2", settlement=Settlement.CONFIRMED)
+    path = run.close()
+    assert turns(story_of(path, bought)) == [
+        ("ours", "durable, handed to the gateway", "→ PENDING_NEW"),
+        ("reply", f"accepted as {VENUE_ID}", "PENDING_NEW → OPEN"),
+        ("user socket", "fill 10 at 0.5, MAKER, MATCHED", "OPEN → FILLED"),
+        ("read", "fill 10 at 0.5, MAKER, CONFIRMED", "stays FILLED"),
+    ]
+    story = story_of(path, sold)
+    assert (story.realised, story.orders[0].state, story.notes, story.ended) == (200_000, "FILLED", [], True)
+    told = text(story)
+    assert "realised 0.20 usd" in told
+    assert "SELL 10 YES at 0.52" in told
+
+
+def test_it_shows_what_was_seen_and_each_rule_with_figure_and_limit(run):
+    run.fill(run.order())
+    order = run.order("0.49", "20")
+    (choice,) = story_of(run.close(), order).choices
+    sight = choice.sight
+    assert [(q.outcome, q.bid, q.ask, q.ask_size, q.held) for q in sight.quotes] == [
+        ("YES", 480_000, 520_000, 70 * 10**6, 10 * 10**6),
+        ("NO", 480_000, 520_000, 70 * 10**6, 0),
+    ]
+    assert (sight.cash, sight.live) == (10**9 - 5 * 10**6, 0)
+    rows = {f.rule: (f.figure, f.passed) for f in sight.figures}
+    assert rows["PositionLimit"] == ("30 shares net", True)
+    assert rows["BuyingPower"] == ("9.80 usd", True)
+    assert all(passed for _, passed in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("order", "rule", "figure"),
+    [
+        ({"size": "3000", "price": "0.30"}, "PositionLimit", "3000 shares net"),
+        ({"size": "9000", "price": "0.30"}, "BuyingPower", "2700.00 usd"),
+        ({"size": "1"}, "VenueTerms", "1 at 0.5"),
+        ({"size": "7", "side": Side.SELL}, "SharesHeld", "7 shares"),
+    ],
+)
+def test_a_denial_shows_the_figure_that_was_over_its_limit(order, rule, figure, run):
+    denied = run.order(**order)
+    story = story_of(run.close(), denied)
+    found = [f for f in story.choices[0].sight.figures if not f.passed]
+    assert (rule, figure) in [(f.rule, f.figure) for f in found]
+    assert sorted(f.rule for f in found) == sorted(story.choices[0].decision.violated)
+    assert turns(story)[0][2] == "→ DENIED, never sent"
+    assert "DENIED" in text(story)
+
+
+def test_after_the_kill_switch_nothing_else_was_asked(run):
+    run.step(KillSwitchSet(True, "fire", "me", 1))
+    denied = run.order()
+    story = story_of(run.close(), denied)
+    assert [(f.rule, f.figure, f.passed) for f in story.choices[0].sight.figures] == [("KillSwitch", "fire", False)]
+
+
+def test_contradictions_are_shown_and_count_for_nothing(run):
+    order = run.order()
+    run.step(OrderUnknown(order, "no answer in time", run.now, Source.OURS))
+    run.step(OrderAccepted(order, "v", run.now, Source.READ))
+    run.fill(order)
+    run.fill(order)
+    run.step(OrderRejected(order, "no such order", run.now, Source.READ))
+    story = story_of(run.close(), order)
+    effects = [turn.effect for turn in story.turns[1:]]
+    assert effects[:4] == ["PENDING_NEW → UNKNOWN", "UNKNOWN → OPEN", "OPEN → FILLED", "nothing new"]
+    assert effects[4].startswith("CONTRADICTION, changes nothing: REJECTED")
+    assert (story.orders[0].filled, story.orders[0].state) == (10 * 10**6, "FILLED")
+    assert "careful" in text(story)
+
+
+def test_a_cancel_by_the_operator_and_its_answers(run):
+    order = run.order()
+    run.step(OrderAccepted(order, "v", run.now, Source.REPLY))
+    run.step(OperatorCancel(order, "enough", run.now))
+    run.step(CancelRejected(order, "busy", run.now, Source.REPLY))
+    run.step(KillSwitchSet(True, "fire", "me", run.now))
+    run.step(OrderCancelled(order, "cancelled by us", run.now, Source.REPLY))
+    said = turns(story_of(run.close(), order))[2:]
+    assert said == [
+        ("operator", "asks to cancel it: enough", ""),
+        ("ours", "cancel asked: enough", "→ PENDING_CANCEL"),
+        ("reply", "cancel refused: busy", "PENDING_CANCEL → OPEN"),
+        ("operator", "kill switch on by me: fire", ""),
+        ("ours", "cancel-all asked: kill switch: fire", ""),
+        ("reply", "cancelled: cancelled by us", "PENDING_CANCEL → CANCELLED"),
+    ]
+
+
+def test_a_market_that_resolved_is_part_of_the_story_of_who_held_it(run):
+    held, missed = run.order(), run.order("0.40")
+    run.fill(held, settlement=Settlement.CONFIRMED)
+    run.step(OrderCancelled(missed, "", run.now, Source.REPLY))
+    run.step(MarketResolved(MARKET.id, MARKET.yes, run.now))
+    path = run.close()
+    assert "resolved" in turns(story_of(path, held))[-1][1]
+    assert "resolved" not in turns(story_of(path, missed))[-1][1]
+
+
+@pytest.mark.parametrize("how", ["venue", "revision", "shadow revision"])
+def test_an_order_is_found_by_its_other_names(how, run):
+    order = run.order()
+    run.step(OrderAccepted(order, VENUE_ID, run.now, Source.REPLY))
+    run.order("0.40")
+    key = {"venue": VENUE_ID, "revision": f"{order}.r2", "shadow revision": f"{order}.s1"}[how]
+    story = story_of(run.close(), key)
+    assert [c.decision.client_order_id for c in story.choices] == [order]
+
+
+def test_a_chain_is_told_as_one_story(tmp_path):
+    run = Run(tmp_path)
+    script = Wishes()
+    run.engine.strategies = (script,)
+    bid = {"token": MARKET.yes, "side": Side.BUY, "size": to_units("10"), "why": "w"}
+    script.next = [Place(price=to_units("0.40"), **bid)]
+    (first,) = run.step(BookSnapshot(MARKET.no, (), (), 1)).output.commands
+    script.next = [Place(price=to_units("0.41"), replaces=first.client_order_id, **bid)]
+    (second,) = run.step(BookSnapshot(MARKET.no, (), (), 1)).output.commands
+    run.step(OrderCancelled(first.client_order_id, "moved", run.now, Source.REPLY))
+    run.fill(second.client_order_id, price="0.41")
+    path = run.close()
+    for key in (first.client_order_id, second.client_order_id):
+        story = story_of(path, key)
+        assert story.correlation == first.client_order_id
+        assert [c.decision.client_order_id for c in story.choices] == [first.client_order_id, second.client_order_id]
+        assert [o.state for o in story.orders] == ["CANCELLED", "FILLED"]
+        assert f"replaces {first.client_order_id}" in text(story)
+    # No strategy of the header wishes this: the replay differs, and says so instead of inventing what was seen.
+    assert [c.sight for c in story.choices] == [None, None]
+    assert "decides differently" in story.notes[0]
+
+
+def test_a_run_that_was_killed_has_its_story_up_to_there(run):
+    order = run.order()
+    run.step(OrderAccepted(order, "v", run.now, Source.REPLY))
+    story = story_of(run.close(ended=False), order)
+    assert (story.ended, story.orders[0].state) == (False, "OPEN")
+    assert "has not ended in order" in story.notes[-1]
+
+
+def test_what_a_later_run_heard_is_shown_and_not_counted(run, tmp_path):
+    order = run.order()
+    first = run.close(ended=False)
+    later = Run(tmp_path, "20261128T000000000-live")
+    later.fill(order)
+    story = explain([first, later.close()], order)
+    assert [(t.run, t.contradiction) for t in story.turns if t.run] == [("20261128T000000000-live", True)]
+    assert story.orders[0].filled == 0
+    assert "(run 20261128T000000000-live)" in text(story)
+
+
+def test_other_journals_may_be_broken(run, tmp_path):
+    order = run.order()
+    path = run.close()
+    (tmp_path / "20250101T000000000-live.agj").write_bytes(b"junk")
+    (tmp_path / "20290101T000000000-live.agj").write_bytes(b"")
+    assert explain(sorted(tmp_path.glob("*.agj")), order).path == path
+    with pytest.raises(StoreError):
+        explain(sorted(tmp_path.glob("*.agj")), "20250101T000000000-live-1")
+
+
+def test_damage_ends_the_story_and_is_told(run):
+    order = run.order()
+    run.step(OrderAccepted(order, "v", run.now, Source.REPLY))
+    run.fill(order)
+    path = run.close()
+    db = sqlite3.connect(path)
+    db.execute("update record set crc = 0 where seq = (select max(seq) - 1 from record)")
+    db.commit()
+    db.close()
+    story = story_of(path, order)
+    assert story.orders[0].state == "OPEN"
+    assert "the journal is damaged from record" in story.notes[0]
+
+
+def test_a_strategy_that_is_gone_costs_the_sight_alone(run, traded, tmp_path):
+    path = tmp_path / "replay.agj"
+    shutil.copy(traded, path)
+    reader = JournalReader(path)
+    header = msgspec.structs.replace(reader.header(), strategies=(("gone", "{}", None),))
+    order = next(
+        c.client_order_id
+        for record in reader.records()
+        if record.kind == STEP
+        for c in decode_output(record.body).decisions
+    )
+    records = list(reader.records())
+    reader.close()
+    path.unlink()
+    copy = Journal(path)
+    copy.append("run", header.started_ns, msgspec.msgpack.encode(header))
+    for record in records[1:]:
+        copy.append(record.kind, record.now_ns, record.body)
+    copy.close()
+    story = story_of(path, order)
+    assert story.choices[0].sight is None
+    assert "cannot be computed again" in story.notes[0]
+    assert len(story.turns) > 1
+
+
+def test_every_order_of_a_demo_can_be_explained_with_what_it_saw(traded):
+    reader = JournalReader(traded)
+    decisions = [d for r in reader.records() if r.kind == STEP for d in decode_output(r.body).decisions]
+    reader.close()
+    assert len(decisions) > 10
+    for decision in decisions[:: max(1, len(decisions) // 10)]:
+        story = story_of(traded, decision.client_order_id)
+        (choice,) = story.choices
+        assert choice.decision == decision
+        assert choice.sight is not None
+        assert choice.sight.quotes[0].bid > 0
+        assert story.orders[0].state.terminal
+        assert json.dumps(plain(story))
+        assert decision.why in text(story)
+
+
+def test_it_is_quiet_about_orders_nobody_has(run, tmp_path):
+    path = run.close()
+    for paths in ([], [path]):
+        with pytest.raises(NotFoundError) as caught:
+            explain(paths, "20261127T000000000-live-77")
+        assert (caught.value.id, caught.value.exit_code) == ("AGB-620", 4)
+
+
+def test_the_command(run, tmp_path):
+    state = tmp_path / "state"
+    for place in (state, state / "runs"):
+        place.mkdir(mode=0o700)
+    order = run.order()
+    run.fill(order)
+    path = shutil.copy(run.close(), state / "runs")
+    told = CliRunner().invoke(cli, ["explain", order, "--state-dir", str(state)])
+    assert told.exception is None
+    assert "PENDING_NEW → FILLED" in told.output
+    for where in (path, run.engine.settings.run_id):
+        told = CliRunner().invoke(cli, ["explain", order, "--json", "--run", str(where), "--state-dir", str(state)])
+        assert json.loads(told.output)["orders"][0]["state"] == "FILLED"
+    told = CliRunner().invoke(cli, ["explain", "nobody", "--state-dir", str(state)])
+    assert isinstance(told.exception, NotFoundError)
+
+
+def test_an_older_journals_outputs_still_agree(traded, tmp_path):
+    """Fields that were appended since are not there, and what they default to is what is computed."""
+    from agbot.store.verify import verify  # noqa: PLC0415
+
+    path, shorter = tmp_path / "old.agj", 0
+    reader = JournalReader(traded)
+    old = Journal(path)
+    for record in reader.records():
+        body = record.body
+        if record.kind == STEP:
+            commands, decisions, anomalies = msgspec.msgpack.decode(body)
+            commands = [c[:-1] if c[0] == "PlaceOrder" else c for c in commands]
+            body = msgspec.msgpack.encode([commands, [d[:-1] for d in decisions], anomalies])
+            shorter += body != encode_output(decode_output(body))
+        old.append(record.kind, record.now_ns, body)
+    reader.close()
+    old.close()
+    assert shorter > 10
+    assert verify(path).divergence is None
