@@ -81,8 +81,10 @@ class OwnOrder:
     reason: str = ""
     trades: dict[str, tuple[int, Settlement, int]] = attrs.Factory(dict)
     """Shares, settlement and time by trade id."""
-    names: dict[tuple[str, ...], TradeId] = attrs.Factory(dict)
-    """What trades are called, by who met whom."""
+    names: dict[tuple[str | int, ...], TradeId] = attrs.Factory(dict)
+    """What trades are called: by id and who met whom, and by who met whom at what price and size."""
+    met: dict[str, tuple[str, ...]] = attrs.Factory(dict)
+    """Who met whom in the first trade of an id."""
     final_told: bool = False
     doubtful: bool = False
     unwanted: bool = False
@@ -164,24 +166,28 @@ class OwnOrder:
         self.final_told = True
         return msgspec.structs.replace(fill, final=True)
 
-    def _name_of(self, trade: Trade) -> TradeId:
+    def _name_of(self, trade: Trade, price: int, size: int) -> TradeId:
         """Return what a trade is called here: its id, unless that is another trade's too.
 
         The venue was seen to tell several trades of one taker under one id, and later each under its own. Who met whom
-        tells them apart: a taker takes once, and no maker twice at that.
+        tells them apart: a taker meets a maker once. One that is told again with another size keeps its name: that is
+        a contradiction, and is shown as one.
         """
         if not trade.maker_orders:
             return TradeId(trade.id)
-        met = (trade.taker_order_id, *sorted(maker.order_id for maker in trade.maker_orders))
-        if met not in self.names:
-            taken = trade.id in self.names.values()
-            self.names[met] = TradeId(f"{trade.id}/{len(self.names)}" if taken else trade.id)
-        return self.names[met]
+        who = (trade.taker_order_id, *sorted(maker.order_id for maker in trade.maker_orders))
+        if self.met.setdefault(trade.id, who) == who and (trade.id, *who) in self.names:
+            return self.names[trade.id, *who]
+        shared = self.met[trade.id] != who
+        told = self.names.setdefault(
+            (*who, price, size), TradeId(f"{trade.id}/{len(self.names)}" if shared else trade.id)
+        )
+        return self.names.setdefault((trade.id, *who), told)
 
     def _filled(self, trade: Trade, price: int, size: int, fee: int, liquidity: Liquidity) -> OrderFilled:
         return OrderFilled(
             client_order_id=self.name,
-            trade_id=self._name_of(trade),
+            trade_id=self._name_of(trade, price, size),
             price=price,
             size=size,
             fee=fee,
