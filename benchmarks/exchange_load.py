@@ -233,7 +233,10 @@ class Search:
 
     async def _found(self, start: float) -> float:
         """Return the highest rate that holds for a few seconds."""
-        low, high = 0.0, start
+        low = start
+        while not await self._holds(low, STEP_S):
+            low /= 2
+        high = low * 2
         while await self._holds(high, STEP_S):
             low, high = high, high * 2
         for _ in range(BISECTIONS):

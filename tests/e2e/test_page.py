@@ -27,7 +27,7 @@ def answers(page, bot):
     try:
         return page.goto(bot.page).ok
     except playwright.Error as e:  # nothing listens yet
-        if "ERR_CONNECTION_REFUSED" not in str(e):
+        if "ERR_CONNECTION_REFUSED" not in str(e) and "chrome-error" not in str(e):
             raise
         return False
 

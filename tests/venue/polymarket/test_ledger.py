@@ -145,24 +145,6 @@ def test_what_is_not_ours_is_counted_only(bench):
     assert bench.ledger.foreign == 2
 
 
-def test_trades_under_one_id_are_told_apart(bench):
-    own = bench.order()
-    first, second = trade("t", makers=[maker("0xo", 4)]), trade("t", "0xyours", makers=[maker("0xo", 3)])
-    fills = bench.hear(first, second, first, second)
-    assert [(f.trade_id, f.size) for f in fills] == [("t", 4 * SCALE), ("t/2", 3 * SCALE)]
-    later = trade("t2", "0xyours", makers=[maker("0xo", 3)], status=T.CONFIRMED)
-    (fill,) = bench.hear(later, later)
-    assert (fill.trade_id, fill.settlement, own.filled) == ("t/2", T.CONFIRMED, 7 * SCALE)
-
-
-def test_one_that_comes_again_under_another_id_is_one(bench):
-    own = bench.order()
-    bench.hear(trade("t", makers=[maker("0xo", 4)]), trade("u", makers=[maker("0xo", 4)], status=T.MINED))
-    assert (own.filled, list(own.trades)) == (4 * SCALE, ["t"])
-    bench.hear(trade("v", makers=[maker("0xo", 2)]))
-    assert own.filled == 6 * SCALE, "another size under another id is another trade"
-
-
 # ---------------------------------------------------------------- settlement
 
 
