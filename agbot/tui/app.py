@@ -124,7 +124,8 @@ class AgbotApp(App[None]):
             return
         self._changed = False
         main = self.screen_stack[0]
-        main.query_one(StatusBar).show(self.dashboard, self.link, self.link_why)
+        for bar in main.query(StatusBar):  # none any more while it leaves: a timer may tick once more
+            bar.show(self.dashboard, self.link, self.link_why)
         main.set_class(self.link is not Link.UP or not self.dashboard.connected, "-stale")
         for sheet in main.query(Sheet):
             sheet.show(self.dashboard)

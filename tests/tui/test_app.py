@@ -216,3 +216,15 @@ def test_screenshot(bot: Any, size: tuple[int, int]) -> None:
     words = "".join(ElementTree.fromstring(svg).itertext()).replace("\xa0", " ")
     for part in ("DEMO", "agbot", "btc-over", "1 markets", "4 risk log"):
         assert part in words
+
+
+def test_a_drawing_after_the_widgets_have_gone_is_no_crash(run_app: Any, bot: Any) -> None:
+    app = AgbotApp(None)
+
+    async def steps(pilot: Any) -> None:
+        app.take(bot.snapshot())
+        await app.screen.remove_children()
+        app.draw()
+
+    run_app(app, steps)
+    assert not app.return_code
