@@ -12,20 +12,13 @@ from agbot.run.modes import trade_paper
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
 from agbot.store.verify import verify
-from agbot.testing.venue_stub import YES, StubKey, venue_stub
+from agbot.testing.venue_stub import StubKey
 
 ENVIRON = {
     "POLYMARKET_API_KEY": StubKey().key,
     "POLYMARKET_SECRET": StubKey().secret,
     "POLYMARKET_PASSPHRASE": StubKey().passphrase,
 }
-
-
-@pytest.fixture
-async def stub():
-    async with venue_stub() as stub:
-        stub.set_book(YES, bids=[("0.45", "100")], asks=[("0.55", "100")])
-        yield stub
 
 
 @pytest.fixture
