@@ -6,7 +6,6 @@ never taken from environment variables, and secrets are not written in the file 
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,11 +13,22 @@ from typing import Final, TypeVar
 
 import attrs
 
-from agbot.core.limits import DEFAULT, Limits, read_limits
+from agbot.core.limits import DEFAULT, read_limits
 from agbot.errors import ConfigError
 from agbot.located import Fields, Located, load
 from agbot.located.address import private_page, private_socket, websocket
 from agbot.located.value import Plain, shown
+from agbot.settings import (
+    LiveSettings,
+    Mode,
+    MonitorSettings,
+    PaperSettings,
+    PolymarketSettings,
+    ReconcileSettings,
+    RtdsSettings,
+    Settings,
+    StrategySettings,
+)
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_text
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.topics import REALTIME_TOPICS_MAX, Topic, realtime_topic, rtds_topic
@@ -38,123 +48,6 @@ CHAINS: Final = ("polygon", "amoy")
 _SOCKETS: Final = ("market_socket", "user_socket", "realtime")
 _PAGES: Final = ("clob", "gamma", "data", "geoblock")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
-
-
-class Mode(enum.StrEnum):
-    """Where market data comes from and where orders go; the table of modes is in `docs/architecture.md`."""
-
-    DEMO = "demo"
-    PAPER = "paper"
-    SHADOW = "shadow"
-    LIVE = "live"
-    REPLAY = "replay"
-
-
-@attrs.frozen(kw_only=True)
-class RtdsSettings:
-    """The real-time data stream of Polymarket. Topics are named as `agbot.venue.polymarket.topics.rtds_topic` reads."""
-
-    endpoint: str = "wss://ws-live-data.polymarket.com"
-    ping_interval_ns: int = 5 * NS_PER_S
-    reconnect_delay_ns: int = NS_PER_S
-    subscribe_topics: tuple[str, ...] = ("clob_market",)
-
-
-@attrs.frozen(kw_only=True)
-class MonitorSettings:
-    """Where metrics go. `buffer_size` metrics are kept while the monitor is away."""
-
-    endpoint: str = "ws://127.0.0.1:8080/metrics"
-    buffer_size: int = 1000
-    reconnect_delay_ns: int = NS_PER_S
-
-
-@attrs.frozen(kw_only=True)
-class PaperSettings:
-    """How slow the paper venue is: the way of an order to it, and of market data from it."""
-
-    order_latency_ns: int = 50 * NS_PER_MS
-    feed_latency_ns: int = 10 * NS_PER_MS
-
-
-@attrs.frozen(kw_only=True)
-class PolymarketSettings:
-    """Where Polymarket is. `hosts.rtds` is the endpoint of the section rtds: one address, one key."""
-
-    hosts: Hosts = attrs.field(factory=Hosts)
-    chain: str = "polygon"
-    tokens_per_socket: int = 200
-    custom_features: bool = True
-
-
-@attrs.frozen(kw_only=True)
-class LiveSettings:
-    """What trading with real money needs.
-
-    Args:
-        max_order_usd: the most one order may trade, 10⁻⁶ usd; None until a person has decided it: then nothing is sent.
-        max_day_usd: the most that may be traded in one UTC day, counting what rests; None likewise.
-        heartbeat: whether the venue cancels all orders when it no longer hears from the bot.
-        signer: socket of `agbot signer`, which holds the key then; None to sign in the bot.
-    """
-
-    max_order_usd: int | None = None
-    max_day_usd: int | None = None
-    heartbeat: bool = True
-    signer: Path | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ReconcileSettings:
-    """How the venue's figures are held against ours, at start and each `every_ns`: docs/live.md has what each means."""
-
-    on_start: str = "cancel"
-    on_start_foreign: str = "refuse"
-    every_ns: int = 30 * NS_PER_S
-    quiet_ns: int = 60 * NS_PER_S
-
-
-@attrs.frozen(kw_only=True)
-class StrategySettings:
-    """One strategy. `markets` None means all; `node` locates faults the strategy finds in its parameters."""
-
-    name: str
-    markets: tuple[str, ...] | None = None
-    params: Mapping[str, Plain] = attrs.field(factory=dict)
-    node: Located | None = attrs.field(default=None, eq=False, repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """The whole configuration; ``Settings()`` is what holds without a file: the demo.
-
-    Args:
-        capital_usd: paper money at start, 10⁻⁶ usd.
-        state_dir: None means what `agbot.control.state_dir` says of the profile.
-        policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
-        markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
-        killswitch: what makes the kill switch trip by itself.
-        realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
-        path: the file this came from.
-    """
-
-    mode: Mode = Mode.DEMO
-    profile: str = "default"
-    capital_usd: int = 10_000 * SCALE
-    seed: int = 1
-    state_dir: Path | None = None
-    policy_file: Path | None = None
-    rtds: RtdsSettings = RtdsSettings()
-    monitor: MonitorSettings = MonitorSettings()
-    paper: PaperSettings = PaperSettings()
-    polymarket: PolymarketSettings = PolymarketSettings()
-    live: LiveSettings = LiveSettings()
-    reconcile: ReconcileSettings = ReconcileSettings()
-    killswitch: Limits = DEFAULT
-    strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
-    markets: tuple[str, ...] = ()
-    realtime: tuple[str, ...] = ()
-    path: Path | None = None
 
 
 def load_settings(path: str | Path) -> Settings:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from agbot.config import Settings
+    from agbot.settings import Settings
     from agbot.venue.polymarket.access import Access
     from agbot.venue.polymarket.credentials import Credentials
 
@@ -63,7 +63,8 @@ def ask(config: Path | None, work: Callable[[Access], Awaitable[T]], *, required
 
 def settings_of(config: Path | None) -> Settings:
     """Return the settings in `config`, or those that hold without one."""
-    from agbot.config import Settings, load_settings  # noqa: PLC0415
+    from agbot.config import load_settings  # noqa: PLC0415
+    from agbot.settings import Settings  # noqa: PLC0415
 
     return load_settings(config) if config else Settings()
 

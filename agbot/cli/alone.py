@@ -11,7 +11,7 @@ import trio
 
 from agbot.cli.confirm import confirm_wallet
 from agbot.cli.shown import shown_order
-from agbot.config import Settings, load_settings
+from agbot.config import load_settings
 from agbot.errors import ExecutionError, VenueAmbiguous, VenueRefused, VenueThrottled, VenueUnavailable
 from agbot.run.attach import Screens
 from agbot.run.lock import exclusive, exclusive_wallet
@@ -21,6 +21,7 @@ from agbot.run.plans import Start
 from agbot.run.session import prepare_state_dir
 from agbot.run.spend import Caps
 from agbot.secrets import find
+from agbot.settings import Settings
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
 from agbot.venue.polymarket.rest import ClobClient

@@ -10,11 +10,12 @@ from typing import Any
 import attrs
 import click
 
-from agbot.config import Settings, read_settings
+from agbot.config import read_settings
 from agbot.control import state_dir
 from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
+from agbot.settings import Settings
 from agbot.store.rebuild import strategy_faults
 from agbot.units import NS_PER_MS, usd_text
 

@@ -12,7 +12,7 @@ from agbot.cli.common import bot_options, control
 from agbot.errors import ConfigError, NotRunningError
 
 if TYPE_CHECKING:
-    from agbot.config import Settings
+    from agbot.settings import Settings
     from agbot.venue.polymarket.access import Access
     from agbot.venue.polymarket.auth import ApiCredentials
     from agbot.venue.polymarket.topics import Topic

@@ -13,8 +13,8 @@ import click
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agbot.config import Settings
     from agbot.run.attach import Screens
+    from agbot.settings import Settings
 
 LOOKING_ON = "read-only"
 """Where, in the state directory, a run keeps its own that only looks on."""
@@ -98,7 +98,8 @@ def _settings(options: dict[str, Any]) -> Settings:
     import attrs  # noqa: PLC0415
 
     from agbot.cli.amounts import usd  # noqa: PLC0415
-    from agbot.config import Mode, Settings, StrategySettings, load_settings  # noqa: PLC0415
+    from agbot.config import load_settings  # noqa: PLC0415
+    from agbot.settings import Mode, Settings, StrategySettings  # noqa: PLC0415
 
     base = load_settings(options["config"]) if options["config"] else Settings(profile="demo")
     changes: dict[str, Any] = {}
@@ -194,10 +195,10 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from agbot import log  # noqa: PLC0415
     from agbot.cli import start as start_  # noqa: PLC0415
     from agbot.cli.tables import summary  # noqa: PLC0415
-    from agbot.config import Mode  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.plans import Start  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
+    from agbot.settings import Mode  # noqa: PLC0415
 
     looks_on = options["read_only"]
     if looks_on and settings.mode is not Mode.LIVE:

@@ -12,9 +12,9 @@ import click
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agbot.config import LiveSettings, Settings
     from agbot.run.control import ControlServer
     from agbot.run.spend import Caps
+    from agbot.settings import LiveSettings, Settings
 
 PROFILE = "signer"
 
@@ -37,11 +37,12 @@ def command(config: Path | None, max_order_usd: str | None, max_day_usd: str | N
     import trio  # noqa: PLC0415
 
     from agbot import log  # noqa: PLC0415
-    from agbot.config import Settings, load_settings  # noqa: PLC0415
+    from agbot.config import load_settings  # noqa: PLC0415
     from agbot.control import SOCKET_PATH_MAX  # noqa: PLC0415
     from agbot.control import state_dir as own_directory  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.signer import SOCKET_NAME, run_signer  # noqa: PLC0415
+    from agbot.settings import Settings  # noqa: PLC0415
 
     settings = load_settings(config) if config else Settings()
     caps = _caps(settings.live, max_order_usd, max_day_usd)

@@ -17,11 +17,11 @@ import trio
 from agbot.cli.common import DEFAULT_PROFILE
 from agbot.cli.confirm import confirm_wallet
 from agbot.cli.tables import pairs
-from agbot.config import Mode, Settings
 from agbot.errors import ConfigError
 from agbot.run.children import netloc
 from agbot.run.demo import demo_plan
 from agbot.run.plans import Start, trade
+from agbot.settings import Mode, Settings
 
 if TYPE_CHECKING:
     from agbot.run.fence import Fence

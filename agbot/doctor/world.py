@@ -11,12 +11,12 @@ from typing import Final, Generic, TypeVar
 import attrs
 import trio
 
-from agbot.config import Settings
 from agbot.doctor import machine, official, sockets, venue, wallet
 from agbot.doctor.report import Check, Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
+from agbot.settings import Settings
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.access import Access, connect, with_signer
 from agbot.venue.polymarket.account import AccountClient

@@ -18,7 +18,6 @@ import attrs
 import msgspec
 import trio
 
-from agbot.config import Settings
 from agbot.control import socket_path
 from agbot.errors import AgbotError, ConfigError, ExchangeEnded
 from agbot.exchange.admin.socket import DEMO_NAME
@@ -29,6 +28,7 @@ from agbot.run.modes import connected, feed_of, linked, reconciled, watched, wir
 from agbot.run.plans import Start, trade
 from agbot.run.session import now_ns
 from agbot.run.venues import VenueLink
+from agbot.settings import Settings
 from agbot.units import usd_text
 from agbot.venue.polymarket.access import Access
 from agbot.venue.polymarket.adapter import PolymarketVenue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agbot.config import Settings
 from agbot.errors import ConfigError
 from agbot.model.market import Market
 from agbot.run.plans import Start
 from agbot.run.session import RunPlan, now_ns
+from agbot.settings import Settings
 from agbot.venue.demo import DemoFeed, DemoSimulation, demo_markets
 
 

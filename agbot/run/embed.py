@@ -10,7 +10,6 @@ from pathlib import Path
 import attrs
 import trio
 
-from agbot.config import Settings, StrategySettings
 from agbot.core.step import Step
 from agbot.model.events import Event
 from agbot.model.market import Market
@@ -19,6 +18,7 @@ from agbot.run.bot import bot
 from agbot.run.demo import demo_plan
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
+from agbot.settings import Settings, StrategySettings
 from agbot.venue.ports import ExecutionEngine
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 import attrs
 import trio
 
-from agbot.config import Mode, Settings
 from agbot.core.rules import DayCap, OrderCap, Rule
 from agbot.core.turnover import utc_day
 from agbot.errors import ConfigError, ExecutionError, VenueUnavailable
@@ -27,6 +26,7 @@ from agbot.run.references import reference_feeds
 from agbot.run.session import RUNS, RunPlan, now_ns
 from agbot.run.spend import FILE_NAME, Caps, DaySpend
 from agbot.run.venues import Account, VenueLink, open_paper, open_shadow
+from agbot.settings import Mode, Settings
 from agbot.store.carry import carry_latest
 from agbot.store.carry import pasts as pasts_of
 from agbot.units import usd_text

@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from agbot.config import Settings
 from agbot.errors import WalletTaken
 from agbot.model.market import Market
 from agbot.run.attach import Screens
 from agbot.run.bot import bot
 from agbot.run.session import RunPlan, Session
+from agbot.settings import Settings
 from agbot.venue.ports import Feed
 
 

@@ -17,7 +17,6 @@ from typing import Any, Final
 import attrs
 import trio
 
-from agbot.config import ReconcileSettings
 from agbot.core.oms import OrderRecord
 from agbot.errors import ConfigError, VenueAmbiguous, VenueUnavailable
 from agbot.log import get_logger
@@ -28,6 +27,7 @@ from agbot.run.corrections import ROUNDING, Correction, corrections
 from agbot.run.explain import OLDER_MAX, Known, Names
 from agbot.run.live import read_account, refresh
 from agbot.run.venues import Account
+from agbot.settings import ReconcileSettings
 from agbot.store.carry import Past
 from agbot.units import NS_PER_S, to_text
 from agbot.venue.polymarket.access import Access

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from agbot.config import Settings
 from agbot.core.backoff import Backoff
+from agbot.settings import Settings
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.credentials import API, load_credentials
 from agbot.venue.polymarket.realtime import RealtimeSession

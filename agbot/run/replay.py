@@ -11,7 +11,6 @@ import attrs
 import trio
 
 from agbot.backtest.loop import VirtualLoop
-from agbot.config import Settings
 from agbot.control import socket_path
 from agbot.core.step import Step
 from agbot.core.ticks import TickWatch
@@ -29,6 +28,7 @@ from agbot.run.session import RUNS, now_ns, run_id_at
 from agbot.run.supervise import background
 from agbot.run.tally import Tally
 from agbot.run.venues import Account, paper_matcher
+from agbot.settings import Settings
 from agbot.store.journal import Journal
 from agbot.store.mirror import MirrorCheck
 from agbot.store.rebuild import engine_of, header_of

@@ -12,7 +12,6 @@ import attrs
 import msgspec
 import trio
 
-from agbot.config import Settings
 from agbot.control import socket_path, state_dir
 from agbot.core.limits import OFF
 from agbot.core.risk import covers
@@ -49,6 +48,7 @@ from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
 from agbot.run.venues import Account, OpenVenue, open_paper
+from agbot.settings import Settings
 from agbot.store.audit import AuditLog
 from agbot.store.carry import Carry, carry_latest
 from agbot.store.journal import Journal

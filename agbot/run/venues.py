@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from agbot.config import PaperSettings
 from agbot.core.portfolio import CarriedPosition
 from agbot.matching.checks import Terms
 from agbot.matching.paper import PaperMatcher
@@ -17,6 +16,7 @@ from agbot.model.events import MarketData
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.run.bot import Service
+from agbot.settings import PaperSettings
 from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import VenueAdapter
 from agbot.venue.shadow import ShadowVenue

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from agbot import __version__
-from agbot.config import Settings, StrategySettings
 from agbot.core.engine import Engine
 from agbot.core.limits import OFF, Limits
 from agbot.core.portfolio import CarriedPosition
@@ -29,6 +28,7 @@ from agbot.core.triggers import Baseline
 from agbot.core.view import Strategy
 from agbot.errors import ConfigError
 from agbot.located import loads
+from agbot.settings import Settings, StrategySettings
 from agbot.store.journal import Header
 from agbot.strategy.registry import OnlyIn, build
 from agbot.units import to_text

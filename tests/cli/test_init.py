@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from agbot import cli, secrets
 from agbot.cli import init
 from agbot.cli.first_config import write_new
-from agbot.config import Mode, load_settings
+from agbot.config import load_settings
 from agbot.errors import AgbotError, ConfigError, VenueUnavailable
+from agbot.settings import Mode
 
 KEY = "0x" + "4f" * 32
 

@@ -10,10 +10,10 @@ import pytest
 from agbot.cli import cli
 from agbot.cli.common import state_path
 from agbot.cli.start import greet
-from agbot.config import Settings
 from agbot.control import state_dir
 from agbot.run.attach import Screens
 from agbot.run.plans import Start
+from agbot.settings import Settings
 
 
 @pytest.mark.parametrize("chosen", [{"profile": "demo"}, {"profile": "second"}, {"state_dir": Path("a place")}])

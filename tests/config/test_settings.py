@@ -8,7 +8,12 @@ from pathlib import Path
 import attrs
 import pytest
 
-from agbot.config import (
+from agbot.config import load_settings, read_settings
+from agbot.core.limits import DEFAULT, Limits
+from agbot.core.rules import DEFAULT_RULES, load_rules
+from agbot.errors import ConfigError
+from agbot.located import loads
+from agbot.settings import (
     LiveSettings,
     Mode,
     MonitorSettings,
@@ -17,13 +22,7 @@ from agbot.config import (
     RtdsSettings,
     Settings,
     StrategySettings,
-    load_settings,
-    read_settings,
 )
-from agbot.core.limits import DEFAULT, Limits
-from agbot.core.rules import DEFAULT_RULES, load_rules
-from agbot.errors import ConfigError
-from agbot.located import loads
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.hosts import Hosts
 

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 import trio
 
-from agbot.config import PaperSettings, Settings
 from agbot.errors import AgbotError
 from agbot.model.market import Outcome
 from agbot.model.order import OrderState
@@ -17,6 +16,7 @@ from agbot.run import gateway
 from agbot.run import session as sessions
 from agbot.run.bot import bot
 from agbot.run.session import RUNS, RunPlan, Session, prepare_state_dir, run_id_at
+from agbot.settings import PaperSettings, Settings
 from agbot.store.carry import carry_latest
 from agbot.store.journal import RUN, Header, Journal
 from agbot.store.verify import verify

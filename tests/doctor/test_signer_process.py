@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from agbot.config import LiveSettings, PolymarketSettings, Settings
 from agbot.doctor import Status
 from agbot.doctor.world import run_checks
 from agbot.latch import Latch
@@ -12,6 +11,7 @@ from agbot.run.control import ControlServer
 from agbot.run.signer import SignerDesk
 from agbot.run.spend import Caps, DayFile
 from agbot.secrets import Secret
+from agbot.settings import LiveSettings, PolymarketSettings, Settings
 from agbot.testing.venue_stub import ADDRESS, PRIVATE_KEY, StubKey, StubMarket, venue_stub
 from agbot.units import SCALE
 from agbot.venue.polymarket.contracts import POLYGON

@@ -8,9 +8,9 @@ import time
 import attrs
 import pytest
 
-from agbot.config import PolymarketSettings, Settings
 from agbot.doctor import Status
 from agbot.doctor.world import CHECKS, run_checks
+from agbot.settings import PolymarketSettings, Settings
 from agbot.testing.venue_stub import (
     ADDRESS,
     HTML_403,

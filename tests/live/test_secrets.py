@@ -19,7 +19,6 @@ import trio
 
 from agbot import log
 from agbot.cli.start import Ready, run
-from agbot.config import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
 from agbot.doctor.world import run_checks
 from agbot.run import plans
 from agbot.run.attach import Screens
@@ -28,6 +27,7 @@ from agbot.run.modes import Trader, look
 from agbot.run.oneshot import send_one
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
+from agbot.settings import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
 from agbot.testing.venue_stub import ADDRESS, PRIVATE_KEY, YES, StubKey, venue_stub
 from agbot.units import SCALE
 from agbot.venue.polymarket.credentials import load_credentials

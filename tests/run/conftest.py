@@ -10,7 +10,6 @@ import attrs
 import pytest
 import trio
 
-from agbot.config import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
 from agbot.core.engine import Engine, EngineSettings
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
@@ -32,6 +31,7 @@ from agbot.run.modes import Trader
 from agbot.run.operator import Operator
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
+from agbot.settings import LiveSettings, Mode, PolymarketSettings, Settings, StrategySettings
 from agbot.store.history import write_history
 from agbot.testing.builders import levels, make_market, make_order
 from agbot.testing.venue_stub import PRIVATE_KEY, YES, StubKey, venue_stub

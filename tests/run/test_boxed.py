@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agbot.config import Settings
 from agbot.errors import ConfigError, ExchangeEnded
 from agbot.exchange.clob.keys import Keyring
 from agbot.exchange.testkeys import key_row
 from agbot.run import boxed
+from agbot.settings import Settings
 
 SITES = ("clob", "market_socket", "user_socket", "rtds", "realtime", "gamma", "data", "geoblock")
 READY = {"urls": dict.fromkeys(SITES, "http://127.0.0.1:1"), "keys": [key_row(Keyring(1), 1, 0)], "markets": []}

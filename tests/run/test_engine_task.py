@@ -7,7 +7,6 @@ import pytest
 import trio
 import trio.testing
 
-from agbot.config import Settings
 from agbot.core.view import Place
 from agbot.errors import StoreError
 from agbot.model.commands import CancelAll, PlaceOrder
@@ -15,6 +14,7 @@ from agbot.model.events import HaltRequested, Timer
 from agbot.model.order import Side
 from agbot.run.engine import EngineTask, Recorder
 from agbot.run.inbox import Inbox
+from agbot.settings import Settings
 from agbot.store.codec import GENESIS, decode_batch, decode_output
 from agbot.store.journal import BATCH, END, RUN, STEP, Journal, JournalReader
 from agbot.store.rebuild import header_of

@@ -7,12 +7,12 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from agbot.config import Mode
 from agbot.errors import ConfigError, NotFoundError, VenueAuthFailed, VenueUnavailable, leaves
 from agbot.run import modes
 from agbot.run.lock import exclusive_wallet, wallet_dir
 from agbot.run.modes import Trader, look, trade_paper
 from agbot.run.spend import FILE_NAME, DaySpend
+from agbot.settings import Mode
 from agbot.testing.venue_stub import ADDRESS, CONDITION, NO, YES, error
 from agbot.units import SCALE, to_units
 from agbot.venue.paper import PaperVenue

@@ -8,12 +8,12 @@ import pytest
 import trio
 
 from agbot import log
-from agbot.config import Settings
 from agbot.model.commands import PlaceOrder
 from agbot.run.bot import bot
 from agbot.run.demo import demo_plan
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
+from agbot.settings import Settings
 from agbot.store.audit import AUDIT_NAME, files_of, verify
 from agbot.store.codec import decode_output
 from agbot.store.explain import explain

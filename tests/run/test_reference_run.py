@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from agbot.config import Mode, PolymarketSettings, RtdsSettings, Settings
 from agbot.run import plans
 from agbot.run.modes import trade_paper
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
+from agbot.settings import Mode, PolymarketSettings, RtdsSettings, Settings
 from agbot.store.verify import verify
 from agbot.testing.venue_stub import StubKey
 

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from agbot.config import Settings, read_settings
+from agbot.config import read_settings
 from agbot.errors import ConfigError
 from agbot.located import loads
 from agbot.run.references import reference_feeds
+from agbot.settings import Settings
 from agbot.testing.venue_stub import StubKey
 
 KEY = StubKey()

@@ -12,13 +12,13 @@ import pytest
 import trio
 import trio.testing
 
-from agbot.config import PaperSettings, Settings
 from agbot.control import socket_path
 from agbot.errors import ConfigError, RecordingError, UnsupportedOrder
 from agbot.model.events import BookSnapshot, TradePrint
 from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.run.replay import ReplayPlan, ReplayRun
+from agbot.settings import PaperSettings, Settings
 from agbot.store.history import read_history, write_history
 from agbot.store.verify import verify
 from agbot.testing.builders import levels, make_market

@@ -11,7 +11,6 @@ import attrs
 import pytest
 import trio
 
-from agbot.config import PaperSettings, Settings
 from agbot.core.limits import Limits
 from agbot.core.portfolio import CarriedPosition
 from agbot.errors import ConfigError, VenueUnavailable
@@ -24,6 +23,7 @@ from agbot.run.lock import exclusive
 from agbot.run.plans import Start, trade
 from agbot.run.session import Session, prepare_state_dir, run_id_at
 from agbot.run.venues import Account, paper_matcher
+from agbot.settings import PaperSettings, Settings
 from agbot.store.codec import decode_batch
 from agbot.store.journal import BATCH, END, JournalReader
 from agbot.store.verify import verify

@@ -8,13 +8,13 @@ import os
 import attrs
 import pytest
 
-from agbot.config import ReconcileSettings
 from agbot.errors import ConfigError, VenueUnavailable, WalletTaken
 from agbot.model.order import OrderState
 from agbot.run import reconcile, session
 from agbot.run.lock import wallet_dir
 from agbot.run.modes import look, look_on
 from agbot.run.session import prepare_state_dir
+from agbot.settings import ReconcileSettings
 from agbot.store.journal import JournalReader
 from agbot.testing.venue_stub import ADDRESS, NO, YES
 from agbot.units import to_units

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from agbot.config import Settings
 from agbot.model.events import (
     BookDelta,
     BookSnapshot,
@@ -28,6 +27,7 @@ from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.run.attach import Screens
 from agbot.run.replay import ReplayPlan, ReplayRun
+from agbot.settings import Settings
 from agbot.store.history import read_history, write_history
 from agbot.units import NS_PER_S
 from agbot.venue.demo import DemoSimulation, demo_markets

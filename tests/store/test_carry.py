@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.config import Settings
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.step import Output
 from agbot.errors import StoreError
@@ -27,6 +26,7 @@ from agbot.model.events import (
 from agbot.model.market import Outcome
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 from agbot.run.engine import Recorder
+from agbot.settings import Settings
 from agbot.store.carry import carry_from, carry_latest
 from agbot.store.codec import encode_batch, encode_output
 from agbot.store.journal import BATCH, RUN, STEP, Journal

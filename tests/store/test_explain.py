@@ -12,7 +12,6 @@ from click.testing import CliRunner
 
 from agbot.cli import cli
 from agbot.cli.story import plain, text
-from agbot.config import Settings
 from agbot.core.view import Place
 from agbot.errors import NotFoundError, StoreError
 from agbot.model.events import (
@@ -32,6 +31,7 @@ from agbot.model.events import (
 )
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 from agbot.run.engine import Recorder
+from agbot.settings import Settings
 from agbot.store.codec import decode_output, encode_output
 from agbot.store.explain import explain
 from agbot.store.journal import STEP, Journal, JournalReader

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agbot.config import Settings, StrategySettings
 from agbot.core.rules import DEFAULT_RULES, DayCap, InventoryLimit, KillSwitch, OrderCap, PositionLimit
 from agbot.errors import ConfigError
+from agbot.settings import Settings, StrategySettings
 from agbot.store import rebuild
 from agbot.store.journal import Header
 from agbot.store.rebuild import engine_of, header_of
