@@ -73,7 +73,8 @@ class OrdersView:
         self.frames = 0
         self.shares: Counter[str] = Counter()
         """What can be sold, by token: bought and mined, less what was sold and matched."""
-        self._seen: set[tuple[str, ...]] = set()
+        self._seen: set[int] = set()
+        """Hashes of what came: of millions of frames only these are kept, else the loader is what the load slows."""
 
     def take(self, frame: bytes) -> None:
         """Take a frame of the user socket."""
@@ -82,7 +83,7 @@ class OrdersView:
         self.frames += 1
         told = _events.decode(frame)
         for event in told if isinstance(told, list) else (told,):
-            part = (event.id, event.type, event.status, event.size_matched, event.trader_side)
+            part = hash((event.id, event.type, event.status, event.size_matched, event.trader_side))
             if part in self._seen:
                 self.duplicates += 1
             self._seen.add(part)
