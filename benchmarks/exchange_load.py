@@ -47,9 +47,9 @@ BEHIND_S: Final = 2.0
 KEPT_UP: Final = 0.97
 """The part of the rate that must really have been sent, but for what bots left out while they changed sides:"""
 SKIPPED_MAX: Final = 0.1
-STEP_S: Final = 10.0
+STEP_S: Final = 20.0
 BISECTIONS: Final = 4
-HOLDS: Final = 6
+HOLDS: Final = 8
 BACK_OFF: Final = 0.92
 QUIET_S: Final = 2.0
 SETTLE_S: Final = 30.0
