@@ -184,6 +184,12 @@ class VenueUnavailable(ExecutionError):  # noqa: N818
         self.retry_after_s = retry_after_s
 
 
+class VenueHeld(VenueUnavailable):
+    """Not sent: the venue has failed so often that it is left alone for a moment."""
+
+    error_id = "AGB-401"
+
+
 class VenueThrottled(ExecutionError):  # noqa: N818
     """Wait `retry_after_s` seconds, then retry."""
 

@@ -11,6 +11,7 @@ from agbot.core.state import CoreState
 from agbot.core.turnover import utc_day
 from agbot.core.view import Place
 from agbot.model.commands import PlaceOrder
+from agbot.model.events import Health
 from agbot.model.ids import MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
@@ -29,6 +30,8 @@ BUYING_POWER: Final = "BuyingPower"
 SHARES_HELD: Final = "SharesHeld"
 REJECTED_LATELY: Final = "RejectedLately"
 RECONCILE_DIFFERENCE: Final = "ReconcileDifference"
+VENUE_DOWN: Final = "VenueDown"
+VENUE_DEGRADED: Final = "VenueDegraded"
 
 NO_MARKET: Final = MarketId("")
 """Stands for the account's cash among differences."""
@@ -74,11 +77,21 @@ class Admission:
             return (MARKET_RESOLVED,)
         if now_ns < self._rejections.get((strategy, market_id), (0, 0))[1]:
             return (REJECTED_LATELY,)
+        exposure = self.exposure(now_ns, market, place)
         return (
+            *(() if unwinds else self._health(market, exposure)),
             *self._standing(market),
             *self._terms(market, place),
-            *state.gate.check(self.exposure(now_ns, market, place), unwinds=unwinds),
+            *state.gate.check(exposure, unwinds=unwinds),
         )
+
+    def _health(self, market: Market, exposure: Exposure) -> tuple[str, ...]:
+        match self._state.health(market.venue):
+            case Health.DOWN:
+                return (VENUE_DOWN,)
+            case Health.DEGRADED if not _reduces(exposure):
+                return (VENUE_DEGRADED,)
+        return ()
 
     def _closed(self, market: Market | None, strategy: StrategyId) -> tuple[str, ...]:
         state = self._state
@@ -159,6 +172,13 @@ class Admission:
         """Return the shares held whose trades have settled (10⁻⁶)."""
         state = self._state
         return state.portfolio.position(market, market.outcome(token)).size - state.oms.unsettled[token]
+
+
+def _reduces(exposure: Exposure) -> bool:
+    """Return whether the position gets smaller, whatever of the order fills, and never changes sides."""
+    if exposure.net_position > 0:
+        return exposure.delta < 0 <= exposure.short_worst
+    return exposure.long_worst <= 0 < exposure.delta
 
 
 def open_usd(record: OrderRecord) -> int:

@@ -49,6 +49,7 @@ from agbot.model.events import (
     TickSizeChanged,
     Timer,
     TradePrint,
+    VenueHealth,
 )
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
@@ -121,6 +122,7 @@ class Engine:
             BookTrust: self._trust,
             ReferencePrice: self._reference,
             Timer: self._timer,
+            VenueHealth: self.state.health_told,
             HeartbeatLost: lambda _now_ns, event: self.triggers.unheard(event.silent_ns),
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from agbot.core.book import OrderBook
+from agbot.core.health import WELL, Condition
 from agbot.core.limits import OFF, Limits
 from agbot.core.oms import Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
@@ -12,7 +13,8 @@ from agbot.core.references import References
 from agbot.core.risk import Gate
 from agbot.core.triggers import Baseline
 from agbot.core.turnover import Turnover
-from agbot.model.ids import MarketId, TokenId
+from agbot.model.events import Health, VenueHealth
+from agbot.model.ids import MarketId, TokenId, VenueId
 from agbot.model.market import Market
 
 
@@ -55,9 +57,19 @@ class CoreState:
     books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
     resolved: set[MarketId] = attrs.field(factory=set)
     differing: dict[MarketId, str] = attrs.field(factory=dict)
+    conditions: dict[VenueId, Condition] = attrs.field(factory=dict)
+    """How venues are, as they were told last; one that was never told of is well."""
     halted: str = ""
 
     @property
     def kill_switch(self) -> str:
         """Return why nothing may be placed, empty while orders may."""
         return self.gate.kill_reason
+
+    def health_told(self, _now_ns: int, event: VenueHealth) -> None:
+        """Take in how a venue is."""
+        self.conditions[event.venue] = Condition(event.health, event.reason)
+
+    def health(self, venue: VenueId) -> Health:
+        """Return how a venue is."""
+        return self.conditions.get(venue, WELL).health

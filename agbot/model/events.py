@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from agbot.model.ids import ClientOrderId, MarketId, TokenId, TradeId, VenueOrderId
+from agbot.model.ids import ClientOrderId, MarketId, TokenId, TradeId, VenueId, VenueOrderId
 from agbot.model.market import Market
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 
@@ -37,6 +37,14 @@ class Doubt(enum.StrEnum):
     REST = "not the book the venue gives over REST"
     GHOST = "only far levels while the market trades"
     SILENT = "no data"
+
+
+class Health(enum.StrEnum):
+    """How a venue is. DEGRADED: only what makes a position smaller is sent. DOWN: no order is."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    DOWN = "down"
 
 
 class Source(enum.StrEnum):
@@ -229,6 +237,15 @@ class HeartbeatLost(_Fact, frozen=True):
     ts_ns: int
 
 
+class VenueHealth(_Fact, frozen=True):
+    """A venue is better or worse than before. `reason` is empty when it is well."""
+
+    venue: VenueId
+    health: Health
+    reason: str
+    ts_ns: int
+
+
 class OperatorOrder(_Fact, frozen=True):
     """A person or another program asks for an order; it passes the same gate as a strategy's.
 
@@ -315,4 +332,4 @@ OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
 )
 Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | KillSwitchProven | HaltRequested
-Event: TypeAlias = MarketData | OrderEvidence | Timer | HeartbeatLost | Operator | ReconcileDifference
+Event: TypeAlias = MarketData | OrderEvidence | Timer | HeartbeatLost | VenueHealth | Operator | ReconcileDifference

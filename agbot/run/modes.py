@@ -253,7 +253,16 @@ def linked(venue: PolymarketVenue) -> VenueLink:
     """Return the venue as the nursery tree needs it."""
     deaf = lambda: venue.closed  # noqa: E731 - asked each time
     run = within(venue.run, READY_S)
-    return VenueLink(venue=venue, run=run, on_market=venue.on_market, silent_ns=venue.silent_ns, deaf=deaf)
+    return VenueLink(
+        venue=venue,
+        run=run,
+        on_market=venue.on_market,
+        silent_ns=venue.silent_ns,
+        deaf=deaf,
+        condition=venue.condition,
+        care=venue.care,
+        utilisation=venue.utilisation,
+    )
 
 
 def within(service: Callable[..., Any], seconds: float) -> Callable[..., Any]:

@@ -47,6 +47,7 @@ from agbot.run.publish import Publisher
 from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
+from agbot.run.venue_watch import VenueWatch
 from agbot.run.venues import Account, OpenVenue, open_paper
 from agbot.settings import Settings
 from agbot.store.audit import AuditLog
@@ -164,6 +165,7 @@ class Session:
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
         self.link = plan.open_venue(plan, account, now_ns)
+        self.venue_watch = VenueWatch(self.link, self.inbox, self.registry, now_ns, time.monotonic)
         self.clock = Clock(self.inbox, self.latch.gate, now_ns, self._second, self.link.silent_ns)
         self.venue = self._spared(self.link.venue)
         self.differences = self._compared(plan.reads) if plan.reads else None
@@ -312,6 +314,7 @@ class Session:
 
     def _second(self) -> None:
         self.lost()
+        self.venue_watch.second()
         self.publisher.second(now_ns())
         if self.differences:
             self.differences.second()

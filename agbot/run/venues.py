@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from agbot.core.health import WELL, Condition
 from agbot.core.portfolio import CarriedPosition
 from agbot.matching.checks import Terms
 from agbot.matching.paper import PaperMatcher
@@ -17,6 +18,7 @@ from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.run.bot import Service
 from agbot.settings import PaperSettings
+from agbot.venue.care import Care
 from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import VenueAdapter
 from agbot.venue.shadow import ShadowVenue
@@ -51,6 +53,7 @@ class VenueLink:
 
     `deaf` says why nothing is heard of our orders now, empty while it is.
     `silent_ns` tells for how long it has heard no heartbeat, 0 while that is in order.
+    `condition` tells how it is; `care` what its answers measured, and `utilisation` the used part of its limits.
     """
 
     venue: VenueAdapter
@@ -58,6 +61,9 @@ class VenueLink:
     deaf: Callable[[], str] = lambda: ""
     on_market: Callable[[Sequence[MarketData]], None] = lambda _batch: None
     silent_ns: Callable[[], int] = lambda: 0
+    condition: Callable[[], Condition] = lambda: WELL
+    care: Care | None = None
+    utilisation: Callable[[], Mapping[str, float]] = dict
 
 
 OpenVenue = Callable[["RunPlan", Account, Callable[[], int]], VenueLink]

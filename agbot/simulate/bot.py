@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agbot import __version__
 from agbot.core.engine import Engine
+from agbot.core.health import Steadied
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
 from agbot.core.rules import InventoryLimit, PositionLimit
@@ -26,6 +27,7 @@ from agbot.model.events import (
     LinkUp,
     MarketListed,
     Timer,
+    VenueHealth,
 )
 from agbot.model.order import Settlement, Side
 from agbot.run.engine import Recorder
@@ -137,6 +139,7 @@ class SimBot:
         self._asked_to_stop = self.life.event()
         self._flat = self.life.event()
         self._feed_up = False
+        self._health = Steadied()
         self._last_ns = self._step_ns = 0
         self.life.spawn(self._live)
 
@@ -319,6 +322,10 @@ class SimBot:
     async def _tick(self) -> None:
         while True:
             await self.life.sleep(1.0)
+            assert self.adapter is not None
+            if self._health.look(self.life.current_time(), self.adapter.condition()):
+                told = self._health.told
+                self.ear.send_urgent(VenueHealth(self.adapter.venue_id, told.health, told.reason, self.now_ns()))
             self.ear.market(Timer("second", self.now_ns()))
 
     async def _watch_disk(self) -> None:

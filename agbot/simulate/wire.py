@@ -14,9 +14,11 @@ from agbot.errors import LinkLost
 from agbot.exchange.api import Ask as Asked
 from agbot.simulate.venue import SimOutlet, SimVenue
 from agbot.simulate.virtual import Life
+from agbot.venue.care import Care
+from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.errors import Phase, lost
 from agbot.venue.polymarket.limits import Limiter
-from agbot.venue.polymarket.transport import Ask, Reply, Sign, Transport
+from agbot.venue.polymarket.transport import HELD, Ask, Reply, Sign, Transport
 from agbot.web.http import Break, Response
 
 TIMEOUT_S: Final = 30.0
@@ -45,13 +47,17 @@ class SimTransport(Transport):
     """Carries requests to a venue of the same world. What was sent arrives, also when its sender gave up or died."""
 
     def __init__(self, life: Life, venue: SimVenue, weather: Weather, now_s: Callable[[], float]) -> None:
-        super().__init__(None, Limiter(now_ns=lambda: int(now_s() * 1e9)), now_s=now_s)  # type: ignore[arg-type]
+        care = Care(VENUE, life.current_time, weather.dice.random, held=HELD)
+        limiter = Limiter(now_ns=lambda: int(now_s() * 1e9))
+        super().__init__(None, limiter, now_s=now_s, care=care)  # type: ignore[arg-type] # no HTTP
         self._life = life
         self._venue = venue
         self._weather = weather
 
-    async def exchange(self, ask: Ask, sign: Sign | None = None) -> Reply:
-        """Send and return the whole reply; see `Transport.exchange`."""
+    async def _turn(self, ask: Ask) -> None:
+        """Wait for nothing: the limiter waits with trio."""
+
+    async def _carry(self, ask: Ask, sign: Sign | None) -> Reply:
         if self._weather.dice.random() < self._weather.unreachable:
             await self._life.sleep(self._weather.delay_s())
             raise lost(ask.operation, Phase.NOT_SENT, "the network is down") from None

@@ -25,6 +25,7 @@ from agbot.venue.polymarket.credentials import Credentials
 from agbot.venue.polymarket.keys import SigningKey
 from agbot.venue.polymarket.limits import Limiter
 from agbot.venue.polymarket.rest import ClobClient
+from agbot.venue.polymarket.retry import POSTS, Again
 from agbot.venue.polymarket.transport import open_http
 from agbot.venue.polymarket.wallets import Account
 
@@ -96,13 +97,16 @@ class TradingBench:
         return {*self.stub.exchange.live, *self.stub.exchange.finished}
 
 
+_QUICK = {kind: Again(again.most, Backoff(first_s=0.01, longest_s=0.02)) for kind, again in POSTS.items()}
+
+
 @contextmanager
 def hurried() -> Iterator[None]:
     """Let questions and copies follow each other in milliseconds; a copy on its way has arrived after 0.2 s."""
     package = "agbot.venue.polymarket"
     with (
         patch(f"{package}.own.ASK_AGAIN", Backoff(first_s=0.02, longest_s=0.08)),
-        patch(f"{package}.placing.PAUSE_S", 0.01),
+        patch(f"{package}.retry.POSTS", _QUICK),
         patch(f"{package}.asking.QUIET_NS", NS_PER_S // 5),
     ):
         yield

@@ -11,13 +11,14 @@ overdue, they are refused as VenueUnavailable; nothing is sent. Cancels always g
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 import attrs
 import trio
 
+from agbot.core.health import Condition
 from agbot.errors import (
     ConfigError,
     ExecutionError,
@@ -30,16 +31,17 @@ from agbot.errors import (
     VenueUnavailable,
 )
 from agbot.log import get_logger
-from agbot.model.events import MarketData, OrderEvidence, TickSizeChanged
-from agbot.model.ids import ClientOrderId, MarketId, TokenId, VenueId
+from agbot.model.events import Health, MarketData, OrderEvidence, TickSizeChanged
+from agbot.model.ids import MarketId, TokenId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
-from agbot.units import NS_PER_S, to_decimal, to_units
+from agbot.units import to_decimal, to_units
+from agbot.venue.care import Care
 from agbot.venue.convert import next_revision
 from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.cancelling import Cancelling
-from agbot.venue.polymarket.compose import EARLY_S, ORDER_TYPES, VENUE, Terms
+from agbot.venue.polymarket.compose import VENUE, Terms
 from agbot.venue.polymarket.contracts import POLYGON, Chain
 from agbot.venue.polymarket.credentials import PRIVATE_KEY, Credentials
 from agbot.venue.polymarket.desk import Desk, Voice
@@ -47,16 +49,14 @@ from agbot.venue.polymarket.errors import TradingMode
 from agbot.venue.polymarket.heartbeat import Heart
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.ledger import Ledger
+from agbot.venue.polymarket.listed import order_of
 from agbot.venue.polymarket.orders import OrderSigner
 from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.signer import LocalSigner, Signer
 from agbot.venue.polymarket.user import Connect, UserStream
-from agbot.venue.polymarket.wire.rest import OpenOrder
 from agbot.web.socket import open_socket
-
-_KINDS: Final = {text: kind for kind, text in ORDER_TYPES.items() if kind is not TimeInForce.IOC}
 
 TERMS_CODES: Final = ("tick", "min_size")
 UNAUTHORIZED: Final = "HTTP 401"
@@ -115,7 +115,9 @@ class PolymarketVenue:
         self._pace = pace
         self._voice = voice or Voice()
         self._ledger = Ledger(now_ns)
-        self._desk = Desk(clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake, pace=pace)
+        self._desk = Desk(
+            clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake, pace=pace, dice=dice
+        )
         self._asking = Asking(self._desk)
         self._placing = Placing(self._desk, signer, api.key)
         self._cancelling = Cancelling(self._desk, self._placing, self._asking)
@@ -160,6 +162,23 @@ class PolymarketVenue:
         if self._heart is not None and self._heart.overdue:
             return "the heartbeat is overdue: the venue cancels what is placed"
         return ""
+
+    def condition(self) -> Condition:
+        """Return how the venue is: down while no order may be sent."""
+        if self.closed:
+            return Condition(Health.DOWN, self.closed)
+        if self._clob.mode in (TradingMode.CANCEL_ONLY, TradingMode.DISABLED):
+            return Condition(Health.DOWN, f"the venue is in {self._clob.mode} mode")
+        return self._clob.care.condition()
+
+    @property
+    def care(self) -> Care:
+        """Return what the answers to orders and cancels have told of the venue."""
+        return self._clob.care
+
+    def utilisation(self) -> Mapping[str, float]:
+        """Return the used part of each of the venue's limits that is in use."""
+        return self._clob.utilisation
 
     def silent_ns(self) -> int:
         """Return for how long the venue has heard no heartbeat, 0 while that is in order."""
@@ -283,7 +302,7 @@ class PolymarketVenue:
 
     async def get_open_orders(self) -> Sequence[Order]:
         """Return every resting order of this key, with `size` the remainder; others' are named by the venue's id."""
-        return [self._order_of(found) for found in await self._clob.open_orders()]
+        return [order_of(found, self._ledger.get(found.id)) for found in await self._clob.open_orders()]
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -356,26 +375,6 @@ class PolymarketVenue:
         if found is None:
             await self._asking.read_trades([own])
         return max(own.filled, own.matched, found.size_matched if found else 0)
-
-    def _order_of(self, found: OpenOrder) -> Order:
-        left = to_decimal(found.original_size - found.size_matched)
-        own = self._ledger.get(found.id)
-        if own is not None:
-            return attrs.evolve(own.order, size=left)
-        kind = _KINDS.get(found.order_type, TimeInForce.GTC)
-        expires_s = max(1, found.expiration_s - EARLY_S) if kind is TimeInForce.GTD else 0
-        return Order(
-            client_order_id=ClientOrderId(found.id),
-            venue=self.venue_id,
-            market=MarketId(found.market),
-            token=TokenId(found.token),
-            side=found.side,
-            price=to_decimal(found.price),
-            size=left,
-            time_in_force=kind,
-            expire_ns=expires_s * NS_PER_S,
-            created_ns=found.created_ns,
-        )
 
     def _linked(self, up: bool, reason: str) -> None:
         self._deaf = "" if up else reason or "the user stream is lost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -50,6 +51,7 @@ class Desk:
     woken: Callable[[], None] = lambda: None
     """Told when there may be a new open question."""
     pace: Pace = TRIO
+    dice: Callable[[], float] = random.random
 
     def say(self, said: Iterable[OrderEvidence]) -> None:
         """Tell evidence, and wake who asks open questions."""

@@ -2,8 +2,8 @@
 
 Theory of operation. The id follows from the order, so it is known, and in the ledger, before a byte leaves; the bytes
 are made once. After an answer that leaves a doubt the venue is asked for that id, and only the identical bytes are
-posted again: the venue takes an id once, so two copies are one order. Bytes are posted again within the call only,
-never later. What stays in doubt is UNRESOLVED and is settled by `asking.py`.
+posted again, by the table in `retry.py`: the venue takes an id once, so two copies are one order. Bytes are posted
+again within the call only, never later. What stays in doubt is UNRESOLVED and is settled by `asking.py`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,13 @@ from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
 from agbot.venue.pace import Event
 from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
 from agbot.venue.polymarket.desk import Desk
-from agbot.venue.polymarket.errors import order_refusal
+from agbot.venue.polymarket.errors import TradingMode, order_refusal
 from agbot.venue.polymarket.orders import post_body
 from agbot.venue.polymarket.own import CENT, DUST, OwnOrder, Stage
+from agbot.venue.polymarket.retry import pause_s
 from agbot.venue.polymarket.signer import Signer
 from agbot.venue.polymarket.wire.rest import OrderReply
 
-POSTS_MAX: Final = 3
-"""Copies of the same bytes that one call posts at most."""
-PAUSE_S: Final = 0.2
-"""Before the first further copy, and as much more before each next one."""
 BATCH_MAX: Final = 15
 
 log = get_logger(__name__)
@@ -165,24 +162,36 @@ class Placing:
             return e
 
     async def _post(self, own: OwnOrder, intent: UnderWay) -> OrderAck:
-        doubt: ExecutionError | None = None
-        for copy in range(POSTS_MAX):
-            if copy:
-                await self._desk.pace.sleep(PAUSE_S * copy)
-                if not intent.wanted:
-                    break
+        began_s, doubtful, tries = self._desk.pace.current_time(), False, 0
+        while True:
+            tries += 1
             own.sent_ns = self._desk.now_ns()
             try:
                 reply = await self._desk.clob.submit(own.body)
             except ExecutionError as e:
-                ack = await self._after_error(own, e, first=doubt is None)
-                if ack is not None:
-                    return ack
-                doubt = e
-            else:
-                return self._accepted(own, reply)
-        assert doubt is not None
-        raise self._in_doubt(own, doubt)
+                if isinstance(e, VenueDuplicate | VenueAmbiguous | VenueProtocolError):
+                    ack = await self._after_error(own, e, first=not doubtful)
+                    if ack is not None:
+                        return ack
+                    doubtful = True
+                if await self._again(e, tries, began_s, intent):
+                    continue
+                if doubtful:  # the first copy may have landed, and filled: a no is about the last one
+                    raise self._in_doubt(own, e) from None
+                self._nothing_rests(own, e)
+                raise
+            return self._accepted(own, reply)
+
+    async def _again(self, error: ExecutionError, tries: int, began_s: float, intent: UnderWay) -> bool:
+        """Wait as long as the table says, and return whether the same bytes are to be posted again."""
+        desk = self._desk
+        if isinstance(error, VenueUnavailable) and desk.clob.mode is not TradingMode.NORMAL:
+            return False
+        pause = pause_s(error, tries, desk.pace.current_time() - began_s, desk.dice())
+        if pause is None:
+            return False
+        await desk.pace.sleep(pause)
+        return intent.wanted
 
     async def _after_error(self, own: OwnOrder, error: ExecutionError, *, first: bool) -> OrderAck | None:
         """Return the ack when the order is there all the same, None when the same bytes may be posted again.

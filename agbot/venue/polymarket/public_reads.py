@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from agbot.venue.care import Care
 from agbot.venue.polymarket.errors import Operation, TradingMode
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.limits import Limiter
@@ -47,6 +48,16 @@ class PublicReads:
         self.limiter = limiter
         self._now_s = now_s
         self._transport = transport or Transport(http, limiter, now_s=now_s, wire_log=wire_log)
+
+    @property
+    def care(self) -> Care:
+        """What the answers so far say of the venue's health."""
+        return self._transport.care
+
+    @property
+    def utilisation(self) -> Mapping[str, float]:
+        """The used part of every limit in use, by name; above 1 is debt."""
+        return self._transport.limiter.utilisation()
 
     @property
     def mode(self) -> TradingMode:

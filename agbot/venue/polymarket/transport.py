@@ -5,6 +5,7 @@ Nothing is ever sent twice from here. Deadlines are the caller's; the timeouts o
 
 from __future__ import annotations
 
+import random
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -17,12 +18,15 @@ import httpx
 import trio
 
 from agbot import __version__
-from agbot.errors import VenueAmbiguous, VenueProtocolError, VenueThrottled
+from agbot.core.backoff import Backoff
+from agbot.errors import ExecutionError, VenueAmbiguous, VenueProtocolError, VenueThrottled
 from agbot.log import get_logger
 from agbot.secrets import Masked
+from agbot.venue.care import Care
 from agbot.venue.polymarket.errors import (
     ACTS,
     VENUE,
+    Answer,
     Operation,
     Phase,
     TradingMode,
@@ -45,6 +49,9 @@ USER_AGENT: Final = f"agbot/{__version__}"
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)
 MODE_S: Final = 120.0
 """How long a mode is believed that names no end: what follows a restart lasts two minutes."""
+
+HELD: Final = {"submit": Backoff(first_s=1.0, longest_s=30.0), "read": Backoff(first_s=0.5, longest_s=2.0)}
+"""What waits while the venue is ill, and how long. Reads only briefly: they are how questions end."""
 
 _NOT_SENT: Final = (
     httpx.ConnectError,
@@ -106,6 +113,7 @@ class Transport:
     Args:
         http: not closed here.
         now_s: UTC seconds: for signatures and for dates in replies.
+        care: breakers, and what they have seen.
     """
 
     def __init__(
@@ -115,8 +123,10 @@ class Transport:
         *,
         now_s: Callable[[], float] = time.time,
         wire_log: WireLog | None = None,
+        care: Care | None = None,
     ) -> None:
         self.limiter = limiter
+        self.care = care or Care(VENUE, trio.current_time, random.random, held=HELD)
         self.now_s = now_s
         self._http = http
         self._wire_log = wire_log
@@ -143,8 +153,7 @@ class Transport:
 
     def refuse(self, ask: Ask, reply: Reply) -> NoReturn:
         """Raise what a reply that is no success means."""
-        answer = read_answer(reply.status, reply.headers, reply.body, now_s=self.now_s())
-        error = refusal(ask.operation, answer)
+        error, answer = self._meaning(ask, reply)
         row = row_of(ask.operation, answer)
         if row.mode is not None:
             wait_s = MODE_S if answer.retry_after_s is None else answer.retry_after_s
@@ -157,12 +166,26 @@ class Transport:
         """Send and return the whole reply, whatever its status.
 
         Raises:
-            VenueUnavailable: nothing was sent, or a read got no whole reply.
+            VenueUnavailable: nothing was sent, or a read got no whole reply; VenueHeld when nothing was tried.
             VenueAmbiguous: an order or cancel may have arrived.
             VenueThrottled: too many requests wait here.
             VenueProtocolError: the reply is longer than `REPLY_BYTES_MAX`, and nothing hangs on it.
         """
+        await self._turn(ask)
+        with self.care.request(ask.operation.name.lower()) as under:
+            reply = await self._carry(ask, sign)
+            under.answer(None if reply.ok else self._meaning(ask, reply)[0])
+        self.limiter.observe(ask.route, reply.headers)
+        return reply
+
+    async def _turn(self, ask: Ask) -> None:
         await self.limiter.admit(ask.route, ask.cost)
+
+    def _meaning(self, ask: Ask, reply: Reply) -> tuple[ExecutionError, Answer]:
+        answer = read_answer(reply.status, reply.headers, reply.body, now_s=self.now_s())
+        return refusal(ask.operation, answer), answer
+
+    async def _carry(self, ask: Ask, sign: Sign | None) -> Reply:
         with _without_frames():
             request = self._request(ask, sign)
         number = self._logged(request, ask)
@@ -175,7 +198,6 @@ class Transport:
             raise self._lost(ask, number, Phase.MAYBE_SENT, e) from None
         if self._wire_log is not None:
             self._wire_log.reply(number, reply.status, reply.headers, reply.body)
-        self.limiter.observe(ask.route, reply.headers)
         return reply
 
     def _request(self, ask: Ask, sign: Sign | None) -> httpx.Request:

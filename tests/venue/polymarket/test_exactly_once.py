@@ -143,30 +143,31 @@ async def test_an_order_that_did_not_arrive_is_posted_again_with_the_same_bytes(
 
 
 NOES = {
-    "restarting": (RESTARTING, VenueUnavailable),
-    "throttled": (throttled(), VenueThrottled),
-    "timed out before the book": (TIMED_OUT, VenueUnavailable),
-    "a page": (HTML_403, VenueAuthFailed),
-    "no money": (Reply(400, {"error": "not enough balance / allowance"}), VenueRefused),
+    "restarting": (RESTARTING, VenueUnavailable, 1),
+    "throttled": (throttled(0), VenueThrottled, 2),
+    "throttled for longer than anybody waits": (throttled(3), VenueThrottled, 1),
+    "timed out before the book": (TIMED_OUT, VenueUnavailable, 3),
+    "a page": (HTML_403, VenueAuthFailed, 1),
+    "no money": (Reply(400, {"error": "not enough balance / allowance"}), VenueRefused, 1),
 }
 
 
-@pytest.mark.parametrize(("reply", "kind"), NOES.values(), ids=NOES)
-async def test_a_no_is_a_no_and_is_asked_for_once(reply, kind, hurry):
+@pytest.mark.parametrize(("reply", "kind", "tries"), NOES.values(), ids=NOES)
+async def test_a_no_is_a_no_and_is_asked_for_as_often_as_the_table_says(reply, kind, tries, hurry):
     async with trading() as bench:
         caller, order = Caller(bench), bench.order()
-        on_post(reply)(bench)
+        bench.stub.reply(*POST, reply, times=tries)
         assert isinstance(await caller.place(order), kind)
         assert caller.state(order.client_order_id) is OrderState.REJECTED
-        assert len(bench.posted()) == 1
+        assert len(bench.posted()) == tries
         assert bench.orders_at_venue() == set()
 
 
-@pytest.mark.parametrize("reply", [RESTARTING, throttled(0), TIMED_OUT])
-async def test_what_was_not_taken_may_be_placed_again_and_is_the_same_order(reply):
+@pytest.mark.parametrize(("reply", "tries"), [(RESTARTING, 1), (throttled(0), 2), (TIMED_OUT, 3)])
+async def test_what_was_not_taken_may_be_placed_again_and_is_the_same_order(reply, tries):
     async with trading() as bench:
         order = bench.order()
-        on_post(reply)(bench)
+        bench.stub.reply(*POST, reply, times=tries)
         with pytest.raises((VenueUnavailable, VenueThrottled)):
             await bench.venue.place_order(order)
         await bench.venue.place_order(order)

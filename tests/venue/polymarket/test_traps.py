@@ -24,6 +24,7 @@ from agbot.units import NS_PER_S, SCALE, to_units
 from agbot.venue.polymarket.amounts import limit_amounts, market_amounts
 from agbot.venue.polymarket.contracts import POLYGON
 from agbot.venue.polymarket.orders import OrderFields, OrderSigner, post_body, salt_of
+from agbot.venue.polymarket.retry import POSTS
 from agbot.venue.polymarket.session import MarketSession
 from agbot.venue.polymarket.wallets import Account, SignatureType, derive
 from agbot.venue.polymarket.wire.rtds import Refusal, RtdsDecoder
@@ -270,7 +271,7 @@ async def trap_22_a_busy_engine(bench: TradingBench) -> None:
     await bench.venue.place_order(bench.order())
     bodies = {received.body for received in bench.stub.asked(*POST)}
     assert (len(bench.posted()), len(bodies)) == (3, 1)
-    bench.stub.reply(*POST, TIMED_OUT, times=1)
+    bench.stub.reply(*POST, TIMED_OUT, times=POSTS[VenueUnavailable].most)
     again = bench.order()
     with pytest.raises(VenueUnavailable):
         await bench.venue.place_order(again)
