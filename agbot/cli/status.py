@@ -38,6 +38,9 @@ def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: b
         f"equity {status['equity_usd']} usd, pnl {status['pnl_usd']} usd"
         + (f", {status['page']}" if status["page"] else "")
     )
+    for venue, told in status.get("venues", {}).items():
+        if told["reason"]:
+            click.echo(f"venue     {venue} is {told['health']}: {told['reason']}")
     for line in reconciled(status.get("reconcile", {})):
         click.echo(line)
 

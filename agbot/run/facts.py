@@ -10,6 +10,7 @@ import attrs
 
 from agbot import __version__
 from agbot.core.engine import Engine
+from agbot.core.health import WELL
 from agbot.model.ids import MarketId
 from agbot.model.order import OrderState
 from agbot.run.publish import order_fields
@@ -85,6 +86,7 @@ class RunFacts:
                 for (scope, name), reason in engine.state.gate.scopes.items()
             ],
             "halted": engine.halted,
+            "venues": _venues(engine),
             "markets": [m.name for m in engine.markets.values()],
             "open_orders": [{"market": _name(engine, r.command.market), **order_fields(engine, r)} for r in live],
             "positions": list(_positions(engine)),
@@ -95,6 +97,12 @@ class RunFacts:
             "fees_usd": usd_text(portfolio.fees),
             "reconcile": self.reconcile(),
         }
+
+
+def _venues(engine: Engine) -> dict[str, dict[str, str]]:
+    """Return how each venue is, as the gate reads it."""
+    conditions = dict.fromkeys((market.venue for market in engine.markets.values()), WELL) | engine.state.conditions
+    return {venue: {"health": str(told.health), "reason": told.reason} for venue, told in conditions.items()}
 
 
 def _positions(engine: Engine) -> Iterator[dict[str, Any]]:

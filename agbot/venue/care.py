@@ -20,9 +20,12 @@ from agbot.core.health import WELL, Condition
 from agbot.errors import (
     ExecutionError,
     VenueAmbiguous,
+    VenueAuthFailed,
+    VenueDuplicate,
     VenueHeld,
     VenueNotFound,
     VenueProtocolError,
+    VenueRefused,
     VenueThrottled,
     VenueUnavailable,
 )
@@ -173,7 +176,10 @@ class Care:
 _WORDS: Final[Mapping[type[ExecutionError], str]] = {
     VenueUnavailable: "unavailable",
     VenueThrottled: "throttled",
+    VenueRefused: "refused",
+    VenueAuthFailed: "auth",
     VenueAmbiguous: "ambiguous",
+    VenueDuplicate: "duplicate",
     VenueProtocolError: "protocol",
     VenueNotFound: "",
 }
@@ -183,5 +189,4 @@ def _class_of(under: Under) -> str:
     """Return a word for the error; "not found" is an answer like any other."""
     if under.error is None:
         return "" if under.answered else "silence"
-    kind = type(under.error)
-    return next((word for known, word in _WORDS.items() if issubclass(kind, known)), kind.__name__.lower())
+    return next((word for kind, word in _WORDS.items() if isinstance(under.error, kind)), "other")

@@ -39,6 +39,26 @@ def test_the_line_says_why_nothing_is_placed(switch, scopes, halted, said, probe
     assert CliRunner().invoke(status.command, ["--probe"]).exit_code == probe
 
 
+def test_a_venue_that_is_ill_is_below_the_line(monkeypatch):
+    answer = {
+        "mode": "LIVE",
+        "run_id": "r",
+        "pid": 7,
+        "uptime_s": 1.0,
+        "kill_switch": {"on": False, "reason": ""},
+        "kill_scopes": [],
+        "halted": "",
+        "venues": {"polymarket": {"health": "down", "reason": "deaf"}, "paper": {"health": "healthy", "reason": ""}},
+        "markets": [],
+        "open_orders": [],
+        "equity_usd": "1.00",
+        "pnl_usd": "0.00",
+        "page": "",
+    }
+    monkeypatch.setattr(status, "control", lambda *_: answer)
+    assert CliRunner().invoke(status.command, []).output.splitlines()[1:] == ["venue     polymarket is down: deaf"]
+
+
 START = {
     "from_run": "r0",
     "cancelled": ["r0-1", "r0-2"],

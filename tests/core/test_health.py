@@ -46,7 +46,8 @@ class Bench:
         settings = EngineSettings(run_id="r", capital=1000 * SCALE, carried=(HELD,) if held else ())
         self.engine = Engine(settings, Gate(()), [self.script])
         snapshots = [
-            BookSnapshot(token, levels(("0.45", "500")), levels(("0.55", "500")), 1) for token in (MARKET.yes, MARKET.no)
+            BookSnapshot(token, levels(("0.45", "500")), levels(("0.55", "500")), 1)
+            for token in (MARKET.yes, MARKET.no)
         ]
         self.step(MarketListed(MARKET, 1), *snapshots)
 
