@@ -122,6 +122,8 @@ _AFTER_DENIAL: Final = {
     "UntrustedBook": "wait for the market's next book snapshot",
     "UnknownOrder": "an order in this market has no known fate: agbot status --json, then agbot cancel it",
     "ReconcileDifference": "agbot status says what the venue holds; a new start takes that over: agbot stop, agbot run",
+    "VenueDown": "agbot status says why; orders go again two seconds after the venue is better, cancels always go",
+    "VenueDegraded": "agbot status says why; until then only what makes a position smaller is sent",
     "InFlightLimit": "wait until the venue has answered the orders under way",
     "RejectedLately": "the venue refused several in a row here: wait a minute",
     "MarketResolved": "it has paid out: trade another market",

@@ -40,6 +40,7 @@ class VenueWatch:
         self._monotonic_s = monotonic_s
         self._steadied = Steadied()
         self._throttles: dict[str, int] = {}
+        self._meters: set[str] = set()
 
     @property
     def venue(self) -> VenueId:
@@ -80,5 +81,7 @@ class VenueWatch:
             if more:
                 counter = self._registry.counter("exec.rate_limit_violations", venue=self.venue, operation=operation)
                 counter.add(more)
-        for meter, part in self._link.utilisation().items():
-            self._registry.gauge("exec.rate_limit_utilisation", venue=self.venue, meter=meter).set(part)
+        used = self._link.utilisation()
+        self._meters |= used.keys()
+        for meter in self._meters:  # one that is not in use any more has all its room again
+            self._registry.gauge("exec.rate_limit_utilisation", venue=self.venue, meter=meter).set(used.get(meter, 0.0))

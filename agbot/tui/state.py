@@ -27,6 +27,7 @@ PNL_STEP_MS: Final = 1_000
 PNL: Final = "strategy.pnl_usd"
 LAG: Final = "polymarket.rtds.lag_ms"
 RATE: Final = "polymarket.rtds.msgs_per_second"
+HEALTH: Final = "venue.health"
 KILL: Final = "polymarket.risk.kill_switch"
 
 
@@ -146,6 +147,11 @@ class Dashboard:
         """Return the profit and loss of all strategies and markets together, None when none was sent."""
         found = [value for (name, _), value in self._metrics.items() if name == PNL]
         return sum(found) if found else None
+
+    def venue_health(self) -> int:
+        """Return how the worst venue is: 0 well, 1 degraded, 2 down."""
+        found = [value for (name, _), value in self._metrics.items() if name == HEALTH]
+        return int(max(found, default=0.0))
 
     def lag_ms(self) -> float | None:
         """Return the newest lag of the slowest topic, None when none was sent."""

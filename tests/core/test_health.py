@@ -45,10 +45,8 @@ class Bench:
         self.script, self.now = Script(), 10**18
         settings = EngineSettings(run_id="r", capital=1000 * SCALE, carried=(HELD,) if held else ())
         self.engine = Engine(settings, Gate(()), [self.script])
-        snapshots = [
-            BookSnapshot(token, levels(("0.45", "500")), levels(("0.55", "500")), 1)
-            for token in (MARKET.yes, MARKET.no)
-        ]
+        bids, asks = levels(("0.45", "500")), levels(("0.55", "500"))
+        snapshots = [BookSnapshot(token, bids, asks, 1) for token in (MARKET.yes, MARKET.no)]
         self.step(MarketListed(MARKET, 1), *snapshots)
 
     def step(self, *events):

@@ -166,6 +166,11 @@ def test_the_kill_switch_and_the_end_of_a_run_are_seen(stage: Stage, browse: Cal
         bot.send(line("kill_switch", on=True, reason="drill", by="me"))
         until(page, "document.getElementById('kill').textContent === 'KILL SWITCH ON: drill'")
         assert page.inner_text("#mode") == "LIVE"
+        for value, said in ((1, "live, venue degraded"), (2, "live, venue down"), (0, "live")):
+            labels = {"venue": "polymarket"}
+            metric = {"timestamp": value + 1, "metric_type": "gauge", "metric_name": "venue.health"}
+            bot.send(json.dumps({**metric, "value": value, "labels": labels}))
+            until(page, f"document.getElementById('link').textContent === '{said}'")
         bot.send(line("run", run_id="r", ended=True, reason="stopped"))
     until(page, "document.getElementById('link').textContent === 'run ended: stopped'")
     assert errors == [] or not vendored(stage)

@@ -90,6 +90,8 @@ def test_states_of_bot_and_kill_switch_in_words(run_app: Any, bot: Any, text_of:
             return text_of(app).splitlines()[0]
 
         assert "● live" in await top(bot.snapshot())
+        for value, said in ((1, "● live, venue degraded"), (2, "● live, venue down"), (0, "● live  ")):
+            assert said in await top(bot.delta(metrics=[["venue.health", {"venue": "v"}, "gauge", value, 0]]))
         assert "bot away" in await top(bot.delta(connected=False))
         assert app.screen.has_class("-stale")
         killed = [["polymarket.risk.kill_switch", {}, "gauge", 1, 0]]

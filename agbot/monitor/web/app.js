@@ -58,6 +58,8 @@ function draw(now) {
   drawTables(store);
 }
 
+const HEALTH = [["good", "live"], ["wait", "live, venue degraded"], ["bad", "live, venue down"]];
+
 function drawHeader() {
   const { run } = store;
   const mode = run?.mode ?? "";
@@ -71,7 +73,7 @@ function drawHeader() {
   document.body.classList.toggle("killed", Boolean(killed));
   pill("kill", killed ? "bad" : killed === 0 ? "good" : "", killed ? `KILL SWITCH ON${store.kill?.event.reason ? `: ${store.kill.event.reason}` : ""}` : killed === 0 ? "kill switch off" : "kill switch –");
   if (!seen.open) pill("link", "wait", "monitor away, retrying");
-  else if (store.connected) pill("link", "good", "live");
+  else if (store.connected) pill("link", ...HEALTH[Math.max(0, ...store.all("venue.health").map((m) => m.value))]);
   else pill("link", "wait", run?.ended ? `run ended${run.reason ? `: ${run.reason}` : ""}` : run ? "bot away" : "waiting for a bot");
 }
 

@@ -20,6 +20,11 @@ MODE_COLOURS: Final = {
     "REPLAY": "accent",
     "DEMO": "primary",
 }
+HEALTH: Final = {
+    0: ("● live", "text-success"),
+    1: ("● live, venue degraded", "text-warning"),
+    2: ("● live, venue down", "text-error"),
+}
 
 
 class Link(enum.Enum):
@@ -73,7 +78,8 @@ class StatusBar(Static):
             return Text(f"■ run ended, exit {run.exit_code or '?'}", style=self._ink("text-warning"))
         if not self._dashboard.connected:
             return Text("◌ bot away", style=self._ink("text-warning"))
-        return Text("● live", style=self._ink("text-success"))
+        said, ink = HEALTH.get(self._dashboard.venue_health(), HEALTH[0])
+        return Text(said, style=self._ink(ink))
 
     def _kill_switch(self) -> Text:
         if not self._dashboard.kill_on:
