@@ -105,7 +105,7 @@ def hurried() -> Iterator[None]:
     """Let questions and copies follow each other in milliseconds; a copy on its way has arrived after 0.2 s."""
     package = "agbot.venue.polymarket"
     with (
-        patch(f"{package}.own.ASK_AGAIN", Backoff(first_s=0.02, longest_s=0.08)),
+        patch(f"{package}.retry.ASK_AGAIN", Backoff(first_s=0.02, longest_s=0.08)),
         patch(f"{package}.retry.POSTS", _QUICK),
         patch(f"{package}.asking.QUIET_NS", NS_PER_S // 5),
     ):

@@ -114,7 +114,7 @@ class PolymarketVenue:
         self._now_ns = now_ns
         self._pace = pace
         self._voice = voice or Voice()
-        self._ledger = Ledger(now_ns)
+        self._ledger = Ledger(now_ns, dice)
         self._desk = Desk(
             clob=clob, ledger=self._ledger, voice=self._voice, now_ns=now_ns, woken=self._wake, pace=pace, dice=dice
         )

@@ -34,8 +34,9 @@ HELD_MAX: Final = 1_000
 class Ledger:
     """Every order of ours by client order id and by the venue's id; bounded, ended ones go first."""
 
-    def __init__(self, now_ns: Callable[[], int]) -> None:
+    def __init__(self, now_ns: Callable[[], int], dice: Callable[[], float]) -> None:
         self._now_ns = now_ns
+        self._dice = dice
         self._by_name: dict[str, OwnOrder] = {}
         self._by_id: dict[str, OwnOrder] = {}
         self._asking: dict[str, OwnOrder] = {}
@@ -224,7 +225,7 @@ class Ledger:
             return
         if own.name not in self._asking or (own.puzzling and not own.urgent):
             own.looks = 0
-            own.ask_at(self._now_ns())
+            own.ask_at(self._now_ns(), self._dice())
         own.urgent = own.puzzling
         self._asking[own.name] = own
 
@@ -254,7 +255,7 @@ class Ledger:
     def asked(self, own: OwnOrder) -> None:
         """Note that the venue was asked; if a question remains, it is put again by the schedule."""
         own.looks += 1
-        own.ask_at(self._now_ns())
+        own.ask_at(self._now_ns(), self._dice())
 
 
 def _stamped(source: Source, said: Iterable[OrderEvidence]) -> list[OrderEvidence]:

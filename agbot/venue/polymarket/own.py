@@ -8,12 +8,12 @@ from typing import Final
 import attrs
 import msgspec
 
-from agbot.core.backoff import Backoff
 from agbot.matching.fees import taker_fee
 from agbot.model.events import OrderFilled
 from agbot.model.ids import ClientOrderId, TradeId
 from agbot.model.order import Liquidity, Order, OrderState, Settlement, TimeInForce
 from agbot.units import NS_PER_S, SCALE, complement
+from agbot.venue.polymarket import retry
 from agbot.venue.polymarket.wire.rest import OpenOrder, Trade
 from agbot.venue.polymarket.wire.user import OrderUpdate
 
@@ -22,7 +22,6 @@ DUST: Final = SCALE // 100
 """Shares: amounts that differ by less are the same to the venue."""
 SETTLES_WITHIN_NS: Final = 30 * NS_PER_S
 """A fill that is still provisional after this is asked about."""
-ASK_AGAIN: Final = Backoff(first_s=1.0, longest_s=60.0)
 _LATE_NS: Final = 300 * NS_PER_S
 """How long a trade may take to appear in the venue's list."""
 
@@ -124,9 +123,9 @@ class OwnOrder:
             return self.closed is not None or self.doubtful or self.unwanted
         return self.stage is Stage.UNRESOLVED
 
-    def ask_at(self, now_ns: int) -> None:
+    def ask_at(self, now_ns: int, random_unit: float) -> None:
         """Put the next question by the schedule; that of a trade that only has to settle is not urgent."""
-        soon_ns = int(ASK_AGAIN.delay_s(self.looks, 1.0) * NS_PER_S)
+        soon_ns = int(retry.ASK_AGAIN.delay_s(self.looks, random_unit) * NS_PER_S)
         self.look_ns = now_ns + (soon_ns if self.puzzling else max(soon_ns, SETTLES_WITHIN_NS))
 
     def since_ns(self, synced_ns: int) -> int:

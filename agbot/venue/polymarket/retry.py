@@ -32,6 +32,8 @@ POSTS: Final[Mapping[type[ExecutionError], Again]] = {
     VenueUnavailable: Again(3, Backoff(first_s=0.1, longest_s=0.4)),  # nothing was sent, or nothing accepted
     VenueThrottled: Again(2, Backoff(first_s=0.1, longest_s=0.4)),  # and not before the venue says
 }
+ASK_AGAIN: Final = Backoff(first_s=1.0, longest_s=60.0)
+"""Reads that settle an open question are put again until it is answered."""
 
 
 def pause_s(error: ExecutionError, tries: int, passed_s: float, random_unit: float) -> float | None:

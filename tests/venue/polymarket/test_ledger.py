@@ -28,7 +28,8 @@ class Bench:
 
     def __init__(self):
         self.now = START
-        self.ledger = Ledger(lambda: self.now)
+        self.dice = 0.5
+        self.ledger = Ledger(lambda: self.now, lambda: self.dice)
 
     def order(self, name="o", *, stage=Stage.PLACED, budget=0, asked=None, shares=10 * SCALE, **changes):
         order = make_order(name, token=TOKEN, **changes)
@@ -324,15 +325,18 @@ def test_any_sign_of_life_settles_a_doubt(evidence, expected, bench):
     assert own.stage is not Stage.UNRESOLVED
 
 
-def test_a_doubt_is_asked_about_at_growing_intervals_and_never_ended_by_time(bench):
+@pytest.mark.parametrize("dice", [0.0, 0.5, 0.9])
+def test_a_doubt_is_asked_about_at_growing_intervals_and_never_ended_by_time(bench, dice):
+    bench.dice = dice
     own = bench.order(stage=Stage.UNRESOLVED)
     gaps = []
     for _ in range(9):
-        gaps.append((bench.ledger.next_due() - bench.now) // NS_PER_S)
+        gaps.append((bench.ledger.next_due() - bench.now) / NS_PER_S)
         bench.now = bench.ledger.next_due()
         assert bench.ledger.due(bench.now) == [own]
         bench.ledger.asked(own)
-    assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    jitter = 0.5 + dice / 2
+    assert gaps == pytest.approx([whole_s * jitter for whole_s in (1, 2, 4, 8, 16, 32, 60, 60, 60)])
     bench.now += 10**6 * NS_PER_S
     assert own.stage is Stage.UNRESOLVED
 
