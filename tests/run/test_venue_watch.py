@@ -11,6 +11,7 @@ from agbot.core.backoff import Backoff
 from agbot.core.health import STEADY_S, WELL, Condition
 from agbot.errors import VenueAmbiguous, VenueThrottled
 from agbot.model.events import Health, VenueHealth
+from agbot.run.facts import RunFacts
 from agbot.run.inbox import Inbox
 from agbot.run.venue_watch import VenueWatch
 from agbot.run.venues import VenueLink
@@ -103,3 +104,15 @@ async def test_a_meter_that_is_not_in_use_any_more_is_told_as_empty() -> None:
     bench.used = {}
     await bench.second(WELL)
     assert bench.metrics()["exec.rate_limit_utilisation", "meter=signer-orders,venue=v"] == [0.0]
+
+
+def test_status_says_how_each_venue_is_as_the_gate_reads_it(make_core) -> None:
+    core = make_core()
+    core.open()
+    facts = RunFacts(run_id="r", mode="LIVE", page="", started_ns=0, journal="", capital=0)
+    (market,) = core.engine.markets.values()
+    well = {"health": "healthy", "reason": ""}
+    assert facts.status(core.engine, 1)["venues"] == {market.venue: well}
+    core.step(VenueHealth(market.venue, Health.DOWN, "deaf", 1), VenueHealth("other", Health.HEALTHY, "", 1))
+    told = facts.status(core.engine, 1)["venues"]
+    assert told == {market.venue: {"health": "down", "reason": "deaf"}, "other": well}
