@@ -15,7 +15,6 @@ from itertools import chain, islice
 from typing import Any, Final
 
 import attrs
-import trio
 
 from agbot.core.oms import OrderRecord
 from agbot.errors import ConfigError, VenueAmbiguous, VenueUnavailable
@@ -26,23 +25,28 @@ from agbot.model.market import Market
 from agbot.run.corrections import ROUNDING, Correction, corrections
 from agbot.run.explain import OLDER_MAX, Known, Names
 from agbot.run.live import read_account, refresh
+from agbot.run.sweep import cancel_until_none
 from agbot.run.venues import Account
 from agbot.settings import ReconcileSettings
 from agbot.store.carry import Past
 from agbot.units import NS_PER_S, to_text
+from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.access import Access
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.own import DUST
 from agbot.venue.polymarket.wire.rest import OpenOrder, Trade
 
-ROUNDS_MAX: Final = 5
-PAUSE_S: Final = 0.25
+TAKEN_OFF_WITHIN_S: Final = 60.0
+LOOK_AGAIN_S: Final = 0.25
 AT_ONCE: Final = 100
 ASK_AGAIN_S: Final = 0.5
 SETTLES_WITHIN_S: Final = 60.0
 """Beyond the quiet time: how long trades may take to be told and to settle before the start is given up."""
 LATE_NS: Final = 300 * NS_PER_S
-"""How long before its end a run may have missed trades of orders that had ended for it."""
+"""How long before its end a run may have missed trades of orders that had ended; and what two clocks may differ by."""
+LOOK_BACK: Final = 4
+"""How many times further back trades are looked for each time that some are missing."""
+LOOK_BACK_MAX_NS: Final = 86_400 * NS_PER_S
 JUST_NOW_NS: Final = 10 * NS_PER_S
 """How long before its end an ended order is asked about once more: how much of it matched."""
 ABSENT_ENOUGH: Final = 3
@@ -85,6 +89,7 @@ class Reconcile:
         pasts: earlier runs of this state directory, the newest first; read as far as they are needed.
         settings: what to do with what rests, and how long a "no such order" is not believed.
         last_holder: who traded with the wallet last, if it was from another state directory.
+        pace: what it waits with.
     """
 
     def __init__(
@@ -96,8 +101,11 @@ class Reconcile:
         now_ns: Callable[[], int],
         *,
         last_holder: str = "",
+        pace: Pace = TRIO,
     ) -> None:
         self._access = access
+        self._pace = pace
+        self._began_s = pace.current_time()
         self._last_holder = last_holder
         self._clob = access.clob
         self._names = names
@@ -105,6 +113,8 @@ class Reconcile:
         self._settings = settings
         self._now_ns = now_ns
         self._past = next(self._pasts, None)
+        ahead_ns = self._past.last_ns - now_ns() if self._past else 0
+        self._back_ns = LATE_NS if ahead_ns <= 0 else LOOK_BACK_MAX_NS + ahead_ns
         self._known: dict[str, Known] = {}
         self._absent: Counter[ClientOrderId] = Counter()
         self._matched: dict[ClientOrderId, int] = {}
@@ -152,7 +162,7 @@ class Reconcile:
     async def _clear(self) -> None:
         listed = await self._clob.open_orders()
         if self._past is not None:
-            lately = self._past.ended_since(self._past.last_ns - LATE_NS)
+            lately = self._past.ended_within(LATE_NS)
             self._known = await self._names.known([*self._past.live(), *self._past.unsettled(), *lately])
         if self._unexplained(listed):
             await self._look_further(listed)
@@ -179,19 +189,30 @@ class Reconcile:
             self._known |= await self._names.known(reversed(past.sent()), wanted)
 
     async def _take_off(self, ours: Sequence[str]) -> None:
-        left = list(ours)
-        for again in range(ROUNDS_MAX):
-            if not left:
-                break
-            await trio.sleep(PAUSE_S * again)
-            for start in range(0, len(left), AT_ONCE):
-                await self._clob.cancel_many(left[start : start + AT_ONCE])
-            left = [order.id for order in await self._clob.open_orders() if order.id in self._known]
+        if not ours:
+            return
+        left = await cancel_until_none(
+            self._ours_listed,
+            self._cancel,
+            first=ours,
+            within_s=TAKEN_OFF_WITHIN_S,
+            again_s=LOOK_AGAIN_S,
+            pace=self._pace,
+        )
+        if left is None:
+            raise VenueUnavailable("whether orders of the last run still rest is not known", venue=VENUE)
         if left:
             raise VenueAmbiguous(
                 f"{len(left)} orders of the last run still rest after they were cancelled", venue=VENUE
             )
         self.report.cancelled = [self._known[order_id].own.name for order_id in ours]
+
+    async def _ours_listed(self) -> list[str]:
+        return [order.id for order in await self._clob.open_orders() if order.id in self._known]
+
+    async def _cancel(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), AT_ONCE):
+            await self._clob.cancel_many(ids[start : start + AT_ONCE])
 
     # -- what became of the rest -----------------------------------------------------------------------------------
 
@@ -200,10 +221,10 @@ class Reconcile:
             return
         patience = SETTLES_WITHIN_S + self._settings.quiet_ns / NS_PER_S
         doubts = ["the venue was not asked yet"]
-        with trio.move_on_after(patience):
+        with self._pace.move_on_after(patience):
             while doubts:
                 doubts = await self._ask(self._past)
-                await trio.sleep(ASK_AGAIN_S if doubts else 0)
+                await self._pace.sleep(ASK_AGAIN_S if doubts else 0)
         if doubts:
             raise VenueUnavailable(
                 f"what the last run left is not known after {patience:.0f} s: {'; '.join(doubts[:NAMED])}",
@@ -224,7 +245,7 @@ class Reconcile:
             name = record.command.client_order_id
             if doubt := await self._ask_about(past, record, by_name.get(name, [])):
                 doubts.append(f"{name}: {doubt}")
-        for record in past.ended_since(past.last_ns - JUST_NOW_NS):
+        for record in past.ended_within(JUST_NOW_NS):
             name = record.command.client_order_id
             if doubt := await self._ask_again(record, by_name.get(name, [])):
                 doubts.append(f"{name}: {doubt}")
@@ -243,7 +264,7 @@ class Reconcile:
 
     def _since_s(self, past: Past) -> int:
         open_since = [record.command.created_ns for record in (*past.live(), *past.unsettled())]
-        return max(0, min([*open_since, past.last_ns - LATE_NS]) // NS_PER_S - 1)
+        return max(0, (min([*open_since, past.first_end_ns]) - self._back_ns) // NS_PER_S)
 
     def _fold(self, past: Past, trades: Iterable[Trade]) -> None:
         for trade in sorted(trades, key=lambda trade: trade.match_ns):
@@ -253,7 +274,7 @@ class Reconcile:
                 if fill is None:
                     continue
                 before = known.record.trades.get(fill.trade_id)
-                past.add(self._now_ns(), fill)
+                past.event(self._now_ns(), fill)
                 if before is None and fill.trade_id in known.record.trades and fill.trade_id not in self._trades:
                     self._trades.add(fill.trade_id)
                     self.report.fills += 1
@@ -267,8 +288,7 @@ class Reconcile:
         name = record.command.client_order_id
         self._absent[name] += 1
         there = record.acknowledged or name in self._matched
-        quiet_ns = 0 if there else self._settings.quiet_ns
-        if candidates and (self._absent[name] < ABSENT_ENOUGH or self._now_ns() < past.last_ns + quiet_ns):
+        if candidates and (self._absent[name] < ABSENT_ENOUGH or not (there or self._quiet(past))):
             return "the venue does not show it; it may still arrive"
         if missing := self._untold(record, self._matched.get(name, 0)):
             return missing
@@ -284,11 +304,23 @@ class Reconcile:
 
     def _untold(self, record: OrderRecord, matched: int) -> str:
         missing = matched - sum(fill.size for fill in record.trades.values())
-        return f"{to_text(missing)} of its shares matched in no trade told yet" if missing >= DUST else ""
+        if missing < DUST:
+            return ""
+        # Our clock may have been ahead of the venue's when it was sent.
+        self._back_ns = max(self._back_ns, min(LOOK_BACK * self._back_ns, LOOK_BACK_MAX_NS))
+        return f"{to_text(missing)} of its shares matched in no trade told yet"
+
+    def _quiet(self, past: Past) -> bool:
+        """Return whether what was on its way when the last run ended has arrived by now, or never will.
+
+        By the wall clock; or, where that was put back, because this start alone has waited for so long.
+        """
+        waited_ns = int((self._pace.current_time() - self._began_s) * NS_PER_S)
+        return max(waited_ns, self._now_ns() - past.last_ns) >= self._settings.quiet_ns
 
     def _close(self, past: Past, record: OrderRecord, evidence: str) -> str:
         name, was = record.command.client_order_id, record.state
-        past.add(self._now_ns(), OrderCancelled(name, evidence, self._now_ns()))
+        past.event(self._now_ns(), OrderCancelled(name, evidence, self._now_ns()))
         if name not in self.report.cancelled:
             closed = {"order_id": name, "was": str(was), "evidence": evidence}
             self.report.closed.append(closed)
