@@ -11,7 +11,6 @@ from typing import Any, Final
 import click
 
 from agbot.cli.common import bot_options, control
-from agbot.units import NS_PER_S
 
 ACCEPT_S: Final = 60.0
 """Accepting reads the whole account once more."""
@@ -59,6 +58,7 @@ def command(
 
 def _shown(told: Mapping[str, Any], now_ns: int) -> str:
     from agbot.cli.tables import table  # noqa: PLC0415
+    from agbot.units import NS_PER_S  # noqa: PLC0415
 
     rows = [{**row, "halted": "no new orders" if row["halted"] else ""} for row in told["rows"]]
     if not told["checked_ns"]:

@@ -49,7 +49,7 @@ def reconciled(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found.get("differences", ()):
         yield f"differs   {row['what']}: {row['is']}"
     for where in found.get("halted", {}):
-        yield f"halted    {where}: no new orders (ReconcileDifference) until the figures agree or are accepted: agbot reconcile"
+        yield f"halted    {where}: no new orders (ReconcileDifference) until figures agree, or: agbot reconcile"
     if "holder" in found:
         yield f"holder    {found['holder'] or 'nobody here'}, {found['holders_orders']} orders rest"
         yield f"account   {found['cash_usd']} usd, {len(found['positions'])} positions"

@@ -9,7 +9,6 @@ import click
 
 from agbot.cli.common import bot_options
 from agbot.errors import ConfigError
-from agbot.units import SCALE, to_text, to_units
 
 PROFILE = "signer"
 MINUTES_MAX = 60
@@ -23,7 +22,7 @@ MINUTES_MAX = 60
 @click.option("--by", required=True, help="Who takes the responsibility.")
 @click.option("--reason", required=True, help="Why.")
 def command(
-    profile: str | None, state_dir: Path | None, shares: str, floor: str, minutes: int, by: str, reason: str
+    profile: str | None, state_dir: Path | None, *, shares: str, floor: str, minutes: int, by: str, reason: str
 ) -> None:
     """Let a closed `agbot signer` sign sales for a while, so that --flatten works with the key elsewhere.
 
@@ -35,6 +34,7 @@ def command(
     from agbot.control import state_dir as directory_of  # noqa: PLC0415
     from agbot.latch import LATCH_NAME, Latch  # noqa: PLC0415
     from agbot.run.unwind import NS_PER_MINUTE, Leave, closed_since, give  # noqa: PLC0415
+    from agbot.units import SCALE, to_text  # noqa: PLC0415
 
     directory = directory_of(profile or PROFILE, state_dir, create=False)
     latch, now_ns = Latch(directory / LATCH_NAME), time.time_ns()
@@ -62,6 +62,8 @@ def command(
 
 
 def _amount(text: str, option: str) -> int:
+    from agbot.units import to_units  # noqa: PLC0415
+
     try:
         units = to_units(text)
     except ValueError as e:

@@ -19,6 +19,9 @@ from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
 from agbot.units import SCALE, notional, to_decimal, to_units, token_value
 
+UNATTRIBUTED: Final = StrategyId("wallet")
+"""Whose a position is that no journal explains."""
+
 
 @attrs.define
 class Position:

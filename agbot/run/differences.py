@@ -2,9 +2,9 @@
 
 Theory of operation. Trades that have not settled are in our figures and may or may not be in the venue's, so ours are
 a range; and it is taken before and after the read, for what happens meanwhile. A difference that is there three reads
-in a row stops new orders in that market by name (`ReconcileDifference`) until a read agrees again, or a person who has looked takes the venue's figure over (`accept`).
-Cash that we do not know of stops nothing; cash that is missing stops all. A read that fails changes nothing, and is
-told.
+in a row stops new orders in that market by name (`ReconcileDifference`) until a read agrees again, or a person who has
+looked takes the venue's figure over (`accept`). Cash that we do not know of stops nothing; cash that is missing stops
+all. A read that fails changes nothing, and is told.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class Differences:
         return [self._row(key) for key in self._seen]
 
     async def accept(self, name: str, *, by: str, reason: str) -> list[dict[str, Any]]:
-        """Take the venue's figures over in a market, or of the "cash": what they stopped goes on. Returns what was shown.
+        """Take the venue's figures over in a market, or of the "cash", and return them: what they stopped goes on.
 
         They are read once more before. Journaled with both figures, source, name and reason.
 

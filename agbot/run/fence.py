@@ -153,8 +153,8 @@ def name(lock: int, holder: Holder) -> None:
 def _named(lock: Path) -> str:
     try:
         found = holder_in(lock.read_text("ascii", "replace"))
-    except OSError:
-        found = None
+    except OSError as e:
+        return f"its file is gone: {e.strerror or e}"
     return f"held by {found}" if found else "held by somebody unknown"
 
 

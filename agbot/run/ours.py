@@ -11,7 +11,7 @@ from agbot.log import get_logger
 from agbot.model.events import OrderEvidence
 from agbot.model.ids import VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, TimeInForce
-from agbot.run.sweep import cancel_until_none, each, looked
+from agbot.run.sweep import cancel_until_none, each
 from agbot.venue.ports import VenueAdapter
 
 WITHIN_S: Final = 4.0
@@ -70,10 +70,7 @@ class OursOnly:
         async def cancel(name: str) -> None:
             taken[name] = await self._venue.cancel_order(name)
 
-        first = await looked(self._resting) or ()
-        left = await cancel_until_none(
-            self._resting, lambda names: each(cancel, names), first=first, within_s=WITHIN_S
-        )
+        left = await cancel_until_none(self._resting, lambda names: each(cancel, names), within_s=WITHIN_S)
         if left is None:
             raise VenueAmbiguous("whether orders of this run still rest is not known", venue=self.venue_id)
         if left:

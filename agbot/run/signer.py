@@ -125,7 +125,7 @@ class SignerDesk:
         return {"order_id": order_id, "signature": "0x" + signed.signature.hex()}
 
     def _unwinds(self, order_id: str, fields: OrderFields) -> bool:
-        """Return whether it is signed under a leave only. KillSwitchActiveError: the latch is closed, no leave fits."""
+        """Return whether only a leave lets it be signed. KillSwitchActiveError: closed, and no leave fits."""
         state = self._latch.gate()
         if not (state.on or state.scopes):
             return False

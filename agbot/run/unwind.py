@@ -1,14 +1,15 @@
 """A signer's leave for unwinding: what it signs although its kill switch is on, how much, until when, and who said so.
 
 Theory of operation. The leave is a file in the signer's own state directory, written by a person; the socket that the
-bot speaks over cannot give it, or a bot in foreign hands would help itself. It holds for the closing it was given after,
-until it is over, for sales only, for so many shares in all, at no less than a price. A signature does not say how long
-an order may rest: what is bounded is what can be sold with it, and at what price. What cannot be read is no leave.
+bot speaks over cannot give it, or a bot in foreign hands would help itself. It holds for the closing it was given
+after, until it is over, for sales only, for so many shares in all, at no less than a price. A signature does not say
+how long an order may rest: what is bounded is what can be sold with it, and at what price. What cannot be read is no
+leave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -88,22 +89,25 @@ class Unwinding:
             return "no leave was given"
         except (OSError, msgspec.DecodeError):
             return "the leave cannot be read"
-        since = closed_since(state)
-        if not 0 < since <= leave.given_ns:
-            return "the leave was given before the kill switch was closed"
-        if not leave.given_ns <= self._now_ns() < leave.until_ns:
-            return "the leave is over"
-        if fields.side is not Side.SELL or fields.expiration_s:
-            return "the leave is for sales at once"
-        if fields.taker_amount * SCALE < leave.floor * fields.maker_amount:
-            return f"the leave is for {to_text(leave.floor)} usd a share or more"
-        if signed + (0 if counted else fields.maker_amount) > leave.shares:
-            return f"the leave is for {to_text(leave.shares)} shares, and {to_text(signed)} of them are signed for"
+        shares = 0 if counted else fields.maker_amount
+        why = next(self._unfit(leave, fields, closed_since(state), shares, signed), "")
         self._held = leave
-        return ""
+        return why
+
+    def _unfit(self, leave: Leave, fields: OrderFields, since_ns: int, shares: int, signed: int) -> Iterator[str]:
+        if not 0 < since_ns <= leave.given_ns:
+            yield "the leave was given before the kill switch was closed"
+        if not leave.given_ns <= self._now_ns() < leave.until_ns:
+            yield "the leave is over"
+        if fields.side is not Side.SELL or fields.expiration_s:
+            yield "the leave is for sales at once"
+        if fields.taker_amount * SCALE < leave.floor * fields.maker_amount:
+            yield f"the leave is for {to_text(leave.floor)} usd a share or more"
+        if signed + shares > leave.shares:
+            yield f"the leave is for {to_text(leave.shares)} shares, and {to_text(signed)} of them are signed for"
 
     def count(self, shares: int) -> None:
-        """Note durably what is about to be signed; it was not refused. OSError: it could not, and is not to be signed."""
+        """Note durably what is about to be signed. OSError: it could not be noted, and is not to be signed."""
         assert self._held is not None, "what is counted was asked about"
         signed = _Signed(given_ns=self._held.given_ns, shares=self._so_far(self._held) + shares)
         replace_file(self._signed, msgspec.json.encode(signed) + b"\n")

@@ -118,9 +118,9 @@ class Past:
             reader = JournalReader(path)
             try:
                 header = reader.header()
-                past = past._followed(header) if past else cls(header)
+                past = past.followed_by(header) if past else cls(header)
                 for record in reader.records():
-                    past._record(record)
+                    past.record(record)
                 past.set_aside += tuple(reader.set_aside)
             except msgspec.DecodeError as e:
                 raise foreign(path, str(e)) from e
@@ -216,15 +216,16 @@ class Past:
 
     # -- records ---------------------------------------------------------------------------------------------------
 
-    def _followed(self, header: Header) -> Past:
-        """Go on with the next run. What it read of markets that were followed here is what these facts lead to."""
+    def followed_by(self, header: Header) -> Past:
+        """Go on with the next run. What it read of markets that are known here is what these facts lead to."""
         self._ends = {r.command.client_order_id: self.last_ns for r in self.oms.all()} | self._ends
         known = {carried.market for carried in self._carried} | self.markets.keys()
         self._carried += tuple(carried for carried in header.carried if carried.market not in known)
         self.header, self.last_ns = header, max(self.last_ns, header.started_ns)
         return self
 
-    def _record(self, record: Record) -> None:
+    def record(self, record: Record) -> None:
+        """Fold in one record of a journal; msgspec.DecodeError when it is not one."""
         self.last_ns = max(self.last_ns, record.now_ns)
         if record.kind == STEP:
             for command in decode_output(record.body).commands:

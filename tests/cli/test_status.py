@@ -66,7 +66,7 @@ def test_what_the_start_found_and_what_differs_now_is_below_the_line():
         "corrected cash: 10 by the journal, 9 by CLOB balance-allowance",
         "corrected YES 0x1: 0 by the journal, 7 by CLOB balance-allowance",
         "differs   rain YES: the venue holds 7, agbot knows of 0",
-        "halted    rain: no new orders (ReconcileDifference) until the figures agree or are accepted: agbot reconcile",
+        "halted    rain: no new orders (ReconcileDifference) until figures agree, or: agbot reconcile",
         "foreign   1 orders rest that no journal explains: 0xabc",
         "unread    2 reads of the account failed",
     ]

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueUnavailable
+from agbot.errors import ConfigError, NotFoundError, StoreError, VenueAmbiguous, VenueRefused, VenueUnavailable
 from agbot.model.events import KillSwitchProven, KillSwitchSet, OperatorCancel, OrderAccepted, OrderCancelled
 from agbot.model.order import OrderState, Side
 from agbot.run.facts import LiveFacts
@@ -41,9 +41,17 @@ async def test_a_kill_closes_the_latch_tells_the_core_and_proves_that_nothing_re
 
 async def test_a_kill_asks_again_until_the_venue_shows_nothing(bench, autojump_clock):
     bench.venue.on_cancel_all = [2, VenueAmbiguous("lost"), 1, 0]
+    bench.venue.on_cancel = VenueAmbiguous("lost")
     receipt = await bench.kill()
     assert bench.venue.calls.count("cancel_all") == 4
     assert (receipt["orders_cancelled"], receipt["verified"]) == (3, True)
+
+
+async def test_where_cancel_all_is_refused_the_orders_are_cancelled_by_id(bench, autojump_clock):
+    bench.venue.on_cancel_all = [VenueRefused("not now", code="x")] * 10_000
+    receipt = await bench.kill()
+    assert (receipt["orders_cancelled"], receipt["verified"]) == (3, True)
+    assert {call for call in bench.venue.calls if call.startswith("cancel ")} == {"cancel o0", "cancel o1", "cancel o2"}
 
 
 async def test_a_kill_that_cannot_get_rid_of_orders_says_so_in_time(bench, autojump_clock):
