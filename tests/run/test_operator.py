@@ -269,3 +269,9 @@ async def test_real_money_tells_its_wallet_and_its_caps(bench):
     shown = await bench.ask("preview", **ORDER)
     assert [shown[k] for k in ("mode", "wallet", "max_order_usd", "max_day_usd")] == ["LIVE", "0xW", "5.00", "25.00"]
     assert (await bench.ask("status"))["wallet"] == "0xW"
+
+
+async def test_a_run_without_an_account_has_nothing_to_reconcile(bench):
+    with pytest.raises(ConfigError) as caught:
+        await bench.ask("reconcile")
+    assert caught.value.id == "AGB-548"
