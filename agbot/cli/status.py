@@ -68,6 +68,9 @@ def _start(start: Mapping[str, Any]) -> Iterator[str]:
     for row in start["corrections"]:
         where = f"{row['what']} {row['market']}".strip()
         yield f"corrected {where}: {row['journal']} by the journal, {row['venue']} by {row['source']}"
+    if strangers := start.get("strangers"):
+        traded = ", ".join(f"{order_id} ({size} shares)" for order_id, size in strangers.items())
+        yield f"strange   {len(strangers)} orders that no journal explains have traded: {traded}"
 
 
 def _gate(status: dict[str, Any]) -> str:

@@ -10,14 +10,14 @@ journal, the venue's figure is taken over and both are written down. A failed re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Final
 
 import attrs
 
 from agbot.core.oms import OrderRecord
-from agbot.errors import ConfigError, VenueAmbiguous, VenueUnavailable
+from agbot.errors import ConfigError, ExecutionError, VenueAmbiguous, VenueUnavailable
 from agbot.log import get_logger
 from agbot.model.events import OrderCancelled
 from agbot.model.ids import ClientOrderId
@@ -72,6 +72,9 @@ class Report:
     foreign: list[str] = attrs.field(factory=list)
     """Orders that no journal explains, and that were left."""
     corrections: list[Correction] = attrs.field(factory=list)
+    strangers: dict[str, int] | None = None
+    """Orders that no journal explains and that traded since the last run began: shares (10⁻⁶) by id. Looked for where
+    figures had to be corrected; None when nobody looked, or not all trades could be read."""
     rounding: int = 0
     """Usd (10⁻⁶) that the venue holds beyond the journal's: averages of prices are rounded."""
     allowances: Mapping[str, int] = attrs.field(factory=dict)
@@ -79,7 +82,9 @@ class Report:
     def json(self) -> dict[str, Any]:
         """Return it as plain values."""
         told = attrs.asdict(self, recurse=False)
-        return {**told, "allowances": len(self.allowances), "corrections": [c.json() for c in self.corrections]}
+        corrected = [c.json() for c in self.corrections]
+        strangers = {name: to_text(size) for name, size in (self.strangers or {}).items()}
+        return {**told, "allowances": len(self.allowances), "corrections": corrected, "strangers": strangers}
 
 
 class Reconcile:
@@ -144,11 +149,33 @@ class Reconcile:
             found = await read_account(self._clob, self._access.data, wallet, markets, known)
         if carry is not None:
             self.report.corrections = corrections(carry, found, markets)
+            if self.report.corrections and self._past is not None:
+                self.report.strangers = await self._strangers(self._past, wallet)
             off = found.balance - carry.cash
             self.report.rounding = off if abs(off) <= ROUNDING else 0
         self.report.allowances = found.allowances
         self._tell()
         return found
+
+    async def _strangers(self, past: Past, wallet: str) -> dict[str, int] | None:
+        """Return what traded that no journal explains: all pages of trades since the last run began are read for it."""
+        sizes: Counter[str] = Counter()
+        unread = "not within the time"
+        with self._pace.move_on_after(SETTLES_WITHIN_S):
+            try:
+                for trade in await self._clob.trades(after_s=past.header.started_ns // NS_PER_S):
+                    for order_id, size in _legs(trade, wallet):
+                        sizes[order_id] += size
+                ours = await self._names.known(reversed(past.sent()), sizes)
+                for order_id in ours.keys() | self._known.keys():
+                    sizes.pop(order_id, None)
+                unread = ""
+            except ExecutionError as e:  # it would only explain what is corrected anyway
+                unread = str(e)
+        if unread:
+            log.warning("reconcile.trades_unread", error=unread)
+            return None
+        return dict(sizes)
 
     def _tell(self) -> None:
         if self._past is not None and self._past.set_aside:
@@ -169,7 +196,7 @@ class Reconcile:
         foreign, ours = self._unexplained(listed), [o.id for o in listed if o.id in self._known]
         if ours and self._settings.on_start == "refuse":
             raise _not_ours(listed, "they are the last run's, and reconcile.on_start is refuse")
-        self._matched = {self._known[o.id].own.name: o.size_matched for o in listed if o.id in self._known}
+        self._note_matched(listed)
         await self._take_off(ours)
         if foreign and self._settings.on_start_foreign == "refuse":
             last = f"; the last to trade with this wallet was {self._last_holder}" if self._last_holder else ""
@@ -208,7 +235,13 @@ class Reconcile:
         self.report.cancelled = [self._known[order_id].own.name for order_id in ours]
 
     async def _ours_listed(self) -> list[str]:
-        return [order.id for order in await self._clob.open_orders() if order.id in self._known]
+        listed = await self._clob.open_orders()
+        self._note_matched(listed)
+        return [order.id for order in listed if order.id in self._known]
+
+    def _note_matched(self, listed: Iterable[OpenOrder]) -> None:
+        """Keep what of ours had matched: the venue may forget an order before it tells its last trade."""
+        self._matched |= {self._known[o.id].own.name: o.size_matched for o in listed if o.id in self._known}
 
     async def _cancel(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), AT_ONCE):
@@ -326,6 +359,15 @@ class Reconcile:
             self.report.closed.append(closed)
             log.info("reconcile.closed", **closed)
         return ""
+
+
+def _legs(trade: Trade, wallet: str) -> Iterator[tuple[str, int]]:
+    """Yield order id and shares (10⁻⁶) of what is the wallet's in a trade."""
+    if trade.trader_side == "TAKER":
+        yield trade.taker_order_id, trade.size
+    for maker in trade.maker_orders:
+        if maker.maker_address.lower() == wallet.lower():
+            yield maker.order_id, maker.matched
 
 
 def _not_ours(resting: Sequence[OpenOrder], why: str) -> ConfigError:

@@ -288,11 +288,11 @@ class Session:
     def _spared(self, venue: VenueAdapter) -> VenueAdapter:
         if self.plan.fence is None:
             return venue
-        return OursOnly(venue, sparing=self._sparing, is_ours=self._ours)
+        return OursOnly(venue, sparing=self.lost, is_ours=self._ours, leaves=self._leaves)
 
-    def _sparing(self) -> str:
-        left = "orders that no journal explains were left" if self.plan.found.get("foreign") else ""
-        return self.lost() or (left if not closed_by(self.latch.gate()) else "")  # a kill switch spares nobody
+    def _leaves(self) -> bool:
+        """Return whether orders that no journal explains are left alone: a kill switch spares nobody."""
+        return self.plan.settings.reconcile.on_start_foreign == "leave" and not closed_by(self.latch.gate())
 
     def _compared(self, reads: AccountReads) -> Differences:
         return Differences(

@@ -204,7 +204,9 @@ async def test_a_closed_signer_sells_under_a_leave_what_is_to_be_flattened(machi
         await until(socket.exists)
         async with machine.started("run", machine.config, *LIVE, "--confirm", ADDRESS, environ=bot_environ) as bot:
             await until(lambda: bot.alive() and len(stub.exchange.live) >= 2)
-            order_id = next(i for i, row in stub.exchange.live.items() if row["asset_id"] == YES and row["side"] == "BUY")
+            order_id = next(
+                i for i, row in stub.exchange.live.items() if row["asset_id"] == YES and row["side"] == "BUY"
+            )
             stub.exchange.settle(stub.exchange.fill(order_id, "10"))
             await until(lambda: "10" in {row["size_matched"] for row in stub.exchange.live.values()})
             await machine.agbot("killswitch", "on", "--state-dir", socket.parent, "--reason", "fire")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from collections import Counter
 
@@ -9,17 +10,19 @@ import attrs
 import pytest
 import trio
 
-from agbot.errors import ExecutionError
+from agbot.errors import AgbotError, ExecutionError
 from agbot.model.market import Outcome
-from agbot.run import session
+from agbot.run import fence, session
 from agbot.run.lock import exclusive_wallet
 from agbot.run.modes import LIVE, markets_of, reconciled
 from agbot.run.oneshot import send_one
 from agbot.run.session import RUNS
+from agbot.settings import ReconcileSettings
+from agbot.store import journal
 from agbot.store.carry import pasts
 from agbot.testing.venue_stub import ADDRESS, NO, YES, error
 from agbot.units import to_text, to_units
-from tests.run.live_runs import ended, left_resting, live_run
+from tests.run.live_runs import ended, foreign, left_resting, live_run
 
 REQUEST = {"market": "will-it-rain", "outcome": "YES", "side": "BUY", "type": "LIMIT", "tif": "GTC", "size": "10"}
 
@@ -128,3 +131,127 @@ async def test_a_clock_that_was_put_back_hides_no_run_of_one_order(wallet, monke
     assert len(next(pasts(wallet.start.state_dir / RUNS, LIVE)).sent()) >= 3
     with trio.fail_after(60):
         await wallet.is_what_the_venue_has()
+
+
+# ---------------------------------------------------------------- looked at with an adversary's eye
+
+
+async def test_a_start_that_is_killed_at_every_step_loses_nothing(wallet):
+    """The start is given up after its first request, then after its second … until it comes through."""
+    await wallet.is_killed()
+    order_id = next(i for i, row in wallet.stub.exchange.live.items() if row["side"] == "BUY")
+    wallet.stub.exchange.settle(wallet.stub.exchange.fill(order_id, "5"))
+    for requests in range(1, 100):
+        asked = len(wallet.stub.requests)
+        with trio.CancelScope() as kill:
+
+            def counted(_received, asked=asked, requests=requests, kill=kill):
+                if len(wallet.stub.requests) - asked >= requests:
+                    kill.cancel()
+
+            for method in ("GET", "DELETE", "POST"):
+                wallet.stub.reply(method, "*", counted, times=requests)
+            await wallet.is_killed_at_its_start()
+        if not kill.cancelled_caught:
+            break
+    assert requests > 5
+    found = await wallet.is_what_the_venue_has()
+    assert found["fills"] == 1
+
+
+async def test_trades_of_a_run_whose_clock_was_ahead_are_found(wallet, monkeypatch):
+    real = session.now_ns
+    monkeypatch.setattr(session, "now_ns", lambda: real() + 3600 * 10**9)
+    await wallet.orders()
+    monkeypatch.undo()
+    (order_id,) = wallet.stub.exchange.live
+    wallet.stub.exchange.settle(wallet.stub.exchange.fill(order_id, "4"))
+    wallet.stub.exchange.cancel([order_id])
+    found = await wallet.is_what_the_venue_has()
+    assert found["fills"] == 1
+
+
+async def test_a_trade_that_fails_while_the_start_asks_is_no_fill(wallet):
+    await wallet.is_killed()
+    order_id, row = next((i, row) for i, row in wallet.stub.exchange.live.items() if row["side"] == "BUY")
+    trade = wallet.stub.exchange.fill(order_id, row["original_size"])
+    looks = []
+
+    def fails_at_the_second(_received):
+        looks.append(1)
+        if len(looks) == 2:
+            wallet.stub.exchange.settle(trade, "FAILED")
+
+    wallet.stub.reply("GET", "/data/trades", fails_at_the_second)
+    await wallet.is_what_the_venue_has()
+    assert len(looks) >= 2
+    assert not wallet.stub.exchange.shares.get(YES)
+
+
+async def test_half_a_list_of_trades_starts_nothing(wallet):
+    await wallet.is_killed()
+    order_id, row = next((i, row) for i, row in wallet.stub.exchange.live.items() if row["side"] == "BUY")
+    half = to_text(to_units(row["original_size"]) // 120)
+    for _ in range(110):  # more than a page
+        wallet.stub.exchange.settle(wallet.stub.exchange.fill(order_id, half))
+    kept = len(wallet.stub.asked("POST", "/order"))
+
+    def breaks_on_the_second_page(received):
+        return error(500, "down") if received.query.get("next_cursor", "MA==") != "MA==" else None
+
+    wallet.stub.reply("GET", "/data/trades", breaks_on_the_second_page, times=2)
+    with pytest.raises(ExecutionError):
+        await wallet.live()
+    assert len(wallet.stub.asked("POST", "/order")) == kept
+    found = await wallet.is_what_the_venue_has()
+    assert found["fills"] == 110
+
+
+@pytest.mark.parametrize("where", ["journal", "fence"])
+async def test_a_disk_that_fills_during_a_start_loses_nothing(where, wallet, monkeypatch):
+    await wallet.is_killed()
+    order_id = next(i for i, row in wallet.stub.exchange.live.items() if row["side"] == "BUY")
+    wallet.stub.exchange.settle(wallet.stub.exchange.fill(order_id, "5"))
+
+    def full(*_, **_more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if where == "journal":
+        monkeypatch.setattr(journal, "DISK_FREE_MIN", 2**62)
+    else:
+        monkeypatch.setattr(fence, "_write", full)
+    with pytest.raises(AgbotError) as caught:
+        await wallet.live()
+    assert caught.value.id == {"journal": "AGB-610", "fence": "AGB-153"}[where]
+    monkeypatch.undo()
+    found = await wallet.is_what_the_venue_has()
+    assert found["fills"] == 1
+
+
+async def test_an_order_from_elsewhere_that_comes_during_the_start_is_left_where_that_is_wanted(wallet, stub):
+    leave = ReconcileSettings(on_start_foreign="leave")
+    start = attrs.evolve(wallet.start, settings=attrs.evolve(wallet.start.settings, reconcile=leave))
+    came = []
+
+    def comes(_received):
+        if not came:
+            came.append(foreign(stub))
+
+    stub.reply("GET", "/balance-allowance", comes)
+    run = await wallet.running(live_run(start, wallet.trader), lambda run: len(run.resting) >= 2)
+    assert run.session.plan.found["foreign"] == []
+    await ended(run, wallet.until)
+    assert list(stub.exchange.live) == came
+
+
+async def test_trades_of_orders_that_no_journal_explains_are_told_beside_what_is_corrected(wallet):
+    await wallet.ends()
+    order_id = foreign(wallet.stub)
+    for _ in range(120):  # more than a page
+        wallet.stub.exchange.settle(wallet.stub.exchange.fill(order_id, "0.05"))
+    wallet.stub.exchange.cancel([order_id])
+    run = await wallet.running(wallet.live)
+    found = run.session.plan.found
+    assert {row["what"] for row in found["corrections"]} == {"YES", "cash"}
+    assert found["strangers"] == {order_id: "6"}
+    await ended(run, wallet.until)
