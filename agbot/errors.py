@@ -121,7 +121,7 @@ _AFTER_DENIAL: Final = {
     "BuyingPower": "buy less, or cancel what rests: cash behind resting orders is spoken for",
     "UntrustedBook": "wait for the market's next book snapshot",
     "UnknownOrder": "an order in this market has no known fate: agbot status --json, then agbot cancel it",
-    "ReconcileDifference": "agbot status says what the venue holds; a new start takes that over: agbot stop, agbot run",
+    "ReconcileDifference": "agbot reconcile shows what differs; --accept MARKET --by NAME --reason TEXT takes it over",
     "InFlightLimit": "wait until the venue has answered the orders under way",
     "RejectedLately": "the venue refused several in a row here: wait a minute",
     "MarketResolved": "it has paid out: trade another market",
