@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,7 +127,7 @@ class Latch:
             try:
                 self._record(state)
             except OSError as e:
-                raise self._unwritten(e) from e
+                raise self.unwritten(e) from e
             self._replace(state)
         return state
 
@@ -176,10 +176,17 @@ class Latch:
             try:
                 self._record(attrs.evolve(closed, reason=reason[:TEXT_MAX], by=by[:TEXT_MAX], at_ns=at_ns), on=False)
             except OSError as e:
-                raise self._unwritten(e) from e
+                raise self.unwritten(e) from e
             state = attrs.evolve(state, scopes=tuple(s for s in state.scopes if s is not closed))
             self._replace(state)
         return state
+
+    def note(self, told: Mapping[str, object]) -> None:
+        """Put what a person did beside moving the switch on its record. StoreError AGB-511: it could not be written."""
+        try:
+            self._append(dict(told))
+        except OSError as e:
+            raise self.unwritten(e) from e
 
     @contextlib.contextmanager
     def _alone(self, *, needed: bool = True) -> Iterator[None]:
@@ -187,10 +194,10 @@ class Latch:
         try:
             fd = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         except OSError as e:
-            raise self._unwritten(e) from e
+            raise self.unwritten(e) from e
         try:
             if not _locked(fd) and needed:
-                raise self._unwritten(OSError("another process is writing it"))
+                raise self.unwritten(OSError("another process is writing it"))
             yield
         finally:
             os.close(fd)
@@ -216,14 +223,18 @@ class Latch:
         try:
             replace_file(self.path, _encode(state))
         except OSError as e:
-            raise self._unwritten(e) from e
+            raise self.unwritten(e) from e
 
     def _record(self, moved: LatchState | Scoped, **more: bool) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         told = {name: value for name, value in attrs.asdict(moved).items() if name != "scopes"}
-        _write_all(os.open(self.path.parent / HISTORY_NAME, flags, 0o600), _line({**more, **told}))
+        self._append({**more, **told})
 
-    def _unwritten(self, error: OSError) -> StoreError:
+    def _append(self, told: dict[str, Any]) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        _write_all(os.open(self.path.parent / HISTORY_NAME, flags, 0o600), _line(told))
+
+    def unwritten(self, error: OSError) -> StoreError:
+        """Return the error of a state directory that takes nothing."""
         return StoreError(
             f"the kill switch's latch {self.path} cannot be written: {error.strerror or error}",
             id="AGB-511",

@@ -171,6 +171,25 @@ def endless_queues(tree: ast.Module) -> Iterator[str]:
                 yield f"{node.lineno} queue without a bound"
 
 
+FAILED_READS = {"ExecutionError", "AgbotError", "HTTPError", "TransportError", "OSError", "TooSlowError"}
+FAILED_READS |= {f"Venue{why}" for why in ("Unavailable", "Throttled", "Ambiguous", "ProtocolError", "Refused")}
+EMPTY = {"None", "0", "''", "b''", "[]", "()", "{}", "set()", "dict()", "list()", "tuple()", "frozenset()"}
+
+
+def concludes_from_failure(tree: ast.Module) -> Iterator[str]:
+    """A failed read that becomes an empty answer: unknown is not empty. It raises, or says that it is not known."""
+    for handler in (node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.type):
+        if not FAILED_READS & {ast.unparse(n).rpartition(".")[2] for n in ast.walk(handler.type)}:
+            continue
+        for node in (n for statement in handler.body for n in ast.walk(statement)):
+            value = node.value if isinstance(node, ast.Return | ast.Assign) else None
+            if value is not None and ast.unparse(value) in EMPTY:
+                yield f"{node.lineno} a failed read becomes {ast.unparse(value)}"
+    for node in ast.walk(tree):
+        if called(node) == "suppress" and FAILED_READS & set(re.findall(r"\w+", ast.unparse(node))):
+            yield f"{node.lineno} a failed read is passed over"
+
+
 # ---------------------------------------------------------------- shape
 
 
@@ -246,6 +265,7 @@ def sleeps(tree: ast.AST, excused: bool = False) -> Iterator[str]:
 AGBOT = files("agbot")
 CODE = files("agbot", "tests", "benchmarks", "examples", "noxfile.py", "setup.py", "native")
 PURE_FILES = files(*(f"agbot/{part}" for part in PURE))
+READERS = files("agbot/venue", "agbot/run")
 
 
 @pytest.mark.parametrize(
@@ -255,6 +275,7 @@ PURE_FILES = files(*(f"agbot/{part}" for part in PURE))
         (iterates_sets, PURE_FILES),
         (open_shields, CODE),
         (endless_queues, AGBOT),
+        (concludes_from_failure, READERS),
         (long_functions, CODE),
         (banned_names, AGBOT),
         (undocumented, AGBOT),
@@ -331,6 +352,13 @@ BAD: list[tuple[Callable[..., Iterator[str]], str]] = [
     (endless_queues, "trio.open_memory_channel(math.inf)"),
     (endless_queues, "trio.open_memory_channel[int](inf)"),
     (endless_queues, "queue.Queue()"),
+    (concludes_from_failure, "try: x = read()\nexcept ExecutionError: x = []"),
+    (concludes_from_failure, "def f():\n try: return read()\n except (KeyError, VenueThrottled): return {}"),
+    (
+        concludes_from_failure,
+        "def f():\n try: return read()\n except errors.VenueUnavailable as e:\n  if e: return None",
+    ),
+    (concludes_from_failure, "with suppress(httpx.HTTPError): f()"),
     (long_functions, "def f():\n" + "    x = 1\n" * 70),
     (banned_names, "class OrderManager: pass"),
     (banned_names, "class Info: pass"),
@@ -349,6 +377,8 @@ GOOD: list[tuple[Callable[..., Iterator[str]], str]] = [
     (open_shields, "with trio.move_on_after(5, shield=True): pass"),
     (open_shields, "with trio.CancelScope(deadline=t, shield=True): pass\nwith trio.move_on_after(5): pass"),
     (endless_queues, "trio.open_memory_channel(INBOX_MAX)\nqueue.Queue(10)"),
+    (concludes_from_failure, "def f():\n try: return read()\n except VenueNotFound: return None"),
+    (concludes_from_failure, "def f():\n try: return read()\n except ExecutionError as e: return Unknown(e)"),
     (long_functions, "def f():\n" + "    x = 1\n" * 69),
     (banned_names, "class MarketRegistry: pass\nclass Database: pass"),
     (undocumented, "'''m'''\ndef _f(): pass\nclass _C:\n    def f(self): pass"),

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import click
 
+from agbot.cli import unwind
 from agbot.cli.common import bot_options, control, state_path
 from agbot.control import KillReceipt, kill
 from agbot.errors import NotRunningError, TimedOutError
@@ -227,3 +228,6 @@ def _text(plain: dict[str, Any], reason: str) -> str:
     if plain["not_verified_because"]:
         lines["not verified"] = plain["not_verified_because"]
     return "\n".join(f"{name:<18}{value}" for name, value in lines.items())
+
+
+command.add_command(unwind.command)

@@ -52,7 +52,7 @@ def reconciled(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found.get("differences", ()):
         yield f"differs   {row['what']}: {row['is']}"
     for where in found.get("halted", {}):
-        yield f"halted    {where}: no new orders there (ReconcileDifference) until the figures agree, or a new start"
+        yield f"halted    {where}: no new orders (ReconcileDifference) until figures agree, or: agbot reconcile"
     if "holder" in found:
         yield f"holder    {found['holder'] or 'nobody here'}, {found['holders_orders']} orders rest"
         yield f"account   {found['cash_usd']} usd, {len(found['positions'])} positions"
@@ -71,6 +71,9 @@ def _start(start: Mapping[str, Any]) -> Iterator[str]:
     for row in start["corrections"]:
         where = f"{row['what']} {row['market']}".strip()
         yield f"corrected {where}: {row['journal']} by the journal, {row['venue']} by {row['source']}"
+    if strangers := start.get("strangers"):
+        traded = ", ".join(f"{order_id} ({size} shares)" for order_id, size in strangers.items())
+        yield f"strange   {len(strangers)} orders that no journal explains have traded: {traded}"
 
 
 def _gate(status: dict[str, Any]) -> str:

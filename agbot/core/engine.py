@@ -26,6 +26,7 @@ from agbot.model.events import (
     BookSnapshot,
     BookTrust,
     CancelRejected,
+    DifferenceAccepted,
     Event,
     HaltRequested,
     HeartbeatLost,
@@ -129,7 +130,8 @@ class Engine:
             KillSwitchSet: self._latch,
             KillSwitchProven: lambda _now_ns, _event: None,
             HaltRequested: self._halt,
-            ReconcileDifference: self._differs,
+            ReconcileDifference: lambda _now_ns, event: self.state.differs(event.market, event.reason),
+            DifferenceAccepted: self._accepted,
             **dict.fromkeys(evidence, self._evidence),
         }
 
@@ -270,11 +272,10 @@ class Engine:
         self.state.halted = event.reason or "halt"
         self._cancel_everything(now_ns, f"halt: {self.state.halted}")
 
-    def _differs(self, _now_ns: int, event: ReconcileDifference) -> None:
-        if event.reason:
-            self.state.differing[event.market] = event.reason
-        else:
-            self.state.differing.pop(event.market, None)
+    def _accepted(self, _now_ns: int, event: DifferenceAccepted) -> None:
+        if not self.portfolio.accept(self.markets.get(event.market), event):
+            self._out.anomalies.append(f"DifferenceAccepted for {event.market} {event.outcome}: not ours")
+        self._touch_all()
 
     # -- marks and decisions ---------------------------------------------------------------------------------------
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from typing import Final
 
 import attrs
 import msgspec
 
+from agbot.model.events import DifferenceAccepted
 from agbot.model.ids import MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
 from agbot.units import SCALE, notional, to_decimal, to_units, token_value
+
+UNATTRIBUTED: Final = StrategyId("wallet")
+"""Whose a position is that no journal explains."""
 
 
 @attrs.define
@@ -48,6 +53,17 @@ class Position:
         self.realised += realised
         self.fees += fee
         return realised
+
+    def adjust(self, change: int, price: int) -> int:
+        """Move the size by what was no trade and return by how much the cost moved: new shares cost `price`."""
+        before = self.cost
+        if self.size * change < 0:
+            closing = min(abs(self.size), abs(change))
+            self._close(closing, 0)
+            change += closing if change < 0 else -closing
+        self.size += change
+        self.cost += notional(price, abs(change)) * (1 if change > 0 else -1)
+        return self.cost - before
 
     def _close(self, closing: int, value: int) -> int:
         held, sign = abs(self.size), 1 if self.size > 0 else -1
@@ -149,6 +165,39 @@ class Portfolio:
                     holding.tokens[c.outcome].size += c.size
                     holding.tokens[c.outcome].cost += c.cost
                 self._taken_over += c.cost
+
+    def accept(self, market: Market | None, accepted: DifferenceAccepted) -> bool:
+        """Take over what the venue holds beyond ours, or less; False, and nothing changed, where no position is ours.
+
+        Nothing is realised by it; it counts as brought into the account, or taken from it. New shares are the wallet's
+        own; those that are gone were the wallet's first, then the strategies', one after the other, and take what they
+        cost along.
+
+        Args:
+            market: the one that is named; None when it is not known, or when it is the cash.
+        """
+        if not accepted.market:
+            self.cash += accepted.change
+            self.initial_cash += accepted.change
+            return True
+        outcome = next((o for o in Outcome if o == accepted.outcome), None)
+        if market is None or outcome is None or self.holding(market).winner is not None:
+            return False
+        self._adjust(market, outcome, accepted.change, accepted.price)
+        return True
+
+    def _adjust(self, market: Market, outcome: Outcome, change: int, price: int) -> None:
+        moved = self.holding(market).tokens[outcome].adjust(change, price)
+        self._taken_over += moved
+        wallet = self._by_strategy.setdefault((UNATTRIBUTED, market.id), _Holding(market))
+        others = [h for (_, m), h in self._by_strategy.items() if m == market.id and h is not wallet]
+        for share in (wallet, *others):
+            position = share.tokens[outcome]
+            part = -min(max(position.size, 0), max(-change, 0))
+            change -= part
+            moved -= position.adjust(part, price) if part else 0
+        moved -= wallet.tokens[outcome].adjust(change, price) if change else 0
+        wallet.tokens[outcome].realised -= moved  # costs differ by strategy: their PnL still adds up to the account's
 
     def carried(self) -> list[CarriedPosition]:
         """Return what is held, by strategy, for the next run."""

@@ -61,6 +61,13 @@ class CoreState:
     """How venues are, as they were told last; one that was never told of is well."""
     halted: str = ""
 
+    def differs(self, market: MarketId, reason: str) -> None:
+        """Note that the venue's figures in a market are not ours, or, without a reason, that they are again."""
+        if reason:
+            self.differing[market] = reason
+        else:
+            self.differing.pop(market, None)
+
     @property
     def kill_switch(self) -> str:
         """Return why nothing may be placed, empty while orders may."""

@@ -309,6 +309,23 @@ class ReconcileDifference(_Fact, frozen=True):
     ts_ns: int
 
 
+class DifferenceAccepted(_Fact, frozen=True):
+    """A person takes the venue's figure over: `change` is what it is above ours (10⁻⁶ usd or shares), `venue` itself.
+
+    `market` and `outcome` are empty when it is the account's cash; new shares are taken to have cost `price`.
+    """
+
+    market: MarketId
+    outcome: str
+    change: int
+    venue: int
+    price: int
+    by: str
+    reason: str
+    source: str
+    ts_ns: int
+
+
 class HaltRequested(_Fact, frozen=True):
     """Orderly stop: cancel everything, place nothing more."""
 
@@ -331,5 +348,7 @@ MarketData: TypeAlias = (
 OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
 )
-Operator: TypeAlias = OperatorOrder | OperatorCancel | KillSwitchSet | KillSwitchProven | HaltRequested
+Operator: TypeAlias = (
+    OperatorOrder | OperatorCancel | KillSwitchSet | KillSwitchProven | HaltRequested | DifferenceAccepted
+)
 Event: TypeAlias = MarketData | OrderEvidence | Timer | HeartbeatLost | VenueHealth | Operator | ReconcileDifference

@@ -21,7 +21,7 @@ BACKLOG_MAX: Final = 50_000
 """Steps that wait to be written; further ones are counted as lost and the log says how many."""
 
 _LEVELS: Final = {"fill": "info", "reject": "info", "denial": "info", "unknown": "warning"}
-_TOLD_ELSEWHERE: Final = ("lost", "kill", "release", "halt")
+_TOLD_ELSEWHERE: Final = ("lost", "kill", "release", "halt", "accept")
 
 log = get_logger(__name__)
 story = get_logger(STORY)

@@ -2,9 +2,9 @@
 
 Theory of operation. Trades that have not settled are in our figures and may or may not be in the venue's, so ours are
 a range; and it is taken before and after the read, for what happens meanwhile. A difference that is there three reads
-in a row stops new orders in that market by name (`ReconcileDifference`) until a read agrees again, or a person acts.
-Cash that we do not know of stops nothing; cash that is missing stops all. A read that fails changes nothing, and is
-told.
+in a row stops new orders in that market by name (`ReconcileDifference`) until a read agrees again, or a person who has
+looked takes the venue's figure over (`accept`). Cash that we do not know of stops nothing; cash that is missing stops
+all. A read that fails changes nothing, and is told.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import trio
 from agbot.core.engine import Engine
 from agbot.core.oms import PROVISIONAL, OrderRecord
 from agbot.core.step import Step
-from agbot.errors import ExecutionError
+from agbot.errors import ConfigError, ExecutionError
 from agbot.log import get_logger
-from agbot.model.events import Event, ReconcileDifference
+from agbot.model.events import DifferenceAccepted, Event, ReconcileDifference
 from agbot.model.ids import ClientOrderId, MarketId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
+from agbot.run.corrections import SOURCE
 from agbot.run.inbox import Inbox
 from agbot.run.live import AccountReads, refresh, shares_of
 from agbot.units import NS_PER_S, SCALE, to_text, token_value
@@ -37,6 +38,9 @@ SHARES_DUST: Final = SCALE // 100
 USD_DUST: Final = SCALE // 100
 CASH: Final = MarketId("")
 NAMED: Final = 10
+CASH_NAME: Final = "cash"
+MORE: Final = "a deposit, or a redemption? it is not traded with until it is accepted, or a new start"
+LESS: Final = "a withdrawal, or an order from elsewhere? nothing is placed until it is accepted, or a new start"
 
 log = get_logger(__name__)
 
@@ -56,9 +60,18 @@ class Figure:
         """Return whether the venue's figure is beyond ours by more than dust."""
         return not self.low - dust <= self.venue <= self.high + dust
 
+    @property
+    def change(self) -> int:
+        """Return how much more than ours the venue holds; 0 within the range."""
+        return self.venue - min(max(self.venue, self.low), self.high)
+
+    @property
+    def ours(self) -> str:
+        """Return what we think, for a person."""
+        return to_text(self.low) if self.low == self.high else f"{to_text(self.low)} to {to_text(self.high)}"
+
     def __str__(self) -> str:
-        ours = to_text(self.low) if self.low == self.high else f"{to_text(self.low)} to {to_text(self.high)}"
-        return f"the venue holds {to_text(self.venue)}, agbot knows of {ours}"
+        return f"the venue holds {to_text(self.venue)}, agbot knows of {self.ours}"
 
 
 class Differences:
@@ -97,6 +110,8 @@ class Differences:
         self._counts: Counter[str] = Counter()
         self._figures: dict[Key, Figure] = {}
         self._foreign: list[str] = []
+        self._shown: dict[Key, int] = {}
+        """What a person was shown: by how much each figure differs."""
         self._checked_ns = 0
 
     def observe(self, _batch: list[Event], step: Step) -> None:
@@ -124,8 +139,8 @@ class Differences:
             self._wanted = trio.Event()
             await self.look()
 
-    async def look(self) -> None:
-        """Read once and draw the consequences; a read that fails has none."""
+    async def look(self) -> bool:
+        """Read once and draw the consequences; a read that fails has none, and is False."""
         before = self._ours()
         try:
             venue = {key: await read() for key, read in self._questions()}
@@ -133,7 +148,7 @@ class Differences:
         except ExecutionError as e:
             self._counts["failed"] += 1
             log.warning("reconcile.unread", error=str(e), failed=self._counts["failed"])
-            return
+            return False
         after = self._ours()
         self._counts["reads"] += 1
         self._checked_ns = self._now_ns()
@@ -143,6 +158,7 @@ class Differences:
             self._figures[key] = Figure(min(low, low_after), max(high, high_after), held)
         self._judge()
         await self._refresh()
+        return True
 
     async def _refresh(self) -> None:
         """Have the venue look at the chain again where it differs: what it keeps of a balance may be old."""
@@ -163,6 +179,33 @@ class Differences:
             "foreign_orders": len(self._foreign),
             "foreign": self._foreign[:NAMED],
         }
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Return what differs, figure by figure; a person who asks for this has looked, and may accept it."""
+        self._shown = {key: self._figures[key].change for key in self._seen}
+        return [self._row(key) for key in self._seen]
+
+    async def accept(self, name: str, *, by: str, reason: str) -> list[dict[str, Any]]:
+        """Take the venue's figures over in a market, or of the "cash", and return them: what they stopped goes on.
+
+        They are read once more before. Journaled with both figures, source, name and reason.
+
+        Raises:
+            ConfigError: AGB-549, nothing was changed: nothing differs there, it has not been looked at or lasted long
+                enough, it moved since, trades have not settled, or it cannot be read.
+        """
+        market = CASH if name == CASH_NAME else self._market_of(name)
+        seen = {key: change for key, change in self._shown.items() if key[0] == market}
+        if not await self.look():
+            raise _not_accepted(name, "the venue cannot be read")
+        found = {key: self._figures[key] for key in self._seen if key[0] == market}
+        if why := self._unfit(found, seen):
+            raise _not_accepted(name, why)
+        rows = [self._row(key) for key in found]
+        for key, figure in found.items():
+            self._take_over(key, figure, by, reason)
+        self._tell(market, "")
+        return rows
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -232,6 +275,51 @@ class Differences:
             log.info("reconcile.agreed", market=self._named((market, "")))
         self._inbox.send_urgent(ReconcileDifference(market, reason, self._now_ns()))
 
+    def _unfit(self, found: dict[Key, Figure], seen: dict[Key, int]) -> str:
+        """Return why these differences are not to be accepted now, empty when they are."""
+        if not found:
+            return "nothing differs there"
+        if seen.keys() != found.keys():
+            return "not all of what differs there was looked at"
+        if any(figure.change != seen[key] for key, figure in found.items()):
+            return "the figures have moved since they were looked at"
+        if any(figure.low != figure.high for figure in found.values()):
+            return "trades have not settled there: until they have, nobody knows what differs"
+        short = min(self._seen[key] for key in found)
+        return f"{short} of {PERSISTS} reads have shown it so far" if short < PERSISTS else ""
+
+    def _take_over(self, key: Key, figure: Figure, by: str, reason: str) -> None:
+        del self._seen[key], self._shown[key]
+        now_ns, change = self._now_ns(), figure.change
+        log.critical("reconcile.accepted", what=self._named(key), figures=str(figure), by=by, reason=reason)
+        said = DifferenceAccepted(*key, change, figure.venue, self._price(key), by, reason, SOURCE, now_ns)
+        self._inbox.send_urgent(said)
+
+    def _price(self, key: Key) -> int:
+        """Return what new shares are taken to have cost: what they would bring now."""
+        market = self._engine.markets.get(key[0])
+        if market is None:
+            return 0
+        return self._engine.books[market.token(Outcome(key[1]))].best_bid or SCALE // 2
+
+    def _row(self, key: Key) -> dict[str, Any]:
+        figure = self._figures[key]
+        note = "" if key[0] else MORE if figure.change > 0 else LESS
+        return {
+            "market": self._named((key[0], "")),
+            "what": key[1] or "usd",
+            "venue": to_text(figure.venue),
+            "agbot": figure.ours,
+            "difference": ("+" if figure.change > 0 else "") + to_text(figure.change),
+            "reads": self._seen[key],
+            "halted": key[0] in self._told,
+            "note": note,
+        }
+
+    def _market_of(self, name: str) -> MarketId:
+        """Return a market's id by its name or id; one that is not known differs in nothing."""
+        return next((m.id for m in self._engine.markets.values() if name in (m.id, m.slug, m.name)), MarketId(name))
+
     def _strangers(self, names: list[str]) -> None:
         for name in sorted(set(names) - set(self._foreign)):
             log.warning("reconcile.foreign_order", order_id=name, remedy="agbot cancel --all takes off all of the key")
@@ -240,3 +328,11 @@ class Differences:
     def _named(self, key: Key) -> str:
         market = self._engine.markets.get(key[0])
         return f"{market.name if market else 'cash'} {key[1]}".strip()
+
+
+def _not_accepted(name: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"the difference in {name!r} was not accepted: {why}",
+        id="AGB-549",
+        remedy="look again: agbot reconcile",
+    )

@@ -59,16 +59,16 @@ class Names:
         return found
 
     def _owns(self, command: PlaceOrder, terms: Terms) -> Iterable[OwnOrder]:
-        for tick in TICKS:
-            if tick >= terms.tick and (own := self._own(command, attrs.evolve(terms, tick=tick, min_size=0))):
-                yield own
+        for tick in (tick for tick in TICKS if tick >= terms.tick):
+            try:
+                own = self._own(command, attrs.evolve(terms, tick=tick, min_size=0))
+            except (VenueRefused, UnsupportedOrder):  # with that tick it could not have been made
+                continue
+            yield own
 
-    def _own(self, command: PlaceOrder, terms: Terms) -> OwnOrder | None:
+    def _own(self, command: PlaceOrder, terms: Terms) -> OwnOrder:
         order = to_order(command)
-        try:
-            composed = compose(order, terms)
-        except (VenueRefused, UnsupportedOrder):
-            return None
+        composed = compose(order, terms)
         return OwnOrder(
             order=order,
             order_id=self._signer.order_id(composed.fields, version=terms.version, neg_risk=terms.neg_risk),

@@ -75,10 +75,14 @@ class Fence:
 
         Raises:
             ConfigError: AGB-151, the counter is unreadable, torn or lower than the last holder's token.
+            ConfigError: AGB-153, it cannot be written.
         """
         last = before.token if before else 0
         token = read_token(directory, last) + 1
-        _write(directory / COUNTER_NAME, token)
+        try:
+            _write(directory / COUNTER_NAME, token)
+        except OSError as e:
+            raise _not_written(directory / COUNTER_NAME, e) from e
         fence = cls(directory, lock, msgspec.structs.replace(holder, token=token), before)
         fence.tell()
         return fence
@@ -89,12 +93,15 @@ class Fence:
         return self.holder.token
 
     def tell(self, run_id: str = "", state_dir: str = "") -> None:
-        """Write who we are into the lock's file."""
+        """Write who we are into the lock's file. ConfigError AGB-153: it takes nothing."""
         known = self.holder
         self.holder = msgspec.structs.replace(
             known, run_id=run_id or known.run_id, state_dir=state_dir or known.state_dir
         )
-        name(self._lock, self.holder)
+        try:
+            name(self._lock, self.holder)
+        except OSError as e:
+            raise _not_written(self.directory / LOCK_NAME, e) from e
 
     def lost(self) -> str:
         """Return why nothing may be sent any more, empty while the wallet is ours; two `stat` if nothing changed."""
@@ -153,8 +160,8 @@ def name(lock: int, holder: Holder) -> None:
 def _named(lock: Path) -> str:
     try:
         found = holder_in(lock.read_text("ascii", "replace"))
-    except OSError:
-        found = None
+    except OSError as e:
+        return f"its file is gone: {e.strerror or e}"
     return f"held by {found}" if found else "held by somebody unknown"
 
 
@@ -174,6 +181,15 @@ def _write(path: Path, token: int) -> None:
 
 def _key(stat: os.stat_result) -> _Key:
     return stat.st_ino, stat.st_mtime_ns, stat.st_size, stat.st_ctime_ns
+
+
+def _not_written(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"who trades with this wallet cannot be written down: {error.strerror or error}",
+        id="AGB-153",
+        path=path,
+        remedy="make room on that disk, or mend its rights; nothing was started",
+    )
 
 
 def _closed(path: Path, last: int, why: str) -> ConfigError:

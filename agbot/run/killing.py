@@ -6,10 +6,9 @@ One way for everybody: the operator on the control socket, and the core's own tr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, Final
-
-import trio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from agbot.core.engine import Engine
 from agbot.core.risk import covers
@@ -19,12 +18,8 @@ from agbot.log import get_logger
 from agbot.model.events import KillSwitchProven, KillSwitchSet
 from agbot.model.order import Order, OrderState
 from agbot.run.inbox import Inbox
+from agbot.run.sweep import cancel_until_none, each, looked
 from agbot.venue.ports import VenueAdapter
-
-VERIFY_S: Final = 8.0
-LOOK_S: Final = 3.0
-AGAIN_S: Final = 0.05
-CANCEL_AGAIN_S: Final = 0.25
 
 log = get_logger(__name__)
 
@@ -48,9 +43,11 @@ class Killer:
         closed_ms = (time.perf_counter() - began) * 1000
         # Before anything that waits for the venue: from here on the core wants no order, whatever the disk says.
         self._inbox.send_urgent(KillSwitchSet(True, reason, by, self._now_ns(), scope, name))
-        before = await self._resting(scope, name)
-        left = await self._cancel_until_none(scope, name)
-        cancelled = None if before is None or left is None else max(0, before - left)
+        before = await looked(look := partial(self._open, scope, name))
+        cancel = self._by_id if scope else self._everything
+        shown = await cancel_until_none(look, cancel, first=before or (), answered=self._answered)
+        left = None if shown is None else len(shown)
+        cancelled = None if before is None or left is None else max(0, len(before) - left)
         self._told(scope, name, cancelled, left)
         log.critical("killswitch.on", reason=reason, by=by, scope=scope, name=name, cancelled=cancelled, left=left)
         return {
@@ -84,49 +81,20 @@ class Killer:
             return False
         return True
 
-    async def _cancel_until_none(self, scope: str, name: str) -> int | None:
-        """Cancel and look again until the venue shows none of these orders; None when it could not be asked.
-
-        Looking does not wait for the cancels: a venue with a budget for them may make the second one wait long after
-        the first has done its work. An order on the wire when the gate closed may arrive after a look that shows
-        nothing: while one is unanswered, no look is the last.
-        """
-        left: int | None = None
-        with trio.move_on_after(VERIFY_S, shield=True):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._keep_cancelling, scope, name)
-                while True:
-                    await trio.sleep(AGAIN_S)
-                    answered = not self._unanswered()
-                    left = await self._resting(scope, name)
-                    if answered and left == 0:
-                        break
-                nursery.cancel_scope.cancel()
-        return None if self._unanswered() else left
-
-    def _unanswered(self) -> bool:
-        """Return whether an order was sent of which nobody knows whether it arrived."""
+    def _answered(self) -> bool:
+        """Return whether of every order that was sent somebody knows whether it arrived."""
         silent = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
-        return any(record.state in silent for record in self._engine.oms.all_live())
+        return not any(record.state in silent for record in self._engine.oms.all_live())
 
-    async def _keep_cancelling(self, scope: str, name: str) -> None:
-        while True:
-            try:
-                if not scope:
-                    await self._venue.cancel_all()
-                for order in await self._open(scope, name) if scope else ():
-                    await self._venue.cancel_order(order.client_order_id)
-            except ExecutionError as e:
-                log.error("killswitch.cancel_failed", error=str(e))
-            await trio.sleep(CANCEL_AGAIN_S)
+    async def _everything(self, orders: Sequence[Order]) -> None:
+        try:
+            await self._venue.cancel_all()
+        except ExecutionError:
+            await self._by_id(orders)
+            raise
 
-    async def _resting(self, scope: str, name: str) -> int | None:
-        with trio.move_on_after(LOOK_S):
-            try:
-                return len(await self._open(scope, name))
-            except ExecutionError as e:
-                log.error("open_orders.unread", error=str(e))
-        return None
+    async def _by_id(self, orders: Sequence[Order]) -> None:
+        await each(self._venue.cancel_order, [order.client_order_id for order in orders])
 
     async def _open(self, scope: str, name: str) -> list[Order]:
         orders = await self._venue.get_open_orders()

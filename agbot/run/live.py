@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Protocol
 
-from agbot.core.portfolio import CarriedPosition
-from agbot.model.ids import StrategyId
+from agbot.core.portfolio import UNATTRIBUTED, CarriedPosition
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
 from agbot.run.venues import Account
@@ -15,8 +14,6 @@ from agbot.venue.polymarket.rest import COLLATERAL, CONDITIONAL, CONDITIONAL_V2
 from agbot.venue.polymarket.wire.account import AccountPosition
 from agbot.venue.polymarket.wire.rest import BalanceAllowance, OpenOrder
 
-UNATTRIBUTED: Final = StrategyId("wallet")
-"""Whose a position is that no journal explains."""
 DUST: Final = SCALE // 100
 """Shares that no order can sell."""
 V3: Final = 3

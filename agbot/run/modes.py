@@ -27,7 +27,6 @@ from agbot.run.session import RUNS, RunPlan, now_ns
 from agbot.run.spend import FILE_NAME, Caps, DaySpend
 from agbot.run.venues import Account, VenueLink, open_paper, open_shadow
 from agbot.settings import Mode, Settings
-from agbot.store.carry import carry_latest
 from agbot.store.carry import pasts as pasts_of
 from agbot.units import usd_text
 from agbot.venue.polymarket.access import Access, connect
@@ -173,6 +172,7 @@ async def live_plan(
     """
     fence.tell(state_dir=str(start.state_dir.absolute()))
     found: dict[str, Any] = {}
+    left = None if alone else next(pasts_of(start.state_dir / RUNS, LIVE), None)
     if alone:
         before = fence.before
         elsewhere = before is not None and before.state_dir not in ("", str(start.state_dir.absolute()))
@@ -180,8 +180,7 @@ async def live_plan(
             start, LIVE, signer, access, markets, last_holder=str(before) if elsewhere else ""
         )
     else:
-        left = carry_latest(start.state_dir / RUNS, LIVE)
-        known = left.positions if left else ()
+        known = left.carry().positions if left else ()
         account = await read_account(access.clob, access.data, signer.account.maker, markets, known)
     spend = DaySpend(fence.directory / FILE_NAME, trader.caps, now_ns)
     link = await _live_link(start.settings, signer, access, markets)
@@ -198,6 +197,7 @@ async def live_plan(
         fence=fence,
         reads=access.clob if alone else None,
         found=found,
+        after_ns=left.header.started_ns if left else 0,
         **watched(feed, reference_feeds(start.settings, now_ns) if alone else (), markets),
     )
 

@@ -13,6 +13,7 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market
 from agbot.model.order import Order, OrderAck, OrderState
 from agbot.run.control import Handler
+from agbot.run.differences import Differences
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
 from agbot.run.flatten import Flattener
@@ -28,6 +29,7 @@ class Operator:
     Args:
         ask_stop: requests an orderly end, with a reason.
         feeds: returns how the feeds are doing, as `agbot.run.feeds.FeedWatch.report` does.
+        differences: the venue's figures against ours; None where there is no account to read.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Operator:
         ask_stop: Callable[[str], None],
         feeds: Callable[[], dict[str, Any]],
         now_ns: Callable[[], int],
+        differences: Differences | None = None,
     ) -> None:
         self._facts = facts
         self._engine = engine
@@ -50,6 +53,7 @@ class Operator:
         self._ask_stop = ask_stop
         self._feeds_report = feeds
         self._now_ns = now_ns
+        self._differences = differences
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the requests by name."""
@@ -62,6 +66,7 @@ class Operator:
             "preview": self._preview,
             "order": self._order,
             "cancel": self._cancel,
+            "reconcile": self._reconcile,
         }
 
     async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,3 +136,16 @@ class Operator:
             return {"order_id": ack.order_id, "status": str(ack.status)}
         ended = await self._execution.cancel_all()
         return {"cancelled": sum(a.status is OrderState.CANCELLED for a in ended), "asked": len(ended)}
+
+    async def _reconcile(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Show where the venue's figures are not ours; with `accept`, take those of one market over."""
+        if self._differences is None:
+            raise ConfigError(
+                "this run has no account at a venue that its own figures could differ from",
+                id="AGB-548",
+                remedy="agbot run CONFIG --mode live trades with one",
+            )
+        if not request.get("accept"):
+            return {**self._differences.report(), "rows": self._differences.shown()}
+        reason, by = signed_reason(request, "an acceptance")
+        return {"accepted": await self._differences.accept(str(request["accept"]), by=by, reason=reason)}

@@ -6,17 +6,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
-import trio
-
 from agbot.errors import VenueAmbiguous
 from agbot.log import get_logger
 from agbot.model.events import OrderEvidence
 from agbot.model.ids import VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, TimeInForce
+from agbot.run.sweep import cancel_until_none, each, looked
 from agbot.venue.ports import VenueAdapter
 
-ROUNDS_MAX: Final = 5
-PAUSE_S: Final = 0.15
+WITHIN_S: Final = 4.0
+"""Shorter than the backstop's patience, which asks once more."""
+
+LEFT: Final = "orders that no journal explains are left"
 
 log = get_logger(__name__)
 
@@ -26,11 +27,20 @@ class OursOnly:
 
     Args:
         sparing: why orders that this run did not place are left alone, empty when all of the key are taken off.
+        leaves: whether they are left alone as well where any of them rest, whenever they came.
         is_ours: whether a client order id is one of this run's.
     """
 
-    def __init__(self, venue: VenueAdapter, *, sparing: Callable[[], str], is_ours: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        venue: VenueAdapter,
+        *,
+        sparing: Callable[[], str],
+        is_ours: Callable[[str], bool],
+        leaves: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._venue = venue
+        self._leaves = leaves
         self._sparing = sparing
         self._is_ours = is_ours
 
@@ -60,22 +70,33 @@ class OursOnly:
         """Take every order of the key off, or of this run only while others are spared.
 
         Raises:
-            VenueAmbiguous: orders of this run still rest after several rounds. ExecutionError: what the reads raise.
+            VenueAmbiguous: orders of this run still rest, or whether they do is not known. ExecutionError: what the
+                venue's own cancel-all raises.
         """
-        if not (reason := self._sparing()):
+        reason = self._sparing() or (LEFT if self._leaves() and await self._others() else "")
+        if not reason:
             return await self._venue.cancel_all()
         log.warning("cancel_all.ours_only", reason=reason)
         taken: dict[str, CancelAck] = {}
-        for again in range(ROUNDS_MAX):
-            await trio.sleep(PAUSE_S * again)
-            left = [o.client_order_id for o in await self._venue.get_open_orders() if self._is_ours(o.client_order_id)]
-            if not left:
-                return list(taken.values())
-            for name in left:
-                taken[name] = await self._venue.cancel_order(name)
-        raise VenueAmbiguous(
-            f"{len(left)} orders of this run still rest after they were cancelled", venue=self.venue_id
-        )
+
+        async def cancel(name: str) -> None:
+            taken[name] = await self._venue.cancel_order(name)
+
+        left = await cancel_until_none(self._resting, lambda names: each(cancel, names), within_s=WITHIN_S)
+        if left is None:
+            raise VenueAmbiguous("whether orders of this run still rest is not known", venue=self.venue_id)
+        if left:
+            raise VenueAmbiguous(f"{len(left)} orders of this run still rest", venue=self.venue_id)
+        return list(taken.values())
+
+    async def _others(self) -> bool:
+        """Return whether an order rests that is not ours; where that cannot be read, one may."""
+        listed = await looked(self._venue.get_open_orders)
+        return listed is None or any(not self._is_ours(order.client_order_id) for order in listed)
+
+    async def _resting(self) -> list[str]:
+        listed = await self._venue.get_open_orders()
+        return [order.client_order_id for order in listed if self._is_ours(order.client_order_id)]
 
     async def get_order_status(self, order_id: str) -> OrderAck:
         """Return the venue's view of one order; see the port."""

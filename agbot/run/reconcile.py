@@ -10,15 +10,14 @@ journal, the venue's figure is taken over and both are written down. A failed re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Final
 
 import attrs
-import trio
 
 from agbot.core.oms import OrderRecord
-from agbot.errors import ConfigError, VenueAmbiguous, VenueUnavailable
+from agbot.errors import ConfigError, ExecutionError, VenueAmbiguous, VenueUnavailable
 from agbot.log import get_logger
 from agbot.model.events import OrderCancelled
 from agbot.model.ids import ClientOrderId
@@ -26,23 +25,28 @@ from agbot.model.market import Market
 from agbot.run.corrections import ROUNDING, Correction, corrections
 from agbot.run.explain import OLDER_MAX, Known, Names
 from agbot.run.live import read_account, refresh
+from agbot.run.sweep import cancel_until_none
 from agbot.run.venues import Account
 from agbot.settings import ReconcileSettings
 from agbot.store.carry import Past
 from agbot.units import NS_PER_S, to_text
+from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.access import Access
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.own import DUST
 from agbot.venue.polymarket.wire.rest import OpenOrder, Trade
 
-ROUNDS_MAX: Final = 5
-PAUSE_S: Final = 0.25
+TAKEN_OFF_WITHIN_S: Final = 60.0
+LOOK_AGAIN_S: Final = 0.25
 AT_ONCE: Final = 100
 ASK_AGAIN_S: Final = 0.5
 SETTLES_WITHIN_S: Final = 60.0
 """Beyond the quiet time: how long trades may take to be told and to settle before the start is given up."""
 LATE_NS: Final = 300 * NS_PER_S
-"""How long before its end a run may have missed trades of orders that had ended for it."""
+"""How long before its end a run may have missed trades of orders that had ended; and what two clocks may differ by."""
+LOOK_BACK: Final = 4
+"""How many times further back trades are looked for each time that some are missing."""
+LOOK_BACK_MAX_NS: Final = 86_400 * NS_PER_S
 JUST_NOW_NS: Final = 10 * NS_PER_S
 """How long before its end an ended order is asked about once more: how much of it matched."""
 ABSENT_ENOUGH: Final = 3
@@ -68,6 +72,9 @@ class Report:
     foreign: list[str] = attrs.field(factory=list)
     """Orders that no journal explains, and that were left."""
     corrections: list[Correction] = attrs.field(factory=list)
+    strangers: dict[str, int] | None = None
+    """Orders that no journal explains and that traded since the last run began: shares (10⁻⁶) by id. Looked for where
+    figures had to be corrected; None when nobody looked, or not all trades could be read."""
     rounding: int = 0
     """Usd (10⁻⁶) that the venue holds beyond the journal's: averages of prices are rounded."""
     allowances: Mapping[str, int] = attrs.field(factory=dict)
@@ -75,7 +82,9 @@ class Report:
     def json(self) -> dict[str, Any]:
         """Return it as plain values."""
         told = attrs.asdict(self, recurse=False)
-        return {**told, "allowances": len(self.allowances), "corrections": [c.json() for c in self.corrections]}
+        corrected = [c.json() for c in self.corrections]
+        strangers = {name: to_text(size) for name, size in (self.strangers or {}).items()}
+        return {**told, "allowances": len(self.allowances), "corrections": corrected, "strangers": strangers}
 
 
 class Reconcile:
@@ -85,6 +94,7 @@ class Reconcile:
         pasts: earlier runs of this state directory, the newest first; read as far as they are needed.
         settings: what to do with what rests, and how long a "no such order" is not believed.
         last_holder: who traded with the wallet last, if it was from another state directory.
+        pace: what it waits with.
     """
 
     def __init__(
@@ -96,8 +106,11 @@ class Reconcile:
         now_ns: Callable[[], int],
         *,
         last_holder: str = "",
+        pace: Pace = TRIO,
     ) -> None:
         self._access = access
+        self._pace = pace
+        self._began_s = pace.current_time()
         self._last_holder = last_holder
         self._clob = access.clob
         self._names = names
@@ -105,6 +118,8 @@ class Reconcile:
         self._settings = settings
         self._now_ns = now_ns
         self._past = next(self._pasts, None)
+        ahead_ns = self._past.last_ns - now_ns() if self._past else 0
+        self._back_ns = LATE_NS if ahead_ns <= 0 else LOOK_BACK_MAX_NS + ahead_ns
         self._known: dict[str, Known] = {}
         self._absent: Counter[ClientOrderId] = Counter()
         self._matched: dict[ClientOrderId, int] = {}
@@ -134,11 +149,33 @@ class Reconcile:
             found = await read_account(self._clob, self._access.data, wallet, markets, known)
         if carry is not None:
             self.report.corrections = corrections(carry, found, markets)
+            if self.report.corrections and self._past is not None:
+                self.report.strangers = await self._strangers(self._past, wallet)
             off = found.balance - carry.cash
             self.report.rounding = off if abs(off) <= ROUNDING else 0
         self.report.allowances = found.allowances
         self._tell()
         return found
+
+    async def _strangers(self, past: Past, wallet: str) -> dict[str, int] | None:
+        """Return what traded that no journal explains: all pages of trades since the last run began are read for it."""
+        sizes: Counter[str] = Counter()
+        unread = "not within the time"
+        with self._pace.move_on_after(SETTLES_WITHIN_S):
+            try:
+                for trade in await self._clob.trades(after_s=past.header.started_ns // NS_PER_S):
+                    for order_id, size in _legs(trade, wallet):
+                        sizes[order_id] += size
+                ours = await self._names.known(reversed(past.sent()), sizes)
+                for order_id in ours.keys() | self._known.keys():
+                    sizes.pop(order_id, None)
+                unread = ""
+            except ExecutionError as e:  # it would only explain what is corrected anyway
+                unread = str(e)
+        if unread:
+            log.warning("reconcile.trades_unread", error=unread)
+            return None
+        return dict(sizes)
 
     def _tell(self) -> None:
         if self._past is not None and self._past.set_aside:
@@ -152,14 +189,14 @@ class Reconcile:
     async def _clear(self) -> None:
         listed = await self._clob.open_orders()
         if self._past is not None:
-            lately = self._past.ended_since(self._past.last_ns - LATE_NS)
+            lately = self._past.ended_within(LATE_NS)
             self._known = await self._names.known([*self._past.live(), *self._past.unsettled(), *lately])
         if self._unexplained(listed):
             await self._look_further(listed)
         foreign, ours = self._unexplained(listed), [o.id for o in listed if o.id in self._known]
         if ours and self._settings.on_start == "refuse":
             raise _not_ours(listed, "they are the last run's, and reconcile.on_start is refuse")
-        self._matched = {self._known[o.id].own.name: o.size_matched for o in listed if o.id in self._known}
+        self._note_matched(listed)
         await self._take_off(ours)
         if foreign and self._settings.on_start_foreign == "refuse":
             last = f"; the last to trade with this wallet was {self._last_holder}" if self._last_holder else ""
@@ -179,19 +216,36 @@ class Reconcile:
             self._known |= await self._names.known(reversed(past.sent()), wanted)
 
     async def _take_off(self, ours: Sequence[str]) -> None:
-        left = list(ours)
-        for again in range(ROUNDS_MAX):
-            if not left:
-                break
-            await trio.sleep(PAUSE_S * again)
-            for start in range(0, len(left), AT_ONCE):
-                await self._clob.cancel_many(left[start : start + AT_ONCE])
-            left = [order.id for order in await self._clob.open_orders() if order.id in self._known]
+        if not ours:
+            return
+        left = await cancel_until_none(
+            self._ours_listed,
+            self._cancel,
+            first=ours,
+            within_s=TAKEN_OFF_WITHIN_S,
+            again_s=LOOK_AGAIN_S,
+            pace=self._pace,
+        )
+        if left is None:
+            raise VenueUnavailable("whether orders of the last run still rest is not known", venue=VENUE)
         if left:
             raise VenueAmbiguous(
                 f"{len(left)} orders of the last run still rest after they were cancelled", venue=VENUE
             )
         self.report.cancelled = [self._known[order_id].own.name for order_id in ours]
+
+    async def _ours_listed(self) -> list[str]:
+        listed = await self._clob.open_orders()
+        self._note_matched(listed)
+        return [order.id for order in listed if order.id in self._known]
+
+    def _note_matched(self, listed: Iterable[OpenOrder]) -> None:
+        """Keep what of ours had matched: the venue may forget an order before it tells its last trade."""
+        self._matched |= {self._known[o.id].own.name: o.size_matched for o in listed if o.id in self._known}
+
+    async def _cancel(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), AT_ONCE):
+            await self._clob.cancel_many(ids[start : start + AT_ONCE])
 
     # -- what became of the rest -----------------------------------------------------------------------------------
 
@@ -200,10 +254,10 @@ class Reconcile:
             return
         patience = SETTLES_WITHIN_S + self._settings.quiet_ns / NS_PER_S
         doubts = ["the venue was not asked yet"]
-        with trio.move_on_after(patience):
+        with self._pace.move_on_after(patience):
             while doubts:
                 doubts = await self._ask(self._past)
-                await trio.sleep(ASK_AGAIN_S if doubts else 0)
+                await self._pace.sleep(ASK_AGAIN_S if doubts else 0)
         if doubts:
             raise VenueUnavailable(
                 f"what the last run left is not known after {patience:.0f} s: {'; '.join(doubts[:NAMED])}",
@@ -224,7 +278,7 @@ class Reconcile:
             name = record.command.client_order_id
             if doubt := await self._ask_about(past, record, by_name.get(name, [])):
                 doubts.append(f"{name}: {doubt}")
-        for record in past.ended_since(past.last_ns - JUST_NOW_NS):
+        for record in past.ended_within(JUST_NOW_NS):
             name = record.command.client_order_id
             if doubt := await self._ask_again(record, by_name.get(name, [])):
                 doubts.append(f"{name}: {doubt}")
@@ -243,7 +297,7 @@ class Reconcile:
 
     def _since_s(self, past: Past) -> int:
         open_since = [record.command.created_ns for record in (*past.live(), *past.unsettled())]
-        return max(0, min([*open_since, past.last_ns - LATE_NS]) // NS_PER_S - 1)
+        return max(0, (min([*open_since, past.first_end_ns]) - self._back_ns) // NS_PER_S)
 
     def _fold(self, past: Past, trades: Iterable[Trade]) -> None:
         for trade in sorted(trades, key=lambda trade: trade.match_ns):
@@ -253,7 +307,7 @@ class Reconcile:
                 if fill is None:
                     continue
                 before = known.record.trades.get(fill.trade_id)
-                past.add(self._now_ns(), fill)
+                past.event(self._now_ns(), fill)
                 if before is None and fill.trade_id in known.record.trades and fill.trade_id not in self._trades:
                     self._trades.add(fill.trade_id)
                     self.report.fills += 1
@@ -267,8 +321,7 @@ class Reconcile:
         name = record.command.client_order_id
         self._absent[name] += 1
         there = record.acknowledged or name in self._matched
-        quiet_ns = 0 if there else self._settings.quiet_ns
-        if candidates and (self._absent[name] < ABSENT_ENOUGH or self._now_ns() < past.last_ns + quiet_ns):
+        if candidates and (self._absent[name] < ABSENT_ENOUGH or not (there or self._quiet(past))):
             return "the venue does not show it; it may still arrive"
         if missing := self._untold(record, self._matched.get(name, 0)):
             return missing
@@ -284,16 +337,37 @@ class Reconcile:
 
     def _untold(self, record: OrderRecord, matched: int) -> str:
         missing = matched - sum(fill.size for fill in record.trades.values())
-        return f"{to_text(missing)} of its shares matched in no trade told yet" if missing >= DUST else ""
+        if missing < DUST:
+            return ""
+        # Our clock may have been ahead of the venue's when it was sent.
+        self._back_ns = max(self._back_ns, min(LOOK_BACK * self._back_ns, LOOK_BACK_MAX_NS))
+        return f"{to_text(missing)} of its shares matched in no trade told yet"
+
+    def _quiet(self, past: Past) -> bool:
+        """Return whether what was on its way when the last run ended has arrived by now, or never will.
+
+        By the wall clock; or, where that was put back, because this start alone has waited for so long.
+        """
+        waited_ns = int((self._pace.current_time() - self._began_s) * NS_PER_S)
+        return max(waited_ns, self._now_ns() - past.last_ns) >= self._settings.quiet_ns
 
     def _close(self, past: Past, record: OrderRecord, evidence: str) -> str:
         name, was = record.command.client_order_id, record.state
-        past.add(self._now_ns(), OrderCancelled(name, evidence, self._now_ns()))
+        past.event(self._now_ns(), OrderCancelled(name, evidence, self._now_ns()))
         if name not in self.report.cancelled:
             closed = {"order_id": name, "was": str(was), "evidence": evidence}
             self.report.closed.append(closed)
             log.info("reconcile.closed", **closed)
         return ""
+
+
+def _legs(trade: Trade, wallet: str) -> Iterator[tuple[str, int]]:
+    """Yield order id and shares (10⁻⁶) of what is the wallet's in a trade."""
+    if trade.trader_side == "TAKER":
+        yield trade.taker_order_id, trade.size
+    for maker in trade.maker_orders:
+        if maker.maker_address.lower() == wallet.lower():
+            yield maker.order_id, maker.matched
 
 
 def _not_ours(resting: Sequence[OpenOrder], why: str) -> ConfigError:

@@ -21,11 +21,11 @@ SLIPPAGE: Final = "0.01"
 _HELP: Final = "agbot buy --help"
 
 
-def signed_reason(request: Mapping[str, Any]) -> tuple[str, str]:
-    """Return why and by whom the kill switch is to be moved; ConfigError AGB-533 unless both are told."""
+def signed_reason(request: Mapping[str, Any], what: str = "the kill switch") -> tuple[str, str]:
+    """Return why and by whom something is to be done; ConfigError AGB-533 unless both are told."""
     reason, by = str(request.get("reason") or "").strip(), str(request.get("by") or "").strip()
     if not reason or not by:
-        raise ConfigError("the kill switch wants a reason and a name", id="AGB-533", remedy="--by NAME --reason TEXT")
+        raise ConfigError(f"{what} wants a reason and a name", id="AGB-533", remedy="--by NAME --reason TEXT")
     return reason, by
 
 

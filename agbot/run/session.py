@@ -82,6 +82,7 @@ class RunPlan:
         reads: of the account at the venue, compared with ours while the run lasts; None where there is none.
         onlooker: tells of the account that somebody else trades with.
         found: what the start found there: fields of `agbot.run.reconcile.Report`.
+        after_ns: when the run before began, where the venue was not asked about it: this one begins later.
         references: feeds of reference prices, beside the market's.
         watch: how the feeds are doing; None when there is nothing to tell.
     """
@@ -100,6 +101,7 @@ class RunPlan:
     reads: AccountReads | None = None
     onlooker: Onlooker | None = None
     found: Mapping[str, Any] = attrs.field(factory=dict)
+    after_ns: int = 0
     references: Sequence[Feed] = ()
     watch: FeedWatch | None = None
     page: str = ""
@@ -134,7 +136,7 @@ class Session:
         settings = plan.settings
         self.carry = None if plan.account else _carried(plan)
         # Runs are told apart by time: one that began before the last one would leave its money to nobody.
-        last_ns = self.carry.started_ns if self.carry else plan.found.get("from_started_ns", 0)
+        last_ns = self.carry.started_ns if self.carry else plan.found.get("from_started_ns", plan.after_ns)
         started = max(now_ns(), last_ns + NS_PER_MS)
         self.run_id = run_id_at(started, plan.mode)
         self.latch = Latch(plan.state_dir / LATCH_NAME)
@@ -288,11 +290,11 @@ class Session:
     def _spared(self, venue: VenueAdapter) -> VenueAdapter:
         if self.plan.fence is None:
             return venue
-        return OursOnly(venue, sparing=self._sparing, is_ours=self._ours)
+        return OursOnly(venue, sparing=self.lost, is_ours=self._ours, leaves=self._leaves)
 
-    def _sparing(self) -> str:
-        left = "orders that no journal explains were left" if self.plan.found.get("foreign") else ""
-        return self.lost() or (left if not closed_by(self.latch.gate()) else "")  # a kill switch spares nobody
+    def _leaves(self) -> bool:
+        """Return whether orders that no journal explains are left alone: a kill switch spares nobody."""
+        return self.plan.settings.reconcile.on_start_foreign == "leave" and not closed_by(self.latch.gate())
 
     def _compared(self, reads: AccountReads) -> Differences:
         return Differences(
@@ -332,6 +334,7 @@ class Session:
             ask_stop=self.stop.ask,
             feeds=self.plan.watch.report if self.plan.watch else no_feeds,
             now_ns=now_ns,
+            differences=self.differences,
         )
 
 

@@ -1,4 +1,4 @@
-"""The process that holds the key: signs what is within its own limits, and nothing while its own latch is on.
+"""The process that holds the key: signs what is within its limits, and while its latch is on only what a leave names.
 
 The wire is that of the control socket: one JSON object a line. ``{"op": "hello"}`` tells account, chain and caps;
 ``{"op": "sign", …}`` (see `agbot.venue.polymarket.signer.sign_request`) tells order id and signature. The key never
@@ -21,6 +21,7 @@ from agbot.model.order import Side
 from agbot.run.bot import Stop, signals
 from agbot.run.control import ControlServer, Handler
 from agbot.run.spend import Caps, DayFile, over
+from agbot.run.unwind import Unwinding
 from agbot.units import usd_text
 from agbot.venue.polymarket.orders import OrderFields, OrderSigner
 
@@ -79,6 +80,7 @@ class SignerDesk:
         self._caps = caps
         self._day = day
         self._latch = latch
+        self._unwinding = Unwinding(latch.path.parent, now_ns)
         self._now_ns = now_ns
         self._signed = Turnover()
         self._known: dict[str, None] = {}
@@ -112,19 +114,29 @@ class SignerDesk:
         return self._day.before() + self._signed.so_far(self._now_ns())
 
     def _signature(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        state = self._latch.gate()
-        if state.on:
-            raise KillSwitchActiveError(state.reason or "on")
-        if state.scopes:  # whose market or strategy an order is cannot be told from its bytes
-            raise KillSwitchActiveError(f"on for {state.scopes[0]}: a signer knows no names, so it is for all")
         asked, fields = _read(request)
         self._check_contract(asked)
         order_id = self._signer.order_id(fields, version=asked.version, neg_risk=asked.neg_risk)  # type: ignore[arg-type]
+        unwinds = self._unwinds(order_id, fields)
         if order_id not in self._known:
-            self._count(order_id, fields)
+            self._count(order_id, fields, unwinds=unwinds)
         signed = self._signer.sign(fields, version=asked.version, neg_risk=asked.neg_risk)  # type: ignore[arg-type]
-        log.info("signer.signed", order_id=order_id, side=str(fields.side))
+        log.info("signer.signed", order_id=order_id, side=str(fields.side), unwinds=unwinds)
         return {"order_id": order_id, "signature": "0x" + signed.signature.hex()}
+
+    def _unwinds(self, order_id: str, fields: OrderFields) -> bool:
+        """Return whether only a leave lets it be signed. KillSwitchActiveError: closed, and no leave fits."""
+        state = self._latch.gate()
+        if not (state.on or state.scopes):
+            return False
+        why = self._unwinding.refusal(fields, state, counted=order_id in self._known)
+        if not why:
+            return True
+        more = f"; {why}" if self._unwinding.asked_for else ""
+        if state.on:
+            raise KillSwitchActiveError((state.reason or "on") + more)
+        # whose market or strategy an order is cannot be told from its bytes
+        raise KillSwitchActiveError(f"on for {state.scopes[0]}: a signer knows no names, so it is for all{more}")
 
     def _check_contract(self, asked: _Request) -> None:
         chain = self._signer.chain
@@ -135,15 +147,17 @@ class SignerDesk:
         if asked.chain_id != chain.chain_id or asked.contract != known:
             raise _not_signed(f"chain {asked.chain_id}, contract {asked.contract}: not what is signed for", "AGB-543")
 
-    def _count(self, order_id: str, fields: OrderFields) -> None:
+    def _count(self, order_id: str, fields: OrderFields, *, unwinds: bool) -> None:
         usd = fields.maker_amount if fields.side is Side.BUY else fields.taker_amount
         total = self.signed_today() + usd
         if reason := over(self._caps, usd, total):
             raise _not_signed(reason, "AGB-542")
         try:
             self._day.reach(total)
+            if unwinds:
+                self._unwinding.count(fields.maker_amount)
         except OSError as e:
-            raise _not_signed(f"what was signed today cannot be written: {e.strerror or e}", "AGB-542") from e
+            raise _not_signed(f"what was signed cannot be written: {e.strerror or e}", "AGB-542") from e
         self._signed.add(self._now_ns(), usd)
         self._known[order_id] = None
         if len(self._known) > SIGNED_KEPT:

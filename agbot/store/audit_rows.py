@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -14,6 +14,7 @@ from agbot.core.step import Decision, Output
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
 from agbot.model.events import (
     CancelRejected,
+    DifferenceAccepted,
     Event,
     HaltRequested,
     KillSwitchSet,
@@ -27,6 +28,7 @@ from agbot.model.events import (
 from agbot.units import to_text
 
 Row = dict[str, Any]
+Said: TypeAlias = KillSwitchSet | HaltRequested | DifferenceAccepted
 
 _KINDS: Final[dict[type, str]] = {
     OrderAccepted: "ack",
@@ -44,7 +46,7 @@ class Happened:
     """One step's part of the audit log: immutable, so that rows can be made of it later and elsewhere."""
 
     now_ns: int
-    operator: Sequence[KillSwitchSet | HaltRequested]
+    operator: Sequence[Said]
     heard: Sequence[Heard]
     output: Output
 
@@ -54,9 +56,9 @@ class Happened:
         return not (self.operator or self.heard or self.output.commands or self.output.decisions)
 
 
-def operator_events(batch: Sequence[Event]) -> list[KillSwitchSet | HaltRequested]:
-    """Return what the operator or a trigger said about all orders."""
-    return [event for event in batch if isinstance(event, KillSwitchSet | HaltRequested)]
+def operator_events(batch: Sequence[Event]) -> list[Said]:
+    """Return what the operator or a trigger said about all orders, or about the account."""
+    return [event for event in batch if isinstance(event, Said)]
 
 
 def rows_of(happened: Happened, run_id: str) -> Iterator[Row]:
@@ -159,10 +161,20 @@ def _place(command: PlaceOrder) -> Row:
     }
 
 
-def _operator(event: KillSwitchSet | HaltRequested) -> Row:
-    kind = "halt" if isinstance(event, HaltRequested) else "kill" if event.on else "release"
+def _operator(event: Said) -> Row:
     told = msgspec.structs.asdict(event)
+    told |= {name: to_text(told[name]) for name in ("change", "venue", "price") if name in told}
     return {
-        "kind": kind,
+        "kind": _said(event),
         **{name: value for name, value in told.items() if name not in ("on", "ts_ns") and value != ""},
     }
+
+
+def _said(event: Said) -> str:
+    match event:
+        case HaltRequested():
+            return "halt"
+        case DifferenceAccepted():
+            return "accept"
+        case KillSwitchSet(on=on):
+            return "kill" if on else "release"

@@ -1,4 +1,4 @@
-"""What a run leaves to the next one of the same profile: paper cash and positions, folded from the journal's facts."""
+"""What runs leave to the next one of the same profile: cash, positions and orders, folded from the journals' facts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from agbot.core.oms import PROVISIONAL, Heard, Oms, OrderRecord
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.errors import StoreError
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
-from agbot.model.events import Event, MarketListed, MarketResolved, OrderEvidence, OrderFilled
-from agbot.model.ids import MarketId
+from agbot.model.events import DifferenceAccepted, Event, MarketListed, MarketResolved, OrderEvidence, OrderFilled
+from agbot.model.ids import ClientOrderId, MarketId
 from agbot.model.market import Market
 from agbot.model.order import OrderState
 from agbot.store.codec import decode_batch, decode_output
@@ -44,8 +44,8 @@ def carry_latest(directory: Path, mode: str, seed: int | None = None) -> Carry |
     With a `seed`, runs of another one are passed over: their markets are another world's.
     Journals that hold nothing never traded: skipped. StoreError for one that did and cannot be read.
     """
-    past = next((past for past in pasts(directory, mode) if seed in (None, past.header.seed)), None)
-    return past.carry() if past else None
+    path = next((path for path, header in _headers(directory, mode) if seed in (None, header.seed)), None)
+    return carry_from(path) if path else None
 
 
 def carry_from(path: Path) -> Carry:
@@ -54,90 +54,118 @@ def carry_from(path: Path) -> Carry:
 
 
 def pasts(directory: Path, mode: str) -> Iterator[Past]:
-    """Yield the runs of `mode`, the newest first; see `carry_latest` for what is skipped and raised."""
+    """Yield what runs of `mode` did, the newest first; see `carry_latest` for what is skipped and raised.
+
+    The first is all that no start has asked the venue about: a wallet's run that began without asking (one order,
+    `agbot buy --send`) goes on where the run before it stopped, so both are one past.
+    """
+    runs = _headers(directory, mode)
+    unasked: list[Path] = []
+    for path, header in runs:
+        unasked.insert(0, path)
+        if header.reconciled or not header.fence:
+            break
+    if unasked:
+        yield Past.read(*unasked)
+    for path, _ in runs:
+        yield Past.read(path)
+
+
+def _headers(directory: Path, mode: str) -> Iterator[tuple[Path, Header]]:
     for path in sorted(directory.glob(f"*-{mode.lower()}.agj"), reverse=True):
         try:
-            yield Past.read(path)
+            reader = JournalReader(path)
+            try:
+                header = reader.header()
+            finally:
+                reader.close()
         except StoreError as e:
             if e.id != "AGB-606":
                 raise
+        else:
+            yield path, header
 
 
 class Past:
-    """What a run's journal says of its orders and money; evidence that came too late for it can be added."""
+    """What journals say of orders and money; evidence that came too late for them can be added.
 
-    def __init__(self, header: Header) -> None:
-        self.header = header
-        self.last_ns = header.started_ns
-        """The core's time at the last record."""
-        self.set_aside: tuple[tuple[int, str], ...] = ()
-        self._fold = Fold(header)
-        self._oms = self._fold.oms
-
-    @classmethod
-    def read(cls, path: Path) -> Past:
-        """Fold the believable prefix of a journal; StoreError when it is not one."""
-        reader = JournalReader(path)
-        try:
-            past = cls(reader.header())
-            for record in reader.records():
-                past._record(record)
-            past.set_aside = tuple(reader.set_aside)
-        except msgspec.DecodeError as e:
-            raise foreign(path, str(e)) from e
-        finally:
-            reader.close()
-        return past
-
-    def live(self) -> list[OrderRecord]:
-        """Return the orders that nothing in the journal ended."""
-        return list(self._oms.all_live())
-
-    def sent(self) -> list[OrderRecord]:
-        """Return every order that may have been sent, oldest first."""
-        return list(self._oms.all())
-
-    def ended_since(self, since_ns: int) -> list[OrderRecord]:
-        """Return the orders that have ended from then on, and may have traded: a last trade may not have been told."""
-        ended = (record for record in self._oms.all() if record.state in _MAY_HAVE_TRADED)
-        return [record for record in ended if record.changed_ns >= since_ns]
-
-    def unsettled(self) -> list[OrderRecord]:
-        """Return the orders with trades of which the journal does not say how they settled."""
-        return [r for r in self._oms.all() if any(fill.settlement in PROVISIONAL for fill in r.trades.values())]
-
-    def add(self, now_ns: int, event: Event) -> None:
-        """Fold one fact in; a repeated one, or one that cannot be true, changes nothing."""
-        self._fold.event(now_ns, event)
-
-    def carry(self) -> Carry:
-        """Return cash and positions as they are now."""
-        return attrs.evolve(self._fold.result(), set_aside=self.set_aside)
-
-    def _record(self, record: Record) -> None:
-        self.last_ns = max(self.last_ns, record.now_ns)
-        if record.kind == STEP:
-            for command in decode_output(record.body).commands:
-                self._fold.command(record.now_ns, command)
-        elif record.kind == BATCH:
-            for event in decode_batch(record.body):
-                self.add(record.now_ns, event)
-
-
-class Fold:
-    """Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way.
+    Facts only: no strategy runs again, so a newer agbot reads an older one's money the same way.
 
     Attributes:
+        header: the newest run's.
+        last_ns: the core's time at the last record.
+        set_aside: (sequence number, reason) of records that could not be believed.
         oms, portfolio, markets: what the facts so far add up to.
         heard: what the newest fact about an order did, None before the first.
     """
 
     def __init__(self, header: Header) -> None:
-        self._header = header
+        self.header = header
+        self.last_ns = header.started_ns
+        self.set_aside: tuple[tuple[int, str], ...] = ()
+        self.oms = Oms()
         self.portfolio = Portfolio(header.capital)
         self.markets: dict[MarketId, Market] = {}
-        self.oms = Oms()
         self.heard: Heard | None = None
+        self._carried = header.carried
+        self._ends: dict[ClientOrderId, int] = {}
+
+    @classmethod
+    def read(cls, first: Path, *later: Path) -> Past:
+        """Fold the believable prefixes of journals, oldest first; StoreError when one is none."""
+        past: Past | None = None
+        for path in (first, *later):
+            reader = JournalReader(path)
+            try:
+                header = reader.header()
+                past = past.followed_by(header) if past else cls(header)
+                for record in reader.records():
+                    past.record(record)
+                past.set_aside += tuple(reader.set_aside)
+            except msgspec.DecodeError as e:
+                raise foreign(path, str(e)) from e
+            finally:
+                reader.close()
+        assert past is not None
+        return past
+
+    # -- what is known ---------------------------------------------------------------------------------------------
+
+    def live(self) -> list[OrderRecord]:
+        """Return the orders that nothing in the journals ended."""
+        return list(self.oms.all_live())
+
+    def sent(self) -> list[OrderRecord]:
+        """Return every order that may have been sent, oldest first."""
+        return list(self.oms.all())
+
+    @property
+    def first_end_ns(self) -> int:
+        """Return when the earliest of these runs ended, as far as it left orders."""
+        return min(self._ends.values(), default=self.last_ns)
+
+    def ended_within(self, last_ns: int) -> list[OrderRecord]:
+        """Return the orders that ended within so long of their run's end: a last trade may not have been told."""
+        ended = (record for record in self.oms.all() if record.state in _MAY_HAVE_TRADED)
+        return [r for r in ended if r.changed_ns >= self._ends.get(r.command.client_order_id, self.last_ns) - last_ns]
+
+    def unsettled(self) -> list[OrderRecord]:
+        """Return the orders with trades of which nothing says how they settled."""
+        return [r for r in self.oms.all() if any(fill.settlement in PROVISIONAL for fill in r.trades.values())]
+
+    def carry(self) -> Carry:
+        """Return cash and positions as they are now."""
+        unseen = tuple(c for c in self._carried if c.market not in self.markets)
+        return Carry(
+            self.portfolio.cash,
+            (*self.portfolio.carried(), *unseen),
+            self.header.run_id,
+            self.header.started_ns,
+            self.header.seed,
+            self.set_aside,
+        )
+
+    # -- facts -----------------------------------------------------------------------------------------------------
 
     def command(self, now_ns: int, command: Command) -> None:
         """Fold in what was asked."""
@@ -151,16 +179,18 @@ class Fold:
                     self.oms.cancelling(now_ns, record.command.client_order_id)
 
     def event(self, now_ns: int, event: Event) -> None:
-        """Fold in what happened; one that cannot be true changes nothing, as in the core that met it."""
+        """Fold in what happened; a repeated fact, or one that cannot be true, changes nothing, as in the core."""
         match event:
             case MarketListed(market=market):
                 if market.id not in self.markets:
-                    self.portfolio.take_over(market, self._header.carried)
+                    self.portfolio.take_over(market, self._carried)
                 self.markets[market.id] = market
             case MarketResolved(market=ended, winner=winner) if ended in self.markets:
                 market = self.markets[ended]
                 if winner in (market.yes, market.no):
                     self.portfolio.settle(market, market.outcome(winner))
+            case DifferenceAccepted(market=where):
+                self.portfolio.accept(self.markets.get(where), event)
             case _ if isinstance(event, OrderEvidence):
                 self._evidence(now_ns, event)
             case _:
@@ -184,13 +214,22 @@ class Fold:
             strategy=order.strategy,
         )
 
-    def result(self) -> Carry:
-        """Return what is left for the next run."""
-        unseen = tuple(c for c in self._header.carried if c.market not in self.markets)
-        return Carry(
-            self.portfolio.cash,
-            (*self.portfolio.carried(), *unseen),
-            self._header.run_id,
-            self._header.started_ns,
-            self._header.seed,
-        )
+    # -- records ---------------------------------------------------------------------------------------------------
+
+    def followed_by(self, header: Header) -> Past:
+        """Go on with the next run. What it read of markets that are known here is what these facts lead to."""
+        self._ends = {r.command.client_order_id: self.last_ns for r in self.oms.all()} | self._ends
+        known = {carried.market for carried in self._carried} | self.markets.keys()
+        self._carried += tuple(carried for carried in header.carried if carried.market not in known)
+        self.header, self.last_ns = header, max(self.last_ns, header.started_ns)
+        return self
+
+    def record(self, record: Record) -> None:
+        """Fold in one record of a journal; msgspec.DecodeError when it is not one."""
+        self.last_ns = max(self.last_ns, record.now_ns)
+        if record.kind == STEP:
+            for command in decode_output(record.body).commands:
+                self.command(record.now_ns, command)
+        elif record.kind == BATCH:
+            for event in decode_batch(record.body):
+                self.event(record.now_ns, event)

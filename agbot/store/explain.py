@@ -37,7 +37,7 @@ from agbot.model.events import (
     Source,
 )
 from agbot.model.market import Market
-from agbot.store.carry import Fold
+from agbot.store.carry import Past
 from agbot.store.codec import decode_batch, decode_output
 from agbot.store.explain_sight import Replayer, Sight
 from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, foreign
@@ -181,7 +181,7 @@ class _Teller:
         self._path = path
         self._header = header
         self._chain = chain
-        self._fold = Fold(header)
+        self._fold = Past(header)
         self._sights: dict[str, Sight] = {}
         self._choices: list[Choice] = []
         self._turns: list[Turn] = []

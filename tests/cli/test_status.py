@@ -69,6 +69,7 @@ START = {
         {"what": "cash", "market": "", "journal": "10", "venue": "9", "source": "CLOB balance-allowance"},
         {"what": "YES", "market": "0x1", "journal": "0", "venue": "7", "source": "CLOB balance-allowance"},
     ],
+    "strangers": {"0xdef": "7"},
 }
 
 
@@ -85,15 +86,16 @@ def test_what_the_start_found_and_what_differs_now_is_below_the_line():
         "start     of run r0: 2 orders taken off, 1 orders closed by evidence, 4 fills folded in",
         "corrected cash: 10 by the journal, 9 by CLOB balance-allowance",
         "corrected YES 0x1: 0 by the journal, 7 by CLOB balance-allowance",
+        "strange   1 orders that no journal explains have traded: 0xdef (7 shares)",
         "differs   rain YES: the venue holds 7, agbot knows of 0",
-        "halted    rain: no new orders there (ReconcileDifference) until the figures agree, or a new start",
+        "halted    rain: no new orders (ReconcileDifference) until figures agree, or: agbot reconcile",
         "foreign   1 orders rest that no journal explains: 0xabc",
         "unread    2 reads of the account failed",
     ]
 
 
 def test_all_well_is_not_worth_a_word():
-    quiet = {**START, "cancelled": [], "closed": [], "fills": 0, "corrections": []}
+    quiet = {**START, "cancelled": [], "closed": [], "fills": 0, "corrections": [], "strangers": {}}
     told = {"start": quiet, "differences": [], "halted": {}, "foreign_orders": 0, "foreign": [], "failed_reads": 0}
     assert list(status.reconciled(told)) == []
     assert list(status.reconciled({})) == []

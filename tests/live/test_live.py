@@ -190,3 +190,31 @@ async def test_a_bot_without_the_key_trades_by_its_signer(machine, stub, until):
                 assert (refused.code, "the signer did not sign" in refused.err) == (1, True), refused
         nursery.cancel_scope.cancel()
     assert stub.exchange.live == {}
+
+
+async def test_a_closed_signer_sells_under_a_leave_what_is_to_be_flattened(machine, stub, until):
+    socket = machine.home / "sg" / "signer.sock"
+    machine.write_config(
+        "profile: real\nmarkets: [will-it-rain]\nlive: {max_order_usd: 10, max_day_usd: 50, signer: sg/signer.sock}\n"
+    )
+    bot_environ = {name: value for name, value in machine.environ.items() if name != "POLYMARKET_PRIVATE_KEY"}
+    only_key = {"POLYMARKET_PRIVATE_KEY": machine.environ["POLYMARKET_PRIVATE_KEY"]}
+    flatten = ("killswitch", "on", "--profile", "real", "--reason", "out", "--flatten")
+    async with machine.started("signer", machine.config, "--max-day-usd", "1000", environ=only_key):
+        await until(socket.exists)
+        async with machine.started("run", machine.config, *LIVE, "--confirm", ADDRESS, environ=bot_environ) as bot:
+            await until(lambda: bot.alive() and len(stub.exchange.live) >= 2)
+            order_id = next(
+                i for i, row in stub.exchange.live.items() if row["asset_id"] == YES and row["side"] == "BUY"
+            )
+            stub.exchange.settle(stub.exchange.fill(order_id, "10"))
+            await until(lambda: "10" in {row["size_matched"] for row in stub.exchange.live.values()})
+            await machine.agbot("killswitch", "on", "--state-dir", socket.parent, "--reason", "fire")
+            held = await machine.agbot(*flatten)
+            assert (held.code, "the signer did not sign" in held.out) == (1, True), held
+            leave = ("--shares", "100", "--floor", "0.05", "--by", "ann", "--reason", "out")
+            given = await machine.agbot("killswitch", "unwind", "--state-dir", socket.parent, *leave)
+            assert given.code == 0, given
+            sold = await machine.agbot(*flatten)
+            assert (sold.code, "sold 10 of 10" in sold.out) == (0, True), sold
+    assert stub.exchange.shares[YES] == 0

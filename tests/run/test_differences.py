@@ -9,8 +9,9 @@ import pytest
 import trio
 
 from agbot.core.view import Place
-from agbot.errors import VenueUnavailable
-from agbot.model.events import OrderAccepted, OrderFilled, OrderRejected
+from agbot.errors import ConfigError, VenueUnavailable
+from agbot.model.events import DifferenceAccepted, OrderAccepted, OrderFilled, OrderRejected
+from agbot.model.market import Outcome
 from agbot.model.order import Liquidity, Settlement, Side
 from agbot.run.differences import Differences
 from agbot.run.inbox import Inbox
@@ -66,6 +67,12 @@ class Bench:
                 self.core.step(*batch)
                 heard += [(event.market, event.reason) for event in batch]
         return heard
+
+    async def heard(self) -> list[object]:
+        """Let the core hear what waits, and return it."""
+        batch = await self.inbox.receive() if len(self.inbox) else []
+        self.core.step(*batch)
+        return list(batch)
 
     def fill(self, side: Side, size: str, settlement: Settlement, price: str = "0.50", trade: str = "t") -> str:
         """Place and fill an order of YES; returns its id."""
@@ -230,3 +237,123 @@ async def test_it_looks_when_the_stream_is_back_and_at_its_times(bench, venue, c
     assert differences.report()["reads"] == 1
     await trio.sleep(95)
     assert differences.report()["reads"] == 4
+
+
+# ---------------------------------------------------------------- accepting
+
+
+async def halted(bench) -> None:
+    bench.reads.tokens = {"m1-yes": to_units("7")}
+    await bench.look(3)
+    assert bench.denied() == "ReconcileDifference"
+
+
+async def accepted(bench, name: str = "m1") -> list[object]:
+    """Accept, let the core hear, and return what it heard."""
+    await bench.differences.accept(name, by="ann", reason="bought by hand")
+    batch = await bench.inbox.receive()
+    bench.core.step(*batch)
+    return batch
+
+
+async def test_what_a_person_has_looked_at_and_accepts_is_ours_and_the_market_opens(bench, logged):
+    log = logged("agbot.run.differences")
+    await halted(bench)
+    (row,) = bench.differences.shown()
+    assert (row["what"], row["venue"], row["agbot"], row["difference"], row["halted"]) == ("YES", "7", "0", "+7", True)
+    said, opened = await accepted(bench)
+    assert isinstance(said, DifferenceAccepted)
+    assert (said.change, said.venue, said.price) == (to_units("7"), to_units("7"), to_units("0.48"))
+    assert (said.by, said.reason, said.source) == ("ann", "bought by hand", "CLOB balance-allowance")
+    assert (opened.market, opened.reason) == ("m1", "")
+    assert "reconcile.accepted" in log.events
+    assert bench.denied() == ""
+    assert bench.core.engine.portfolio.position(bench.core.market, Outcome.YES).size == to_units("7")
+    assert await bench.look(4) == []
+    assert bench.differences.shown() == []
+
+
+async def test_what_came_or_went_is_no_gain_and_no_loss(bench):
+    portfolio = bench.core.engine.portfolio
+    bench.fill(Side.BUY, "10", Settlement.CONFIRMED)
+    bench.reads.usd, bench.reads.tokens = to_units("895"), {"m1-yes": to_units("4")}
+    await bench.look(3)
+    bench.differences.shown()
+    await accepted(bench, "cash")
+    await accepted(bench)
+    assert (portfolio.cash, portfolio.initial_cash) == (to_units("895"), to_units("900"))
+    position = portfolio.position(bench.core.market, Outcome.YES)
+    assert (position.size, position.cost, position.realised) == (to_units("4"), to_units("2"), 0)
+    assert portfolio.book() == portfolio.initial_equity()
+    assert bench.denied() == ""
+    assert await bench.look(4) == []
+
+
+async def test_a_deposit_stops_nothing_and_is_traded_with_once_it_is_accepted(bench):
+    bench.reads.usd = to_units("1200")
+    assert await bench.look(3) == []
+    (row,) = bench.differences.shown()
+    assert (row["market"], row["what"], row["difference"], row["halted"]) == ("cash", "usd", "+200", False)
+    assert row["note"].startswith("a deposit")
+    (said,) = await accepted(bench, "cash")
+    assert (said.market, said.change) == ("", to_units("200"))
+    assert bench.core.engine.portfolio.cash == to_units("1200")
+
+
+async def test_a_withdrawal_is_told_as_one(bench):
+    bench.reads.usd = to_units("800")
+    await bench.look(3)
+    (row,) = bench.differences.shown()
+    assert (row["difference"], row["halted"]) == ("-200", True)
+    assert row["note"].startswith("a withdrawal")
+
+
+async def refused(bench, why: str, name: str = "m1") -> None:
+    with pytest.raises(ConfigError, match=why) as caught:
+        await bench.differences.accept(name, by="ann", reason="r")
+    assert caught.value.id == "AGB-549"
+    assert not any(isinstance(event, DifferenceAccepted) for event in await bench.heard())
+
+
+async def test_nothing_is_accepted_that_nobody_has_looked_at(bench):
+    await halted(bench)
+    await refused(bench, "not all of what differs there was looked at")
+
+
+async def test_nothing_is_accepted_that_has_moved_since(bench):
+    await halted(bench)
+    bench.differences.shown()
+    bench.reads.tokens = {"m1-yes": to_units("8")}
+    await refused(bench, "have moved since")
+    bench.differences.shown()
+    await accepted(bench)
+
+
+async def test_nothing_is_accepted_that_is_gone_or_is_not_there(bench):
+    await halted(bench)
+    bench.differences.shown()
+    bench.reads.tokens = {}
+    await refused(bench, "nothing differs there")
+    await refused(bench, "nothing differs there", "no-such-market")
+
+
+async def test_nothing_is_accepted_that_is_new(bench):
+    bench.reads.tokens = {"m1-yes": to_units("7")}
+    await bench.look(1)
+    bench.differences.shown()
+    await refused(bench, "2 of 3 reads")
+
+
+async def test_nothing_is_accepted_while_trades_have_not_settled(bench):
+    bench.fill(Side.BUY, "10", Settlement.MATCHED)
+    bench.reads.usd, bench.reads.tokens = to_units("995"), {"m1-yes": to_units("17")}
+    await bench.look(3)
+    bench.differences.shown()
+    await refused(bench, "have not settled")
+
+
+async def test_nothing_is_accepted_that_cannot_be_read(bench):
+    await halted(bench)
+    bench.differences.shown()
+    bench.reads.broken = True
+    await refused(bench, "cannot be read")

@@ -15,6 +15,7 @@ from agbot.model.order import Side
 from agbot.run.control import ControlServer
 from agbot.run.signer import SignerDesk
 from agbot.run.spend import Caps, DayFile
+from agbot.run.unwind import Leave, give
 from agbot.secrets import Secret
 from agbot.testing.venue_stub import PRIVATE_KEY
 from agbot.units import SCALE
@@ -259,3 +260,120 @@ async def liar(path, answer, task_status=trio.TASK_STATUS_IGNORED):
                 if not answer:
                     await trio.sleep_forever()
                 await stream.send_all(answer)
+
+
+# ---------------------------------------------------------------- a leave for unwinding
+
+
+def leave(desk, **changes):
+    """Give a leave now: 10 shares at 0.10 or more, for a minute."""
+    values = {"until_ns": desk.now + 60 * 10**9, "shares": 10 * SCALE, "floor": SCALE // 10, "by": "ann", "reason": "r"}
+    give(desk.latch, Leave(**{"given_ns": desk.now, **values, **changes}))
+
+
+def sale(salt=1, shares=5, usd=2, **changes):
+    amounts = {"maker_amount": shares * SCALE, "taker_amount": usd * SCALE}
+    return fields(salt, side=Side.SELL, **{**amounts, **changes})
+
+
+async def signed(desk, order):
+    """Return why an order is not signed, empty when it is."""
+    said = await desk.ask(sign_request(order, version=2, neg_risk=False, chain=POLYGON))
+    return "" if said["ok"] else said["error"]["reason"]
+
+
+@pytest.fixture
+def closed(desk):
+    desk.latch.close("fire", "me", desk.now - 1)
+    return desk
+
+
+async def test_a_closed_signer_sells_what_its_leave_is_for_and_counts_it(closed):
+    assert await signed(closed, sale()) == "the kill switch is on (fire)"
+    leave(closed)
+    assert [await signed(closed, sale(salt)) for salt in (1, 1, 2)] == ["", "", ""]
+    assert "for 10 shares, and 10 of them are signed for" in await signed(closed, sale(3, shares=1, usd=1))
+    closed.restart()
+    assert "10 of them are signed for" in await signed(closed, sale(3, shares=1, usd=1))
+    closed.now += 1
+    leave(closed)
+    assert await signed(closed, sale(3)) == ""
+    assert [line["by"] for line in history(closed) if line.get("unwind")] == ["ann", "ann"]
+
+
+def history(desk):
+    return [msgspec.json.decode(line) for line in (desk.directory / "latch.log").read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (fields(), "sales at once"),
+        (sale(expiration_s=9), "sales at once"),
+        (sale(taker_amount=4 * SCALE // 10), "0.1 usd a share or more"),
+        (sale(shares=11), "for 10 shares"),
+    ],
+)
+async def test_a_leave_is_for_nothing_else(closed, order, why):
+    leave(closed)
+    assert why in await signed(closed, order)
+    assert closed.desk.signed_today() == 0
+
+
+async def test_the_signers_caps_hold_under_a_leave(closed):
+    leave(closed, shares=100 * SCALE)
+    assert "one order" in await signed(closed, sale(shares=20, usd=11))
+
+
+async def test_a_leave_ends(closed):
+    leave(closed)
+    closed.now += 60 * 10**9
+    assert "the leave is over" in await signed(closed, sale())
+    closed.now -= 61 * 10**9  # a clock that was put back brings none
+    assert "the leave is over" in await signed(closed, sale())
+
+
+async def test_closing_anew_ends_a_leave(closed):
+    leave(closed)
+    closed.latch.open("me", "out", closed.now)
+    closed.now += 1
+    closed.latch.close("fire again", "me", closed.now)
+    assert "before the kill switch was closed" in await signed(closed, sale())
+
+
+async def test_a_scope_that_is_closed_later_ends_a_leave(closed):
+    leave(closed)
+    closed.now += 1
+    closed.latch.close_scope("market", "rain", reason="odd", by="me", at_ns=closed.now)
+    assert "before the kill switch was closed" in await signed(closed, sale())
+
+
+async def test_what_cannot_be_read_is_no_leave(closed):
+    leave(closed)
+    (closed.directory / "unwind").write_bytes(b"{")
+    assert "cannot be read" in await signed(closed, sale())
+    leave(closed)
+    assert await signed(closed, sale()) == ""
+    (closed.directory / "unwind-signed").write_bytes(b"")
+    assert "cannot be read" in await signed(closed, sale(2))
+    closed.latch.path.write_bytes(b"torn")
+    leave(closed)
+    (closed.directory / "unwind-signed").unlink()
+    assert "torn" in await signed(closed, sale(3))
+
+
+async def test_a_sale_that_cannot_be_counted_is_not_signed(closed):
+    leave(closed)
+    (closed.directory / "unwind-signed").mkdir()
+    assert await signed(closed, sale()) != ""
+
+
+async def test_a_leave_cannot_be_given_over_the_socket(closed):
+    for op in ("unwind", "leave", "killswitch"):
+        assert (await closed.ask({"op": op, "shares": 1, "by": "bot"}))["error"]["id"] == "AGB-532"
+
+
+async def test_with_the_switch_off_a_leave_changes_nothing(desk):
+    leave(desk, shares=1)
+    assert await signed(desk, sale(shares=9)) == ""
+    assert not (desk.directory / "unwind-signed").exists()

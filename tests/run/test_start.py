@@ -184,3 +184,23 @@ async def test_looking_on_sends_nothing_and_says_whose_orders_rest(stub, start, 
     second.session.stop.ask("enough")
     await until(lambda: second.summary is not None)
     assert not [r for r in stub.requests if r.method in ("POST", "DELETE") and "heartbeat" not in r.path][len(sent) :]
+
+
+async def test_a_difference_that_a_person_accepts_is_none_at_the_next_start(stub, live, running, until):
+    run = await running(live, lambda run: len(run.resting) >= 2)
+    stub.exchange.collateral -= to_units("100")
+    stub.exchange.shares[NO] = to_units("3")
+    for _ in range(3):
+        await run.session.differences.look()
+    ask = run.session.operator().handlers()["reconcile"]
+    assert [row["difference"] for row in (await ask({}))["rows"]] == ["+3", "-100"]
+    for name in ("will-it-rain", "cash"):
+        await ask({"accept": name, "by": "ann", "reason": "moved it"})
+    await until(lambda: not run.session.engine.state.differing)
+    assert run.session.engine.portfolio.cash == to_units("900")
+    await ended(run, until)
+    again = await running(live)
+    assert again.session.plan.found["corrections"] == []
+    assert again.session.engine.portfolio.initial_cash == to_units("900")
+    assert [(p.strategy, p.size) for p in again.session.plan.account.positions] == [("wallet", to_units("3"))]
+    await ended(again, until)

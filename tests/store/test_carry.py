@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.core.portfolio import CarriedPosition
+from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.core.step import Output
 from agbot.errors import StoreError
 from agbot.model.events import (
     BookSnapshot,
+    DifferenceAccepted,
     MarketListed,
     MarketResolved,
     OperatorCancel,
@@ -226,3 +227,51 @@ def test_another_seed_is_another_world(tmp_path):
     assert carry_latest(tmp_path, "DEMO", 1).cash == 7
     assert carry_latest(tmp_path, "DEMO", 2).cash == 9
     assert carry_latest(tmp_path, "DEMO", 3) is None
+
+
+def accepted(change, outcome="YES", market="m1", price="0.40"):
+    return DifferenceAccepted(market, outcome, to_units(change), 0, to_units(price), "ann", "r", "test", 1)
+
+
+@pytest.mark.parametrize("change", ["7", "-7", "-30", "-45"])
+def test_what_a_person_took_over_is_carried(run, change):
+    run.order()
+    run.step(fill("r-1", "10"))
+    run.step(accepted(change), accepted("-3", "", ""))
+    assert same(run).cash == to_units("500") - to_units("5") - to_units("3")
+    assert run.engine.portfolio.position(MARKET, Outcome.YES).size == to_units("40") + to_units(change)
+
+
+def test_what_nobody_knows_is_not_taken_over(run):
+    before = run.held()
+    step = run.step(accepted("7", market="m9"), accepted("7", "MAYBE"))
+    assert len(step.output.anomalies) == 2
+    assert run.held() == before
+    same(run)
+
+
+PARTS = st.lists(
+    st.tuples(st.sampled_from(("a", "b", "wallet")), st.sampled_from(Side), st.integers(1, 50)), max_size=8
+)
+
+
+@given(PARTS, st.lists(st.integers(-60, 60), max_size=4))
+def test_what_is_taken_over_is_no_trading_and_strategies_add_up_to_the_account(trades, changes):
+    portfolio = Portfolio(to_units("1000"))
+    for strategy, side, size in trades:
+        filled = {"price": 300_000 + 5_000 * size, "size": size * 10**6, "fee": 0, "strategy": strategy}
+        portfolio.fill(MARKET, MARKET.yes, side, **filled)
+    realised, gain = portfolio.realised(), portfolio.book() - portfolio.initial_equity()
+    for change in changes:
+        size = portfolio.position(MARKET, Outcome.YES).size
+        assert portfolio.accept(MARKET, accepted(str(change)))
+        position = portfolio.position(MARKET, Outcome.YES)
+        assert position.size == size + change * 10**6
+        assert position.size or not position.cost
+        shares = [c.size for c in portfolio.carried() if c.outcome is Outcome.YES]
+        assert sum(shares) == position.size
+    assert portfolio.realised() == realised
+    assert portfolio.book() - portfolio.initial_equity() == gain
+    portfolio.mark(MARKET, portfolio.holding(MARKET).cost)
+    portfolio.mark_strategies(MARKET, lambda tokens: sum(p.cost for p in tokens.values()))
+    assert sum(portfolio.strategy_pnl().values()) == portfolio.realised()

@@ -81,7 +81,7 @@ class Cancelling:
         try:
             return await self._sweep(names)
         finally:
-            for own in (ledger.get(name) for name in names):
+            for own in (ledger.get(name) for name in sorted(names)):
                 if own is not None and own.stage is not Stage.ENDED:  # not proven to be off: asking goes on
                     ledger.want(own, wanted=False)
             self._desk.woken()

@@ -144,16 +144,22 @@ async def _only(gamma: GammaClient, name: str, found: Sequence[GammaMarket]) -> 
 
 async def _unknown(gamma: GammaClient, name: str) -> AgbotError:
     words = re.findall(r"[A-Za-z0-9]+", name.rpartition("/")[2])[:SLUG_WORDS_MAX]
-    near: list[str] = []
-    if words and not (_CONDITION.fullmatch(name) or _TOKEN.fullmatch(name)):
-        try:
-            events = await gamma.search(" ".join(words))
-        except ExecutionError:
-            events = ()  # the answer is known without it
-        near = [m.slug for event in events for m in event.markets if not m.closed][:NEAR_MAX]
-    remedy = f"did you mean {', '.join(near)}?" if near else "copy the address of the market's page on polymarket.com"
+    near = "" if _CONDITION.fullmatch(name) or _TOKEN.fullmatch(name) else await _near(gamma, " ".join(words))
+    remedy = near or "copy the address of the market's page on polymarket.com"
     return NotFoundError(f"no market is called {name!r}", id="AGB-414", remedy=remedy)
 
 
 def _closed(name: str, why: str) -> NotFoundError:
     return NotFoundError(f"market {name} cannot be traded: {why}", id="AGB-416", remedy="choose an open market")
+
+
+async def _near(gamma: GammaClient, words: str) -> str:
+    """Return what may have been meant, in words; empty when nothing was found."""
+    if not words:
+        return ""
+    try:
+        events = await gamma.search(words)
+    except ExecutionError as e:
+        return f"nothing near it could be looked for: {e.reason}"
+    slugs = [m.slug for event in events for m in event.markets if not m.closed][:NEAR_MAX]
+    return f"did you mean {', '.join(slugs)}?" if slugs else ""

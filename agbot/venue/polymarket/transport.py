@@ -44,6 +44,8 @@ log = get_logger(__name__)
 
 REPLY_BYTES_MAX: Final = 16 * 1024 * 1024
 PAGES_MAX: Final = 500
+PAGES_TOLD: Final = 25
+"""Every so many pages of a list a person is told that it goes on."""
 USER_AGENT: Final = f"agbot/{__version__}"
 """Said aloud: the venue turns nameless programs away."""
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)
@@ -247,10 +249,13 @@ async def pages(fetch: Callable[[str], Awaitable[Page[T]]], first: str = "") -> 
     Raises:
         VenueProtocolError: a cursor came twice, or there are more than `PAGES_MAX` pages.
     """
-    cursor, seen = first, set[str]()
+    cursor, seen, rows = first, set[str](), 0
     while len(seen) < PAGES_MAX:
         seen.add(cursor)
         page = await fetch(cursor)
+        rows += len(page.items)
+        if not len(seen) % PAGES_TOLD:
+            log.info("polymarket.reading", pages=len(seen), rows=rows, pages_max=PAGES_MAX)
         if page.faults:
             log.warning("polymarket.rows_left_out", rows=len(page.faults), first=page.faults[0])
         yield page

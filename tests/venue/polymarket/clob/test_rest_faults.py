@@ -211,6 +211,20 @@ async def test_lists_that_do_not_end_are_ended(
         await client.trades()
 
 
+async def test_a_long_list_is_read_to_its_end_and_told_on_the_way(
+    client: ClobClient, stub: VenueStub, caplog: pytest.LogCaptureFixture
+) -> None:
+    count = iter(range(1, 61))
+    ended = {60: "LTE="}
+    stub.reply(
+        "GET", "/data/trades", lambda _: Reply(json={"data": [], "next_cursor": ended.get(n := next(count), f"c{n}")})
+    )
+    with caplog.at_level("INFO"):
+        assert await client.trades() == ()
+    assert len(stub.asked("GET", "/data/trades")) == 60
+    assert [pages for pages in (25, 50) if f"'pages': {pages}," in caplog.text] == [25, 50]
+
+
 async def test_not_found_is_none_only_for_an_order(client: ClobClient, stub: VenueStub) -> None:
     stub.reply("GET", "/data/order/*", error(404, "order not found"), times=1)
     assert await client.order("0x1") is None
