@@ -13,8 +13,9 @@ from agbot.core.oms import OrderRecord
 from agbot.errors import ExecutionError
 from agbot.model.events import OrderFilled
 from agbot.store.audit_rows import moment
-from agbot.store.explain import Choice, Story, Turn
+from agbot.store.explain import Choice, Story
 from agbot.store.explain_sight import Quote, Sight
+from agbot.store.explain_turns import Turn
 from agbot.units import NS_PER_MS, SCALE, to_text, usd_text
 from agbot.venue.convert import to_order
 from agbot.venue.polymarket.compose import VENUE, Terms, compose
@@ -36,6 +37,9 @@ def plain(story: Story) -> dict[str, Any]:
             {
                 "client_order_id": r.command.client_order_id,
                 "venue_order_id": r.venue_order_id,
+                "signature": story.signed[r.command.client_order_id].signature
+                if r.command.client_order_id in story.signed
+                else "",
                 "state": str(r.state),
                 "filled": to_text(r.filled),
                 "spent_usd": usd_text(r.spent),
@@ -96,6 +100,8 @@ def _choice(story: Story, choice: Choice) -> str:
         rows["saw"] = _saw(choice.sight)
     if choice.command and choice.command.venue == VENUE and (signed := _signed(story, choice)):
         rows["signed"] = signed
+    if posted := story.signed.get(decision.client_order_id):
+        rows["as"] = f"order {posted.order_id}\nsignature {posted.signature}"
     parts = [pairs(rows)]
     if choice.sight and choice.sight.figures:
         parts.append(
@@ -140,7 +146,7 @@ def _quote(quote: Quote) -> str:
 
 
 def _signed(story: Story, choice: Choice) -> str:
-    """Return what was signed: it follows from the journal. The signature itself needs the key, and is not kept."""
+    """Return what was signed: it follows from the journal, but for the signature, which comes with the first post."""
     market, command = story.market, choice.command
     if market is None or command is None:
         return ""

@@ -22,6 +22,7 @@ from agbot.core.triggers import Baseline, Triggers
 from agbot.core.view import Cancel, Intent, Place, Strategy, View
 from agbot.model.commands import CancelAll, CancelOrder
 from agbot.model.events import (
+    NOTES,
     BookDelta,
     BookSnapshot,
     BookTrust,
@@ -30,7 +31,6 @@ from agbot.model.events import (
     Event,
     HaltRequested,
     HeartbeatLost,
-    KillSwitchProven,
     KillSwitchSet,
     LinkDown,
     LinkUp,
@@ -127,7 +127,7 @@ class Engine:
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,
             KillSwitchSet: self._latch,
-            KillSwitchProven: lambda _now_ns, _event: None,
+            **dict.fromkeys(NOTES, lambda _now_ns, _event: None),
             HaltRequested: self._halt,
             ReconcileDifference: lambda _now_ns, event: self.state.differs(event.market, event.reason),
             DifferenceAccepted: self._accepted,

@@ -223,6 +223,23 @@ class OrderUnknown(_Fact, frozen=True):
     source: Source = Source.UNTOLD
 
 
+class OrderAttempted(_Fact, frozen=True):
+    """A request about an order went to the venue: evidence of what we did, which changes nothing by itself.
+
+    `number` counts the requests of this operation about this order; `said` is what came back in a few words, of
+    silence too. `signature` is hexadecimal and told with the first post: further copies are the same bytes.
+    """
+
+    client_order_id: ClientOrderId
+    operation: str
+    number: int
+    said: str
+    took_ns: int
+    ts_ns: int
+    venue_order_id: str = ""
+    signature: str = ""
+
+
 class Timer(_Fact, frozen=True):
     """Time passed; strategies and rules get a look although no market moved."""
 
@@ -351,4 +368,9 @@ OrderEvidence: TypeAlias = (
 Operator: TypeAlias = (
     OperatorOrder | OperatorCancel | KillSwitchSet | KillSwitchProven | HaltRequested | DifferenceAccepted
 )
-Event: TypeAlias = MarketData | OrderEvidence | Timer | HeartbeatLost | VenueHealth | Operator | ReconcileDifference
+Note: TypeAlias = OrderAttempted | KillSwitchProven
+"""What is kept for those who ask later; it changes nothing."""
+Event: TypeAlias = (
+    MarketData | OrderEvidence | Timer | HeartbeatLost | VenueHealth | Operator | ReconcileDifference | Note
+)
+NOTES: Final = (OrderAttempted, KillSwitchProven)

@@ -261,6 +261,7 @@ def linked(venue: PolymarketVenue) -> VenueLink:
         deaf=deaf,
         condition=venue.condition,
         care=venue.care,
+        note_attempts=venue.note_attempts,
         utilisation=venue.utilisation,
     )
 

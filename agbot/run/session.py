@@ -168,6 +168,7 @@ class Session:
         self.inbox = Inbox()
         self.link = plan.open_venue(plan, account, now_ns)
         self.venue_watch = VenueWatch(self.link, self.inbox, self.registry, now_ns, time.monotonic)
+        self.link.note_attempts(self.inbox.send_urgent)
         self.clock = Clock(self.inbox, self.latch.gate, now_ns, self._second, self.link.silent_ns)
         self.venue = self._spared(self.link.venue)
         self.differences = self._compared(plan.reads) if plan.reads else None

@@ -13,7 +13,7 @@ from agbot.core.health import WELL, Condition
 from agbot.core.portfolio import CarriedPosition
 from agbot.matching.checks import Terms
 from agbot.matching.paper import PaperMatcher
-from agbot.model.events import MarketData
+from agbot.model.events import MarketData, OrderAttempted
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.run.bot import Service
@@ -63,6 +63,7 @@ class VenueLink:
     silent_ns: Callable[[], int] = lambda: 0
     condition: Callable[[], Condition] = lambda: WELL
     care: Care | None = None
+    note_attempts: Callable[[Callable[[OrderAttempted], None]], None] = lambda _noted: None
     utilisation: Callable[[], Mapping[str, float]] = dict
 
 

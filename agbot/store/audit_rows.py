@@ -19,6 +19,7 @@ from agbot.model.events import (
     HaltRequested,
     KillSwitchSet,
     OrderAccepted,
+    OrderAttempted,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -28,7 +29,7 @@ from agbot.model.events import (
 from agbot.units import to_text
 
 Row = dict[str, Any]
-Said: TypeAlias = KillSwitchSet | HaltRequested | DifferenceAccepted
+Said: TypeAlias = KillSwitchSet | HaltRequested | DifferenceAccepted | OrderAttempted
 
 _KINDS: Final[dict[type, str]] = {
     OrderAccepted: "ack",
@@ -57,7 +58,7 @@ class Happened:
 
 
 def operator_events(batch: Sequence[Event]) -> list[Said]:
-    """Return what the operator or a trigger said about all orders, or about the account."""
+    """Return what the operator or a trigger said about all orders or the account, and what was asked of the venue."""
     return [event for event in batch if isinstance(event, Said)]
 
 
@@ -176,5 +177,7 @@ def _said(event: Said) -> str:
             return "halt"
         case DifferenceAccepted():
             return "accept"
+        case OrderAttempted():
+            return "attempt"
         case KillSwitchSet(on=on):
             return "kill" if on else "release"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,45 +23,20 @@ from agbot.errors import ConfigError, NotFoundError, StoreError
 from agbot.model.commands import CancelAll, CancelOrder, PlaceOrder
 from agbot.model.events import (
     Event,
-    HaltRequested,
-    KillSwitchSet,
     MarketResolved,
-    OperatorCancel,
     OrderAccepted,
-    OrderCancelled,
+    OrderAttempted,
     OrderEvidence,
-    OrderExpired,
-    OrderFilled,
-    OrderRejected,
-    OrderUnknown,
     Source,
 )
 from agbot.model.market import Market
 from agbot.store.carry import Past
 from agbot.store.codec import decode_batch, decode_output
 from agbot.store.explain_sight import Replayer, Sight
+from agbot.store.explain_turns import Turn, attempt_of, of_all, turn_of
 from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, foreign
-from agbot.units import to_text
 
 _REVISION: Final = re.compile(r"(.+?)(\.[rs]\d+)+")
-
-
-@attrs.frozen(kw_only=True)
-class Turn:
-    """One line of the story. `source` is who said it, `effect` what it did; `realised` 10⁻⁶ usd, of a fill.
-
-    `run` is set when a later run heard it.
-    """
-
-    now_ns: int
-    said_ns: int
-    order: str
-    source: str
-    what: str
-    effect: str
-    realised: int = 0
-    contradiction: bool = False
-    run: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -74,10 +49,19 @@ class Choice:
     command: PlaceOrder | None
 
 
+@attrs.frozen
+class Signed:
+    """What an order was posted as: the venue's id, which is the digest that was signed, and the signature."""
+
+    order_id: str
+    signature: str
+
+
 @attrs.frozen(kw_only=True)
 class Story:
     """All that is known of a chain of orders.
 
+    `signed` has the id and the signature of every order that was posted, where the journal keeps them.
     `ended` tells whether the run ended in order; `notes` are what limits this story.
     """
 
@@ -88,6 +72,7 @@ class Story:
     choices: Sequence[Choice]
     turns: Sequence[Turn]
     orders: Sequence[OrderRecord]
+    signed: Mapping[str, Signed]
     ended: bool
     notes: Sequence[str]
 
@@ -186,6 +171,7 @@ class _Teller:
         self._choices: list[Choice] = []
         self._turns: list[Turn] = []
         self._notes: list[str] = []
+        self._signed: dict[str, Signed] = {}
         self._replayer = self._replay()
         self._ended = False
 
@@ -220,6 +206,7 @@ class _Teller:
             choices=self._choices,
             turns=self._turns,
             orders=[record for record in records if record is not None],
+            signed=self._signed,
             ended=self._ended,
             notes=self._notes,
         )
@@ -236,10 +223,18 @@ class _Teller:
         if isinstance(event, OrderEvidence) and event.client_order_id in self._chain.ids:
             self._evidence(now_ns, event)
             return
+        if isinstance(event, OrderAttempted) and event.client_order_id in self._chain.ids:
+            self._attempted(now_ns, event)
+            return
         self._fold.event(now_ns, event)
-        told = _of_all(event, self._chain.ids)
+        told = of_all(event, self._chain.ids)
         if told and (self._live() or (isinstance(event, MarketResolved) and self._concerns(event))):
             self._say(now_ns, self._chain.correlation, told, source="operator")
+
+    def _attempted(self, now_ns: int, event: OrderAttempted) -> None:
+        if event.signature:
+            self._signed[event.client_order_id] = Signed(event.venue_order_id, event.signature)
+        self._turns.append(attempt_of(now_ns, event))
 
     def _evidence(self, now_ns: int, event: OrderEvidence) -> None:
         before = self._realised(event.client_order_id)
@@ -308,59 +303,6 @@ class _Teller:
         if record is None or market is None:
             return 0
         return self._fold.portfolio.position(market, market.outcome(record.command.token)).realised
-
-
-def turn_of(now_ns: int, heard: Heard, run: str = "") -> Turn:
-    """Return one fact about an order as a line."""
-    if heard.contradiction:
-        effect = f"CONTRADICTION, changes nothing: {heard.contradiction}"
-    elif heard.before != heard.after:
-        effect = f"{heard.before} → {heard.after}"
-    else:
-        effect = f"stays {heard.after}" if heard.news else "nothing new"
-    return Turn(
-        now_ns=now_ns,
-        said_ns=heard.event.ts_ns,
-        order=heard.event.client_order_id,
-        source=heard.event.source or "not noted",
-        what=_what(heard.event),
-        effect=effect,
-        contradiction=bool(heard.contradiction),
-        run=run,
-    )
-
-
-def _what(event: OrderEvidence) -> str:  # noqa: PLR0911 - one return a kind
-    match event:
-        case OrderAccepted(venue_order_id=venue):
-            return f"accepted as {venue}"
-        case OrderFilled():
-            return f"fill {to_text(event.size)} at {to_text(event.price)}, {event.liquidity}, {event.settlement}"
-        case OrderExpired():
-            return "expired"
-        case OrderCancelled(reason=reason):
-            return f"cancelled: {reason}"
-        case OrderUnknown(reason=reason):
-            return f"silence: {reason}"
-        case OrderRejected(reason=reason):
-            return f"rejected: {reason}"
-        case _:
-            return f"cancel refused: {event.reason}"
-
-
-def _of_all(event: Event, ids: Sequence[str]) -> str:
-    """Return what an operator or the world said about the orders, empty when it was something else."""
-    match event:
-        case OperatorCancel(client_order_id=order, reason=reason) if not order or order in ids:
-            return f"asks to cancel {'it' if order else 'everything'}: {reason}"
-        case KillSwitchSet(on=True, reason=reason, by=by):
-            return f"kill switch on by {by}: {reason}"
-        case HaltRequested(reason=reason):
-            return f"the run stops: {reason}"
-        case MarketResolved(winner=winner):
-            return f"the market resolved, token {winner} pays"
-        case _:
-            return ""
 
 
 def _later(runs: Sequence[Path], story: Story) -> list[Turn]:

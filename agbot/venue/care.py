@@ -189,4 +189,9 @@ def _class_of(under: Under) -> str:
     """Return a word for the error; "not found" is an answer like any other."""
     if under.error is None:
         return "" if under.answered else "silence"
-    return next((word for kind, word in _WORDS.items() if isinstance(under.error, kind)), "other")
+    return word_for(under.error)
+
+
+def word_for(error: ExecutionError) -> str:
+    """Return one word for an error, empty for "not found"."""
+    return next((word for kind, word in _WORDS.items() if isinstance(error, kind)), "other")

@@ -72,5 +72,7 @@ def complete(bot, order, heard):
     # The audit log may lack the last moment before the kill, never the journal what was sent.
     kept = [(source, after) for source, after in heard if source != "ours"]
     assert [source for source, _ in told[: len(kept)]] == [source for source, _ in kept]
+    assert any(turn["what"].startswith("post: ") for turn in story["story"])
+    assert story["orders"][0]["signature"].startswith("0x")
     assert any("has not ended in order" in note for note in story["notes"])
     return story

@@ -95,7 +95,7 @@ def test_nothing_is_left_out_of_the_unions() -> None:
     assert in_union(commands.Command) == declared(commands)
     parts = [events.MarketData, events.OrderEvidence, events.Operator]
     assert sum(len(in_union(part)) for part in parts) + len(
-        (events.Timer, events.HeartbeatLost, events.VenueHealth, events.ReconcileDifference)
+        (events.Timer, events.HeartbeatLost, events.VenueHealth, events.ReconcileDifference, events.OrderAttempted)
     ) == len(in_union(events.Event))
 
 

@@ -23,6 +23,7 @@ from agbot.model.events import (
     OperatorCancel,
     OperatorOrder,
     OrderAccepted,
+    OrderAttempted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
@@ -142,6 +143,24 @@ def test_it_shows_what_was_seen_and_each_rule_with_figure_and_limit(run):
     assert rows["PositionLimit"] == ("30 shares net", True)
     assert rows["BuyingPower"] == ("9.80 usd", True)
     assert all(passed for _, passed in rows.values())
+
+
+def test_every_attempt_is_shown_and_what_was_signed(run):
+    order, signature = run.order(), "0x" + "5c" * 65
+    run.step(OrderAttempted(order, "post", 1, "ambiguous: no reply", 31_000_000, run.now, VENUE_ID, signature))
+    run.step(OrderAttempted(order, "post", 2, "live", 4_000_000, run.now, VENUE_ID))
+    run.step(OrderAccepted(order, VENUE_ID, run.now, source=Source.REPLY))
+    run.step(OrderAttempted(order, "cancel", 1, "cancelled", 5_000_000, run.now, VENUE_ID))
+    run.step(OrderCancelled(order, "enough", run.now, source=Source.REPLY))
+    story = story_of(run.close(), order)
+    assert [line for line in turns(story) if line[1].startswith(("post", "cancel:"))] == [
+        ("ours", "post: ambiguous: no reply", "after 31 ms"),
+        ("ours", "post again, the same bytes: live", "after 4 ms"),
+        ("ours", "cancel: cancelled", "after 5 ms"),
+    ]
+    assert f"order {VENUE_ID}" in text(story)
+    assert f"signature {signature}" in text(story)
+    assert plain(story)["orders"][0]["signature"] == signature
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from agbot.errors import (
     VenueUnavailable,
 )
 from agbot.log import get_logger
-from agbot.model.events import Health, MarketData, OrderEvidence, TickSizeChanged
+from agbot.model.events import Health, MarketData, OrderAttempted, OrderEvidence, TickSizeChanged
 from agbot.model.ids import MarketId, TokenId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import to_decimal, to_units
@@ -198,6 +198,10 @@ class PolymarketVenue:
     def evidence(self) -> AsyncIterator[OrderEvidence]:
         """Return what happens to our orders, in order; one consumer."""
         return self._voice.receive
+
+    def note_attempts(self, noted: Callable[[OrderAttempted], None]) -> None:
+        """Tell every request about an order of ours from now on: when it left, and what came back."""
+        self._voice.noted = noted
 
     def on_market(self, batch: Iterable[MarketData]) -> None:
         """Follow tick changes; a finer tick allows finer prices at once."""

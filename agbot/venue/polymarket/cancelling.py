@@ -11,7 +11,7 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.order import CancelAck, OrderState
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.compose import VENUE
-from agbot.venue.polymarket.desk import Desk
+from agbot.venue.polymarket.desk import CANCEL, Desk
 from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.wire.rest import CancelReply
@@ -59,7 +59,9 @@ class Cancelling:
         """Ask it off once; where the venue does not say that it is off, look what it is."""
         desk = self._desk
         try:
-            reply = await desk.clob.cancel(own.order_id)
+            with desk.attempt(CANCEL, [own]) as attempt:
+                reply = await desk.clob.cancel(own.order_id)
+                attempt.said = _told(reply, own)
         except (VenueAmbiguous, VenueProtocolError) as e:
             log.warning("venue.cancel_not_answered", client_order_id=own.name, error=e.reason)
         else:
@@ -91,7 +93,10 @@ class Cancelling:
         taken: dict[str, CancelAck] = {}
         if len(names) <= AT_ONCE:
             try:
-                self._take(await desk.clob.cancel_all(), taken)
+                with desk.attempt(CANCEL, desk.ledger.live()) as attempt:
+                    reply = await desk.clob.cancel_all()
+                    attempt.said = f"{len(reply.canceled)} cancelled, of all"
+                self._take(reply, taken)
             except (VenueThrottled, VenueRefused, VenueAmbiguous) as e:
                 log.warning("venue.cancel_all_not_taken", error=e.reason, remedy="orders are cancelled by id")
         await self._placing.all_settled()
@@ -122,9 +127,16 @@ class Cancelling:
     async def _by_id(self, ids: Sequence[str], taken: dict[str, CancelAck]) -> None:
         for start in range(0, len(ids), AT_ONCE):
             try:
-                self._take(await self._desk.clob.cancel_many(ids[start : start + AT_ONCE]), taken)
+                await self._many(ids[start : start + AT_ONCE], taken)
             except (VenueAmbiguous, VenueProtocolError) as e:
                 log.warning("venue.cancel_not_answered", orders=len(ids), error=e.reason)
+
+    async def _many(self, ids: Sequence[str], taken: dict[str, CancelAck]) -> None:
+        owns = [own for order_id in ids if (own := self._desk.ledger.get(order_id)) is not None]
+        with self._desk.attempt(CANCEL, owns) as attempt:
+            reply = await self._desk.clob.cancel_many(ids)
+            attempt.said = f"{len(reply.canceled)} of {len(ids)} cancelled"
+        self._take(reply, taken)
 
     def _take(self, reply: CancelReply, taken: dict[str, CancelAck]) -> None:
         desk = self._desk
@@ -135,6 +147,10 @@ class Cancelling:
                 continue
             desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "cancelled by us"))
             taken[order_id] = desk.cancel_ack(own)
+
+
+def _told(reply: CancelReply, own: OwnOrder) -> str:
+    return "cancelled" if {own.order_id, own.alias} & set(reply.canceled) else f"not cancelled: {_reason(reply, own)}"
 
 
 def _reason(reply: CancelReply, own: OwnOrder) -> str:

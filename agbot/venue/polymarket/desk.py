@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import attrs
 import trio
 
-from agbot.errors import VenueProtocolError
-from agbot.model.events import OrderEvidence
+from agbot.errors import ExecutionError, VenueProtocolError
+from agbot.model.events import OrderAttempted, OrderEvidence
+from agbot.model.ids import VenueOrderId
 from agbot.model.order import CancelAck, OrderAck
 from agbot.units import to_decimal
+from agbot.venue.care import word_for
 from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.own import OwnOrder
 from agbot.venue.polymarket.rest import ClobClient
 
+POST: Final = "post"
+CANCEL: Final = "cancel"
+SAID_MAX: Final = 200
 EVIDENCE_MAX: Final = 100_000
 """Evidence that waits for its reader. One more is a reader that is gone: the stream is closed."""
 
 
 class Voice:
-    """Tells evidence in order to its one reader."""
+    """Tells evidence in order to its one reader, and attempts to whoever set `noted`."""
+
+    noted: Callable[[OrderAttempted], None] = staticmethod(lambda _: None)
 
     def __init__(self) -> None:
         self._send, self.receive = trio.open_memory_channel[OrderEvidence](EVIDENCE_MAX)
@@ -40,6 +48,22 @@ class Voice:
                 raise VenueProtocolError(reason, venue=VENUE) from None
 
 
+@attrs.define
+class Attempt:
+    """A request under way; `said` is what came back, in a few words."""
+
+    said: str = "no answer"
+
+
+def _attempted(own: OwnOrder, operation: str, said: str, began_ns: int, now_ns: int) -> OrderAttempted:
+    own.attempts[operation] += 1
+    number = own.attempts[operation]
+    signature = own.signature if operation == POST and number == 1 else ""
+    return OrderAttempted(
+        own.name, operation, number, said[:SAID_MAX], now_ns - began_ns, began_ns, VenueOrderId(own.order_id), signature
+    )
+
+
 @attrs.frozen(kw_only=True)
 class Desk:
     """Shared by the parts of the adapter."""
@@ -52,6 +76,19 @@ class Desk:
     """Told when there may be a new open question."""
     pace: Pace = TRIO
     dice: Callable[[], float] = random.random
+
+    @contextmanager
+    def attempt(self, operation: str, owns: Iterable[OwnOrder]) -> Iterator[Attempt]:
+        """Note one request about orders: when it left, how long it took, and what came, also when nothing did."""
+        began_ns, attempt = self.now_ns(), Attempt()
+        try:
+            yield attempt
+        except ExecutionError as e:
+            attempt.said = f"{word_for(e) or 'not found'}: {e.reason}"
+            raise
+        finally:
+            for own in owns:
+                self.voice.noted(_attempted(own, operation, attempt.said, began_ns, self.now_ns()))
 
     def say(self, said: Iterable[OrderEvidence]) -> None:
         """Tell evidence, and wake who asks open questions."""

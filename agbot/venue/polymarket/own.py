@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from typing import Final
 
 import attrs
@@ -51,6 +52,7 @@ class OwnOrder:
         order: as the caller gave it.
         order_id: the venue's, known before sending.
         body: the bytes that are posted, and posted again.
+        signature: of the order, hexadecimal.
         asked: the shares the caller asked for.
         shares: the shares that were signed; the venue takes two decimals.
         budget: usd a MARKET BUY spends, else 0.
@@ -62,6 +64,7 @@ class OwnOrder:
     order: Order
     order_id: str = ""
     body: bytes = b""
+    signature: str = ""
     asked: int
     shares: int
     sent_ns: int
@@ -95,6 +98,8 @@ class OwnOrder:
     looks: int = 0
     look_ns: int = 0
     urgent: bool = False
+    attempts: Counter[str] = attrs.Factory(Counter)
+    """Requests about it so far, by operation."""
 
     @property
     def name(self) -> ClientOrderId:

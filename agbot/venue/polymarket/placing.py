@@ -27,7 +27,7 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.order import Order, OrderAck, OrderState, Side, TimeInForce
 from agbot.venue.pace import Event
 from agbot.venue.polymarket.compose import VENUE, Composed, Terms, compose
-from agbot.venue.polymarket.desk import Desk
+from agbot.venue.polymarket.desk import POST, Desk
 from agbot.venue.polymarket.errors import TradingMode, order_refusal
 from agbot.venue.polymarket.orders import post_body
 from agbot.venue.polymarket.own import CENT, DUST, OwnOrder, Stage
@@ -114,6 +114,7 @@ class Placing:
         made = await self._signer.sign(composed.fields, version=terms.version, neg_risk=terms.neg_risk)
         if made.order_id != own.order_id:
             raise VenueUnavailable(f"the signer signed {made.order_id} instead of {own.order_id}", venue=VENUE)
+        own.signature = "0x" + made.signature.hex()
         own.body = post_body(made, owner=self._api_key, order_type=composed.order_type, post_only=order.post_only)
         return own
 
@@ -143,7 +144,9 @@ class Placing:
             desk.ledger.add(own)
         try:
             try:
-                replies = await desk.clob.submit_batch([own.body for own in owns])
+                with desk.attempt(POST, owns) as attempt:
+                    replies = await desk.clob.submit_batch([own.body for own in owns])
+                    attempt.said = f"answered in a batch of {len(owns)}"
             except ExecutionError as e:
                 return [await self._doubted(own, e) for own in owns]
             return [await self._item(own, reply) for own, reply in zip(owns, replies, strict=True)]
@@ -167,7 +170,9 @@ class Placing:
             tries += 1
             own.sent_ns = self._desk.now_ns()
             try:
-                reply = await self._desk.clob.submit(own.body)
+                with self._desk.attempt(POST, [own]) as attempt:
+                    reply = await self._desk.clob.submit(own.body)
+                    attempt.said = reply.status
             except ExecutionError as e:
                 if isinstance(e, VenueDuplicate | VenueAmbiguous | VenueProtocolError):
                     ack = await self._after_error(own, e, first=not doubtful)
