@@ -9,10 +9,11 @@ from typing import Any, Final
 import click
 import trio
 
+from agbot.cli.common import audited
 from agbot.cli.confirm import confirm_wallet
 from agbot.cli.shown import shown_order
 from agbot.config import load_settings
-from agbot.errors import ExecutionError, VenueAmbiguous, VenueRefused, VenueThrottled, VenueUnavailable
+from agbot.errors import ConfigError, ExecutionError, VenueAmbiguous, VenueRefused, VenueThrottled, VenueUnavailable
 from agbot.run.attach import Screens
 from agbot.run.lock import exclusive, exclusive_wallet
 from agbot.run.modes import Trader, connected
@@ -65,8 +66,10 @@ def has_credentials() -> bool:
     return find(API_KEY) is not None
 
 
-def cancel_alone(config: Path | None, order_id: str) -> dict[str, Any]:
+def cancel_alone(config: Path | None, state_dir: Path | None, order_id: str) -> dict[str, Any]:
     """Cancel one order by the venue's id, or all with an empty one, and look what is left; a few times if need be.
+
+    The audit log of the bot that the configuration is for gets a line of it, whatever came of it.
 
     Raises:
         VenueRefused: the venue did not cancel it; the text says why. VenueAmbiguous: orders still rest.
@@ -75,7 +78,24 @@ def cancel_alone(config: Path | None, order_id: str) -> dict[str, Any]:
     settings = load_settings(config) if config else Settings()
     caps = Caps(max_order_usd=0, max_day_usd=0)
     trader = Trader(settings=settings, credentials=_credentials(settings), caps=caps)
-    return trio.run(_cancel, trader, order_id)
+    try:
+        told = trio.run(_cancel, trader, order_id)
+    except ExecutionError as e:
+        _noted(settings, state_dir, order_id, failed=str(e))
+        raise
+    _noted(settings, state_dir, order_id, **told)
+    return told
+
+
+def _noted(settings: Settings, state_dir: Path | None, order_id: str, **fields: object) -> None:
+    try:
+        directory = prepare_state_dir(settings.profile, state_dir or settings.state_dir)
+    except ConfigError as e:
+        click.echo(f"not in the audit log: {e}", err=True)
+        return
+    one = {"venue_order_id": order_id} if order_id else {}
+    kind = "cancel" if order_id else "cancel_all"
+    audited(directory, kind, reason="agbot cancel, no bot runs", **one, **fields)
 
 
 async def _cancel(trader: Trader, order_id: str) -> dict[str, Any]:

@@ -43,6 +43,22 @@ def state_path(profile: str | None, explicit: Path | None, *, create: bool = Fal
     return state_dir(profile or DEFAULT_PROFILE, explicit, create=create)
 
 
+def audited(directory: Path, kind: str, **fields: object) -> None:
+    """Put what a command did without a bot into the audit log; one that cannot be written is told."""
+    import time  # noqa: PLC0415
+
+    from agbot.store.audit import AuditLog  # noqa: PLC0415
+    from agbot.store.audit_rows import moment  # noqa: PLC0415
+
+    now_ns = time.time_ns()
+    audit = AuditLog(directory)
+    try:
+        audit.append([{"kind": kind, **fields, "at_ns": now_ns, "time": moment(now_ns), "run": ""}])
+        audit.close()
+    except OSError as e:
+        click.echo(f"not in the audit log: {audit.path} cannot be written: {e.strerror or e}", err=True)
+
+
 def control(
     profile: str | None, explicit: Path | None, request: Mapping[str, Any], timeout_s: float = 5.0
 ) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import attrs
 import click
 
 from agbot.cli import unwind
-from agbot.cli.common import bot_options, control, state_path
+from agbot.cli.common import audited, bot_options, control, state_path
 from agbot.control import KillReceipt, kill
 from agbot.errors import NotRunningError, TimedOutError
 from agbot.latch import LATCH_NAME, SCOPES, Latch
@@ -82,8 +82,9 @@ def on(
         raise click.UsageError("--flatten sells what the account or one market holds")
     floor = _floor(floor) if flatten else ""
     began = time.perf_counter()
+    directory = state_path(profile, state_dir, create=True)
     receipt = kill(
-        state_path(profile, state_dir, create=True),
+        directory,
         reason=reason,
         by=by,
         at_ns=time.time_ns(),
@@ -91,6 +92,8 @@ def on(
         name=name,
         flatten=floor,
     )
+    if receipt.reply is None:
+        audited(directory, "kill", reason=reason, by=by, **_named(scope, name))
     plain = _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
     if not as_json:
         click.echo(_text(plain, reason))
@@ -115,6 +118,10 @@ def _scope(scopes: Mapping[str, str | None]) -> tuple[str, str]:
     return scope, name.rstrip("/").rpartition("/")[2] if scope == "market" else name
 
 
+def _named(scope: str, name: str) -> dict[str, str]:
+    return {"scope": scope, "name": name} if scope else {}
+
+
 def _floor(text: str) -> str:
     from agbot.units import SCALE, to_units  # noqa: PLC0415
 
@@ -131,7 +138,7 @@ def _plain(receipt: KillReceipt, scope: str, name: str, total_ms: float) -> dict
     reply = receipt.reply or {}
     return {
         "on": True,
-        **({"scope": scope, "name": name} if scope else {}),
+        **_named(scope, name),
         "latched": receipt.latched,
         "bot_heard": receipt.reply is not None,
         "bot": receipt.bot or "confirmed",
@@ -181,16 +188,18 @@ def off(profile: str | None, state_dir: Path | None, by: str, reason: str, **sco
     """
     scope, name = _scope(scopes)
     what = f"for {scope} {name} " if scope else ""
-    more = {"scope": scope, "name": name} if scope else {}
+    more = _named(scope, name)
     try:
         control(profile, state_dir, {"op": "killswitch", "on": False, "reason": reason, "by": by, **more})
         click.echo(f"kill switch {what}off by {by}: the running bot trades again")
     except NotRunningError:
-        latch = Latch(state_path(profile, state_dir, create=True) / LATCH_NAME)
+        directory = state_path(profile, state_dir, create=True)
+        latch = Latch(directory / LATCH_NAME)
         if scope:
             latch.open_scope(scope, name, reason=reason, by=by, at_ns=time.time_ns())
         else:
             latch.open(by, reason, time.time_ns())
+        audited(directory, "release", reason=reason, by=by, **_named(scope, name))
         click.echo(f"kill switch {what}off by {by}: the next bot will trade")
 
 

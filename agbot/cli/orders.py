@@ -150,7 +150,7 @@ def cancel(
         if not has_credentials():
             e.remedy = "name its --state-dir; orders at Polymarket itself: set your keys (agbot doctor), and again"
             raise
-        answer = cancel_alone(config, order_id or "")
+        answer = cancel_alone(config, state_dir, order_id or "")
     say(answer, as_json)
 
 

@@ -11,10 +11,11 @@ for.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ import msgspec
 from agbot.errors import NotFoundError, StoreError
 
 AUDIT_NAME: Final = "audit.jsonl"
+LOCK_NAME: Final = "audit.lock"
 GENESIS: Final = "0" * 64
 BYTES_MAX: Final = 10_000_000
 FILES_KEPT: Final = 50
@@ -45,7 +47,7 @@ _decode: Final = msgspec.json.Decoder(_Link).decode
 
 
 class AuditLog:
-    """Appends to the audit log of a state directory (mode 0600). Synchronous; one writer.
+    """Appends to the audit log of a state directory (mode 0600). Synchronous; processes take turns by a lock.
 
     Args:
         directory: where `audit.jsonl` and the rotated files are.
@@ -63,18 +65,20 @@ class AuditLog:
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rows, each with a `kind`, as the next lines: all of them, or none when this raises OSError."""
-        if self._end >= self._bytes_max:
-            self._rotate()
-        if self._fd < 0:
-            self._open()
-        seq, prev, lines = self._seq, self._prev, []
-        for row in rows:
-            seq += 1
-            line = _encode({"seq": seq, "prev": prev, **row})
-            prev = hash_of(line)
-            lines.append(line + b"\n")
-        self._write(b"".join(lines))
-        self._seq, self._prev = seq, prev
+        with self._alone():
+            self._catch_up()
+            if self._end >= self._bytes_max:
+                self._rotate()
+            if self._fd < 0:
+                self._open()
+            seq, prev, lines = self._seq, self._prev, []
+            for row in rows:
+                seq += 1
+                line = _encode({"seq": seq, "prev": prev, **row})
+                prev = hash_of(line)
+                lines.append(line + b"\n")
+            self._write(b"".join(lines))
+            self._seq, self._prev = seq, prev
 
     def close(self) -> None:
         """Bring the file to the disk and close it."""
@@ -84,6 +88,26 @@ class AuditLog:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from writing meanwhile; whoever dies lets go."""
+        fd = os.open(self.path.with_name(LOCK_NAME), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _catch_up(self) -> None:
+        """Begin anew where another process has written since, or has rotated the file away."""
+        if self._fd < 0:
+            return
+        mine = os.fstat(self._fd)
+        there = self.path.stat() if self.path.exists() else None
+        if there is None or (there.st_ino, there.st_size) != (mine.st_ino, self._end):
+            self.close()
+            self._end = 0
 
     def _open(self) -> None:
         rotated = _rotated(self.path.parent)

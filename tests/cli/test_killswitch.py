@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from agbot.cli import killswitch
 from agbot.control import KillReceipt
 from agbot.latch import Latch
+from agbot.store.audit import files_of, verify
 
 REPLY = {"gate_closed_ms": 0.4, "orders_cancelled": 3, "orders_left": 0, "verified": True}
 PART = {
@@ -68,6 +69,29 @@ def test_scopes_are_closed_listed_and_opened_without_a_bot(state):
     assert invoke(*off, "--market", "rain").output == "kill switch for market rain off by cy: the next bot will trade\n"
     assert [str(s) for s in Latch(state / "latch").read().scopes] == ["strategy quoter"]
     assert invoke(*off, "--venue", "x").exception.id == "AGB-512"
+
+
+def test_what_was_done_without_a_bot_is_in_the_audit_log(state):
+    where = ("--state-dir", state, "--by", "ann")
+    invoke("on", "--reason", "odd", *where)
+    invoke("off", "--reason", "looked", *where)
+    invoke("on", "--reason", "rain", "--market", "rain", *where)
+    rows = [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
+    told = [(row["kind"], row["reason"], row["by"], row.get("name"), row["run"]) for row in rows]
+    assert told == [
+        ("kill", "odd", "ann", None, ""),
+        ("release", "looked", "ann", None, ""),
+        ("kill", "rain", "ann", "rain", ""),
+    ]
+    assert verify(files_of(state)).broken == ""
+
+
+def test_an_audit_log_that_cannot_be_written_holds_no_kill_up(state):
+    (state / "audit.jsonl").mkdir()
+    done = invoke("on", "--reason", "odd", "--by", "ann", "--state-dir", state)
+    assert done.exit_code == 3
+    assert "not in the audit log" in done.output
+    assert Latch(state / "latch").read().on
 
 
 @pytest.mark.parametrize("name", ["", " ", "/"])

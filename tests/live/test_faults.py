@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from agbot.testing.venue_stub import ADDRESS, DISABLED, NO, RESTARTING, Reply
@@ -62,6 +64,12 @@ async def test_a_cancel_with_no_bot_survives_a_lost_answer(break_it, machine, st
         getattr(stub, break_it)("DELETE", "/order" if number else "/cancel-all")
         done = await machine.agbot("cancel", *(names or (order_id,)), *config, "--json")
         assert (done.code, done.json["orders_left"], stub.exchange.live) == (0, 0, {}), done
+    audit = await machine.agbot("audit", "verify", "--profile", "real", "--json")
+    assert (audit.code, audit.json["ok"]) == (0, True), audit
+    (log,) = machine.home.rglob("audit.jsonl")
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [(row["kind"], row["orders_left"], row["run"]) for row in rows if row["kind"].startswith("cancel")]
+    assert told[-2:] == [("cancel_all", 0, ""), ("cancel", 0, "")]
 
 
 async def test_an_order_with_no_bot_waits_for_a_late_answer(machine, stub):
