@@ -28,7 +28,7 @@ FOUND_BY = {
     "latch_in_memory": 10,
     "sent_before_disk": 2,
     "cancel_believed": 23,
-    "no_barrier": 48,
+    "no_barrier": 219,
     "resting_not_counted": 1,
 }
 """The first seed that finds each defect; `nox -s sim` looks for it from 1 on. Without them the bot passes."""
