@@ -178,6 +178,13 @@ def sim(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """72 hours in one simulated world: does memory stay flat, and is nothing lost? About ten minutes."""
+    install(session)
+    session.run("agbot", "simulate", *(session.posargs or ["--hours", "72"]), env=SAFE_PATH)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Print the benchmark table beside peers, as JSON; exit 1 when a goal is missed. Arguments go to it."""
     install(session)

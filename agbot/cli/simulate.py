@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -21,10 +20,13 @@ TOLD_MAX = 5
 @click.command()
 @click.option("--seeds", type=click.IntRange(1), default=None, help="How many worlds.  [default: 300, 1 with --seed]")
 @click.option("--seed", type=click.IntRange(0), default=None, help="The first of them.  [default: 1]")
-@click.option("--hours", type=click.FloatRange(0, min_open=True), help="So many simulated hours, instead of --seeds.")
+@click.option(
+    "--hours", type=click.FloatRange(0, min_open=True), help="One world of so many hours; does memory stay flat?"
+)
 @click.option("--faults", help="Only these, with commas between.  [default: all; --list names them]")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
 @click.option("--defects", is_flag=True, help="Plant known defects, one by one, and tell which seed finds each.")
+@click.option("--digests", is_flag=True, help="Print the digest of each seed's world as JSON, and nothing else.")
 @click.option("--list", "listed", is_flag=True, help="Name the faults and leave.")
 @click.option("--trace", is_flag=True, help="With --seed: let the bot log as it lives.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -35,6 +37,7 @@ def command(  # noqa: PLR0917 - options
     faults: str | None,
     workers: int | None,
     defects: bool,
+    digests: bool,
     listed: bool,
     trace: bool,
     as_json: bool,
@@ -46,23 +49,24 @@ def command(  # noqa: PLR0917 - options
     agbot simulate --seeds 10000
     agbot simulate --seed 4711 --trace  one world again, aloud
     agbot simulate --faults crash,reply_lost --seeds 100
+    agbot simulate --hours 72           one world of three days, and what is kept in memory
 
     The core, the gateway and the Polymarket adapter are the real ones, the venue is agbot's own exchange; time is
     virtual and the same seed is the same world. Exit code 1 when a world failed: its seed and the shortest list of
-    faults that makes it fail are printed.
+    faults that makes it fail are printed; with --hours also when memory grew.
     """
     from agbot.simulate.schedule import ALL  # noqa: PLC0415
     from agbot.simulate.seeds import live, many  # noqa: PLC0415
-    from agbot.simulate.world import SECONDS  # noqa: PLC0415
 
     if listed:
         click.echo("\n".join(ALL))
         return
     names = _names(faults, ALL)
     count = seeds or (1 if seed is not None else 300)
-    if hours is not None:
-        count = math.ceil(hours * 3600 / SECONDS)
     first = 1 if seed is None else seed
+    if hours is not None:
+        _soak(first, hours, as_json)
+        return
     if defects:
         _plant(range(first, first + count), workers or 0, as_json)
         return
@@ -71,6 +75,9 @@ def command(  # noqa: PLR0917 - options
         return
     began = time.perf_counter()
     outcomes = list(_watched(many(range(first, first + count), names, workers or (1 if count == 1 else 0)), count))
+    if digests:
+        click.echo(json.dumps({str(o.seed): o.digest for o in sorted(outcomes, key=lambda o: o.seed)}, indent=2))
+        return
     told = _told(outcomes, time.perf_counter() - began)
     failed = sorted((o for o in outcomes if o.found), key=lambda o: o.seed)
     told["failed"] = [_failure(outcome, live) for outcome in failed[:TOLD_MAX]]
@@ -92,6 +99,27 @@ def _plant(seeds: range, workers: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"defects": rows}))
     sys.exit(0 if all(row["seeds"] for row in rows) else 1)
+
+
+def _soak(seed: int, hours: float, as_json: bool) -> None:
+    import attrs  # noqa: PLC0415
+
+    from agbot.simulate.soak import EVERY_H, Soak, verdict  # noqa: PLC0415
+
+    soak, rows = Soak(seed, hours, min(EVERY_H, hours / 8)), []
+    for row in soak.live():
+        rows.append(row)
+        if not as_json:
+            if len(rows) == 1:
+                click.echo(" ".join(f"{name:>15}" for name in attrs.asdict(row)))
+            click.echo(" ".join(f"{value:>15g}" for value in attrs.asdict(row).values()))
+    grown = verdict(rows)
+    if as_json:
+        told = {"rows": [attrs.asdict(row) for row in rows], "grown": grown, "found": soak.found}
+        click.echo(json.dumps(told))
+    else:
+        click.echo("\n".join([*(soak.found or ["0 violations"]), *(grown or ["memory, tasks and orders kept: flat"])]))
+    sys.exit(1 if grown or soak.found else 0)
 
 
 def _names(faults: str | None, known: Sequence[str]) -> Sequence[str]:

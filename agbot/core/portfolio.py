@@ -223,7 +223,7 @@ class Portfolio:
 
     def holding(self, market: Market) -> _Holding:
         """Return (creating) the account's holding in `market`."""
-        return self._holdings.setdefault(market.id, _Holding(market))
+        return self._holdings.get(market.id) or self._holdings.setdefault(market.id, _Holding(market))
 
     def mark(self, market: Market, liquidation: int) -> None:
         """Set what the holding in `market` would bring if it were sold now."""
@@ -238,6 +238,9 @@ class Portfolio:
         """
         account = self.holding(market)
         shares = [share for (_, market_id), share in self._by_strategy.items() if market_id == market.id]
+        if len(shares) == 1:
+            shares[0].liquidation, shares[0].marked = account.value, True
+            return
         for share in shares:
             share.liquidation, share.marked = worth(share.tokens) if account.marked else share.cost, True
         if shares:

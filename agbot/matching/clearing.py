@@ -113,7 +113,7 @@ class Ledger:
 
     def holding(self, wallet: str) -> Holding:
         """Return a wallet, an empty one when it is new."""
-        return self.holdings.setdefault(wallet, Holding())
+        return self.holdings.get(wallet) or self.holdings.setdefault(wallet, Holding())
 
     def deposit(self, wallet: str, usd: int) -> None:
         """Bring usd in from outside; out when negative, at most what no trade was promised."""

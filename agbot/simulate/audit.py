@@ -24,6 +24,8 @@ HEARD_S: Final = 11.5
 """Orders and trades are read every ten seconds, whatever the socket tells."""
 UNHEARD_S: Final = 15.0
 """A sale that fails brings shares back, which the bot cannot know before it hears of it."""
+FORGET_NS: Final = 1200 * NS_PER_S
+"""`tidy` forgets what is older: no order lives half as long."""
 FOUND_MAX: Final = 20
 DUST: Final = SCALE // 100
 
@@ -39,10 +41,21 @@ class Auditor:
         """Shares by order: when they were matched, and how many."""
         self._closed_ns = 0
         self._failed_ns = 0
+        self._placed = 0
+        self._decided: set[str] = set()
+        self._late: dict[str, int] = {}
+        """Decisions whose orders have not come, and since when that is known."""
+        self._unproved: set[str] = set()
+        """Orders whose decision was not looked for yet."""
 
     @property
     def orders(self) -> int:
         """Return how many orders of the bot reached the venue."""
+        return self._placed
+
+    @property
+    def held(self) -> int:
+        """Return how many orders are remembered."""
         return len(self._orders)
 
     def blame(self, what: str) -> None:
@@ -67,6 +80,8 @@ class Auditor:
             if order.id in self._orders:
                 self.blame(f"order {order.id[:10]} was placed twice")
             self._orders[order.id] = order
+            self._unproved.add(order.id)
+            self._placed += 1
             if self._closed_ns and now_ns > self._closed_ns + KILL_BOUND_S * NS_PER_S:
                 late_s = (now_ns - self._closed_ns) / NS_PER_S
                 self.blame(f"an order reached the book {late_s:.1f} s after the kill switch was turned on")
@@ -155,13 +170,31 @@ class Auditor:
 
     def _unintended(self) -> None:
         """Every order of the wallet must follow from a command that was on disk."""
+        self._decided |= self._decisions()
+        for order_id in sorted(self._unproved - self._decided):
+            self.blame(f"order {order_id[:10]} is at the venue and follows from no decision on disk")
+
+    def _decisions(self) -> set[str]:
+        """Return the orders that follow from what the disk holds."""
         decided = set()
         for record in self._world.disk.records():
             if record.kind == STEP:
                 commands = decode_output(record.body).commands
                 decided |= {self._id_of(command) for command in commands if isinstance(command, PlaceOrder)}
-        for order_id in self._orders.keys() - decided:
-            self.blame(f"order {order_id[:10]} is at the venue and follows from no decision on disk")
+        return decided
+
+    def tidy(self) -> None:
+        """Prove what can be proved and forget what is long past, the disk's records with it: for a world of days."""
+        world, now_ns = self._world, self._world.heap.now_ns
+        self._unintended()
+        decided_ns = dict.fromkeys(self._decided - self._unproved, now_ns)
+        self._late = {order_id: ns for order_id, ns in (decided_ns | self._late).items() if ns > now_ns - FORGET_NS}
+        self._decided, self._unproved = set(self._late), set()
+        world.disk.forget()
+        old = [order for order in self._orders.values() if not order.living and order.created_ns < now_ns - FORGET_NS]
+        for order in old:
+            del self._orders[order.id]
+            self._matched.pop(order.id, None)
 
     def _id_of(self, command: PlaceOrder) -> str:
         """Return the only id that may come of a command."""

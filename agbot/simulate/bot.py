@@ -136,6 +136,7 @@ class SimBot:
         self._recorder: Recorder | None = None
         self._gateway: Gateway | None = None
         self._nursery: Nursery | None = None
+        self.limiter = Limiter(now_ns=self.now_ns)
         self._asked_to_stop = self.life.event()
         self._flat = self.life.event()
         self._feed_up = False
@@ -265,7 +266,7 @@ class SimBot:
             Hosts(),
             credentials=self._api,
             address=row["address"],
-            limiter=Limiter(now_ns=self.now_ns),
+            limiter=self.limiter,
             now_s=self._now_s,
             transport=transport,
         )

@@ -15,13 +15,14 @@ MAKER: Final = "0x00000000000000000000000000000000000000aa"
 TAKER: Final = "0x00000000000000000000000000000000000000bb"
 _RICH: Final = 10**6 * SCALE
 _LEVELS: Final = 4
-_EVERY_S: Final = 0.25
+EVERY_S: Final = 0.25
 
 
 class Crowd:
-    """Two wallets on every market, acting at random moments."""
+    """Two wallets on every market, acting at random moments, `every_s` seconds apart on average."""
 
-    def __init__(self, venue: SimVenue, dice: random.Random) -> None:
+    def __init__(self, venue: SimVenue, dice: random.Random, every_s: float = EVERY_S) -> None:
+        self._every_s = every_s
         self._venue = venue
         self._dice = dice
         self._count = 0
@@ -50,7 +51,7 @@ class Crowd:
                 self._quote(listing)
             else:
                 self._take(listing)
-        self._venue.heap.after(_EVERY_S * 2 * self._dice.random(), self._act)
+        self._venue.heap.after(self._every_s * 2 * self._dice.random(), self._act)
 
     def _quote(self, listing: Listing) -> None:
         middle = self._middle[listing.condition] + self._dice.choice((-1, 0, 0, 1))

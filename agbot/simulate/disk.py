@@ -30,6 +30,12 @@ class Disk:
         """Return every record that was committed, by all lives."""
         return [record for journal in self.journals for record in journal.committed]
 
+    def forget(self) -> None:
+        """Drop what was read: every record, and the journals of lives that have ended."""
+        for journal in self.journals:
+            journal.committed.clear()
+        self.journals = [journal for journal in self.journals if journal.living]
+
 
 class SimJournal:
     """The journal of one life: `append` queues, a commit some milliseconds later makes durable what is queued then."""
@@ -54,6 +60,11 @@ class SimJournal:
             self._committing = True
             self._disk.heap.after(FSYNC_S, self._commit)
         return self.seq
+
+    @property
+    def living(self) -> bool:
+        """Return whether its writer lives."""
+        return not self._life.dead
 
     async def durable(self, seq: int) -> None:
         """Return once a record is on disk. StoreError when it cannot be."""

@@ -100,10 +100,12 @@ class SimVenue:
         """Come back when the next thing is due."""
         due_ns = self.core.next_due()
         if due_ns is not None and (not self._due_ns or due_ns < self._due_ns):
-            self._due_ns = due_ns
-            self.heap.at(due_ns, self._step)
+            self._due_ns = max(due_ns, self.now_ns())
+            self.heap.at(self._due_ns, self._step)
 
     def _step(self) -> None:
+        if self.now_ns() != self._due_ns:  # something else came first, and then looked on from there
+            return
         self._due_ns = 0
         self.core.advance(self.now_ns())
         self.look()

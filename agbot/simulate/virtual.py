@@ -41,14 +41,14 @@ class Heap:
     def __init__(self, now_ns: int) -> None:
         self.now_ns = now_ns
         self.happened = 0
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self.due: list[tuple[int, int, Callable[[], None]]] = []
         self._ready: deque[Callable[[], None]] = deque()
         self._number = 0
 
     def at(self, ns: int, act: Callable[[], None]) -> None:
         """Let `act` happen at a time; at once, if that has passed."""
         self._number += 1
-        heapq.heappush(self._due, (max(ns, self.now_ns), self._number, act))
+        heapq.heappush(self.due, (max(ns, self.now_ns), self._number, act))
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Let `act` happen after so many seconds."""
@@ -61,8 +61,8 @@ class Heap:
     def run_until(self, ns: int) -> None:
         """Let everything happen up to a time."""
         self._drain()
-        while self._due and self._due[0][0] <= ns:
-            self.now_ns, _, act = heapq.heappop(self._due)
+        while self.due and self.due[0][0] <= ns:
+            self.now_ns, _, act = heapq.heappop(self.due)
             self.happened += 1
             act()
             self._drain()

@@ -16,7 +16,7 @@ from agbot.model.events import Event
 from agbot.secrets import Secret
 from agbot.simulate.audit import Auditor
 from agbot.simulate.bot import SimBot
-from agbot.simulate.crowd import Crowd
+from agbot.simulate.crowd import EVERY_S, Crowd
 from agbot.simulate.disk import Disk
 from agbot.simulate.schedule import OWN, TROUBLE_S, Trouble
 from agbot.simulate.venue import SimVenue
@@ -55,13 +55,16 @@ class World:
     Args:
         seed: decides everything but the troubles.
         troubles: what goes wrong, and when.
+        every_s: seconds between two acts of the crowd, on average.
 
     Attributes:
         clock_off_ns: how much the bot's clock is off.
+        lives: of the bot, the last one last.
+        begun: lives so far.
         observed: events that reached the core.
     """
 
-    def __init__(self, seed: int, troubles: Sequence[Trouble]) -> None:
+    def __init__(self, seed: int, troubles: Sequence[Trouble], every_s: float = EVERY_S) -> None:
         self.seed = seed
         self.dice = random.Random(f"world {seed}")  # noqa: S311 - a simulation
         self.heap = Heap(START_NS)
@@ -73,11 +76,12 @@ class World:
         self.terms = {x.market.id: _terms(self.venue, x.market.id) for x in self.venue.listings}
         self.clock_off_ns = 0
         self.lives: list[SimBot] = []
+        self.begun = 0
         self.observed = 0
         self.over = False
         self.auditor = Auditor(self)
         self.venue.core.listeners.append(self._hear)
-        self._crowd = Crowd(self.venue, random.Random(f"crowd {seed}"))  # noqa: S311 - likewise
+        self._crowd = Crowd(self.venue, random.Random(f"crowd {seed}"), every_s)  # noqa: S311 - likewise
         self._digest = blake2b(digest_size=16)
         self._troubles = troubles
 
@@ -99,15 +103,24 @@ class World:
     def run(self) -> list[str]:
         """Live through it; return what the auditor found wrong, in words."""
         self._start()
-        for trouble in self._troubles:
-            self.heap.at(START_NS + int(trouble.at_s * NS_PER_S), partial(self._begin, trouble))
-            self.heap.at(START_NS + int((trouble.at_s + trouble.for_s) * NS_PER_S), partial(self._end, trouble))
+        self._suffer(self._troubles)
+        return self._finish()
+
+    def _suffer(self, troubles: Sequence[Trouble]) -> None:
+        """Let troubles strike, the first seconds from now; then all is well, and the bot must be as well."""
+        began_ns = self.heap.now_ns
+        for trouble in troubles:
+            self.heap.at(began_ns + int(trouble.at_s * NS_PER_S), partial(self._begin, trouble))
+            self.heap.at(began_ns + int((trouble.at_s + trouble.for_s) * NS_PER_S), partial(self._end, trouble))
         self._run_for(TROUBLE_S)
         self._all_is_well()
         self._run_for(CALM_S / 2)
         self.auditor.checkpoint(trades=False)
         self._run_for(CALM_S / 2)
         self.auditor.checkpoint()
+
+    def _finish(self) -> list[str]:
+        """Let the bot halt and answer every question; return what the auditor found wrong."""
         self.over = True
         self._crowd.rest()
         if not self.bot.life.dead:
@@ -135,7 +148,8 @@ class World:
     # -- the bot's lives -------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self.lives.append(SimBot(self, len(self.lives)))
+        self.lives.append(SimBot(self, self.begun))
+        self.begun += 1
         self._watch(self.bot)
 
     def _watch(self, bot: SimBot) -> None:

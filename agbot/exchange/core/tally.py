@@ -31,4 +31,5 @@ class Tallies:
                     counts["matched_size"] += leg.size
 
     def _of(self, address: str) -> Counter[str]:
-        return self.by_address.setdefault(address, Counter())
+        counts = self.by_address.get(address)  # an empty Counter is false
+        return self.by_address.setdefault(address, Counter()) if counts is None else counts

@@ -172,6 +172,11 @@ class PolymarketVenue:
         return self._clob.care.condition()
 
     @property
+    def orders_kept(self) -> int:
+        """Return how many orders are remembered, ended ones too."""
+        return len(self._ledger)
+
+    @property
     def care(self) -> Care:
         """Return what the answers to orders and cancels have told of the venue."""
         return self._clob.care

@@ -82,7 +82,11 @@ class Fields:
 
     def first(self, *names: str) -> object:
         """Return the first of `names` that is there and not "", None when none is."""
-        return next((value for name in names if (value := self.plain.get(name)) is not None and value != ""), None)
+        for name in names:
+            value = self.plain.get(name)
+            if value is not None and value != "":
+                return value
+        return None
 
     def text(self, *names: str, default: str = _REQUIRED) -> str:
         """Return text; a number counts as its digits."""
