@@ -396,6 +396,4 @@ class PolymarketVenue:
 
 def _takes(mode: TradingMode, order: Order) -> bool:
     """Return whether the venue takes this order now. A restart ends without a word: orders find it out."""
-    if mode is TradingMode.POST_ONLY:
-        return order.post_only
-    return mode in (TradingMode.NORMAL, TradingMode.RESTARTING)
+    return order.post_only if mode is TradingMode.POST_ONLY else mode in (TradingMode.NORMAL, TradingMode.RESTARTING)
