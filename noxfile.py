@@ -179,7 +179,7 @@ def sim(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """72 hours in one simulated world: does memory stay flat, and is nothing lost? About ten minutes."""
+    """72 hours in one simulated world: does memory stay flat, and is nothing lost? About 20 minutes."""
     install(session)
     session.run("agbot", "simulate", *(session.posargs or ["--hours", "72"]), env=SAFE_PATH)
 
