@@ -152,8 +152,8 @@ class _Chain:
                     decided[decision.client_order_id] = decision.correlation
                     when[decision.client_order_id] = record.seq
             elif record.kind == BATCH and key.encode() in record.body:
-                accepted = (event for event in decode_batch(record.body) if isinstance(event, OrderAccepted))
-                venue.update({event.venue_order_id: event.client_order_id for event in accepted})
+                named = (e for e in decode_batch(record.body) if isinstance(e, OrderAccepted | OrderAttempted))
+                venue.update({event.venue_order_id: event.client_order_id for event in named})
         self.correlation = decided.get(venue.get(key, key), key)
         self.ids = [order for order, chain in decided.items() if chain == self.correlation]
         self.last = max((when[order] for order in self.ids), default=0)

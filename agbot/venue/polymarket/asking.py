@@ -115,7 +115,7 @@ class Asking:
     async def _look(self, own: OwnOrder) -> None:
         desk = self._desk
         desk.say(desk.ledger.release(own))
-        found = await desk.clob.order(own.order_id)
+        found = await desk.look(own)
         if found is not None:
             desk.say(desk.ledger.found(own, found))
             if own.closed is not None and own.looks >= LOOKS_FOR_TRADES:
@@ -135,7 +135,7 @@ class Asking:
         desk = self._desk
         if own.absent < ABSENT_ENOUGH or desk.now_ns() - own.sent_ns < QUIET_NS:
             return
-        reply = await desk.clob.cancel(own.order_id)
+        reply = await desk.cancel(own)
         if own.order_id in reply.canceled:
             desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "found and cancelled"))
         else:
@@ -151,13 +151,13 @@ class Asking:
         """Cancel what rests although nobody wants it: written off and risen, or found after its cancel."""
         desk, ledger = self._desk, self._desk.ledger
         for own in [own for own in owns if own.unwanted and own.stage is Stage.PLACED and own.closed is None]:
-            reply = await desk.clob.cancel(own.order_id)
+            reply = await desk.cancel(own)
             if own.order_id in reply.canceled:
                 desk.say(ledger.gone(own, OrderState.CANCELLED, "cancelled by us"))
         while ledger.orphans:
             own = ledger.orphans[0]
             log.critical("venue.order_written_off_rests", client_order_id=own.name, remedy="it is cancelled now")
-            await desk.clob.cancel(own.order_id)
+            await desk.cancel(own)
             ledger.orphans.remove(own)
 
     async def _until_due(self) -> None:

@@ -11,7 +11,7 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.order import CancelAck, OrderState
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.compose import VENUE
-from agbot.venue.polymarket.desk import CANCEL, Desk
+from agbot.venue.polymarket.desk import CANCEL, Desk, not_cancelled
 from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.wire.rest import CancelReply
@@ -59,16 +59,14 @@ class Cancelling:
         """Ask it off once; where the venue does not say that it is off, look what it is."""
         desk = self._desk
         try:
-            with desk.attempt(CANCEL, [own]) as attempt:
-                reply = await desk.clob.cancel(own.order_id)
-                attempt.said = _told(reply, own)
+            reply = await desk.cancel(own)
         except (VenueAmbiguous, VenueProtocolError) as e:
             log.warning("venue.cancel_not_answered", client_order_id=own.name, error=e.reason)
         else:
             if {own.order_id, own.alias} & set(reply.canceled):
                 desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "cancelled by us"))
                 return
-            log.info("venue.not_cancelled", client_order_id=own.name, reason=_reason(reply, own))
+            log.info("venue.not_cancelled", client_order_id=own.name, reason=not_cancelled(reply, own))
         desk.ledger.doubt(own)
         await self._asking.ask([own])
 
@@ -147,11 +145,3 @@ class Cancelling:
                 continue
             desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "cancelled by us"))
             taken[order_id] = desk.cancel_ack(own)
-
-
-def _told(reply: CancelReply, own: OwnOrder) -> str:
-    return "cancelled" if {own.order_id, own.alias} & set(reply.canceled) else f"not cancelled: {_reason(reply, own)}"
-
-
-def _reason(reply: CancelReply, own: OwnOrder) -> str:
-    return reply.not_canceled.get(own.order_id, "not in the reply")

@@ -14,16 +14,18 @@ from agbot.errors import ExecutionError, VenueProtocolError
 from agbot.model.events import OrderAttempted, OrderEvidence
 from agbot.model.ids import VenueOrderId
 from agbot.model.order import CancelAck, OrderAck
-from agbot.units import to_decimal
+from agbot.units import to_decimal, to_text
 from agbot.venue.care import word_for
 from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.own import OwnOrder
 from agbot.venue.polymarket.rest import ClobClient
+from agbot.venue.polymarket.wire.rest import CancelReply, OpenOrder
 
 POST: Final = "post"
 CANCEL: Final = "cancel"
+LOOK: Final = "look"
 SAID_MAX: Final = 200
 EVIDENCE_MAX: Final = 100_000
 """Evidence that waits for its reader. One more is a reader that is gone: the stream is closed."""
@@ -64,6 +66,11 @@ def _attempted(own: OwnOrder, operation: str, said: str, began_ns: int, now_ns: 
     )
 
 
+def not_cancelled(reply: CancelReply, own: OwnOrder) -> str:
+    """Return why the venue did not cancel an order, in its words."""
+    return reply.not_canceled.get(own.order_id, "not in the reply")
+
+
 @attrs.frozen(kw_only=True)
 class Desk:
     """Shared by the parts of the adapter."""
@@ -89,6 +96,21 @@ class Desk:
         finally:
             for own in owns:
                 self.voice.noted(_attempted(own, operation, attempt.said, began_ns, self.now_ns()))
+
+    async def look(self, own: OwnOrder) -> OpenOrder | None:
+        """Return the venue's record of an order, None when it has none; noted. Raises what the read raises."""
+        with self.attempt(LOOK, [own]) as attempt:
+            found = await self.clob.order(own.order_id)
+            attempt.said = f"{found.status}, {to_text(found.size_matched)} matched" if found else "no such order"
+        return found
+
+    async def cancel(self, own: OwnOrder) -> CancelReply:
+        """Ask the venue once to take an order off, and return what it says; noted. Raises what the request raises."""
+        with self.attempt(CANCEL, [own]) as attempt:
+            reply = await self.clob.cancel(own.order_id)
+            off = {own.order_id, own.alias} & set(reply.canceled)
+            attempt.said = "cancelled" if off else f"not cancelled: {not_cancelled(reply, own)}"
+        return reply
 
     def say(self, said: Iterable[OrderEvidence]) -> None:
         """Tell evidence, and wake who asks open questions."""

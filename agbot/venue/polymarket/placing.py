@@ -214,7 +214,7 @@ class Placing:
             # The first copy may have landed, and filled: this no is about the second.
             raise self._in_doubt(own, error)
         try:
-            found = await desk.clob.order(own.order_id)
+            found = await desk.look(own)
         except ExecutionError as e:
             raise self._in_doubt(own, error) from e
         if found is None:
@@ -229,7 +229,7 @@ class Placing:
         desk.say(desk.ledger.accepted(own, doubtful=True))
         own.state = OrderState.OPEN if own.state is OrderState.PENDING_NEW else own.state
         try:
-            found = await desk.clob.order(own.order_id)
+            found = await desk.look(own)
         except ExecutionError as e:
             log.warning("venue.duplicate_not_shown", client_order_id=own.name, error=str(e), first=error.reason)
             return desk.ack(own, own.matched)

@@ -51,9 +51,11 @@ async def test_copies_of_the_same_bytes_are_counted_and_the_signature_is_told_on
             bench.stub.reply(*POST, NOT_EXECUTED, times=2)
             await bench.venue.place_order(bench.order())
             bodies = {received.body for received in bench.stub.asked(*POST)}
-    assert told(attempts) == [("post", 1, "ambiguous"), ("post", 2, "ambiguous"), ("post", 3, "live")]
+    posts = [attempt for attempt in attempts if attempt.operation == "post"]
+    assert told(posts) == [("post", 1, "ambiguous"), ("post", 2, "ambiguous"), ("post", 3, "live")]
     assert len(bodies) == 1
-    assert [bool(a.signature) for a in attempts] == [True, False, False]
+    assert [bool(attempt.signature) for attempt in posts] == [True, False, False]
+    assert [a.said for a in attempts if a.operation == "look"] == ["no such order"] * 2
 
 
 async def test_a_no_is_told_in_the_venues_words() -> None:
@@ -86,3 +88,29 @@ async def test_each_order_of_a_batch_has_its_own() -> None:
     assert len({a.signature for a in posts}) == 3
     assert {a.client_order_id for a in cancels} == {o.client_order_id for o in orders}
     assert {a.said for a in cancels} == {"3 cancelled, of all"}
+
+
+async def test_the_look_that_ends_a_doubt_is_one_of_them() -> None:
+    async with trading() as bench:
+        attempts, order = noted(bench), bench.order()
+        bench.stub.lose_reply(*POST)
+        ack = await bench.venue.place_order(order)
+        await bench.venue.cancel_order(order.client_order_id)
+    assert told(attempts) == [("post", 1, "ambiguous"), ("look", 1, "LIVE, 0 matched"), ("cancel", 1, "cancelled")]
+    assert attempts[1].venue_order_id == ack.venue_order_id
+
+
+async def test_a_cancel_that_is_refused_is_asked_again_and_looked_for() -> None:
+    with hurried():
+        async with trading() as bench:
+            attempts, order = noted(bench), bench.order()
+            ack = await bench.venue.place_order(order)
+            why = "order is in a delay window"
+            no = Reply(200, {"canceled": [], "not_canceled": {ack.venue_order_id: why}})
+            bench.stub.reply("DELETE", "/order", no, times=1)
+            await bench.venue.cancel_order(order.client_order_id)
+    assert [(a.operation, a.number, a.said) for a in attempts[1:]] == [
+        ("cancel", 1, f"not cancelled: {why}"),
+        ("look", 1, "LIVE, 0 matched"),
+        ("cancel", 2, "cancelled"),
+    ]
