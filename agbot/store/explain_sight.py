@@ -9,6 +9,7 @@ import attrs
 
 from agbot.core import admission as names
 from agbot.core.admission import Admission
+from agbot.core.health import WELL
 from agbot.core.rules import (
     DayCap,
     Exposure,
@@ -22,14 +23,14 @@ from agbot.core.rules import (
 from agbot.core.state import CoreState
 from agbot.core.step import Decision, Output
 from agbot.core.view import Place
-from agbot.model.events import Event
+from agbot.model.events import Event, Health
 from agbot.model.ids import MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
 from agbot.store.codec import encode_output
 from agbot.store.journal import Header
 from agbot.store.rebuild import engine_of
-from agbot.units import notional, to_text, usd_text
+from agbot.units import NS_PER_S, notional, to_text, usd_text
 
 _ASKED_FIRST: Final = (
     names.KILL_SWITCH,
@@ -123,7 +124,7 @@ class _Witness(Admission):
 
     def violations(self, now_ns: int, market_id: MarketId, strategy: StrategyId, place: Place) -> tuple[str, ...]:
         violated = super().violations(now_ns, market_id, strategy, place)
-        self.seen.append(_Seen(place, violated, self._sight(now_ns, market_id, place, violated)))
+        self.seen.append(_Seen(place, violated, self._sight(now_ns, market_id, strategy, place, violated)))
         return violated
 
     def matched(self, decisions: Sequence[Decision]) -> list[tuple[str, Sight]]:
@@ -138,15 +139,18 @@ class _Witness(Admission):
                     break
         return found
 
-    def _sight(self, now_ns: int, market_id: MarketId, place: Place, violated: tuple[str, ...]) -> Sight:
+    def _sight(
+        self, now_ns: int, market_id: MarketId, strategy: StrategyId, place: Place, violated: tuple[str, ...]
+    ) -> Sight:
         state = self._state
         market = state.markets.get(market_id)
         known = market is not None and place.token in (market.yes, market.no)
         rows: list[tuple[str, str, str]] = []
-        if market is not None and known and not any(name in _ASKED_FIRST for name in violated):
+        if market is not None and known and not any(_kind(name) in _ASKED_FIRST for name in violated):
             rows = [*self._own(market, place), *self._policies(self.exposure(now_ns, market, place))]
         shown = {rule for rule, _, _ in rows}
-        rows = [*((name, self._why(name), "") for name in violated if name not in shown), *rows]
+        first = (name for name in violated if name not in shown)
+        rows = [*((name, *self._why(name, now_ns, market_id, strategy)) for name in first), *rows]
         return Sight(
             quotes=tuple(self._quote(market, outcome) for outcome in Outcome) if market else (),
             cash=self.cash_free(),
@@ -155,8 +159,24 @@ class _Witness(Admission):
             figures=tuple(Figure(rule=r, figure=f, limit=limit, passed=r not in violated) for r, f, limit in rows),
         )
 
-    def _why(self, name: str) -> str:
-        return {names.KILL_SWITCH: self._state.kill_switch, names.HALTED: self._state.halted}.get(name, "")
+    def _why(self, name: str, now_ns: int, market_id: MarketId, strategy: StrategyId) -> tuple[str, str]:
+        """Return what was found of a rule that is asked before all others, and what it wants."""
+        state = self._state
+        match _kind(name):
+            case names.KILL_SWITCH:
+                parts = {f"{names.KILL_SWITCH}({scope} {of})": why for (scope, of), why in state.gate.scopes.items()}
+                return parts.get(name, state.kill_switch), "off"
+            case names.HALTED:
+                return state.halted, "a run that goes on"
+            case names.UNKNOWN_MARKET:
+                return str(market_id), "a market that was listed"
+            case names.MARKET_RESOLVED:
+                return "resolved", "a market that trades"
+            case names.REJECTED_LATELY:
+                count, until_ns = self._rejections[strategy, market_id]
+                return f"{count} in a row", f"{(until_ns - now_ns) / NS_PER_S:.1f} s more of a pause"
+            case _:
+                return "", ""
 
     def _quote(self, market: Market, outcome: Outcome) -> Quote:
         book = self._state.books[market.token(outcome)]
@@ -176,6 +196,7 @@ class _Witness(Admission):
         state, book = self._state, self._state.books[place.token]
         unknown = sum(r.state is OrderState.UNKNOWN for r in state.oms.live(market.id))
         rows = [
+            *self._known_of_the_venue(market),
             (names.UNKNOWN_ORDER, f"{unknown} in doubt", "none in this market"),
             (names.IN_FLIGHT, str(state.oms.in_flight), f"below {state.settings.in_flight_max}"),
             (names.UNTRUSTED_BOOK, "trusted" if book.trusted else book.doubt or "not whole", "trusted"),
@@ -193,6 +214,18 @@ class _Witness(Admission):
             rows.append((names.SHARES_HELD, f"{to_text(place.size)} shares", f"{free} shares free"))
         return rows
 
+    def _known_of_the_venue(self, market: Market) -> list[tuple[str, str, str]]:
+        condition = self._state.conditions.get(market.venue, WELL)
+        down = condition.health is Health.DOWN
+        health = (
+            names.VENUE_DOWN if down else names.VENUE_DEGRADED,
+            ": ".join(filter(None, (condition.health, condition.reason))),
+            "up" if down else "healthy, or an order that makes the position smaller",
+        )
+        differing = self._state.differing
+        reasons = [differing[market_id] for market_id in (market.id, names.NO_MARKET) if market_id in differing]
+        return [health, (names.RECONCILE_DIFFERENCE, "; ".join(reasons) or "none", "none, here and in the cash")]
+
     def _free(self, market: Market, token: TokenId) -> int:
         """Return the settled shares that no order offers yet."""
         resting = (r for r in self._state.oms.live(market.id) if r.command.token == token)
@@ -203,6 +236,11 @@ class _Witness(Admission):
     def _policies(self, exposure: Exposure) -> list[tuple[str, str, str]]:
         rules = (rule for rule in self._state.gate.rules if not isinstance(rule, KillSwitch))
         return [(rule.name, _measured(rule, exposure), str(rule)) for rule in rules]
+
+
+def _kind(name: str) -> str:
+    """Return the name of a rule without what it is for: a kill switch may be on for a part of the account."""
+    return name.partition("(")[0]
 
 
 def _measured(rule: Rule, exposure: Exposure) -> str:

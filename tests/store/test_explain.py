@@ -17,6 +17,7 @@ from agbot.errors import NotFoundError, StoreError
 from agbot.model.events import (
     BookSnapshot,
     CancelRejected,
+    Health,
     KillSwitchSet,
     MarketListed,
     MarketResolved,
@@ -28,13 +29,17 @@ from agbot.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    ReconcileDifference,
     Source,
+    VenueHealth,
 )
+from agbot.model.ids import StrategyId
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 from agbot.run.engine import Recorder
 from agbot.settings import Settings
 from agbot.store.codec import decode_output, encode_output
 from agbot.store.explain import explain
+from agbot.store.explain_sight import _Witness
 from agbot.store.journal import STEP, Journal, JournalReader
 from agbot.store.rebuild import engine_of, header_of
 from agbot.testing.builders import levels, make_market
@@ -189,6 +194,42 @@ def test_after_the_kill_switch_nothing_else_was_asked(run):
     assert [(f.rule, f.figure, f.passed) for f in story.choices[0].sight.figures] == [("KillSwitch", "fire", False)]
 
 
+def test_a_denial_by_what_is_known_of_the_venue_says_what_is_known(run):
+    run.step(
+        VenueHealth(MARKET.venue, Health.DEGRADED, "it throttles", 1), ReconcileDifference(MARKET.id, "10 of 12 YES", 1)
+    )
+    denied = run.order()
+    run.step(VenueHealth(MARKET.venue, Health.DOWN, "its breaker is open", 1))
+    worse = run.order()
+    path = run.close()
+    found = {
+        f.rule: (f.figure, f.passed)
+        for order in (denied, worse)
+        for f in story_of(path, order).choices[0].sight.figures
+    }
+    assert found["VenueDegraded"] == ("DEGRADED: it throttles", False)
+    assert found["VenueDown"] == ("DOWN: its breaker is open", False)
+    assert found["ReconcileDifference"] == ("10 of 12 YES", False)
+
+
+@pytest.mark.parametrize(("scope", "name"), [("market", MARKET.slug), ("strategy", "operator")])
+def test_a_switch_that_is_on_for_a_part_says_why_and_nothing_else_was_asked(scope, name, run):
+    run.step(KillSwitchSet(True, "fire", "me", 1, scope, name))
+    denied = run.order()
+    (figure,) = story_of(run.close(), denied).choices[0].sight.figures
+    assert (figure.rule, figure.figure, figure.passed) == (f"KillSwitch({scope} {name})", "fire", False)
+
+
+def test_a_pause_after_rejections_says_how_many_and_how_long(run):
+    witness = _Witness(run.engine.state)
+    for _ in range(3):
+        witness.rejected(run.now, StrategyId("s"), MARKET.id)
+    place = Place(token=MARKET.yes, side=Side.BUY, price=to_units("0.50"), size=to_units("10"), why="w")
+    assert witness.violations(run.now + NS_PER_S // 5, MARKET.id, StrategyId("s"), place) == ("RejectedLately",)
+    (figure,) = witness.seen[0].sight.figures
+    assert (figure.rule, figure.figure, figure.limit) == ("RejectedLately", "3 in a row", "0.8 s more of a pause")
+
+
 def test_contradictions_are_shown_and_count_for_nothing(run):
     order = run.order()
     run.step(OrderUnknown(order, "no answer in time", run.now, Source.OURS))
@@ -232,12 +273,15 @@ def test_a_market_that_resolved_is_part_of_the_story_of_who_held_it(run):
     assert "resolved" not in turns(story_of(path, missed))[-1][1]
 
 
-@pytest.mark.parametrize("how", ["venue", "revision", "shadow revision"])
+@pytest.mark.parametrize("how", ["venue", "post", "revision", "shadow revision"])
 def test_an_order_is_found_by_its_other_names(how, run):
     order = run.order()
-    run.step(OrderAccepted(order, VENUE_ID, run.now, Source.REPLY))
+    if how == "post":
+        run.step(OrderAttempted(order, "post", 1, "no answer", 1, run.now, VENUE_ID, "0x"))
+    else:
+        run.step(OrderAccepted(order, VENUE_ID, run.now, Source.REPLY))
     run.order("0.40")
-    key = {"venue": VENUE_ID, "revision": f"{order}.r2", "shadow revision": f"{order}.s1"}[how]
+    key = {"venue": VENUE_ID, "post": VENUE_ID, "revision": f"{order}.r2", "shadow revision": f"{order}.s1"}[how]
     story = story_of(run.close(), key)
     assert [c.decision.client_order_id for c in story.choices] == [order]
 
