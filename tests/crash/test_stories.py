@@ -127,12 +127,20 @@ def live_through(world: World) -> dict[str, int]:
             with pytest.raises(subprocess.TimeoutExpired):
                 bot.wait(seconds)
             report = ask(world.home / "x", "faults", action="clear")["report"]
+        wait_for(lambda: sold(world), "a sale, which makes a profit or a loss", bot)
         bot.send_signal(signal.SIGTERM)
         assert bot.wait(20) == 0, (world.home / "bot.err").read_text()[-3000:]
     finally:
         bot.kill()
         bot.wait(10)
     return {name: row["struck"] for name, row in report.items()}
+
+
+def sold(world: World) -> bool:
+    """Return whether a sale has settled, by the audit log."""
+    rows = [json.loads(line) for line in (world.state / "audit.jsonl").read_text().splitlines(keepends=True)[:-1]]
+    sales = {row["client_order_id"] for row in rows if row["kind"] == "submit" and row["side"] == Side.SELL}
+    return any(row.get("settlement") == "CONFIRMED" and row["client_order_id"] in sales for row in rows)
 
 
 async def traded(world: World) -> dict[str, int]:
@@ -239,13 +247,13 @@ def test_ten_orders_of_a_faulty_run_are_explained(
         realised = facts.realised.get(order, Fraction(0))
         assert abs(Fraction(story["realised_usd"]) - realised) <= ROUNDING, order
         assert f"realised {story['realised_usd']} usd" in text
-        kinds.update(["profit"] if realised > 0 or facts.decisions[order].side is Side.SELL else [])
+        kinds["sale"] += order in facts.realised and facts.decisions[order].side is Side.SELL
         if order in facts.commands:
             check_sent(story, facts, order, owner)
             check_fills(story, shares, text, kinds)
         else:
             assert "DENIED: never sent" in text
-    assert kinds["profit"] >= 1
+    assert kinds["sale"] >= 1
     assert kinds["fill"] >= 3
     check_audit(world, facts, orders)
 

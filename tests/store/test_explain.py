@@ -207,8 +207,8 @@ def test_a_denial_by_what_is_known_of_the_venue_says_what_is_known(run):
         for order in (denied, worse)
         for f in story_of(path, order).choices[0].sight.figures
     }
-    assert found["VenueDegraded"] == ("DEGRADED: it throttles", False)
-    assert found["VenueDown"] == ("DOWN: its breaker is open", False)
+    assert found["VenueDegraded"] == ("degraded: it throttles", False)
+    assert found["VenueDown"] == ("down: its breaker is open", False)
     assert found["ReconcileDifference"] == ("10 of 12 YES", False)
 
 
