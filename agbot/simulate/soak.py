@@ -18,6 +18,7 @@ import attrs
 
 from agbot.core import oms
 from agbot.exchange.core import register, settling
+from agbot.exchange.reads import quotes
 from agbot.simulate.schedule import TROUBLE_S, drawn
 from agbot.simulate.seeds import quiet
 from agbot.simulate.world import CALM_S, World
@@ -174,6 +175,7 @@ def _small() -> Iterator[None]:
         (ledger, "KEPT_MAX"),
         (register, "ENDED_KEPT"),
         (settling, "TRADES_KEPT"),
+        (quotes, "MINUTES_KEPT"),
     )
     with ExitStack() as stack:
         for owner, name in bounds:

@@ -46,7 +46,8 @@ class Digests:
         if slot < 0:
             return
         if self._young.count == KEPT:
-            self._old, self._young = self._young, _Half()
+            self._old, self._young = self._young, self._old
+            self._young.clear()
             slot = self._young.slot(bits)
         self._young.table[slot] = bits
         self._young.count += 1
@@ -57,6 +58,11 @@ class _Half:
 
     def __init__(self) -> None:
         self.table = array("Q", bytes(8 * _SLOTS))
+        self.count = 0
+
+    def clear(self) -> None:
+        """Forget everything, in place: a new table every day would be memory that the system gets back late."""
+        memoryview(self.table).cast("B")[:] = bytes(8 * _SLOTS)
         self.count = 0
 
     def slot(self, bits: int) -> int:
