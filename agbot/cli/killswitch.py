@@ -93,7 +93,7 @@ def on(
         flatten=floor,
     )
     if receipt.reply is None:
-        audited(directory, "kill", reason=reason, by=by, **_named(scope, name))
+        audited(directory, "kill", reason=reason, by=by, latched=receipt.latched, **_named(scope, name))
     plain = _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
     if not as_json:
         click.echo(_text(plain, reason))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from agbot.cli.common import bot_options
+from agbot.cli.common import audited, bot_options
 from agbot.errors import ConfigError
 
 PROFILE = "signer"
@@ -55,6 +55,8 @@ def command(
     if leave.floor >= SCALE:
         raise click.UsageError("--floor is a price: above 0 and below 1")
     give(latch, leave)
+    limits = {"shares": to_text(leave.shares), "floor": to_text(leave.floor), "until_ns": leave.until_ns}
+    audited(directory, "leave", by=by, reason=reason, **limits)
     click.echo(
         f"for {minutes} minutes the signer in {directory} signs sales: up to {to_text(leave.shares)} shares, at "
         f"{to_text(leave.floor)} or more, by {by}"

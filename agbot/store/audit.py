@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,9 @@ from agbot.errors import NotFoundError, StoreError
 
 AUDIT_NAME: Final = "audit.jsonl"
 LOCK_NAME: Final = "audit.lock"
+LOCK_WAIT_S: Final = 2.0
+"""A process that was stopped while it wrote, or whose disk hangs, holds no kill switch up for longer."""
+LOCK_AGAIN_S: Final = 0.01
 GENESIS: Final = "0" * 64
 BYTES_MAX: Final = 10_000_000
 FILES_KEPT: Final = 50
@@ -91,10 +95,10 @@ class AuditLog:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other processes from writing meanwhile; whoever dies lets go."""
+        """Keep other processes from writing meanwhile; whoever dies lets go. OSError when one holds it for long."""
         fd = os.open(self.path.with_name(LOCK_NAME), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            _lock(fd, LOCK_WAIT_S)
             yield
         finally:
             os.close(fd)
@@ -156,6 +160,19 @@ class AuditLog:
         self.path.rename(self.path.with_name(f"audit-{number:06}.jsonl"))
         for old in rotated[: max(0, len(rotated) + 1 - self._files_kept)]:
             old.unlink(missing_ok=True)
+
+
+def _lock(fd: int, wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            if time.monotonic() >= deadline:
+                raise OSError(e.errno, f"another process has held {LOCK_NAME} for {wait_s:g} s") from None
+            time.sleep(LOCK_AGAIN_S)
+        else:
+            return
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from agbot.cli import killswitch
 from agbot.control import KillReceipt
 from agbot.latch import Latch
+from agbot.store import audit
 from agbot.store.audit import files_of, verify
 
 REPLY = {"gate_closed_ms": 0.4, "orders_cancelled": 3, "orders_left": 0, "verified": True}
@@ -92,6 +94,30 @@ def test_an_audit_log_that_cannot_be_written_holds_no_kill_up(state):
     assert done.exit_code == 3
     assert "not in the audit log" in done.output
     assert Latch(state / "latch").read().on
+
+
+def test_a_bot_that_was_stopped_while_it_wrote_holds_no_kill_up(state, monkeypatch):
+    monkeypatch.setattr(audit, "LOCK_WAIT_S", 0.05)
+    with (state / "audit.lock").open("wb") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        done = invoke("on", "--reason", "odd", "--by", "ann", "--state-dir", state)
+    assert done.exit_code == 3
+    assert "another process has held audit.lock" in done.output
+    assert "kill switch       LATCHED" in done.output
+    assert Latch(state / "latch").read().on
+
+
+def test_a_leave_is_in_the_audit_log_of_the_signer(state):
+    where = ("--state-dir", state, "--by", "ann")
+    invoke("on", "--reason", "odd", *where)
+    done = invoke("unwind", "--shares", "30", "--floor", "0.4", "--reason", "sell it", *where)
+    assert done.exit_code == 0, done.output
+    kill, leave = (json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines())
+    assert (kill["kind"], kill["latched"]) == ("kill", True)
+    told = [leave[name] for name in ("kind", "by", "reason", "shares", "floor", "run")]
+    assert told == ["leave", "ann", "sell it", "30", "0.4", ""]
+    assert leave["until_ns"] - leave["at_ns"] > 590 * 10**9
+    assert verify(files_of(state)).broken == ""
 
 
 @pytest.mark.parametrize("name", ["", " ", "/"])

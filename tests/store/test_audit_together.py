@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agbot.store import audit
 from agbot.store.audit import AuditLog, files_of, verify
 
 WRITERS = 4
@@ -51,6 +53,19 @@ def test_a_writer_goes_on_after_what_another_wrote_meanwhile(tmp_path: Path, rot
     verdict = verify(files_of(tmp_path))
     assert (verdict.broken, verdict.lines) == ("", 4)
     assert [row["at"] for row in rows(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_a_writer_that_stands_still_holds_nobody_up_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "LOCK_WAIT_S", 0.05)
+    log = AuditLog(tmp_path)
+    log.append([{"kind": "submit", "at": 1}])
+    with (tmp_path / "audit.lock").open("rb") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match=r"another process has held audit\.lock for 0\.05 s"):
+            log.append([{"kind": "submit", "at": 2}])
+    log.append([{"kind": "submit", "at": 2}])
+    assert [row["at"] for row in rows(tmp_path)] == [1, 2]
+    assert verify(files_of(tmp_path)).broken == ""
 
 
 def test_what_another_left_half_written_is_closed_and_named(tmp_path: Path) -> None:
