@@ -11,6 +11,7 @@ import pytest
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.rules import InventoryLimit, PositionLimit
 from agbot.core.view import Place
+from agbot.errors import VenueThrottled
 from agbot.model.events import (
     BookDelta,
     BookTrust,
@@ -33,14 +34,19 @@ from agbot.model.events import (
 from agbot.model.market import Outcome
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 from agbot.run.feeds import FeedWatch
+from agbot.run.inbox import Inbox
 from agbot.run.publish import Publisher
+from agbot.run.venue_watch import VenueWatch
+from agbot.run.venues import VenueLink
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, NS_PER_S, to_units
+from agbot.venue.care import Care
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.reference_feed import ReferenceFeed
 from agbot.venue.polymarket.rtds import RtdsSession
 from agbot.venue.polymarket.stream import PolymarketFeed
 from agbot.venue.polymarket.topics import Topic
+from agbot.venue.shadow import ShadowVenue
 
 
 class Bench:
@@ -94,6 +100,15 @@ def promised(root):
             yield name, kind.split()[0].rstrip(","), keys
 
 
+def watch_a_venue(registry):
+    """Let a venue throttle one order, and publish what was measured."""
+    care = Care("paper", lambda: 0.0, lambda: 0.5, held={})
+    with pytest.raises(VenueThrottled), care.request("submit"):
+        raise VenueThrottled("slowly", retry_after_s=1.0)
+    link = VenueLink(venue=ShadowVenue(lambda: 1), care=care, utilisation=lambda: {"post-order": 0.5})
+    VenueWatch(link, Inbox(), registry, lambda: 1, lambda: 0.0).second()
+
+
 def test_every_metric_of_the_protocol_appears_with_its_labels(root, make_core):
     bench = Bench(make_core(), metrics_max=10_000)
     core = bench.core.open()
@@ -108,6 +123,7 @@ def test_every_metric_of_the_protocol_appears_with_its_labels(root, make_core):
     session.received([b'{"topic":"activity","type":"trades","timestamp":1,"payload":' + TRADE + b"}"], core.now)
     references = [ReferenceFeed(session, "ws://x", lambda: core.now)]
     FeedWatch(PolymarketFeed(Hosts(), [], lambda: core.now), references, []).publish(bench.registry)
+    watch_a_venue(bench.registry)
     bench.registry.event("log", text="x" * 100_000)  # over the bound of a line: dropped and counted
     bench.registry.gauge("odd").set(float("nan"))
     found = {}

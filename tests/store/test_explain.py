@@ -17,100 +17,27 @@ from agbot.errors import NotFoundError, StoreError
 from agbot.model.events import (
     BookSnapshot,
     CancelRejected,
-    Health,
     KillSwitchSet,
-    MarketListed,
     MarketResolved,
     OperatorCancel,
-    OperatorOrder,
     OrderAccepted,
     OrderAttempted,
     OrderCancelled,
-    OrderFilled,
     OrderRejected,
     OrderUnknown,
-    ReconcileDifference,
     Source,
-    VenueHealth,
 )
-from agbot.model.ids import StrategyId
-from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
-from agbot.run.engine import Recorder
-from agbot.settings import Settings
+from agbot.model.order import Settlement, Side
 from agbot.store.codec import decode_output, encode_output
 from agbot.store.explain import explain
-from agbot.store.explain_sight import _Witness
 from agbot.store.journal import STEP, Journal, JournalReader
-from agbot.store.rebuild import engine_of, header_of
-from agbot.testing.builders import levels, make_market
-from agbot.units import NS_PER_S, to_units
-
-MARKET = make_market()
-VENUE_ID = "0x" + "ab" * 32
-
-
-class Wishes:
-    id = "script"
-
-    def __init__(self):
-        self.next = []
-
-    def decide(self, view):
-        wishes, self.next = self.next, []
-        return wishes
-
-
-class Run:
-    """A run that is told what happens, with its journal. Orders come from the operator."""
-
-    def __init__(self, directory, run_id="20261127T000000000-live", **more):
-        header = header_of(
-            Settings(strategies=()), run_id=run_id, mode="LIVE", started_ns=NS_PER_S, source="t", capital=10**9, **more
-        )
-        self.engine = engine_of(header)
-        self.journal = Journal(directory / f"{run_id}.agj")
-        self.recorder = Recorder(self.engine, self.journal, header)
-        self.path = self.journal.path
-        self.now = NS_PER_S
-        books = [(MARKET.yes, "0.48", "0.52"), (MARKET.no, "0.48", "0.52")]
-        self.step(
-            MarketListed(MARKET, 1), *(BookSnapshot(t, levels((b, "100")), levels((a, "70")), 1) for t, b, a in books)
-        )
-
-    def step(self, *events):
-        self.now += NS_PER_S
-        return self.recorder.step(self.now, list(events))[0]
-
-    def order(self, price="0.50", size="10", side=Side.BUY, tif=TimeInForce.GTC):
-        amounts = (to_units(price), to_units(size))
-        wish = OperatorOrder(
-            f"q{self.now}", MARKET.id, MARKET.yes, side, OrderType.LIMIT, *amounts, tif, False, 0, 1
-        )  # fmt: skip
-        return self.step(wish).output.decisions[0].client_order_id
-
-    def fill(self, order, size="10", price="0.50", trade="t1", settlement=Settlement.MATCHED, source=Source.SOCKET):
-        amounts = (to_units(price), to_units(size), 0)
-        told = OrderFilled(order, trade, *amounts, Liquidity.MAKER, self.now, settlement=settlement, source=source)
-        return self.step(told)
-
-    def close(self, *, ended=True):
-        if ended:
-            self.recorder.end(self.now, "enough")
-        self.journal.close()
-        return self.path
+from agbot.units import to_units
+from tests.store.told import MARKET, VENUE_ID, Run, Wishes, story_of, turns
 
 
 @pytest.fixture
 def run(tmp_path):
     return Run(tmp_path)
-
-
-def story_of(path, key):
-    return explain([path], key)
-
-
-def turns(story):
-    return [(turn.source, turn.what, turn.effect) for turn in story.turns]
 
 
 def test_a_round_trip_from_intent_to_profit(run):
@@ -166,68 +93,6 @@ def test_every_attempt_is_shown_and_what_was_signed(run):
     assert f"order {VENUE_ID}" in text(story)
     assert f"signature {signature}" in text(story)
     assert plain(story)["orders"][0]["signature"] == signature
-
-
-@pytest.mark.parametrize(
-    ("order", "rule", "figure"),
-    [
-        ({"size": "3000", "price": "0.30"}, "PositionLimit", "3000 shares net"),
-        ({"size": "9000", "price": "0.30"}, "BuyingPower", "2700.00 usd"),
-        ({"size": "1"}, "VenueTerms", "1 at 0.5"),
-        ({"size": "7", "side": Side.SELL}, "SharesHeld", "7 shares"),
-    ],
-)
-def test_a_denial_shows_the_figure_that_was_over_its_limit(order, rule, figure, run):
-    denied = run.order(**order)
-    story = story_of(run.close(), denied)
-    found = [f for f in story.choices[0].sight.figures if not f.passed]
-    assert (rule, figure) in [(f.rule, f.figure) for f in found]
-    assert sorted(f.rule for f in found) == sorted(story.choices[0].decision.violated)
-    assert turns(story)[0][2] == "→ DENIED, never sent"
-    assert "DENIED" in text(story)
-
-
-def test_after_the_kill_switch_nothing_else_was_asked(run):
-    run.step(KillSwitchSet(True, "fire", "me", 1))
-    denied = run.order()
-    story = story_of(run.close(), denied)
-    assert [(f.rule, f.figure, f.passed) for f in story.choices[0].sight.figures] == [("KillSwitch", "fire", False)]
-
-
-def test_a_denial_by_what_is_known_of_the_venue_says_what_is_known(run):
-    run.step(
-        VenueHealth(MARKET.venue, Health.DEGRADED, "it throttles", 1), ReconcileDifference(MARKET.id, "10 of 12 YES", 1)
-    )
-    denied = run.order()
-    run.step(VenueHealth(MARKET.venue, Health.DOWN, "its breaker is open", 1))
-    worse = run.order()
-    path = run.close()
-    found = {
-        f.rule: (f.figure, f.passed)
-        for order in (denied, worse)
-        for f in story_of(path, order).choices[0].sight.figures
-    }
-    assert found["VenueDegraded"] == ("degraded: it throttles", False)
-    assert found["VenueDown"] == ("down: its breaker is open", False)
-    assert found["ReconcileDifference"] == ("10 of 12 YES", False)
-
-
-@pytest.mark.parametrize(("scope", "name"), [("market", MARKET.slug), ("strategy", "operator")])
-def test_a_switch_that_is_on_for_a_part_says_why_and_nothing_else_was_asked(scope, name, run):
-    run.step(KillSwitchSet(True, "fire", "me", 1, scope, name))
-    denied = run.order()
-    (figure,) = story_of(run.close(), denied).choices[0].sight.figures
-    assert (figure.rule, figure.figure, figure.passed) == (f"KillSwitch({scope} {name})", "fire", False)
-
-
-def test_a_pause_after_rejections_says_how_many_and_how_long(run):
-    witness = _Witness(run.engine.state)
-    for _ in range(3):
-        witness.rejected(run.now, StrategyId("s"), MARKET.id)
-    place = Place(token=MARKET.yes, side=Side.BUY, price=to_units("0.50"), size=to_units("10"), why="w")
-    assert witness.violations(run.now + NS_PER_S // 5, MARKET.id, StrategyId("s"), place) == ("RejectedLately",)
-    (figure,) = witness.seen[0].sight.figures
-    assert (figure.rule, figure.figure, figure.limit) == ("RejectedLately", "3 in a row", "0.8 s more of a pause")
 
 
 def test_contradictions_are_shown_and_count_for_nothing(run):
