@@ -10,7 +10,7 @@ from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
 from agbot.run.venues import Account
 from agbot.units import SCALE, notional
-from agbot.venue.polymarket.rest import COLLATERAL, CONDITIONAL, CONDITIONAL_V2
+from agbot.venue.polymarket.rest import COLLATERAL, CONDITIONAL, CONDITIONAL_V2, ClobClient
 from agbot.venue.polymarket.wire.account import AccountPosition
 from agbot.venue.polymarket.wire.rest import BalanceAllowance, OpenOrder
 
@@ -40,6 +40,20 @@ class PositionReads(Protocol):
 
     async def positions(self, user: str) -> Sequence[AccountPosition]:
         """Return every holding of a wallet."""
+        ...
+
+
+class Reads(Protocol):
+    """The part of `Access` that a start needs."""
+
+    @property
+    def clob(self) -> ClobClient:
+        """Return who is asked about orders, trades and balances."""
+        ...
+
+    @property
+    def data(self) -> PositionReads:
+        """Return who is asked what positions cost."""
         ...
 
 

@@ -24,14 +24,13 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market
 from agbot.run.corrections import ROUNDING, Correction, corrections
 from agbot.run.explain import OLDER_MAX, Known, Names
-from agbot.run.live import read_account, refresh
+from agbot.run.live import Reads, read_account, refresh
 from agbot.run.sweep import cancel_until_none
 from agbot.run.venues import Account
 from agbot.settings import ReconcileSettings
 from agbot.store.carry import Past
 from agbot.units import NS_PER_S, to_text
 from agbot.venue.pace import TRIO, Pace
-from agbot.venue.polymarket.access import Access
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.own import DUST
 from agbot.venue.polymarket.wire.rest import OpenOrder, Trade
@@ -99,7 +98,7 @@ class Reconcile:
 
     def __init__(
         self,
-        access: Access,
+        access: Reads,
         names: Names,
         pasts: Iterable[Past],
         settings: ReconcileSettings,

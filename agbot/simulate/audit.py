@@ -8,6 +8,7 @@ from agbot.errors import VenueRefused
 from agbot.exchange.core.model import Fact, Order, OrderNews, OrderTold, TradeStatus, TradeTold
 from agbot.model.commands import PlaceOrder
 from agbot.model.order import OrderState, Side
+from agbot.run.reconcile import Report
 from agbot.simulate.bot import POSITION_MAX, SimBot
 from agbot.store.codec import decode_output
 from agbot.store.journal import STEP
@@ -28,6 +29,7 @@ FORGET_NS: Final = 1200 * NS_PER_S
 """`tidy` forgets what is older: no order lives half as long."""
 FOUND_MAX: Final = 20
 DUST: Final = SCALE // 100
+"""Shares that no order can sell; and usd that roundings explain."""
 
 
 class Auditor:
@@ -66,6 +68,14 @@ class Auditor:
     def switched(self, on: bool) -> None:
         """Note that the kill switch was turned."""
         self._closed_ns = self._world.heap.now_ns if on else 0
+
+    def began(self, number: int, report: Report) -> None:
+        """Note what a start found: what it has to correct, the journal and the trades it read did not tell."""
+        for row in report.corrections:
+            if abs(row.venue - row.journal) > DUST:
+                self.blame(
+                    f"life {number} began with {row.venue} {row.what} (10⁻⁶) where its journal led to {row.journal}"
+                )
 
     def hear(self, fact: Fact) -> None:
         """Take a fact of the venue."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from agbot import __version__
@@ -15,7 +14,7 @@ from agbot.core.risk import Gate
 from agbot.core.rules import InventoryLimit, PositionLimit
 from agbot.core.state import EngineSettings
 from agbot.core.step import Step
-from agbot.errors import AgbotError, ExecutionError
+from agbot.errors import AgbotError, ConfigError, ExecutionError
 from agbot.exchange.core.model import BookChanged, Fact
 from agbot.model.events import (
     BookDelta,
@@ -29,13 +28,13 @@ from agbot.model.events import (
     Timer,
     VenueHealth,
 )
-from agbot.model.order import Settlement, Side
+from agbot.model.order import Side
 from agbot.run.engine import Recorder
 from agbot.run.gateway import Gateway
-from agbot.run.live import read_account
 from agbot.run.venues import Account
 from agbot.secrets import Secret
 from agbot.simulate.disk import SimJournal
+from agbot.simulate.start import start
 from agbot.simulate.trader import Trader
 from agbot.simulate.virtual import Life
 from agbot.simulate.wire import SimNet, SimTransport
@@ -50,6 +49,7 @@ from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.keys import SigningKey
 from agbot.venue.polymarket.limits import Limiter
 from agbot.venue.polymarket.rest import ClobClient
+from agbot.venue.polymarket.signer import LocalSigner
 from agbot.venue.polymarket.wallets import Account as Wallet
 
 if TYPE_CHECKING:
@@ -61,16 +61,6 @@ IN_FLIGHT_MAX: Final = 16
 RULES: Final = (PositionLimit(None, POSITION_MAX), InventoryLimit(INVENTORY_MAX))
 DRAIN_S: Final = 3.0
 BACKSTOP_S: Final = 5.0
-AGAIN_S: Final = 1.0
-SETTLED_S: Final = 2.0
-_FINAL: Final = (Settlement.CONFIRMED, Settlement.FAILED)
-
-
-class _Positions:
-    """The Data API knows no prices here: a position costs half a usd a share."""
-
-    async def positions(self, _user: str) -> Sequence[Any]:
-        return ()
 
 
 class _Ear:
@@ -208,6 +198,9 @@ class SimBot:
     async def _live(self) -> None:
         try:
             await self._run()
+        except* ConfigError as group:  # orders rest that no journal explains: none but its lives trade with this key
+            self.ended = f"refused: {group.exceptions[0]}"
+            self.world.auditor.blame(f"life {self.number} {self.ended}")
         except* AgbotError as group:  # it stops, and a person starts it again
             self.ended = f"error: {group.exceptions[0]}"
         self.life.kill()
@@ -215,8 +208,7 @@ class SimBot:
 
     async def _run(self) -> None:
         clob = self._client()
-        account = await self._account(clob)
-        self._build(clob, account)
+        self._build(clob, *await self._account(clob))
         async with self.life.open_nursery() as nursery:
             assert self.adapter is not None
             try:
@@ -243,17 +235,13 @@ class SimBot:
             except ExecutionError:
                 await self.life.sleep(0.2)
 
-    async def _account(self, clob: ClobClient) -> Account:
-        """Return what the venue says is ours, once nothing of an earlier life rests or is under way."""
+    async def _account(self, clob: ClobClient) -> tuple[Account, str]:
+        """Return what the venue says is ours, and what the start found, as JSON."""
         markets = [listing.market for listing in self.world.venue.listings]
-        while True:
-            try:
-                await clob.cancel_all()
-                await self.life.sleep(SETTLED_S)
-                if not await clob.open_orders() and all(trade.status in _FINAL for trade in await clob.trades()):
-                    return await read_account(clob, _Positions(), self.world.wallet, markets)
-            except ExecutionError:
-                await self.life.sleep(AGAIN_S)
+        begin = start(clob, LocalSigner(self.world.signer), self.world.disk, self.now_ns, self.life)
+        account = await begin.account(self.world.wallet, markets)
+        self.world.auditor.began(self.number, begin.report)
+        return account, json.dumps(begin.report.json())
 
     def _client(self) -> ClobClient:
         row = self.world.venue.row
@@ -271,7 +259,7 @@ class SimBot:
             transport=transport,
         )
 
-    def _build(self, clob: ClobClient, account: Account) -> None:
+    def _build(self, clob: ClobClient, account: Account, reconciled: str) -> None:
         world = self.world
         key = SigningKey.parse(Secret(world.venue.key))
         credentials = Credentials(key=key, api=self._api, account=Wallet.of_owner(key.address))
@@ -297,6 +285,8 @@ class SimBot:
             started_ns=self.now_ns(),
             in_flight_max=IN_FLIGHT_MAX,
             carried=account.positions,
+            fence=self.number + 1,
+            reconciled=reconciled,
         )
         self.engine = _engine(run_id, account.cash, account.positions, Trader(world.seed * 1000 + self.number))
         self._recorder = Recorder(self.engine, self.journal, header)

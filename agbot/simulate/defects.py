@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -17,9 +17,12 @@ from agbot.errors import ExecutionError, VenueAmbiguous
 from agbot.model.events import OrderEvidence, OrderFilled, OrderRejected, OrderUnknown, Timer
 from agbot.model.ids import TradeId
 from agbot.model.order import OrderAck, OrderState, Settlement
+from agbot.run import reconcile
 from agbot.run.gateway import Gateway
+from agbot.run.reconcile import MAY_MATCH, Reconcile
 from agbot.simulate.bot import SimBot
 from agbot.simulate.disk import SimJournal
+from agbot.store.carry import Past
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.cancelling import Cancelling
@@ -28,7 +31,7 @@ from agbot.venue.polymarket.orders import post_body
 from agbot.venue.polymarket.own import OwnOrder
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.rest import ClobClient
-from agbot.venue.polymarket.wire.rest import BalanceAllowance
+from agbot.venue.polymarket.wire.rest import BalanceAllowance, OpenOrder
 
 Defect = AbstractContextManager[object]
 
@@ -170,6 +173,40 @@ def _resting_orders_do_not_count() -> Defect:
     return patch.object(Admission, "exposure", exposure)
 
 
+def _a_start_takes_balances_for_fills() -> Defect:
+    stack = ExitStack()
+    stack.enter_context(patch.object(Reconcile, "_fold", lambda *_: None))
+    stack.enter_context(patch.object(Reconcile, "_untold", lambda *_: ""))
+    stack.enter_context(patch.object(Past, "unsettled", lambda _: []))
+    return stack
+
+
+def _a_start_believes_the_first_silence() -> Defect:
+    stack = ExitStack()
+    stack.enter_context(patch.object(reconcile, "ABSENT_ENOUGH", 1))
+    stack.enter_context(patch.object(Reconcile, "_quiet", lambda *_: True))
+    return stack
+
+
+def _a_start_leaves_what_rests() -> Defect:
+    async def shown(self: Reconcile, past: Past, record: Any, found: OpenOrder) -> str:
+        return "" if found.status in MAY_MATCH else await honest(self, past, record, found)
+
+    async def leave(_self: Reconcile, _ours: Any) -> None:
+        return
+
+    honest = Reconcile._shown  # noqa: SLF001
+    stack = ExitStack()
+    stack.enter_context(patch.object(Reconcile, "_take_off", leave))
+    stack.enter_context(patch.object(Reconcile, "_shown", shown))
+    return stack
+
+
+def _a_start_trusts_ends_of_orders() -> Defect:
+    honest = Past.ended_within
+    return patch.object(Past, "ended_within", lambda self, _ns: honest(self, -1))
+
+
 DEFECTS: Final[Mapping[str, Callable[[], Defect]]] = {
     "new_salt": _retry_with_a_new_salt,
     "silence_is_no": _silence_is_a_no,
@@ -183,6 +220,10 @@ DEFECTS: Final[Mapping[str, Callable[[], Defect]]] = {
     "cancel_believed": _a_lost_cancel_is_a_cancel,
     "no_barrier": _nothing_is_read_after_a_reconnect,
     "resting_not_counted": _resting_orders_do_not_count,
+    "start_counts_balances": _a_start_takes_balances_for_fills,
+    "start_believes_silence": _a_start_believes_the_first_silence,
+    "start_leaves_orders": _a_start_leaves_what_rests,
+    "start_trusts_ends": _a_start_trusts_ends_of_orders,
 }
 
 

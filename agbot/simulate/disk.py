@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from agbot.errors import StoreError
 from agbot.latch import NEVER_SET, LatchState
 from agbot.simulate.virtual import Heap, Life
-from agbot.store.journal import Record
+from agbot.store.journal import Header, Record
 
 FSYNC_S: Final = 0.003
 
@@ -60,6 +61,15 @@ class SimJournal:
             self._committing = True
             self._disk.heap.after(FSYNC_S, self._commit)
         return self.seq
+
+    def header(self) -> Header | None:
+        """Return what the life was made of, None when it was killed before its first commit."""
+        first = next(self.records(), None)
+        return None if first is None else msgspec.msgpack.decode(first.body, type=Header)
+
+    def records(self) -> Iterator[Record]:
+        """Yield what was committed."""
+        yield from self.committed
 
     @property
     def living(self) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 import msgspec
@@ -20,6 +20,8 @@ from agbot.model.order import OrderState
 from agbot.store.codec import decode_batch, decode_output
 from agbot.store.journal import BATCH, STEP, Header, JournalReader, Record, foreign
 
+J = TypeVar("J")
+"""A journal, as a store knows it."""
 _MAY_HAVE_TRADED: Final = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FILLED)
 
 
@@ -59,16 +61,20 @@ def pasts(directory: Path, mode: str) -> Iterator[Past]:
     The first is all that no start has asked the venue about: a wallet's run that began without asking (one order,
     `agbot buy --send`) goes on where the run before it stopped, so both are one past.
     """
-    runs = _headers(directory, mode)
-    unasked: list[Path] = []
-    for path, header in runs:
-        unasked.insert(0, path)
+    return grouped(_headers(directory, mode), Past.read)
+
+
+def grouped(runs: Iterator[tuple[J, Header]], read: Callable[..., Past]) -> Iterator[Past]:
+    """Yield pasts of journals, the newest first, those together that no start came between; see `pasts`."""
+    unasked: list[J] = []
+    for journal, header in runs:
+        unasked.insert(0, journal)
         if header.reconciled or not header.fence:
             break
     if unasked:
-        yield Past.read(*unasked)
-    for path, _ in runs:
-        yield Past.read(path)
+        yield read(*unasked)
+    for journal, _ in runs:
+        yield read(journal)
 
 
 def _headers(directory: Path, mode: str) -> Iterator[tuple[Path, Header]]:
@@ -117,16 +123,21 @@ class Past:
         for path in (first, *later):
             reader = JournalReader(path)
             try:
-                header = reader.header()
-                past = past.followed_by(header) if past else cls(header)
-                for record in reader.records():
-                    past.record(record)
+                past = cls.after(past, reader.header(), reader.records())
                 past.set_aside += tuple(reader.set_aside)
             except msgspec.DecodeError as e:
                 raise foreign(path, str(e)) from e
             finally:
                 reader.close()
         assert past is not None
+        return past
+
+    @classmethod
+    def after(cls, past: Past | None, header: Header, records: Iterable[Record]) -> Past:
+        """Return `past` gone on with by the next run, or what this run alone did; raises what `record` raises."""
+        past = past.followed_by(header) if past else cls(header)
+        for record in records:
+            past.record(record)
         return past
 
     # -- what is known ---------------------------------------------------------------------------------------------
