@@ -16,6 +16,7 @@ from agbot.errors import ExecutionError, StoreError
 from agbot.latch import Latch
 from agbot.log import get_logger
 from agbot.model.events import KillSwitchProven, KillSwitchSet
+from agbot.model.ids import ClientOrderId
 from agbot.model.order import Order, OrderState
 from agbot.run.inbox import Inbox
 from agbot.run.sweep import cancel_until_none, each, looked
@@ -42,12 +43,16 @@ class Killer:
         latched = self.close_latch(reason, by, scope, name)
         closed_ms = (time.perf_counter() - began) * 1000
         # Before anything that waits for the venue: from here on the core wants no order, whatever the disk says.
+        known = self._live(scope, name)  # before the core is told: its cancels may be faster than the look
         self._inbox.send_urgent(KillSwitchSet(True, reason, by, self._now_ns(), scope, name))
         before = await looked(look := partial(self._open, scope, name))
         cancel = self._by_id if scope else self._everything
         shown = await cancel_until_none(look, cancel, first=before or (), answered=self._answered)
         left = None if shown is None else len(shown)
-        cancelled = None if before is None or left is None else max(0, len(before) - left)
+        cancelled = None
+        if before is not None and shown is not None:
+            gone = {*known, *(o.client_order_id for o in before)} - {o.client_order_id for o in shown}
+            cancelled = sum(not self._filled(order_id) for order_id in gone)
         self._told(scope, name, cancelled, left)
         log.critical("killswitch.on", reason=reason, by=by, scope=scope, name=name, cancelled=cancelled, left=left)
         return {
@@ -80,6 +85,16 @@ class Killer:
             log.critical("killswitch.not_latched", error=str(e))
             return False
         return True
+
+    def _live(self, scope: str, name: str) -> set[ClientOrderId]:
+        """Return what the core knows to rest of what the scope covers."""
+        commands = [r.command for r in self._engine.oms.all_live() if r.venue_order_id]
+        markets = self._engine.markets
+        return {c.client_order_id for c in commands if not scope or covers(scope, name, markets[c.market], c.strategy)}
+
+    def _filled(self, order_id: ClientOrderId) -> bool:
+        record = self._engine.oms.get(order_id)
+        return record is not None and record.state is OrderState.FILLED
 
     def _answered(self) -> bool:
         """Return whether of every order that was sent somebody knows whether it arrived."""

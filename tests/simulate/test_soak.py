@@ -13,6 +13,7 @@ from agbot.simulate.soak import KEPT_MAX, TASKS_MAX, Row, rss_mib, verdict
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_an_hour_keeps_nothing_it_needs_not() -> None:
     done = CliRunner().invoke(command, ["--hours", "1", "--json"])
     told = json.loads(done.stdout)
