@@ -70,7 +70,9 @@ class Auditor:
         self._closed_ns = self._world.heap.now_ns if on else 0
 
     def began(self, number: int, report: Report) -> None:
-        """Note what a start found: what it has to correct, the journal and the trades it read did not tell."""
+        """Look at what a start found: nothing of earlier lives may rest any more, and no figure be off without a trade."""
+        if left := self._world.venue.core.open_orders(str(self._world.venue.row["address"])):
+            self.blame(f"life {number} began while {len(left)} orders of earlier lives rest")
         for row in report.corrections:
             if abs(row.venue - row.journal) > DUST:
                 self.blame(
