@@ -70,7 +70,7 @@ class Auditor:
         self._closed_ns = self._world.heap.now_ns if on else 0
 
     def began(self, number: int, report: Report) -> None:
-        """Look at what a start found: nothing of earlier lives may rest any more, and no figure be off without a trade."""
+        """Look at what a start found: nothing of earlier lives rests, and each figure follows from trades."""
         if left := self._world.venue.core.open_orders(str(self._world.venue.row["address"])):
             self.blame(f"life {number} began while {len(left)} orders of earlier lives rest")
         for row in report.corrections:

@@ -391,7 +391,7 @@ class Life:
 
 
 def _close(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Unwind a coroutine that will not run on: all it waits for on its way out fails. What it does reaches nobody."""
+    """Unwind a coroutine that will not run on. All it waits for on its way out fails; a dead life's wires are cut."""
     for _ in range(WAITS_ON_THE_WAY_OUT_MAX):
         try:
             coroutine.throw(_Killed())

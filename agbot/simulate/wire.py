@@ -58,6 +58,8 @@ class SimTransport(Transport):
         """Wait for nothing: the limiter waits with trio."""
 
     async def _carry(self, ask: Ask, sign: Sign | None) -> Reply:
+        if self._life.dead:  # its coroutines unwind, which a process that is killed does not
+            raise lost(ask.operation, Phase.NOT_SENT, "killed") from None
         if self._weather.dice.random() < self._weather.unreachable:
             await self._life.sleep(self._weather.delay_s())
             raise lost(ask.operation, Phase.NOT_SENT, "the network is down") from None
@@ -110,7 +112,7 @@ class SimLine:
 
     async def send(self, text: str | bytes) -> None:
         """Send one text message. LinkLost when the connection has ended."""
-        if self._lost:
+        if self._lost or self._life.dead:
             raise LinkLost("the connection ended")
         said = text.decode() if isinstance(text, bytes) else text
         self._venue.heap.after(self._weather.delay_s(), lambda: self._take(said) if self.outlet.open else None)
