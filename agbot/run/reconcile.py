@@ -19,12 +19,13 @@ import attrs
 from agbot.core.oms import OrderRecord
 from agbot.errors import ConfigError, ExecutionError, VenueAmbiguous, VenueUnavailable
 from agbot.log import get_logger
-from agbot.model.events import OrderCancelled
+from agbot.model.events import OrderCancelled, OrderFilled
 from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market
 from agbot.run.corrections import ROUNDING, Correction, corrections
 from agbot.run.explain import OLDER_MAX, Known, Names
 from agbot.run.live import Reads, read_account, refresh
+from agbot.run.retold import named_as_before
 from agbot.run.sweep import cancel_until_none
 from agbot.run.venues import Account
 from agbot.settings import ReconcileSettings
@@ -299,17 +300,23 @@ class Reconcile:
         return max(0, (min([*open_since, past.first_end_ns]) - self._back_ns) // NS_PER_S)
 
     def _fold(self, past: Past, trades: Iterable[Trade]) -> None:
-        for trade in sorted(trades, key=lambda trade: trade.match_ns):
+        for known, fill in sorted(self._fills_of(trades), key=lambda told: told[1].ts_ns):
+            before = known.record.trades.get(fill.trade_id)
+            past.event(self._now_ns(), fill)
+            if before is None and fill.trade_id in known.record.trades and fill.trade_id not in self._trades:
+                self._trades.add(fill.trade_id)
+                self.report.fills += 1
+
+    def _fills_of(self, trades: Iterable[Trade]) -> Iterator[tuple[Known, OrderFilled]]:
+        told: dict[str, list[OrderFilled]] = {}
+        for trade in trades:
             ids = dict.fromkeys([trade.taker_order_id, *(maker.order_id for maker in trade.maker_orders)])
-            for known in (self._known[order_id] for order_id in ids if order_id in self._known):
-                fill = known.own.fill_of(trade)
-                if fill is None:
-                    continue
-                before = known.record.trades.get(fill.trade_id)
-                past.event(self._now_ns(), fill)
-                if before is None and fill.trade_id in known.record.trades and fill.trade_id not in self._trades:
-                    self._trades.add(fill.trade_id)
-                    self.report.fills += 1
+            for order_id in (order_id for order_id in ids if order_id in self._known):
+                if (fill := self._known[order_id].own.fill_of(trade)) is not None:
+                    told.setdefault(order_id, []).append(fill)
+        for order_id, fills in told.items():
+            known = self._known[order_id]
+            yield from ((known, fill) for fill in named_as_before(fills, known.record.trades))
 
     async def _ask_about(self, past: Past, record: OrderRecord, candidates: Sequence[Known]) -> str:
         """Return what is not known of an order, empty once it is closed by evidence."""
