@@ -202,7 +202,7 @@ class Auditor:
         decided_ns = dict.fromkeys(self._decided - self._unproved, now_ns)
         self._late = {order_id: ns for order_id, ns in (decided_ns | self._late).items() if ns > now_ns - FORGET_NS}
         self._decided, self._unproved = set(self._late), set()
-        world.disk.forget()
+        world.disk.put_away()
         old = [order for order in self._orders.values() if not order.living and order.created_ns < now_ns - FORGET_NS]
         for order in old:
             del self._orders[order.id]

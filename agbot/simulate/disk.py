@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from os import SEEK_END
+from tempfile import TemporaryFile
+from typing import IO, Any, Final
+from weakref import finalize
 
 import attrs
 import msgspec
@@ -14,6 +17,8 @@ from agbot.simulate.virtual import Heap, Life
 from agbot.store.journal import Header, Record
 
 FSYNC_S: Final = 0.003
+JOURNALS_KEPT: Final = 3
+SIZE_BYTES: Final = 4
 
 
 @attrs.define
@@ -28,14 +33,16 @@ class Disk:
     """Called in the middle of the next commit, once: the process dies between two records."""
 
     def records(self) -> list[Record]:
-        """Return every record that was committed, by all lives."""
+        """Return every record that was committed, by all lives, since `put_away`."""
         return [record for journal in self.journals for record in journal.committed]
 
-    def forget(self) -> None:
-        """Drop what was read: every record, and the journals of lives that have ended."""
+    def put_away(self) -> None:
+        """Take every record out of memory, and drop the journals that no start will read any more."""
         for journal in self.journals:
-            journal.committed.clear()
-        self.journals = [journal for journal in self.journals if journal.living]
+            journal.put_away()
+        began = [journal for journal in self.journals if journal.header() is not None]
+        kept = {*began[-JOURNALS_KEPT:], *(journal for journal in self.journals if journal.living)}
+        self.journals = [journal for journal in self.journals if journal in kept]
 
 
 class SimJournal:
@@ -45,6 +52,7 @@ class SimJournal:
         self.seq = 0
         self.durable_seq = 0
         self.committed: list[Record] = []
+        self._older: IO[bytes] | None = None
         self.failed: StoreError | None = None
         self._disk = disk
         self._life = life
@@ -69,7 +77,22 @@ class SimJournal:
 
     def records(self) -> Iterator[Record]:
         """Yield what was committed."""
+        if self._older is not None:
+            self._older.seek(0)
+            while size := self._older.read(SIZE_BYTES):
+                yield msgspec.msgpack.decode(self._older.read(int.from_bytes(size)), type=Record)
         yield from self.committed
+
+    def put_away(self) -> None:
+        """Move what was committed into a file that ends with this journal: days of it would hide what others keep."""
+        if self._older is None:
+            self._older = TemporaryFile()  # noqa: SIM115 - closed with the journal
+            finalize(self, self._older.close)
+        self._older.seek(0, SEEK_END)
+        for record in self.committed:
+            body = msgspec.msgpack.encode(record)
+            self._older.write(len(body).to_bytes(SIZE_BYTES) + body)
+        self.committed.clear()
 
     @property
     def living(self) -> bool:

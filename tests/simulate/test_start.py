@@ -53,6 +53,32 @@ def test_a_start_folds_what_was_committed_and_skips_a_life_without_a_header() ->
         world.crash()
 
 
+def test_what_was_put_away_is_read_by_a_start_all_the_same() -> None:
+    with quiet():
+        world = trading(2)
+        journal = world.disk.journals[0]
+        before = list(journal.records())
+        world.disk.put_away()
+        world._run_for(5.0)
+        assert len(journal.committed) > 2
+        world.crash()
+        world.disk.put_away()
+        assert (world.disk.records(), journal.committed) == ([], [])
+        assert list(journal.records())[: len(before)] == before
+        assert next(pasts(world.disk)).last_ns > before[-1].now_ns
+
+
+def test_journals_that_no_start_reads_are_dropped() -> None:
+    with quiet():
+        world = World(4, ())
+        for _ in range(5):
+            world._start()
+            world._run_for(25.0)
+            world.crash()
+        world.disk.put_away()
+        assert [journal.header().run_id for journal in world.disk.journals if journal.header()] == ["r2", "r3", "r4"]
+
+
 def test_a_figure_that_no_trade_explains_is_blamed() -> None:
     with quiet():
         world = trading(3)
