@@ -40,6 +40,8 @@ TAKEN_OFF_WITHIN_S: Final = 60.0
 LOOK_AGAIN_S: Final = 0.25
 AT_ONCE: Final = 100
 ASK_AGAIN_S: Final = 0.5
+ASK_AGAIN_MAX_S: Final = 2.0
+ASK_AGAIN_GROWS: Final = 1.25
 SETTLES_WITHIN_S: Final = 60.0
 """Beyond the quiet time: how long trades may take to be told and to settle before the start is given up."""
 LATE_NS: Final = 300 * NS_PER_S
@@ -253,11 +255,12 @@ class Reconcile:
         if self._past is None:
             return
         patience = SETTLES_WITHIN_S + self._settings.quiet_ns / NS_PER_S
-        doubts = ["the venue was not asked yet"]
+        doubts, again_s = ["the venue was not asked yet"], ASK_AGAIN_S
         with self._pace.move_on_after(patience):
             while doubts:
                 doubts = await self._ask(self._past)
-                await self._pace.sleep(ASK_AGAIN_S if doubts else 0)
+                await self._pace.sleep(again_s if doubts else 0)
+                again_s = min(ASK_AGAIN_GROWS * again_s, ASK_AGAIN_MAX_S)
         if doubts:
             raise VenueUnavailable(
                 f"what the last run left is not known after {patience:.0f} s: {'; '.join(doubts[:NAMED])}",

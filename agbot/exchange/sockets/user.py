@@ -113,7 +113,9 @@ class UserSockets:
     def hear(self, fact: Fact) -> None:
         """Tell the owners."""
         if isinstance(fact, OrderTold):
-            self._tell(fact.order.new.address, fact.order.listing.condition, lambda: frames.order_json(fact))
+            if fact.order.new.address in self._clients:
+                condition = fact.order.listing.condition
+                self._tell(fact.order.new.address, condition, lambda: frames.order_json(fact))
         elif isinstance(fact, TradeTold) and self._clients:
             for leg in frames.viewers(fact):
                 told = partial(frames.trade_json, fact, leg)
