@@ -164,11 +164,15 @@ class OrderAck:
 
 @attrs.frozen(kw_only=True)
 class CancelAck:
-    """The venue's word on a cancel: `status` is CANCELLED, or the terminal state it found."""
+    """The venue's word on a cancel: `status` is CANCELLED, or the terminal state it found.
+
+    Not `told`, fills of it are on their way: the venue's events tell those, and then the end.
+    """
 
     order_id: str
     status: OrderState
     timestamp: int
+    told: bool = True
 
 
 @attrs.frozen(kw_only=True)

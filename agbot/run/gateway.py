@@ -162,12 +162,13 @@ class Gateway:
         if command.client_order_id in self._unsent:
             self._unsent[command.client_order_id] = False
             return
-        said: OrderEvidence = OrderUnknown(command.client_order_id, "no answer to the cancel", self._now_ns())
+        said: OrderEvidence | None = OrderUnknown(command.client_order_id, "no answer to the cancel", self._now_ns())
         with self._pace.move_on_after(ON_THE_WIRE_S, shield=True):
             said = await self._ask_cancel(command)
-        self._say(said)
+        if said is not None:
+            self._say(said)
 
-    async def _ask_cancel(self, command: CancelOrder) -> OrderEvidence:
+    async def _ask_cancel(self, command: CancelOrder) -> OrderEvidence | None:
         order_id = command.client_order_id
         try:
             ack = await self._venue.cancel_order(order_id)
@@ -175,7 +176,7 @@ class Gateway:
             return OrderUnknown(order_id, e.reason, self._now_ns())
         except ExecutionError as e:
             return CancelRejected(order_id, e.reason, self._now_ns())
-        return _found(ack, command)
+        return _found(ack, command) if ack.told else None
 
     async def _cancel_all(self) -> None:
         with self._pace.move_on_after(ON_THE_WIRE_S, shield=True) as scope:

@@ -28,6 +28,7 @@ from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.cancelling import Cancelling
 from agbot.venue.polymarket.compose import compose
 from agbot.venue.polymarket.orders import post_body
+from agbot.venue.polymarket.ledger import Ledger
 from agbot.venue.polymarket.own import OwnOrder
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.rest import ClobClient
@@ -207,6 +208,14 @@ def _a_start_trusts_ends_of_orders() -> Defect:
     return patch.object(Past, "ended_within", lambda self, _ns: honest(self, -1))
 
 
+def _a_yes_to_a_cancel_frees_at_once() -> Defect:
+    def gone(self: Ledger, own: OwnOrder, state: OrderState, reason: str, **how: Any) -> list[Any]:
+        return honest(self, own, state, reason, **(how | {"counted": True}))
+
+    honest = Ledger.gone
+    return patch.object(Ledger, "gone", gone)
+
+
 DEFECTS: Final[Mapping[str, Callable[[], Defect]]] = {
     "new_salt": _retry_with_a_new_salt,
     "silence_is_no": _silence_is_a_no,
@@ -217,6 +226,7 @@ DEFECTS: Final[Mapping[str, Callable[[], Defect]]] = {
     "empty_on_failure": _empty_on_a_failed_read,
     "latch_in_memory": _the_latch_is_in_memory,
     "sent_before_disk": _sent_before_it_is_on_disk,
+    "cancel_frees_at_once": _a_yes_to_a_cancel_frees_at_once,
     "cancel_believed": _a_lost_cancel_is_a_cancel,
     "no_barrier": _nothing_is_read_after_a_reconnect,
     "resting_not_counted": _resting_orders_do_not_count,

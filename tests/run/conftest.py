@@ -105,6 +105,8 @@ class Venue:
         self.on_cancel: Exception | OrderState | None = None
         self.on_cancel_all: list[Exception | int] = []
         self.on_open_orders: Exception | None = None
+        self.tells = True
+        """Whether an ack of a cancel is its whole answer; else events are."""
         self.hang: set[str] = set()
         self.sent = trio.Event()
         self.say, self._heard = trio.open_memory_channel[OrderEvidence](100)
@@ -119,7 +121,7 @@ class Venue:
         await self._asked(f"cancel {order_id}", "cancel")
         self._refuse(self.on_cancel)
         self.orders.pop(order_id, None)
-        return CancelAck(order_id=order_id, status=self.on_cancel or OrderState.CANCELLED, timestamp=8)
+        return CancelAck(order_id=order_id, status=self.on_cancel or OrderState.CANCELLED, timestamp=8, told=self.tells)
 
     async def cancel_all(self) -> list[CancelAck]:
         """Each call does the next thing of `on_cancel_all`: raise, or leave that many orders; then all go."""

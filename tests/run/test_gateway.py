@@ -153,6 +153,14 @@ async def test_a_cancel_says_what_the_venue_found(status, becomes, bench):
     assert await bench.heard() == [becomes]
 
 
+async def test_an_end_whose_fills_are_not_told_yet_is_the_venues_to_tell(bench):
+    bench.venue.tells = False
+    await bench.send.send((1, CancelOrder("o1", "enough")))
+    assert await bench.settled() == []
+    await bench.venue.say.send(OrderCancelled("o1", "cancelled by us", 9))
+    assert await bench.heard() == [OrderCancelled("o1", "cancelled by us", 9)]
+
+
 async def test_orders_wait_for_the_journal_and_cancels_do_not(venue, nursery):
     bench = Bench(venue)
     await nursery.start(bench.gateway.run)

@@ -124,9 +124,9 @@ class Asking:
         own.absent += 1
         if own.stage is Stage.UNRESOLVED:
             await self._unknown_to_venue(own)
-        elif own.closed is None and own.absent >= ABSENT_ENOUGH:
-            gone = desk.ledger.gone(own, OrderState.CANCELLED, "the venue no longer has it", source=Source.READ)
-            desk.say(gone)
+        elif not own.counted and own.absent >= ABSENT_ENOUGH:
+            reason = "the venue no longer has it"
+            desk.say(desk.ledger.gone(own, OrderState.CANCELLED, reason, counted=True, source=Source.READ))
         elif own.closed is not None and own.looks >= LOOKS_FOR_TRADES:
             self._give_up_on_trades(own)
 

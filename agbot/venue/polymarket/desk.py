@@ -19,7 +19,7 @@ from agbot.venue.care import word_for
 from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.ledger import Ledger
-from agbot.venue.polymarket.own import OwnOrder
+from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.wire.rest import CancelReply, OpenOrder
 
@@ -129,4 +129,5 @@ class Desk:
 
     def cancel_ack(self, own: OwnOrder) -> CancelAck:
         """Return the state an order is in, or will be once its last trades are told."""
-        return CancelAck(order_id=own.name, status=own.closed or own.state, timestamp=self.now_ns())
+        told = own.closed is None or own.stage is Stage.ENDED
+        return CancelAck(order_id=own.name, status=own.closed or own.state, timestamp=self.now_ns(), told=told)

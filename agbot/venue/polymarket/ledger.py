@@ -6,7 +6,8 @@ UNRESOLVED when it was sent and nobody knows, ENDED when nothing more of it can 
 * While it is SENDING, what the user stream says of it is held: the reply comes first, then the rest in order. When no
   reply came, it is held until the next message or question: the caller hears of the doubt before it hears the answer.
 * An end is told after the fills it includes. The venue says how much matched, trades say what: until every matched
-  share was heard of, the end waits, and the venue is asked for the trades.
+  share was heard of, the end waits, and the venue is asked for the trades. A yes to a cancel does not say how much:
+  the stream or a read does. Told before, the order's risk would be free for another while a fill of it is on its way.
 * Fills are keyed by (trade id, own order id) and say how final they are. Which side was ours follows from the order,
   never from the trade's own side.
 * Each fact says who told it: the reply to a request, the user stream, a read, or us who gave up asking.
@@ -90,7 +91,7 @@ class Ledger:
         """Fold in the venue's yes and return what was held. `closed` when nothing more will match, `matched` shares."""
         own.stage, own.doubtful, own.body = Stage.PLACED, doubtful, b""
         own.matched = max(own.matched, matched)
-        own.closed = own.closed or closed
+        own.closed, own.counted = own.closed or closed, own.counted or closed is not None
         return _stamped(Source.REPLY, self._released(own))
 
     def refused(self, own: OwnOrder, reason: str) -> list[OrderEvidence]:
@@ -147,19 +148,19 @@ class Ledger:
         self._schedule(own)
 
     def gone(
-        self, own: OwnOrder, state: OrderState, reason: str, *, matched: int = 0, source: Source = Source.REPLY
+        self, own: OwnOrder, state: OrderState, reason: str, *, counted: bool = False, source: Source = Source.REPLY
     ) -> list[OrderEvidence]:
-        """Fold in that nothing more of it can match; told at once when every matched share was heard of."""
+        """Fold in that nothing more of it can match; told at once when all that did is `counted` and heard of."""
         if own.stage is Stage.ENDED:
             return []
         said = self._exists(own)
         own.closed, own.reason = own.closed or state, own.reason or reason
-        own.matched = max(own.matched, matched)
+        own.counted |= counted
         return _stamped(source, said + self._after(own))
 
     def write_off(self, own: OwnOrder, reason: str) -> list[OrderEvidence]:
         """End an order that the venue does not have, or whose last trades it never told."""
-        own.written_off, own.matched, own.reason = True, own.heard, reason
+        own.written_off, own.matched, own.counted, own.reason = True, own.heard, True, reason
         own.closed = own.closed or OrderState.CANCELLED
         own.stage = Stage.PLACED
         return _stamped(Source.OURS, self._after(own))
@@ -193,7 +194,7 @@ class Ledger:
             return self._after(own, ts_ns)
         if end is OrderState.FILLED and own.budget and not own.matched:
             own.matched = own.heard
-        own.closed, own.reason = own.closed or end, own.reason or told.reason or told.status
+        own.closed, own.counted, own.reason = own.closed or end, True, own.reason or told.reason or told.status
         return self._after(own, ts_ns)
 
     def _traded(self, own: OwnOrder, trade: Trade) -> list[OrderEvidence]:
@@ -211,7 +212,7 @@ class Ledger:
     def _after(self, own: OwnOrder, ts_ns: int = 0) -> list[OrderEvidence]:
         """Return the order's end if it has come, and keep the list of open questions."""
         said: list[OrderEvidence] = []
-        if own.closed is not None and own.stage is Stage.PLACED and own.heard > own.matched - DUST:
+        if own.closed and own.counted and own.stage is Stage.PLACED and own.heard > own.matched - DUST:
             said = self._end(own, ts_ns or self._now_ns())
         elif own.stage is Stage.PLACED:
             own.state = OrderState.PARTIALLY_FILLED if own.filled else OrderState.OPEN

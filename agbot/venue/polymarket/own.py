@@ -78,6 +78,8 @@ class OwnOrder:
     alias: str = ""
     matched: int = 0
     """Shares the venue says it matched; trades tell which."""
+    counted: bool = False
+    """Whether `matched` is the last word. The venue's yes to a cancel says that no more will match, not how much did."""
     closed: OrderState | None = None
     """The end the venue told of, once nothing more will match."""
     reason: str = ""
@@ -161,8 +163,8 @@ class OwnOrder:
         if before is not None and fill.settlement is before[1]:
             return None
         self.trades[fill.trade_id] = (fill.size, fill.settlement, fill.ts_ns)
-        if not self.budget and self.closed is None and self.heard >= self.shares:
-            self.closed, self.matched = OrderState.FILLED, self.heard
+        if not self.budget and self.heard >= self.shares:
+            self.closed, self.matched, self.counted = self.closed or OrderState.FILLED, self.heard, True
         if not (self.budget and self.closed is OrderState.FILLED and self.heard > self.matched - DUST):
             return fill
         if before is not None or self.final_told or fill.settlement is Settlement.FAILED:

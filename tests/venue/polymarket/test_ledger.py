@@ -362,7 +362,7 @@ def test_the_ledger_is_bounded_and_keeps_what_is_live(bench, monkeypatch):
     monkeypatch.setattr("agbot.venue.polymarket.ledger.KEPT_MAX", 3)
     bench.order("live")
     for n in range(5):
-        bench.ledger.gone(bench.order(f"e{n}"), S.CANCELLED, "x")
+        bench.ledger.gone(bench.order(f"e{n}"), S.CANCELLED, "x", counted=True)
     assert len(bench.ledger) == 3
     assert bench.ledger.get("live") is bench.ledger.get("0xlive") is not None
     assert bench.ledger.get("e0") is bench.ledger.get("0xe0") is None

@@ -26,10 +26,10 @@ def test_each_fact_says_who_told_it(bench):
     own = bench.order()
     assert sources(bench.hear(trade(makers=[maker("0xo", 4)]))) == [Source.SOCKET]
     assert sources(bench.ledger.hear(trade("t2", makers=[maker("0xo", 2)]), Source.READ)) == [Source.READ]
-    assert sources(bench.ledger.gone(own, S.CANCELLED, "x", matched=6 * SCALE)) == [Source.REPLY]
+    assert sources(bench.ledger.gone(own, S.CANCELLED, "x", counted=True)) == [Source.REPLY]
     assert sources(bench.ledger.found(bench.order("p"), record("0xp", "CANCELED"))) == [Source.READ]
     lost = bench.order("q")
-    assert sources(bench.ledger.gone(lost, S.CANCELLED, "x", source=Source.READ)) == [Source.READ]
+    assert sources(bench.ledger.gone(lost, S.CANCELLED, "x", counted=True, source=Source.READ)) == [Source.READ]
 
 
 def test_what_was_held_for_the_reply_keeps_its_source(bench):

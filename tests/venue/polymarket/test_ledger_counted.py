@@ -1,0 +1,75 @@
+"""A yes to a cancel says that no more will match, not how much did: the end waits until that is known and told."""
+
+from __future__ import annotations
+
+import pytest
+
+from agbot.model.events import OrderAccepted, OrderCancelled, OrderFilled, Source
+from agbot.units import NS_PER_S, SCALE
+from agbot.venue.polymarket.own import Stage
+from tests.venue.polymarket.test_ledger import Bench, S, maker, record, trade, update
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+@pytest.fixture
+def own(bench):
+    """An order of 10 shares whose cancel the venue has said yes to."""
+    own = bench.order()
+    assert bench.ledger.gone(own, S.CANCELLED, "cancelled by us") == []
+    return own
+
+
+def kinds(said):
+    return [type(evidence) for evidence in said]
+
+
+def test_the_stream_counts_nothing_and_the_end_is_told(bench, own):
+    (end,) = bench.hear(update(kind="CANCELLATION", status="CANCELED"))
+    assert (end.reason, end.source, own.stage) == ("cancelled by us", Source.SOCKET, Stage.ENDED)
+
+
+def test_the_stream_counts_more_than_was_heard_and_the_end_comes_after_the_fill(bench, own):
+    assert bench.hear(update(kind="CANCELLATION", status="CANCELED", matched=4)) == []
+    assert own.puzzling
+    assert kinds(bench.hear(trade(makers=[maker("0xo", 4)]))) == [OrderFilled, OrderCancelled]
+
+
+def test_a_fill_alone_does_not_end_it(bench, own):
+    assert kinds(bench.hear(trade(makers=[maker("0xo", 4)]))) == [OrderFilled]
+    assert own.stage is Stage.PLACED
+    assert kinds(bench.hear(update(kind="CANCELLATION", status="CANCELED", matched=4))) == [OrderCancelled]
+
+
+def test_all_of_it_filled_is_an_end_without_a_count(bench, own):
+    (fill,) = bench.hear(trade(makers=[maker("0xo", 10)]))
+    assert (fill.size, own.stage, own.state) == (10 * SCALE, Stage.ENDED, S.FILLED)
+
+
+def test_without_the_stream_the_venue_is_asked_after_a_second(bench, own):
+    assert bench.ledger.due(bench.now) == []
+    bench.now += 2 * NS_PER_S
+    assert bench.ledger.due(bench.now) == [own]
+    assert bench.ledger.found(own, record(status="LIVE")) == []  # a read from before the cancel
+    assert kinds(bench.ledger.found(own, record(status="CANCELED"))) == [OrderCancelled]
+
+
+def test_the_stream_that_is_faster_than_the_yes_has_counted(bench):
+    own = bench.order()
+    assert bench.hear(update(kind="CANCELLATION", status="CANCELED", matched=4)) == []
+    assert bench.ledger.gone(own, S.CANCELLED, "cancelled by us") == []
+    assert kinds(bench.hear(trade(makers=[maker("0xo", 4)]))) == [OrderFilled, OrderCancelled]
+
+
+def test_a_reply_to_a_post_counts(bench):
+    own = bench.order(stage=Stage.SENDING)
+    assert kinds(bench.ledger.accepted(own, closed=S.CANCELLED)) == [OrderCancelled]
+
+
+def test_an_unresolved_order_that_a_cancel_found_exists_and_waits(bench):
+    own = bench.order(stage=Stage.UNRESOLVED)
+    assert kinds(bench.ledger.gone(own, S.CANCELLED, "found and cancelled")) == [OrderAccepted]
+    assert kinds(bench.hear(update(kind="CANCELLATION", status="CANCELED"))) == [OrderCancelled]
