@@ -25,6 +25,7 @@ from agbot.settings import (
     PaperSettings,
     PolymarketSettings,
     ReconcileSettings,
+    RedisSettings,
     RtdsSettings,
     Settings,
     StrategySettings,
@@ -84,6 +85,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
         reconcile=_section(fields, "reconcile", _reconcile, ReconcileSettings()),
         killswitch=_section(fields, "killswitch", read_limits, DEFAULT),
+        redis=_section(fields, "redis", _redis, None),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),
@@ -175,6 +177,11 @@ def _reconcile(fields: Fields) -> ReconcileSettings:
         every_ns=_interval(fields, "every", base.every_ns),
         quiet_ns=fields.duration("quiet", base.quiet_ns, low_ns=0, high_ns=INTERVAL_MAX_NS),
     )
+
+
+def _redis(fields: Fields) -> RedisSettings | None:
+    name = fields.require("name", _name, "")
+    return RedisSettings(name=name, plain=fields.read("plain", Located.as_bool, False))
 
 
 def _cap(node: Located) -> int:

@@ -110,7 +110,7 @@ class Latch:
                 power loss may undo it.
         """
         with self._alone(needed=False):
-            state = _state(True, reason, by, at_ns, self.read().scopes)
+            state = moved(self.read(), on=True, reason=reason, by=by, at_ns=at_ns)
             self._replace(state)
         with contextlib.suppress(OSError):
             self._record(state)
@@ -123,7 +123,7 @@ class Latch:
             StoreError: AGB-511, as for `close`, and when the history could not be written.
         """
         with self._alone():
-            state = _state(False, reason, by, at_ns, self.read().scopes)
+            state = moved(self.read(), on=False, reason=reason, by=by, at_ns=at_ns)
             try:
                 self._record(state)
             except OSError as e:
@@ -137,27 +137,14 @@ class Latch:
         Raises:
             StoreError: AGB-511, as for `close`; AGB-513, too many are closed on their own.
         """
-        entry = Scoped(
-            scope=scope,
-            name=name[:SCOPED_TEXT_MAX],
-            reason=reason[:SCOPED_TEXT_MAX],
-            by=by[:SCOPED_TEXT_MAX],
-            at_ns=at_ns,
-        )
         with self._alone():
-            state = self.read()
-            if state.scoped(scope, entry.name):
+            before = self.read()
+            state = moved(before, on=True, reason=reason, by=by, at_ns=at_ns, scope=scope, name=name)
+            if state is before:
                 return state
-            if len(state.scopes) >= SCOPES_MAX:
-                raise StoreError(
-                    f"{SCOPES_MAX} markets, strategies and venues are closed on their own already",
-                    id="AGB-513",
-                    remedy="close the account: agbot killswitch on --reason TEXT",
-                )
-            state = attrs.evolve(state, scopes=(*state.scopes, entry))
             self._replace(state)
         with contextlib.suppress(OSError):
-            self._record(entry, on=True)
+            self._record(state.scopes[-1], on=True)
         return state
 
     def open_scope(self, scope: str, name: str, *, reason: str, by: str, at_ns: int) -> LatchState:
@@ -167,17 +154,13 @@ class Latch:
             NotFoundError: AGB-512, it is not closed on its own. StoreError: AGB-511, as for `open`.
         """
         with self._alone():
-            state = self.read()
-            closed = state.scoped(scope, name)
-            if closed is None:
-                raise NotFoundError(
-                    f"no kill switch is on for {scope} {name!r}", id="AGB-512", remedy="agbot killswitch status"
-                )
+            before = self.read()
+            state = moved(before, on=False, reason=reason, by=by, at_ns=at_ns, scope=scope, name=name)
+            (closed,) = (s for s in before.scopes if s not in state.scopes)
             try:
                 self._record(attrs.evolve(closed, reason=reason[:TEXT_MAX], by=by[:TEXT_MAX], at_ns=at_ns), on=False)
             except OSError as e:
                 raise self.unwritten(e) from e
-            state = attrs.evolve(state, scopes=tuple(s for s in state.scopes if s is not closed))
             self._replace(state)
         return state
 
@@ -213,7 +196,7 @@ class Latch:
             return _closed(f"latch unreadable: {e.strerror}"), None
         try:
             # The key is taken from what is read, so a replacement in between is noticed by the next `gate`.
-            return _parse(os.read(fd, READ_MAX + 1)), _key(os.fstat(fd))
+            return decode_state(os.read(fd, READ_MAX + 1)), _key(os.fstat(fd))
         except OSError as e:
             return _closed(f"latch unreadable: {e.strerror}"), None
         finally:
@@ -221,7 +204,7 @@ class Latch:
 
     def _replace(self, state: LatchState) -> None:
         try:
-            replace_file(self.path, _encode(state))
+            replace_file(self.path, encode_state(state))
         except OSError as e:
             raise self.unwritten(e) from e
 
@@ -246,11 +229,40 @@ def _closed(reason: str) -> LatchState:
     return LatchState(on=True, reason=reason, by="agbot", at_ns=0)
 
 
-def _state(on: bool, reason: str, by: str, at_ns: int, scopes: tuple[Scoped, ...]) -> LatchState:
-    return LatchState(on=on, reason=reason[:TEXT_MAX], by=by[:TEXT_MAX], at_ns=at_ns, scopes=scopes)
+def moved(
+    state: LatchState, *, on: bool, reason: str, by: str, at_ns: int, scope: str = "", name: str = ""
+) -> LatchState:
+    """Return the state with the account, or one market, strategy or venue, closed or opened.
+
+    What is closed on its own keeps its first reason; the account's closing takes over from what was before.
+
+    Raises:
+        NotFoundError: AGB-512, it is not closed on its own. StoreError: AGB-513, too many are.
+    """
+    if not scope:
+        return attrs.evolve(state, on=on, reason=reason[:TEXT_MAX], by=by[:TEXT_MAX], at_ns=at_ns)
+    name = name[:SCOPED_TEXT_MAX]
+    closed = state.scoped(scope, name)
+    if not on:
+        if closed is None:
+            raise NotFoundError(
+                f"no kill switch is on for {scope} {name!r}", id="AGB-512", remedy="agbot killswitch status"
+            )
+        return attrs.evolve(state, scopes=tuple(s for s in state.scopes if s is not closed))
+    if closed is not None:
+        return state
+    if len(state.scopes) >= SCOPES_MAX:
+        raise StoreError(
+            f"{SCOPES_MAX} markets, strategies and venues are closed on their own already",
+            id="AGB-513",
+            remedy="close the account: agbot killswitch on --reason TEXT",
+        )
+    entry = Scoped(scope=scope, name=name, reason=reason[:SCOPED_TEXT_MAX], by=by[:SCOPED_TEXT_MAX], at_ns=at_ns)
+    return attrs.evolve(state, scopes=(*state.scopes, entry))
 
 
-def _encode(state: LatchState) -> bytes:
+def encode_state(state: LatchState) -> bytes:
+    """Return a state as it is kept: one line of JSON."""
     fields = attrs.asdict(state)
     return _line(fields if state.scopes else {name: fields[name] for name in fields if name != "scopes"})
 
@@ -273,21 +285,21 @@ def _locked(fd: int) -> bool:
             return True
 
 
-def _parse(raw: bytes) -> LatchState:
+def decode_state(raw: bytes, where: str = "latch file") -> LatchState:
     """Return the state in `raw`; anything but one whole line with every field of its type is on."""
     try:
         found = json.loads(raw) if raw.endswith(b"\n") and len(raw) <= READ_MAX else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        return _closed("latch file is torn or not ours")
+        return _closed(f"{where} is torn or not ours")
     on, reason, by, at_ns = (found.get(name) for name in ("on", "reason", "by", "at_ns"))
     scopes = _scopes(found.get("scopes", []))
     if scopes is None:
-        return _closed("latch file names something closed on its own that cannot be read")
+        return _closed(f"{where} names something closed on its own that cannot be read")
     if isinstance(on, bool) and isinstance(reason, str) and isinstance(by, str) and type(at_ns) is int:
         return LatchState(on=on, reason=reason, by=by, at_ns=at_ns, scopes=scopes)
-    return _closed("latch file lacks a field or has one of a wrong type")
+    return _closed(f"{where} lacks a field or has one of a wrong type")
 
 
 def _scopes(found: object) -> tuple[Scoped, ...] | None:

@@ -90,6 +90,19 @@ class ReconcileSettings:
 
 
 @attrs.frozen(kw_only=True)
+class RedisSettings:
+    """What bots share through Redis, whose address is in the environment: docs/killswitch.md.
+
+    Args:
+        name: of the kill switch; bots that name the same one stop together.
+        plain: whether an unencrypted address beyond this machine is meant.
+    """
+
+    name: str
+    plain: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class StrategySettings:
     """One strategy. `markets` None means all; `node` locates faults the strategy finds in its parameters."""
 
@@ -109,6 +122,7 @@ class Settings:
         policy_file: None means `agbot.core.rules.DEFAULT_RULES`.
         markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
         killswitch: what makes the kill switch trip by itself.
+        redis: None means that nothing is shared with other bots.
         realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
         path: the file this came from.
     """
@@ -126,6 +140,7 @@ class Settings:
     live: LiveSettings = LiveSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     killswitch: Limits = DEFAULT
+    redis: RedisSettings | None = None
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
     realtime: tuple[str, ...] = ()

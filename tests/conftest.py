@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +12,20 @@ import pytest
 import agbot.secrets
 
 ROOT = Path(__file__).resolve().parents[1]
+UNMEASURED = (
+    "crash/",
+    "e2e/",
+    "live/",
+    "exchange/clients/",
+    "exchange/test_conformance_of_box.py",
+    "exchange/test_load.py",
+    "exchange/test_rehearsal.py",
+    "run/test_start_sequences.py",
+    "simulate/test_worlds.py",
+    "simulate/test_soak.py",
+    "venue/polymarket/oracles/",
+)
+"""Whole processes with deadlines, and thousands of steps: coverage makes them nearly twice as slow."""
 
 # A busy machine is no bug: examples have no deadline of their own, the test has one (pytest-timeout).
 hypothesis.settings.register_profile("agbot", deadline=None, print_blob=True)
@@ -31,6 +45,22 @@ def _forget_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test know its own secrets only: one whose value is a common word would mask it in another's texts."""
     monkeypatch.setattr(agbot.secrets, "_seen", ())
     monkeypatch.setattr(agbot.secrets, "_known", ())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what is slow when it is measured out of coverage, the processes it starts too."""
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").as_posix().startswith(UNMEASURED):
+            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep coverage from processes that fixtures and tests start, where the test is left out of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("no_cover"):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from agbot.run.session import prepare_state_dir
 from agbot.run.spend import Caps
 from agbot.secrets import find
 from agbot.settings import Settings
+from agbot.shared.watch import Shared
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
 from agbot.venue.polymarket.rest import ClobClient
@@ -49,8 +50,10 @@ def order_alone(
     confirm_wallet(told, confirm)
     with ExitStack() as held:
         held.enter_context(exclusive(directory))
-        fence = held.enter_context(exclusive_wallet(told["wallet"], directory))
-        start = Start(settings=settings, state_dir=directory, screens=Screens(web=False, state_dir=directory))
+        shared = Shared.of(settings, str(directory), f"{settings.profile}, one order")
+        fence = held.enter_context(exclusive_wallet(told["wallet"], directory, shared))
+        screens = Screens(web=False, state_dir=directory)
+        start = Start(settings=settings, state_dir=directory, screens=screens, shared=shared)
         # the price that was shown, not one walked through the book anew
         ack = trio.run(send_one, start, trader, fence, {**request, "price": told["price"]})
     return {"order_id": ack.order_id, "status": str(ack.status), "filled": f"{ack.filled:f}"}

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -42,19 +43,30 @@ def scope_options(function: F) -> F:
     return function
 
 
+def shared_options(function: F) -> F:
+    """Add --shared and --plain, which mean the switch of several bots."""
+    function = click.option("--plain", is_flag=True, help="With --shared: an unencrypted Redis elsewhere is meant.")(
+        function
+    )
+    return click.option("--shared", metavar="NAME", help="The switch that bots share at the Redis of AGBOT_REDIS_URL.")(
+        function
+    )
+
+
 @click.group(name="killswitch")
 def command() -> None:
     """Close or open the gate for orders.
 
     The switch is a latch file in the bot's state directory: it survives restarts, and works when the bot is
     down or hung. It stands for the account, or for one market, strategy or venue. docs/killswitch.md says what makes it
-    trip by itself.
+    trip by itself, and how one switch stops many bots (--shared).
     """
 
 
 @command.command(name="on")
 @bot_options
 @scope_options
+@shared_options
 @click.option("--reason", required=True, help="Why; shown everywhere until it is off.")
 @click.option("--by", default=getpass.getuser, show_default="you", help="Who.")
 @click.option("--flatten", is_flag=True, help="Then sell what is held, slice by slice.")
@@ -69,6 +81,8 @@ def on(
     flatten: bool,
     floor: str,
     as_json: bool,
+    shared: str | None,
+    plain: bool,
     **scopes: str | None,
 ) -> None:
     """Close the gate, cancel every order, verify with the venue, print a receipt.
@@ -78,6 +92,10 @@ def on(
     venue: agbot cancel --all --config FILE.
     """
     scope, name = _scope(scopes)
+    if shared is not None:
+        if flatten or profile or state_dir:
+            raise click.UsageError("--shared closes the gate of every bot; selling is each bot's: --flatten without it")
+        sys.exit(_shared().on(shared, reason=reason, by=by, scope=scope, named=name, plain=plain, as_json=as_json))
     if flatten and scope not in ("", "market"):
         raise click.UsageError("--flatten sells what the account or one market holds")
     floor = _floor(floor) if flatten else ""
@@ -94,18 +112,24 @@ def on(
     )
     if receipt.reply is None:
         audited(directory, "kill", reason=reason, by=by, latched=receipt.latched, **_named(scope, name))
-    plain = _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
+    told = _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
     if not as_json:
-        click.echo(_text(plain, reason))
+        click.echo(_text(told, reason))
     code = _exit_code(receipt)
     if flatten and receipt.reply is not None:
-        plain["flatten"] = _flattened(profile, state_dir, quiet=as_json)
-        code = code or int(any(row["why"] and not row["dust"] for row in plain["flatten"]["positions"]))
+        told["flatten"] = _flattened(profile, state_dir, quiet=as_json)
+        code = code or int(any(row["why"] and not row["dust"] for row in told["flatten"]["positions"]))
     elif flatten and not as_json:
         click.echo(NOT_SOLD)
     if as_json:
-        click.echo(json.dumps(plain))
+        click.echo(json.dumps(told))
     sys.exit(code)
+
+
+def _shared() -> ModuleType:
+    from agbot.cli import killswitch_shared  # noqa: PLC0415
+
+    return killswitch_shared
 
 
 def _scope(scopes: Mapping[str, str | None]) -> tuple[str, str]:
@@ -181,12 +205,25 @@ def _flattened(profile: str | None, state_dir: Path | None, *, quiet: bool) -> d
 @scope_options
 @click.option("--by", required=True, help="Who takes the responsibility.")
 @click.option("--reason", required=True, help="Why it is safe again.")
-def off(profile: str | None, state_dir: Path | None, by: str, reason: str, **scopes: str | None) -> None:
+@shared_options
+def off(
+    profile: str | None,
+    state_dir: Path | None,
+    by: str,
+    reason: str,
+    *,
+    shared: str | None,
+    plain: bool,
+    **scopes: str | None,
+) -> None:
     """Open the gate again. On record in latch.log, and in the running bot's journal.
 
     A trigger that had tripped measures anew from here.
     """
     scope, name = _scope(scopes)
+    if shared is not None:
+        _shared().off(shared, reason=reason, by=by, scope=scope, named=name, plain=plain)
+        return
     what = f"for {scope} {name} " if scope else ""
     more = _named(scope, name)
     try:
@@ -205,9 +242,13 @@ def off(profile: str | None, state_dir: Path | None, by: str, reason: str, **sco
 
 @command.command(name="status")
 @bot_options
+@shared_options
 @click.option("--json", "as_json", is_flag=True)
-def status(profile: str | None, state_dir: Path | None, as_json: bool) -> None:
-    """Show the latch, also when no bot runs."""
+def status(profile: str | None, state_dir: Path | None, *, as_json: bool, shared: str | None, plain: bool) -> None:
+    """Show the latch, also when no bot runs; with --shared the shared switch, and who listens to it."""
+    if shared is not None:
+        _shared().status(shared, plain=plain, as_json=as_json)
+        return
     state = Latch(state_path(profile, state_dir) / LATCH_NAME).read()
     missing = not state_path(profile, state_dir).is_dir()
     if as_json:

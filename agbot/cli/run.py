@@ -199,6 +199,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from agbot.run.plans import Start  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
     from agbot.settings import Mode  # noqa: PLC0415
+    from agbot.shared.watch import Shared  # noqa: PLC0415
 
     looks_on = options["read_only"]
     if looks_on and settings.mode is not Mode.LIVE:
@@ -212,10 +213,12 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     quiet = options["as_json"] or options["tui"]
     with ExitStack() as held:
         held.enter_context(exclusive(directory))
-        ready = None
+        shared, ready = Shared.of(settings, str(directory), f"{settings.profile}, {settings.mode}"), None
         if settings.mode is Mode.LIVE:
             ready = (
-                start_.read_only(settings) if looks_on else start_.live(settings, directory, options["confirm"], held)
+                start_.read_only(settings)
+                if looks_on
+                else start_.live(settings, directory, options["confirm"], held, shared)
             )
         start = Start(
             settings=settings,
@@ -225,6 +228,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
             duration_s=options["duration"],
             log_wire=options["log_wire"],
             simulated=options["simulated"],
+            shared=shared,
         )
         if not quiet:
             start_.greet(start, ready)

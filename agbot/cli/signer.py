@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agbot.run.control import ControlServer
     from agbot.run.spend import Caps
     from agbot.settings import LiveSettings, Settings
+    from agbot.shared.watch import Shared
 
 PROFILE = "signer"
 
@@ -43,6 +44,7 @@ def command(config: Path | None, max_order_usd: str | None, max_day_usd: str | N
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.signer import SOCKET_NAME, run_signer  # noqa: PLC0415
     from agbot.settings import Settings  # noqa: PLC0415
+    from agbot.shared.watch import Shared  # noqa: PLC0415
 
     settings = load_settings(config) if config else Settings()
     caps = _caps(settings.live, max_order_usd, max_day_usd)
@@ -53,9 +55,10 @@ def command(config: Path | None, max_order_usd: str | None, max_day_usd: str | N
         raise ConfigError(f"no room for a socket at {path}", id="AGB-507", remedy="choose a shorter --state-dir")
     log.configure(file=directory / log.FILE_NAME, console=sys.stderr, level="info")
     with exclusive(directory):
-        server, address = _desk(settings, caps, directory, path)
+        shared = Shared.of(settings, str(directory), f"signer in {directory}")
+        server, address = _desk(settings, caps, directory, path, shared)
         click.echo(f"signer of {address}, on {path}\nlive.signer: {path}\nstop with Ctrl-C")
-        trio.run(run_signer, server)
+        trio.run(run_signer, server, shared)
 
 
 def _caps(live: LiveSettings, max_order_usd: str | None, max_day_usd: str | None) -> Caps:
@@ -71,7 +74,9 @@ def _caps(live: LiveSettings, max_order_usd: str | None, max_day_usd: str | None
     return Caps(max_order_usd=order, max_day_usd=day)
 
 
-def _desk(settings: Settings, caps: Caps, directory: Path, path: Path) -> tuple[ControlServer, str]:
+def _desk(
+    settings: Settings, caps: Caps, directory: Path, path: Path, shared: Shared | None
+) -> tuple[ControlServer, str]:
     from agbot.latch import LATCH_NAME, Latch  # noqa: PLC0415
     from agbot.run.control import ControlServer  # noqa: PLC0415
     from agbot.run.session import now_ns  # noqa: PLC0415
@@ -86,5 +91,5 @@ def _desk(settings: Settings, caps: Caps, directory: Path, path: Path) -> tuple[
     assert found.account is not None
     signer = OrderSigner(found.key, found.account, chain_named(settings.polymarket.chain))
     day = DayFile(directory / FILE_NAME, caps, now_ns)
-    desk = SignerDesk(signer, caps, day, Latch(directory / LATCH_NAME), now_ns)
+    desk = SignerDesk(signer, caps, day, Latch(directory / LATCH_NAME), now_ns, shared=shared)
     return ControlServer(path, desk.handlers()), found.account.maker

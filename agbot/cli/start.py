@@ -26,6 +26,7 @@ from agbot.settings import Mode, Settings
 if TYPE_CHECKING:
     from agbot.run.fence import Fence
     from agbot.run.modes import Trader
+    from agbot.shared.watch import Shared
 
 SAYS = {
     Mode.DEMO: "DEMO: {demo} (seed {seed}), play money; nothing real is traded",
@@ -44,8 +45,10 @@ class Ready:
     fence: Fence | None = None
 
 
-def live(settings: Settings, directory: Path, confirm: str | None, held: ExitStack) -> Ready:
-    """Return when caps, doctor, account and a person agree; the wallet's lock goes into `held`.
+def live(
+    settings: Settings, directory: Path, confirm: str | None, held: ExitStack, shared: Shared | None = None
+) -> Ready:
+    """Return when caps, doctor, account and a person agree; the wallet's lock goes into `held`, its lease to `shared`.
 
     Raises:
         ConfigError: AGB-141 no caps, AGB-143 the doctor is not green, AGB-142 not confirmed, AGB-149 somebody else
@@ -60,7 +63,7 @@ def live(settings: Settings, directory: Path, confirm: str | None, held: ExitSta
     trader = Trader.of(settings, load_credentials(required=API if settings.live.signer else ALL))
     _green(trader, directory)
     # before the account is looked at: orders that another bot watches must not read as left over, to be cancelled
-    fence = held.enter_context(exclusive_wallet(trio.run(trader.signer).account.maker, directory))
+    fence = held.enter_context(exclusive_wallet(trio.run(trader.signer).account.maker, directory, shared))
     shown = trio.run(look, trader)
     click.echo(_told({**shown, "venue": settings.polymarket.hosts.clob}), err=True)
     confirm_wallet(shown, confirm)
@@ -114,6 +117,13 @@ def _end(end_ns: int) -> str:
 
 async def run(start: Start, ready: Ready | None) -> dict[str, Any]:
     """Run in the mode that was asked for and return the closing summary."""
+    from agbot.shared.watch import watching  # noqa: PLC0415
+
+    async with watching(start.shared):
+        return await _run(start, ready)
+
+
+async def _run(start: Start, ready: Ready | None) -> dict[str, Any]:
     if start.settings.mode is Mode.DEMO:
         if start.simulated:
             return await trade(demo_plan(start))

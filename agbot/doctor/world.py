@@ -11,12 +11,12 @@ from typing import Final, Generic, TypeVar
 import attrs
 import trio
 
-from agbot.doctor import machine, official, sockets, venue, wallet
+from agbot.doctor import machine, official, shared, sockets, venue, wallet
 from agbot.doctor.report import Check, Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
-from agbot.settings import Settings
+from agbot.settings import RedisSettings, Settings
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.access import Access, connect, with_signer
 from agbot.venue.polymarket.account import AccountClient
@@ -69,6 +69,7 @@ class World:
     """Socket of the process that holds the key, None when it is here."""
     markets: Sequence[str]
     now_s: Callable[[], float]
+    redis: RedisSettings | None = None
     access: Access | None = None
     _skew: Once[float] = attrs.field(init=False)
     _market: Once[Market] = attrs.field(init=False)
@@ -129,7 +130,7 @@ class World:
 
 LOCAL: Final[tuple[Check[World], ...]] = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
 """Checks that need no network."""
-CHECKS: Final[tuple[Check[World], ...]] = (*LOCAL, *venue.CHECKS, *sockets.CHECKS)
+CHECKS: Final[tuple[Check[World], ...]] = (*LOCAL, *venue.CHECKS, *sockets.CHECKS, *shared.CHECKS)
 
 
 async def run_checks(
@@ -168,6 +169,7 @@ async def run_checks(
         signer=signer if found.key is None else None,
         markets=settings.markets,
         now_s=now_s,
+        redis=settings.redis,
     )
     if offline:
         return await run_all(world, LOCAL, world.hosts, deadline_s)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -52,6 +53,10 @@ def holder_in(text: str) -> Holder | None:
         return None
 
 
+def _next(last: int) -> int:
+    return last + 1
+
+
 class Fence:
     """A wallet that is ours: its directory, our token, and whether both are still so.
 
@@ -70,15 +75,20 @@ class Fence:
         self._lost = ""
 
     @classmethod
-    def taken(cls, directory: Path, lock: int, holder: Holder, before: Holder | None) -> Fence:
+    def taken(
+        cls, directory: Path, lock: int, holder: Holder, before: Holder | None, number: Callable[[int], int] = _next
+    ) -> Fence:
         """Raise the counter, durably, and return the fence; the caller holds the lock.
+
+        Args:
+            number: gives a number above the one it is given: the next one, or one that other machines know of too.
 
         Raises:
             ConfigError: AGB-151, the counter is unreadable, torn or lower than the last holder's token.
             ConfigError: AGB-153, it cannot be written.
         """
         last = before.token if before else 0
-        token = read_token(directory, last) + 1
+        token = number(read_token(directory, last))
         try:
             _write(directory / COUNTER_NAME, token)
         except OSError as e:

@@ -6,18 +6,19 @@ One way for everybody: the operator on the control socket, and the core's own tr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from typing import Any
 
 from agbot.core.engine import Engine
 from agbot.core.risk import covers
 from agbot.errors import ExecutionError, StoreError
-from agbot.latch import Latch
+from agbot.latch import Latch, LatchState
 from agbot.log import get_logger
 from agbot.model.events import KillSwitchProven, KillSwitchSet
 from agbot.model.ids import ClientOrderId
 from agbot.model.order import Order, OrderState
+from agbot.run.clock import closed_by
 from agbot.run.inbox import Inbox
 from agbot.run.sweep import cancel_until_none, each, looked
 from agbot.venue.ports import VenueAdapter
@@ -26,24 +27,43 @@ log = get_logger(__name__)
 
 
 class Killer:
-    """The kill switch of a run. An empty scope is the account; else "market", "strategy" or "venue" with a name."""
+    """The kill switch of a run. An empty scope is the account; else "market", "strategy" or "venue" with a name.
+
+    Args:
+        latch: of this machine, which `on` closes and `off` opens.
+        gate: what holds in the end; it may be closed by more than the latch.
+    """
 
     def __init__(
-        self, *, engine: Engine, inbox: Inbox, venue: VenueAdapter, latch: Latch, now_ns: Callable[[], int]
+        self,
+        *,
+        engine: Engine,
+        inbox: Inbox,
+        venue: VenueAdapter,
+        latch: Latch,
+        gate: Callable[[], LatchState],
+        now_ns: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._inbox = inbox
         self._venue = venue
         self._latch = latch
+        self._gate = gate
         self._now_ns = now_ns
 
     async def on(self, reason: str, by: str, scope: str = "", name: str = "") -> dict[str, Any]:
         """Close the gate, take off what it concerns, look until the venue shows none of it, and return the receipt."""
         began = time.perf_counter()
         latched = self.close_latch(reason, by, scope, name)
-        closed_ms = (time.perf_counter() - began) * 1000
+        closed_ms = round((time.perf_counter() - began) * 1000, 3)
+        known = self.live(scope, name)  # before the core is told: its cancels may be faster than the look
+        receipt = await self.swept(reason, by, scope, name, known=known)
+        total_ms = round((time.perf_counter() - began) * 1000, 1)
+        return {"on": True, "latched": latched, "gate_closed_ms": closed_ms, **receipt, "total_ms": total_ms}
+
+    async def swept(self, reason: str, by: str, scope: str, name: str, *, known: Set[ClientOrderId]) -> dict[str, Any]:
+        """Take off what a closed gate concerns, look until the venue shows none of it, and return what came of it."""
         # Before anything that waits for the venue: from here on the core wants no order, whatever the disk says.
-        known = self._live(scope, name)  # before the core is told: its cancels may be faster than the look
         self._inbox.send_urgent(KillSwitchSet(True, reason, by, self._now_ns(), scope, name))
         before = await looked(look := partial(self._open, scope, name))
         cancel = self._by_id if scope else self._everything
@@ -55,15 +75,7 @@ class Killer:
             cancelled = sum(not self._filled(order_id) for order_id in gone)
         self._told(scope, name, cancelled, left)
         log.critical("killswitch.on", reason=reason, by=by, scope=scope, name=name, cancelled=cancelled, left=left)
-        return {
-            "on": True,
-            "latched": latched,
-            "gate_closed_ms": round(closed_ms, 3),
-            "orders_cancelled": cancelled,
-            "orders_left": left,
-            "verified": left == 0,
-            "total_ms": round((time.perf_counter() - began) * 1000, 1),
-        }
+        return {"orders_cancelled": cancelled, "orders_left": left, "verified": left == 0}
 
     def off(self, reason: str, by: str, scope: str = "", name: str = "") -> None:
         """Open latch and core again. StoreError AGB-511, NotFoundError AGB-512: nothing was opened."""
@@ -72,7 +84,8 @@ class Killer:
         else:
             self._latch.open(by, reason, self._now_ns())
         log.critical("killswitch.off", reason=reason, by=by, scope=scope, name=name)
-        self._inbox.send_urgent(KillSwitchSet(False, reason, by, self._now_ns(), scope, name))
+        still = closed_by(self._gate()).get((scope, name))
+        self._inbox.send_urgent(KillSwitchSet(still is not None, still or reason, by, self._now_ns(), scope, name))
 
     def close_latch(self, reason: str, by: str, scope: str = "", name: str = "") -> bool:
         """Return whether the latch is closed on disk. A full disk must not keep orders on the book."""
@@ -86,7 +99,7 @@ class Killer:
             return False
         return True
 
-    def _live(self, scope: str, name: str) -> set[ClientOrderId]:
+    def live(self, scope: str, name: str) -> set[ClientOrderId]:
         """Return what the core knows to rest of what the scope covers."""
         commands = [r.command for r in self._engine.oms.all_live() if r.venue_order_id]
         markets = self._engine.markets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Final
 from agbot.control import LOCK_NAME, state_dir
 from agbot.errors import ConfigError
 from agbot.run.fence import HOLDER_MAX, Fence, Holder, holder_in, name
+from agbot.shared.watch import Shared
 
 READ_ONLY: Final = "look on beside it with agbot run CONFIG --mode live --read-only"
 
@@ -32,17 +34,18 @@ def exclusive(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive_wallet(wallet: str, directory: Path | None = None) -> Iterator[Fence]:
-    """Hold a wallet's lock under a new, higher token.
+def exclusive_wallet(wallet: str, directory: Path | None = None, shared: Shared | None = None) -> Iterator[Fence]:
+    """Hold a wallet's lock under a new, higher token; where bots share a Redis, its lease there too.
 
     What is kept of a wallet lies where no --state-dir changes it: what counts is whose money it is.
 
     Args:
         directory: the state directory of who takes it, to be told to others.
+        shared: renews the lease from its next look on, and lets go of it.
 
     Raises:
         ConfigError: AGB-149, naming the holder, when another process trades with it; AGB-151, its counter of tokens
-            cannot be trusted.
+            cannot be trusted; AGB-156, Redis does not answer.
     """
     place = wallet_dir(wallet)
     with _locked(place / LOCK_NAME) as (fd, found):
@@ -52,7 +55,11 @@ def exclusive_wallet(wallet: str, directory: Path | None = None) -> Iterator[Fen
                 id="AGB-149",
                 remedy=f"stop it: agbot stop{_which(found)}; or {READ_ONLY}; orders of your own: agbot buy --send",
             )
-        yield Fence.taken(place, fd, _we(directory), found)
+        we = _we(directory)
+        if shared is None:
+            yield Fence.taken(place, fd, we, found)
+        else:
+            yield Fence.taken(place, fd, we, found, shared.leased(wallet, f"{we}, host {socket.gethostname()}").take)
 
 
 def wallet_dir(wallet: str) -> Path:

@@ -25,6 +25,7 @@ from agbot.run.preview import preview
 from agbot.run.requests import order_from, token_of
 from agbot.run.session import Session, now_ns
 from agbot.run.supervise import background
+from agbot.shared.watch import watching
 from agbot.units import usd_text
 from agbot.venue.polymarket.access import Access
 
@@ -65,7 +66,7 @@ async def send_one(start: Start, trader: Trader, fence: Fence, request: Mapping[
     quiet = attrs.evolve(settings, strategies=(), killswitch=OFF, live=attrs.evolve(settings.live, heartbeat=False))
     start = attrs.evolve(start, settings=quiet)
     signer = await trader.signer()
-    async with trader.connected(signer.account) as access:
+    async with watching(start.shared), trader.connected(signer.account) as access:
         market = await access.market(str(request["market"]), tradable=True)
         plan = await live_plan(start, trader, signer, access, [market], fence=fence, alone=False)
         session = Session(plan)

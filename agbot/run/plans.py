@@ -14,6 +14,7 @@ from agbot.run.attach import Screens
 from agbot.run.bot import bot
 from agbot.run.session import RunPlan, Session
 from agbot.settings import Settings
+from agbot.shared.watch import Shared
 from agbot.venue.ports import Feed
 
 
@@ -25,6 +26,7 @@ class Start:
         monitor_runs: whether a monitor answers at the screens' port already.
         duration_s: after which it ends by itself; None is never.
         simulated: the demo's markets are simulated in the bot itself; else it trades on an exchange beside it.
+        shared: what is shared with other bots; whoever starts the run watches it.
         log_wire: note every request to the venue and its reply in the state directory, without secrets.
     """
 
@@ -33,6 +35,7 @@ class Start:
     screens: Screens
     monitor_runs: bool = False
     duration_s: float | None = None
+    shared: Shared | None = None
     log_wire: bool = False
     simulated: bool = False
 
@@ -48,6 +51,7 @@ class Start:
             duration_s=float("inf") if self.duration_s is None else self.duration_s,
             beside=self.screens.beside(running=self.monitor_runs),
             push=self.screens.push,
+            shared=self.shared,
             **more,
         )
 

@@ -18,7 +18,7 @@ from agbot.core.risk import covers
 from agbot.core.rules import Rule
 from agbot.core.triggers import Baseline
 from agbot.errors import ConfigError
-from agbot.latch import LATCH_NAME, Latch
+from agbot.latch import LATCH_NAME, Latch, LatchState
 from agbot.log import get_logger
 from agbot.model.commands import Command, PlaceOrder
 from agbot.model.events import MarketListed
@@ -44,12 +44,14 @@ from agbot.run.onlooker import Onlooker
 from agbot.run.operator import Operator
 from agbot.run.ours import OursOnly
 from agbot.run.publish import Publisher
+from agbot.run.shared_kills import SharedKills
 from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
 from agbot.run.venue_watch import VenueWatch
 from agbot.run.venues import Account, OpenVenue, open_paper
 from agbot.settings import Settings
+from agbot.shared.watch import Shared
 from agbot.store.audit import AuditLog
 from agbot.store.carry import Carry, carry_latest
 from agbot.store.journal import Journal
@@ -84,6 +86,7 @@ class RunPlan:
         found: what the start found there: fields of `agbot.run.reconcile.Report`.
         after_ns: when the run before began, where the venue was not asked about it: this one begins later.
         references: feeds of reference prices, beside the market's.
+        shared: the switch that stops several bots, and the wallet's lease; None where nothing is shared.
         watch: how the feeds are doing; None when there is nothing to tell.
     """
 
@@ -98,6 +101,7 @@ class RunPlan:
     spend: DaySpend | None = None
     live: LiveFacts | None = None
     fence: Fence | None = None
+    shared: Shared | None = None
     reads: AccountReads | None = None
     onlooker: Onlooker | None = None
     found: Mapping[str, Any] = attrs.field(factory=dict)
@@ -140,6 +144,7 @@ class Session:
         started = max(now_ns(), last_ns + NS_PER_MS)
         self.run_id = run_id_at(started, plan.mode)
         self.latch = Latch(plan.state_dir / LATCH_NAME)
+        self.shared = plan.shared
         self.baseline_file = BaselineFile(plan.state_dir, plan.mode)
         account = plan.account or _account(self.carry, settings)
         header = header_of(
@@ -169,12 +174,15 @@ class Session:
         self.link = plan.open_venue(plan, account, now_ns)
         self.venue_watch = VenueWatch(self.link, self.inbox, self.registry, now_ns, time.monotonic)
         self.link.note_attempts(self.inbox.send_urgent)
-        self.clock = Clock(self.inbox, self.latch.gate, now_ns, self._second, self.link.silent_ns)
+        self.clock = Clock(self.inbox, self.gate, now_ns, self._second, self.link.silent_ns)
         self.venue = self._spared(self.link.venue)
         self.differences = self._compared(plan.reads) if plan.reads else None
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
         self.flattener = Flattener(self.engine, self.execution, now_ns)
-        self.killer = Killer(engine=self.engine, inbox=self.inbox, venue=self.venue, latch=self.latch, now_ns=now_ns)
+        self.killer = Killer(
+            engine=self.engine, inbox=self.inbox, venue=self.venue, latch=self.latch, gate=self.gate, now_ns=now_ns
+        )
+        self.shared_kills = SharedKills(self.shared, self.killer, self.clock.look) if self.shared else None
         self.guard = Guard(self.engine, self.killer, self.baseline_file)
         self.facts = RunFacts(
             run_id=self.run_id,
@@ -194,6 +202,7 @@ class Session:
         shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend, differences = self.plan.spend, self.differences
+        more_services = (differences, self.plan.onlooker, self.shared_kills)
         observed = (self.guard, self.publisher, self.tally, self.flat, self.execution)
         observers: list[Observer] = [o.observe for o in observed]
         observers += [*(o.observe for o in (spend, differences) if o), *more, self.audit.observe]
@@ -214,7 +223,7 @@ class Session:
         self.inbox.send_urgent(*listed)
         return Parts(
             store=shell.run,
-            beside=[*self.plan.beside, self.audit.run, *(o.run for o in (differences, self.plan.onlooker) if o)],
+            beside=[*self.plan.beside, self.audit.run, *(o.run for o in more_services if o)],
             push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
             on_end=self.end,
@@ -250,9 +259,14 @@ class Session:
             self.plan.spend.close()
         self.registry.event("run", **self.facts.run_event(), ended=True, exit_code=0, reason=reason)
 
+    def gate(self) -> LatchState:
+        """Return what is closed now: by the latch on disk, or by the switch that is shared."""
+        local = self.latch.gate()
+        return self.shared.gate(local) if self.shared else local
+
     def closed(self, order: PlaceOrder) -> str:
-        """Return why `order` may not leave by the latch on disk, empty when it may."""
-        closed = closed_by(self.latch.gate())
+        """Return why `order` may not leave by the kill switch, empty when it may."""
+        closed = closed_by(self.gate())
         if not closed or self.flattener.allows(order):
             return ""
         market = self.engine.markets[order.market]
@@ -275,11 +289,12 @@ class Session:
         """Return why `order` may not leave, empty when it may: the wallet must be ours still, and the caps hold."""
         if self.plan.onlooker:
             return "this bot looks on (--read-only)"
-        return self.lost() or (self.plan.spend.refuse(order) if self.plan.spend else "")
+        unleased = self.shared.refusal() if self.shared else ""
+        return self.lost() or unleased or (self.plan.spend.refuse(order) if self.plan.spend else "")
 
     def lost(self) -> str:
         """Return why the wallet is not ours any more, empty while it is; the first look that says so ends the run."""
-        reason = self.plan.fence.lost() if self.plan.fence else ""
+        reason = (self.plan.fence.lost() if self.plan.fence else "") or (self.shared.lost() if self.shared else "")
         if reason and not self.stop.reason:  # a second request would hurry the drain
             log.critical("wallet.lost", reason=reason)
             self.stop.ask(reason)
@@ -295,7 +310,7 @@ class Session:
 
     def _leaves(self) -> bool:
         """Return whether orders that no journal explains are left alone: a kill switch spares nobody."""
-        return self.plan.settings.reconcile.on_start_foreign == "leave" and not closed_by(self.latch.gate())
+        return self.plan.settings.reconcile.on_start_foreign == "leave" and not closed_by(self.gate())
 
     def _compared(self, reads: AccountReads) -> Differences:
         return Differences(

@@ -15,13 +15,14 @@ import trio
 
 from agbot.core.turnover import Turnover
 from agbot.errors import AgbotError, ConfigError, KillSwitchActiveError, UnsupportedOrder
-from agbot.latch import Latch
+from agbot.latch import Latch, LatchState
 from agbot.log import get_logger
 from agbot.model.order import Side
 from agbot.run.bot import Stop, signals
 from agbot.run.control import ControlServer, Handler
 from agbot.run.spend import Caps, DayFile, over
 from agbot.run.unwind import Unwinding
+from agbot.shared.watch import Shared, watching
 from agbot.units import usd_text
 from agbot.venue.polymarket.orders import OrderFields, OrderSigner
 
@@ -73,13 +74,24 @@ class SignerDesk:
 
     Args:
         latch: the signer's own kill switch.
+        shared: the switch that stops several bots; None where nothing is shared.
     """
 
-    def __init__(self, signer: OrderSigner, caps: Caps, day: DayFile, latch: Latch, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        signer: OrderSigner,
+        caps: Caps,
+        day: DayFile,
+        latch: Latch,
+        now_ns: Callable[[], int],
+        *,
+        shared: Shared | None = None,
+    ) -> None:
         self._signer = signer
         self._caps = caps
         self._day = day
         self._latch = latch
+        self._shared = shared
         self._unwinding = Unwinding(latch.path.parent, now_ns)
         self._now_ns = now_ns
         self._signed = Turnover()
@@ -99,7 +111,7 @@ class SignerDesk:
             "max_order_usd": usd_text(self._caps.max_order_usd),
             "max_day_usd": usd_text(self._caps.max_day_usd),
             "signed_today_usd": usd_text(self.signed_today()),
-            "latch": self._latch.gate().on or bool(self._latch.gate().scopes),
+            "latch": self._gate().on or bool(self._gate().scopes),
         }
 
     async def _sign(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,6 +120,10 @@ class SignerDesk:
         except AgbotError as e:
             log.warning("signer.refused", error=str(e))
             raise
+
+    def _gate(self) -> LatchState:
+        local = self._latch.gate()
+        return self._shared.gate(local) if self._shared else local
 
     def signed_today(self) -> int:
         """Return what was signed for in the current UTC day (10⁻⁶ usd), by earlier runs too."""
@@ -126,7 +142,7 @@ class SignerDesk:
 
     def _unwinds(self, order_id: str, fields: OrderFields) -> bool:
         """Return whether only a leave lets it be signed. KillSwitchActiveError: closed, and no leave fits."""
-        state = self._latch.gate()
+        state = self._gate()
         if not (state.on or state.scopes):
             return False
         why = self._unwinding.refusal(fields, state, counted=order_id in self._known)
@@ -176,10 +192,10 @@ def _not_signed(reason: str, error_id: str) -> ConfigError:
     return ConfigError(reason, id=error_id, remedy="nothing was signed; agbot signer --help names its limits")
 
 
-async def run_signer(server: ControlServer) -> str:
+async def run_signer(server: ControlServer, shared: Shared | None = None) -> str:
     """Serve until asked to stop by a signal; returns its name."""
     stop = Stop()
-    async with trio.open_nursery() as nursery:
+    async with watching(shared), trio.open_nursery() as nursery:
         await nursery.start(signals(stop))
         await nursery.start(server.run)
         await stop.wait()

@@ -27,8 +27,8 @@ from agbot.units import NS_PER_S
 from agbot.venue.polymarket.asking import Asking
 from agbot.venue.polymarket.cancelling import Cancelling
 from agbot.venue.polymarket.compose import compose
-from agbot.venue.polymarket.orders import post_body
 from agbot.venue.polymarket.ledger import Ledger
+from agbot.venue.polymarket.orders import post_body
 from agbot.venue.polymarket.own import OwnOrder
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.rest import ClobClient
@@ -152,7 +152,7 @@ def _a_lost_cancel_is_a_cancel() -> Defect:
         desk = self._desk
         with suppress(VenueAmbiguous):
             await desk.clob.cancel(own.order_id)
-        desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "cancelled by us"))
+        desk.say(desk.ledger.gone(own, OrderState.CANCELLED, "cancelled by us", counted=True))
 
     return patch.object(Cancelling, "_once", once)
 

@@ -170,7 +170,14 @@ class OperatorBench:
         core.observers.append(self.execution.observe)
         self.stops = []
         self.flattener = Flattener(core.engine, self.execution, core.now_ns)
-        killer = Killer(engine=core.engine, inbox=self.inbox, venue=venue, latch=self.latch, now_ns=core.now_ns)
+        killer = Killer(
+            engine=core.engine,
+            inbox=self.inbox,
+            venue=venue,
+            latch=self.latch,
+            gate=self.latch.gate,
+            now_ns=core.now_ns,
+        )
         self.operator = operator = Operator(
             facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
             engine=core.engine,

@@ -33,7 +33,14 @@ class Bench:
         self.file = BaselineFile(directory, "DEMO")
         self.core = core = make_core(limits=Limits(daily_loss=50_000), **more).open()
         self.inbox, self.latch, self.venue = Inbox(), Latch(directory / "latch"), venue
-        killer = Killer(engine=core.engine, inbox=self.inbox, venue=venue, latch=self.latch, now_ns=core.now_ns)
+        killer = Killer(
+            engine=core.engine,
+            inbox=self.inbox,
+            venue=venue,
+            latch=self.latch,
+            gate=self.latch.gate,
+            now_ns=core.now_ns,
+        )
         self.guard = Guard(core.engine, killer, self.file)
         core.observers.append(self.guard.observe)
 
@@ -97,7 +104,8 @@ def test_the_next_run_begins_where_this_one_ended(bench, make_core, venue, tmp_p
 
 def test_a_run_without_limits_keeps_nothing(make_core, venue, tmp_path):
     core = make_core().open()
-    killer = Killer(engine=core.engine, inbox=Inbox(), venue=venue, latch=Latch(tmp_path / "l"), now_ns=core.now_ns)
+    latch = Latch(tmp_path / "l")
+    killer = Killer(engine=core.engine, inbox=Inbox(), venue=venue, latch=latch, gate=latch.gate, now_ns=core.now_ns)
     Guard(core.engine, killer, BaselineFile(tmp_path, "DEMO")).close()
     assert list(tmp_path.iterdir()) == []
 

@@ -78,14 +78,14 @@ class Asking:
                     self._desk.ledger.asked(own)
 
     async def regularly(self) -> None:
-        """Read orders and trades every `REGULARLY_S` seconds while any may rest, until cancelled.
+        """Read orders and trades every `REGULARLY_S` seconds while any may rest or settle, until cancelled.
 
         A socket that answers pings and tells nothing looks like a quiet market; only this finds it out.
         """
         desk = self._desk
         while True:
             await desk.pace.sleep(REGULARLY_S)
-            if not desk.ledger.live():
+            if not desk.ledger.live() and desk.ledger.next_due() is None:
                 continue
             try:
                 await self.barrier()

@@ -79,7 +79,7 @@ class OwnOrder:
     matched: int = 0
     """Shares the venue says it matched; trades tell which."""
     counted: bool = False
-    """Whether `matched` is the last word. The venue's yes to a cancel says that no more will match, not how much did."""
+    """Whether `matched` is the last word. A yes to a cancel says that no more will match, not how much did."""
     closed: OrderState | None = None
     """The end the venue told of, once nothing more will match."""
     reason: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agbot.model.events import OrderAccepted, OrderCancelled, OrderFilled, Source
+from agbot.testing.trading import trading
 from agbot.units import NS_PER_S, SCALE
 from agbot.venue.polymarket.own import Stage
 from tests.venue.polymarket.test_ledger import Bench, S, maker, record, trade, update
@@ -73,3 +74,15 @@ def test_an_unresolved_order_that_a_cancel_found_exists_and_waits(bench):
     own = bench.order(stage=Stage.UNRESOLVED)
     assert kinds(bench.ledger.gone(own, S.CANCELLED, "found and cancelled")) == [OrderAccepted]
     assert kinds(bench.hear(update(kind="CANCELLATION", status="CANCELED"))) == [OrderCancelled]
+
+
+async def test_a_trade_that_fails_unheard_is_found_though_nothing_rests(monkeypatch):
+    monkeypatch.setattr("agbot.venue.polymarket.asking.REGULARLY_S", 0.02)
+    async with trading() as venue:
+        order = venue.order()
+        order_id = (await venue.venue.place_order(order)).venue_order_id
+        trade_id = venue.stub.exchange.fill(order_id, "10")
+        await venue.until(lambda: venue.filled(order.client_order_id) == 10)
+        venue.stub.exchange.listeners.clear()  # the stream tells nothing any more, and looks like a quiet market
+        venue.stub.exchange.settle(trade_id, "FAILED")
+        await venue.until(lambda: venue.filled(order.client_order_id) == 0)
