@@ -203,11 +203,6 @@ def _a_start_leaves_what_rests() -> Defect:
     return stack
 
 
-def _a_start_trusts_ends_of_orders() -> Defect:
-    honest = Past.ended_within
-    return patch.object(Past, "ended_within", lambda self, _ns: honest(self, -1))
-
-
 def _a_yes_to_a_cancel_frees_at_once() -> Defect:
     def gone(self: Ledger, own: OwnOrder, state: OrderState, reason: str, **how: Any) -> list[Any]:
         return honest(self, own, state, reason, **(how | {"counted": True}))
@@ -233,7 +228,6 @@ DEFECTS: Final[Mapping[str, Callable[[], Defect]]] = {
     "start_counts_balances": _a_start_takes_balances_for_fills,
     "start_believes_silence": _a_start_believes_the_first_silence,
     "start_leaves_orders": _a_start_leaves_what_rests,
-    "start_trusts_ends": _a_start_trusts_ends_of_orders,
 }
 
 
