@@ -66,6 +66,11 @@ class LatchState:
     at_ns: int
     scopes: tuple[Scoped, ...] = ()
 
+    @property
+    def newest_ns(self) -> int:
+        """Return when it was last moved, as far as what is closed tells."""
+        return max([self.at_ns, *(s.at_ns for s in self.scopes)])
+
     def scoped(self, scope: str, name: str) -> Scoped | None:
         """Return what is closed of this name, None when nothing is."""
         return next((s for s in self.scopes if (s.scope, s.name) == (scope, name)), None)

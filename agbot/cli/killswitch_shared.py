@@ -12,6 +12,7 @@ import click
 
 from agbot.cli.tables import table
 from agbot.errors import AgbotError, NotRunningError, TimedOutError
+from agbot.latch import SCOPED_TEXT_MAX
 from agbot.shared.link import Link, Unreadable
 from agbot.shared.switch import Heard, SharedSwitch
 
@@ -22,8 +23,9 @@ LOOK_S: Final = 0.1
 def on(name: str, *, reason: str, by: str, scope: str, named: str, plain: bool, as_json: bool) -> int:
     """Close the gate of every bot that listens, wait until each has proved it, and print who has. Returns exit code."""
     began, switch = time.perf_counter(), SharedSwitch(Link.found(plain=plain), name)
-    at_ns = time.time_ns()
-    switch.move(on=True, reason=reason, by=by, at_ns=at_ns, scope=scope, name=named)
+    state = switch.move(on=True, reason=reason, by=by, at_ns=time.time_ns(), scope=scope, name=named)
+    closed = state.scoped(scope, named[:SCOPED_TEXT_MAX]) if scope else state
+    at_ns = closed.at_ns if closed else 0
     closed_ms = round((time.perf_counter() - began) * 1000, 1)
     bots = _proofs(switch, at_ns)
     rows = [_row(bot, at_ns) for bot in bots]

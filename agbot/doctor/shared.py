@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import trio
 
-from agbot.doctor.report import Check, Finding, fail, ok, skip, warn
+from agbot.doctor.report import Check, Finding, fail, ok, warn
 from agbot.settings import RedisSettings
 from agbot.shared.link import URL, Link, Unreadable
 from agbot.shared.switch import SharedSwitch
@@ -23,7 +23,7 @@ class Sharing(Protocol):
 async def switch(world: Sharing) -> Finding:
     """D23: whether the shared kill switch can be read, lets orders through, and survives a restart of Redis."""
     if world.redis is None:
-        return skip("nothing is shared with other bots: the configuration has no section redis")
+        return ok("nothing is shared with other bots: the configuration has no section redis")
     name = world.redis.name
     link = await trio.to_thread.run_sync(partial(Link.found, plain=world.redis.plain))
     try:

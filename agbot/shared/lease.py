@@ -22,8 +22,6 @@ TTL_S: Final = 10.0
 SENDS_S: Final = 5.0
 """A post may take three seconds on its way, and the answer to the renewal one."""
 LOOK_S: Final = 0.25
-RENEWED_MS: Final = 500
-"""A lease that has so much more time than at the last look is being renewed."""
 
 
 class Lease:
@@ -48,6 +46,7 @@ class Lease:
             ConfigError: AGB-149, naming the holder, who renews it; AGB-151, the counter is no number; AGB-156, Redis
                 does not answer.
         """
+        # Time that is left only falls, unless the lease is renewed.
         left_ms, rounds = 0, int((TTL_S + 2) / LOOK_S)
         for again in range(rounds):
             said, text, left = self._asked(_TAKE, least, self._who)
@@ -61,7 +60,7 @@ class Lease:
                     key=self._keys[1],
                     remedy=f"when nobody trades with this wallet: redis-cli set '{self._keys[1]}' {least}",
                 )
-            if left < 0 or (again and left > left_ms + RENEWED_MS):
+            if left < 0 or (again and left > left_ms):
                 break
             left_ms = left
             sleep(LOOK_S)

@@ -83,8 +83,9 @@ class SharedSwitch:
         def change(redis: Redis) -> LatchState:
             raw: Any = redis.get(self.key)
             before = NEVER_SET if raw is None else self.state_of(raw)
-            after = moved(before, on=on, reason=reason, by=by, at_ns=at_ns, scope=scope, name=name)
-            told = {"on": on, "scope": scope, "name": name, "reason": reason, "by": by, "at_ns": at_ns}
+            at = max(at_ns, before.newest_ns + 1)  # clocks differ, and a bot takes what is older for an old copy
+            after = moved(before, on=on, reason=reason, by=by, at_ns=at, scope=scope, name=name)
+            told = {"on": on, "scope": scope, "name": name, "reason": reason, "by": by, "at_ns": at}
             if not self._replaced(redis, raw, after, told):
                 raise Unreadable("somebody else moves it at the same time")
             return after

@@ -52,6 +52,7 @@ class Shared:
         self._failure = "it was not read yet"
         self._read_at = self._renewed_at = float("-inf")
         self._lost = ""
+        self._newest_ns = 0
         self._state = self.switch.state_of(None)
         self._seen: LatchState | None = None
         self._one = trio.CapacityLimiter(1)
@@ -150,7 +151,8 @@ class Shared:
                 log.error("shared.unread", switch=self.switch.name, error=str(e))
             self._failure = str(e)
         else:
-            self._failure, self._read_at, self._state = "", began, self._named(self.switch.state_of(switch))
+            self._failure, self._read_at = "", began
+            self._state = self._named(self._current(self.switch.state_of(switch)))
             if self.lease is not None:
                 self._lost = self._lost or self.lease.lost(renewed)
                 self._renewed_at = began
@@ -163,6 +165,14 @@ class Shared:
         self._seen = state
         log.info("shared.switch", switch=self.switch.name, on=state.on, reason=state.reason, by=state.by)
         self.on_change()
+
+    def _current(self, state: LatchState) -> LatchState:
+        """Return a state that was read, closed when it is older than one that was: Redis came back with an old copy."""
+        if state.at_ns >= self._newest_ns or not state.at_ns:
+            self._newest_ns = max(self._newest_ns, state.at_ns)
+            return state
+        reason = f"Redis came back with an older one: agbot killswitch off --shared {self.switch.name} opens it"
+        return attrs.evolve(state, on=True, reason=reason, by="agbot")
 
     def _named(self, state: LatchState) -> LatchState:
         """Return a state whose reasons say whose switch it is."""

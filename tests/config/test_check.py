@@ -64,7 +64,7 @@ def test_all_faults_at_once(wrong: Path) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live"
-    known += ", reconcile, killswitch, strategies, markets, realtime"
+    known += ", reconcile, killswitch, redis, strategies, markets, realtime"
     number = "write a plain number such as 1000.0, without unit or separators"
     types = "known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"
     assert result.stderr.splitlines() == [

@@ -19,6 +19,7 @@ from agbot.settings import (
     MonitorSettings,
     PaperSettings,
     PolymarketSettings,
+    RedisSettings,
     RtdsSettings,
     Settings,
     StrategySettings,
@@ -48,6 +49,7 @@ killswitch:
   {daily_loss_pct: "2.5", drawdown_pct: off, consecutive_losses: 3, errors: 0, errors_window_sec: 5,
    feed_distrust_sec: off, heartbeat_sec: 15}
 live: {max_order_usd: 5, max_day_usd: 25.5, heartbeat: false, signer: s/signer.sock}
+redis: {name: desk, plain: true}
 markets: [0xAB]
 realtime: [btcusd, "price.equity:aaplusd"]
 """
@@ -78,6 +80,7 @@ def test_every_key(tmp_path: Path) -> None:
             tokens_per_socket=7,
             custom_features=False,
         ),
+        redis=RedisSettings(name="desk", plain=True),
         live=LiveSettings(
             max_order_usd=5_000_000, max_day_usd=25_500_000, heartbeat=False, signer=tmp_path / "s" / "signer.sock"
         ),

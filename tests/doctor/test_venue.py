@@ -71,7 +71,7 @@ async def test_a_healthy_wallet_is_green(ask):
     report = await ask()
     assert {row.id: row.finding for row in report.rows if row.finding.status is not Status.OK} == {}
     assert report.green
-    assert [row.id for row in report.rows] == [f"D{n:02}" for n in range(1, 23)]
+    assert [row.id for row in report.rows] == [f"D{n:02}" for n in range(1, 24)]
 
 
 @pytest.mark.parametrize("name", ["proxy", "safe", "deposit_uups", "deposit_beacon"])

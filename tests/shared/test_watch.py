@@ -80,6 +80,18 @@ async def test_a_redis_that_lost_everything_closes(eye, server):
     assert "never set, or Redis lost it" in eye.gate()
 
 
+async def test_a_redis_that_comes_back_with_an_older_state_closes_until_a_person_has_looked(eye, link):
+    old = link.ask(lambda redis: redis.get(eye.switch.key))
+    eye.switch.move(on=True, reason="drill", **WHO)
+    await eye.shared.look()
+    link.ask(lambda redis: redis.set(eye.switch.key, old))
+    await eye.shared.look()
+    assert "came back with an older one" in eye.gate()
+    eye.switch.move(on=False, reason="looked", by="me", at_ns=99)
+    await eye.shared.look()
+    assert eye.gate() == ""
+
+
 async def test_both_gates(eye):
     here = LatchState(on=True, reason="here", by="ann", at_ns=3)
     own = Scoped(scope="market", name="rain", reason="own", by="ann", at_ns=3)
@@ -89,7 +101,7 @@ async def test_both_gates(eye):
     await eye.shared.look()
     assert eye.gate() == "shared switch desk: drill"
     both = eye.shared.gate(LatchState(on=True, reason="here", by="ann", at_ns=3, scopes=(own,)))
-    assert (both.reason, both.at_ns) == (here.reason, 7)  # a leave that was given in between is over
+    assert (both.reason, both.at_ns) == (here.reason, 8)  # a leave that was given in between is over
     assert [s.reason for s in both.scopes] == ["own", "shared switch desk: theirs"]
     eye.switch.move(on=False, reason="fine", **WHO)
     await eye.shared.look()
