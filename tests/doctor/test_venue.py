@@ -146,7 +146,7 @@ async def test_a_refusal_by_the_clock_is_not_a_revoked_key(ask, stub):
     stub.reply("GET", "/auth/api-keys", lambda _: error(401, "Unauthorized/Invalid api key"))
     report = await ask(now_s=lambda: time.time() - 90)
     assert failed(report) == ["D10", "D13"]
-    assert "because this clock is 90 s wrong" in found(report, "D13").cause
+    assert re.search(r"because this clock is (89|90|91) s wrong", found(report, "D13").cause)
     assert found(report, "D13").remedy.startswith("timedatectl")
 
 
