@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from agbot.selftest import onchain, polymarket, quant_books, quant_risk
+from agbot.selftest import onchain, polymarket, quant_books, quant_risk, quant_trading
 from agbot.selftest.check import Row, Schema, entries
 
 
@@ -24,6 +24,10 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     for schema in (
         polymarket.SCHEMA,
         Schema(name="agbot venue vectors v1", rows=_venue_rows, checks=onchain.CHECKS),
-        Schema(name="quant-vectors/1", rows=_quant_rows, checks={**quant_risk.CHECKS, **quant_books.CHECKS}),
+        Schema(
+            name="quant-vectors/1",
+            rows=_quant_rows,
+            checks={**quant_risk.CHECKS, **quant_books.CHECKS, **quant_trading.CHECKS},
+        ),
     )
 }
