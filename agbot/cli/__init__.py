@@ -17,6 +17,7 @@ COMMANDS = {
     "monitor": "Serve the web page and collect metrics (agbot run starts one by itself).",
     "killswitch": "Close or open the gate for orders; 'on' also cancels everything and proves it.",
     "status": "Say in one line what the bot is doing.",
+    "risk": "Show what the book can lose: worst case, VaR, Greeks, limits used (show), shocks (stress).",
     "reconcile": "Show where the venue's figures are not the bot's, and take them over.",
     "stop": "Stop the bot in order: cancel all, drain, exit.",
     "logs": "Show the bot's log; -f follows.",

@@ -20,6 +20,7 @@ from agbot.run.flatten import Flattener
 from agbot.run.killing import Killer
 from agbot.run.preview import preview
 from agbot.run.requests import market_named, order_from, signed_reason, token_of
+from agbot.run.risk_view import view
 from agbot.units import usd_text
 
 
@@ -59,6 +60,7 @@ class Operator:
         """Return the requests by name."""
         return {
             "status": self._status,
+            "risk": self._risk,
             "feeds": self._feeds,
             "stop": self._stop,
             "killswitch": self._killswitch,
@@ -71,6 +73,9 @@ class Operator:
 
     async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return self._facts.status(self._engine, self._now_ns())
+
+    async def _risk(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        return view(self._engine, self._now_ns())
 
     async def _feeds(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return self._feeds_report()
