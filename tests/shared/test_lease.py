@@ -15,12 +15,6 @@ def renewed(lease, link):
     return lease.lost(link.ask(lease.renew))
 
 
-@pytest.fixture
-def brief(monkeypatch):
-    """Let a lease die after a moment."""
-    monkeypatch.setattr(leases, "TTL_S", 0.4)
-
-
 def test_tokens_rise_above_whatever_anybody_knows(link):
     first = Lease(link, WALLET, "one")
     assert first.take(0) == 1
@@ -28,7 +22,7 @@ def test_tokens_rise_above_whatever_anybody_knows(link):
     assert Lease(link, WALLET.lower(), "two").take(41) == 42
 
 
-def test_a_holder_that_renews_keeps_others_out_by_name(link, brief):
+def test_a_holder_that_renews_keeps_others_out_by_name(link):
     holder = Lease(link, WALLET, "pid 7 on box")
     holder.take(0)
     with pytest.raises(ConfigError, match="pid 7 on box") as caught:
@@ -36,9 +30,11 @@ def test_a_holder_that_renews_keeps_others_out_by_name(link, brief):
     assert caught.value.id == "AGB-149"
 
 
-def test_the_lease_of_a_dead_holder_is_waited_for_and_its_token_is_out(link, brief):
+def test_the_lease_of_a_dead_holder_is_waited_for_and_its_token_is_out(link, monkeypatch):
     dead = Lease(link, WALLET, "one")
-    dead.take(0)
+    with monkeypatch.context() as brief:
+        brief.setattr(leases, "TTL_S", 0.4)
+        dead.take(0)
     second = Lease(link, WALLET, "two")
     assert second.take(0) == 2
     assert "taken with token 2, ours is 1: held by two" in renewed(dead, link)
