@@ -14,8 +14,6 @@ from agbot.venue.polymarket.rest import COLLATERAL, CONDITIONAL, CONDITIONAL_V2,
 from agbot.venue.polymarket.wire.account import AccountPosition
 from agbot.venue.polymarket.wire.rest import BalanceAllowance, OpenOrder
 
-DUST: Final = SCALE // 100
-"""Shares that no order can sell."""
 V3: Final = 3
 
 
@@ -107,7 +105,7 @@ async def shares_of(clob: AccountReads, market: Market, token: str) -> int:
 async def _held(clob: AccountReads, market: Market, prices: Mapping[str, int]) -> AsyncIterator[CarriedPosition]:
     for token, outcome in _tokens(market):
         size = await shares_of(clob, market, token)
-        if size >= DUST:
+        if size > 0:
             cost = notional(prices.get(token, SCALE // 2), size)
             yield CarriedPosition(market.id, outcome, size, cost, UNATTRIBUTED)
 

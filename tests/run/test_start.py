@@ -137,6 +137,15 @@ async def test_a_trade_that_does_not_settle_starts_nothing(stub, live, running, 
     await ended(run, until)
 
 
+async def test_a_crumb_that_no_order_can_sell_is_counted_over_every_start(stub, live, running, until):
+    stub.exchange.shares[NO] = 140
+    for _ in range(2):
+        run = await running(live)
+        assert [p.size for p in run.session.plan.account.positions] == [140]
+        assert run.session.plan.found["corrections"] == []
+        await ended(run, until)
+
+
 async def test_a_figure_that_nobody_explains_is_taken_over_with_its_source(stub, live, running, until, logged):
     await ended(await running(live), until)
     stub.exchange.collateral -= to_units("100")

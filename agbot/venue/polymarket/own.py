@@ -25,6 +25,8 @@ SETTLES_WITHIN_NS: Final = 30 * NS_PER_S
 """A fill that is still provisional after this is asked about."""
 _LATE_NS: Final = 300 * NS_PER_S
 """How long a trade may take to appear in the venue's list."""
+_APART_NS: Final = 60 * NS_PER_S
+"""How far our clock may be ahead of the one that dates trades."""
 
 _RANK: Final = {
     Settlement.MATCHED: 0,
@@ -138,7 +140,7 @@ class OwnOrder:
     def since_ns(self, synced_ns: int) -> int:
         """Return the time from which trades of it may be unknown."""
         unsettled = [ts for _, word, ts in self.trades.values() if _RANK[word] < _RANK[Settlement.CONFIRMED]]
-        return min([max(self.sent_ns, synced_ns - _LATE_NS), *unsettled])
+        return min([max(self.sent_ns - _APART_NS, synced_ns - _LATE_NS), *unsettled])
 
     def fill_of(self, trade: Trade) -> OrderFilled | None:
         """Return what `trade` is to this order; None when it is not in it.

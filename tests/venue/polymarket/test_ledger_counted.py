@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from agbot.model.events import OrderAccepted, OrderCancelled, OrderFilled, Source
-from agbot.testing.trading import trading
+from agbot.testing.trading import hurried, trading
 from agbot.units import NS_PER_S, SCALE
 from agbot.venue.polymarket.own import Stage
 from tests.venue.polymarket.test_ledger import Bench, S, maker, record, trade, update
@@ -86,3 +88,15 @@ async def test_a_trade_that_fails_unheard_is_found_though_nothing_rests(monkeypa
         venue.stub.exchange.listeners.clear()  # the stream tells nothing any more, and looks like a quiet market
         venue.stub.exchange.settle(trade_id, "FAILED")
         await venue.until(lambda: venue.filled(order.client_order_id) == 0)
+
+
+async def test_a_fill_that_is_dated_before_our_order_by_another_clock_is_found():
+    with hurried():
+        async with trading(now_s=lambda: time.time() - 30) as bench:
+            order = bench.order()
+            order_id = (await bench.venue.place_order(order)).venue_order_id
+            bench.stub.exchange.listeners.clear()
+            bench.stub.exchange.fill(order_id, "4")
+            await bench.venue.cancel_order(order.client_order_id)
+            await bench.until(lambda: bench.kinds(order.client_order_id)[-2:] == ["OrderFilled", "OrderCancelled"])
+            assert bench.filled(order.client_order_id) == 4
