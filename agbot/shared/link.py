@@ -112,7 +112,7 @@ def _no_address(why: str) -> ConfigError:
         f"the address of Redis is none: {why}",
         id="AGB-155",
         key=URL,
-        remedy="redis://127.0.0.1:6379/0, rediss://user:password@host:6380/0 or unix:///path, for example",
+        remedy="redis://127.0.0.1:6379/0, rediss://host:6380/0 (user and password before the host) or unix:///path",
     )
 
 
