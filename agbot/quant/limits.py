@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from agbot.quant.logit import expit, logit
+
 
 @attrs.frozen(kw_only=True)
 class Parts:
@@ -47,10 +49,7 @@ def exceeded(
 
 def shocked(price: float, logits: float) -> float:
     """Return a probability moved by so many logits; 0 and 1 stay."""
-    if price in (0.0, 1.0):
-        return price
-    odds = math.log(price / (1 - price)) + logits
-    return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
+    return price if price in (0.0, 1.0) else expit(logit(price) + logits)
 
 
 def stressed(positions: Mapping[str, tuple[float, float]], prices: Mapping[str, float] | float) -> float:

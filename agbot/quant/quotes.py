@@ -14,6 +14,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from agbot.quant.logit import expit, logit
+
 
 def _log_sum_exp(values: Sequence[float]) -> float:
     top = max(values)
@@ -119,8 +121,7 @@ class Indifferent:
 def held_to_the_end(probability: float, gamma: float, inventory: float) -> Indifferent:
     """Return the prices of who holds a claim until it resolves, with utility −e^(−γw); always within (0, 1)."""
 
-    odds = math.log(probability) - math.log1p(-probability) - gamma * inventory
-    marginal = 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
+    marginal = expit(logit(probability) - gamma * inventory)
     bid = -math.log1p(marginal * math.expm1(-gamma)) / gamma
     ask = math.log1p(marginal * math.expm1(gamma)) / gamma
     return Indifferent(min(bid, 1.0), min(max(bid, ask), 1.0), marginal)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agbot.quant.normal import cdf
+from agbot.quant.signals import regressed
 
 _Surface = tuple[float, float, float, tuple[float, ...], tuple[float, ...]]
 _SURFACES: Final[dict[int, _Surface]] = {
@@ -44,7 +45,7 @@ def reversion(series: ArrayLike) -> Reversion:
     """Return how a series comes back to its mean; at least eight values."""
     x = _checked(series)
     statistic = dickey_fuller(x)
-    (level, ar1), rest = _regressed(x[1:], x[:-1])
+    (level, ar1), rest = regressed(x[1:], x[:-1])
     if not 0 < ar1 < 1:
         return Reversion(statistic, p_value(statistic), ar1, None, None, None, None)
     theta = -math.log(ar1)
@@ -70,7 +71,7 @@ class Pair:
 def cointegrated(y: ArrayLike, x: ArrayLike) -> Pair:
     """Return whether two series move together: Engle & Granger (1987), one lag."""
     ys, xs = _checked(y), _checked(x)
-    (intercept, hedge), spread = _regressed(ys, xs)
+    (intercept, hedge), spread = regressed(ys, xs)
     statistic = dickey_fuller(spread, constant=False)
     return Pair(hedge, intercept, statistic, p_value(statistic, 2), float(spread[-1] / spread.std(ddof=1)))
 
@@ -99,13 +100,6 @@ def p_value(statistic: float, series: int = 1) -> float:
         return 0.0
     weights = low if statistic <= middle else high
     return cdf(sum(weight * statistic**power for power, weight in enumerate(weights)))
-
-
-def _regressed(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[tuple[float, float], NDArray[np.float64]]:
-    centred = x - x.mean()
-    slope = float(centred @ y / (centred @ centred))
-    level = float(y.mean() - slope * x.mean())
-    return (level, slope), y - level - slope * x
 
 
 def _checked(series: ArrayLike) -> NDArray[np.float64]:

@@ -9,10 +9,11 @@ from typing import TypeAlias
 
 import attrs
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from agbot.quant.normal import cdf
 
+Floats: TypeAlias = "NDArray[np.float64]"
 Top: TypeAlias = "tuple[float, float, float, float]"
 """Bid, its size, ask, its size."""
 
@@ -65,13 +66,18 @@ def fitted(x: ArrayLike, y: ArrayLike) -> Line:
     across, up = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if across.shape != up.shape or across.size < 3 or not np.ptp(across) > 0:
         raise ValueError("a line needs three points that differ in x")
-    centred = across - across.mean()
-    spread = float(centred @ centred)
-    slope = float(centred @ up) / spread
-    intercept = float(up.mean() - slope * across.mean())
-    rest = up - intercept - slope * across
-    error, whole = float(rest @ rest), float(((up - up.mean()) ** 2).sum())
+    (intercept, slope), rest = regressed(up, across)
+    spread, error = float(((across - across.mean()) ** 2).sum()), float(rest @ rest)
+    whole = float(((up - up.mean()) ** 2).sum())
     return Line(slope, intercept, math.sqrt(error / (across.size - 2) / spread), 1 - error / whole if whole else 1.0)
+
+
+def regressed(y: Floats, x: Floats) -> tuple[tuple[float, float], Floats]:
+    """Return level and slope of the least-squares line of y on x, and what is left of y."""
+    centred = x - x.mean()
+    slope = float(centred @ y / (centred @ centred))
+    level = float(y.mean() - slope * x.mean())
+    return (level, slope), y - level - slope * x
 
 
 def roll_spread(changes: ArrayLike) -> tuple[float, float | None]:
