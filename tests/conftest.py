@@ -34,6 +34,9 @@ UNMEASURED = (
 )
 """Whole processes with deadlines, and thousands of steps: coverage makes them nearly twice as slow."""
 
+LONGEST = "test_nothing_is_lost"
+"""Uses every core for a minute or two: at the end the other workers would stand still meanwhile."""
+
 # A busy machine is no bug: examples have no deadline of their own, the test has one (pytest-timeout).
 hypothesis.settings.register_profile("agbot", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("agbot")
@@ -55,7 +58,8 @@ def _forget_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what is slow when it is measured out of coverage, the processes it starts too."""
+    """Leave what is slow when it is measured out of coverage, the processes it starts too; begin with the longest."""
+    items.sort(key=lambda item: item.name != LONGEST)
     for item in items:
         if item.path.relative_to(ROOT / "tests").as_posix().startswith(UNMEASURED):
             item.add_marker("no_cover")
