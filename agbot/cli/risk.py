@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agbot.quant.book import Claim
 
 CONFIDENCES: Final = ("0.95", "0.99")
+ASSUMES: Final = "prices are taken for probabilities, and events for independent: correlated ones lose more together"
 LOGIT_VOL: Final = 2.0
 """Of the logit, per square root of a year; `usd_per_sqrt_year` is in proportion to it."""
 TOLD: Final = ("market", "event", "yes", "no", "price", "value", "worst")
@@ -142,6 +143,7 @@ def _figures(told: Mapping[str, Any], claims: Sequence[Claim]) -> dict[str, Any]
             for name, found in by_event.items()
         },
         "logit_vol": LOGIT_VOL,
+        "assumes": ASSUMES,
         "limits": list(told["limits"]),
     }
 
@@ -164,6 +166,7 @@ def _text(found: Mapping[str, Any]) -> str:
             f"at {confidence}": f"VaR {found['var_usd'][confidence]:.2f} usd, ES {found['es_usd'][confidence]:.2f} usd"
             for confidence in CONFIDENCES
         },
+        "assumed": found["assumes"],
     }
     greeks = [{"event": name, **row} for name, row in found["greeks"].items()]
     limits = [{"policy": row["policy"], "says": row["says"], "used": _pct(row["used_pct"])} for row in found["limits"]]
@@ -241,7 +244,7 @@ def _own(path: Path, claims: Sequence[Claim]) -> list[dict[str, Any]]:
         raise root.fault("a scenario file is a mapping", id="AGB-106", remedy="NAME: {market: price}, or NAME: logits")
     for name, node in root.fields.items():
         if node.kind == "mapping":
-            prices = {market: _fraction(price) for market, price in node.fields.items()}
+            prices = {market: _fraction(_held(price, market, claims)) for market, price in node.fields.items()}
             usd = repriced(claims, lambda claim, prices=prices: prices.get(claim.market, claim.price))  # type: ignore[misc]
             what = ", ".join(f"{market} at {price:g}" for market, price in prices.items())
         else:
@@ -249,6 +252,16 @@ def _own(path: Path, claims: Sequence[Claim]) -> list[dict[str, Any]]:
             usd, what = moved(claims, logits), f"every YES moves by {logits:g} logits"
         rows.append({"scenario": name, "usd": usd, "what": what})
     return rows
+
+
+def _held(node: Located, market: str, claims: Sequence[Claim]) -> Located:
+    """Return the node of a market that is held: a name that nobody holds would move nothing, and look like no loss."""
+    known = sorted({claim.market for claim in claims})
+    if market not in known:
+        raise node.fault(
+            f"nothing is held of {market!r}", id="AGB-107", remedy=f"held: {', '.join(known) or 'nothing'}"
+        )
+    return node
 
 
 def _logits(node: Located) -> float:

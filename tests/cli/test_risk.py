@@ -42,6 +42,7 @@ def test_the_table(typed):
     text = typed("show").output
     assert "worst case  83.00 usd (best 82.00)" in text
     assert "at 0.95     VaR 83.00 usd, ES 83.00 usd" in text
+    assert "events for independent" in text
 
 
 def test_twelve_scenarios_worst_first(typed):
@@ -79,7 +80,12 @@ def test_a_wrong_book_is_located(tmp_path, text, says):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("- 1", "a scenario file is a mapping"), ("a: {m: 2}", "out of range"), ("a: x", "expected a number")],
+    [
+        ("- 1", "a scenario file is a mapping"),
+        ("a: {rain: 2}", "out of range"),
+        ("a: {rian: 1}", "nothing is held of 'rian' → held: rain, who-ada"),
+        ("a: x", "expected a number"),
+    ],
 )
 def test_a_wrong_scenario_is_located(typed, tmp_path, text, says):
     path = tmp_path / "s.yaml"
