@@ -159,6 +159,12 @@ class Venue:
             raise answer
 
 
+def a_killer(core: Core, inbox: Inbox, venue: Venue, latch: Latch) -> Killer:
+    """Return the kill switch of a core, with no gate beside the latch."""
+    engine, now_ns = core.engine, core.now_ns
+    return Killer(engine=engine, inbox=inbox, venue=venue, latch=latch, gate=latch.gate, now_ns=now_ns)
+
+
 class OperatorBench:
     """An operator over a core, a fake venue with three orders, and a latch on disk; nothing runs beside the test."""
 
@@ -170,14 +176,7 @@ class OperatorBench:
         core.observers.append(self.execution.observe)
         self.stops = []
         self.flattener = Flattener(core.engine, self.execution, core.now_ns)
-        killer = Killer(
-            engine=core.engine,
-            inbox=self.inbox,
-            venue=venue,
-            latch=self.latch,
-            gate=self.latch.gate,
-            now_ns=core.now_ns,
-        )
+        killer = a_killer(core, self.inbox, venue, self.latch)
         self.operator = operator = Operator(
             facts=RunFacts(run_id="r", mode="DEMO", page="", started_ns=0, journal="j", capital=0),
             engine=core.engine,

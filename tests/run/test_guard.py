@@ -19,9 +19,9 @@ from agbot.run import guard as guard_module
 from agbot.run.baseline import BaselineFile
 from agbot.run.guard import Guard
 from agbot.run.inbox import Inbox
-from agbot.run.killing import Killer
 from agbot.testing.builders import make_order, place
 from agbot.units import SCALE
+from tests.run.conftest import a_killer
 
 KEPT = Baseline(day=20_000, day_equity=3 * SCALE, peak=5 * SCALE, equity=4, book=-7, losses=2, tripped=("drawdown",))
 
@@ -33,14 +33,7 @@ class Bench:
         self.file = BaselineFile(directory, "DEMO")
         self.core = core = make_core(limits=Limits(daily_loss=50_000), **more).open()
         self.inbox, self.latch, self.venue = Inbox(), Latch(directory / "latch"), venue
-        killer = Killer(
-            engine=core.engine,
-            inbox=self.inbox,
-            venue=venue,
-            latch=self.latch,
-            gate=self.latch.gate,
-            now_ns=core.now_ns,
-        )
+        killer = a_killer(core, self.inbox, venue, self.latch)
         self.guard = Guard(core.engine, killer, self.file)
         core.observers.append(self.guard.observe)
 
@@ -104,8 +97,7 @@ def test_the_next_run_begins_where_this_one_ended(bench, make_core, venue, tmp_p
 
 def test_a_run_without_limits_keeps_nothing(make_core, venue, tmp_path):
     core = make_core().open()
-    latch = Latch(tmp_path / "l")
-    killer = Killer(engine=core.engine, inbox=Inbox(), venue=venue, latch=latch, gate=latch.gate, now_ns=core.now_ns)
+    killer = a_killer(core, Inbox(), venue, Latch(tmp_path / "l"))
     Guard(core.engine, killer, BaselineFile(tmp_path, "DEMO")).close()
     assert list(tmp_path.iterdir()) == []
 
