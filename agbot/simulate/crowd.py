@@ -16,6 +16,8 @@ TAKER: Final = "0x00000000000000000000000000000000000000bb"
 _RICH: Final = 10**6 * SCALE
 _LEVELS: Final = 4
 EVERY_S: Final = 0.25
+CALMLY: Final = 2.5
+"""So many times longer between two acts once all is well: what trouble did shows without a crowd."""
 
 
 class Crowd:
@@ -23,6 +25,7 @@ class Crowd:
 
     def __init__(self, venue: SimVenue, dice: random.Random, every_s: float = EVERY_S) -> None:
         self._every_s = every_s
+        self.slower = 1.0
         self._venue = venue
         self._dice = dice
         self._count = 0
@@ -51,7 +54,7 @@ class Crowd:
                 self._quote(listing)
             else:
                 self._take(listing)
-        self._venue.heap.after(self._every_s * 2 * self._dice.random(), self._act)
+        self._venue.heap.after(self._every_s * self.slower * 2 * self._dice.random(), self._act)
 
     def _quote(self, listing: Listing) -> None:
         middle = self._middle[listing.condition] + self._dice.choice((-1, 0, 0, 1))

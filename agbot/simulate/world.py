@@ -16,7 +16,7 @@ from agbot.model.events import Event
 from agbot.secrets import Secret
 from agbot.simulate.audit import Auditor
 from agbot.simulate.bot import SimBot
-from agbot.simulate.crowd import EVERY_S, Crowd
+from agbot.simulate.crowd import CALMLY, EVERY_S, Crowd
 from agbot.simulate.disk import Disk
 from agbot.simulate.schedule import OWN, TROUBLE_S, Trouble
 from agbot.simulate.venue import SimVenue
@@ -108,7 +108,7 @@ class World:
 
     def _suffer(self, troubles: Sequence[Trouble]) -> None:
         """Let troubles strike, the first seconds from now; then all is well, and the bot must be as well."""
-        began_ns = self.heap.now_ns
+        began_ns, self._crowd.slower = self.heap.now_ns, 1.0
         for trouble in troubles:
             self.heap.at(began_ns + int(trouble.at_s * NS_PER_S), partial(self._begin, trouble))
             self.heap.at(began_ns + int((trouble.at_s + trouble.for_s) * NS_PER_S), partial(self._end, trouble))
@@ -212,6 +212,7 @@ class World:
         self.bot.switch(on)
 
     def _all_is_well(self) -> None:
+        self._crowd.slower = CALMLY
         self.venue.plan.clear()
         self.weather.slow, self.weather.unreachable = 1.0, 0.0
         self.disk.full, self.disk.crash_at_commit = False, None

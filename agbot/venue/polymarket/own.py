@@ -25,7 +25,7 @@ SETTLES_WITHIN_NS: Final = 30 * NS_PER_S
 """A fill that is still provisional after this is asked about."""
 _LATE_NS: Final = 300 * NS_PER_S
 """How long a trade may take to appear in the venue's list."""
-_APART_NS: Final = 60 * NS_PER_S
+_APART_NS: Final = 10 * NS_PER_S
 """How far our clock may be ahead of the one that dates trades."""
 
 _RANK: Final = {

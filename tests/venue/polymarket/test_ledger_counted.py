@@ -92,7 +92,7 @@ async def test_a_trade_that_fails_unheard_is_found_though_nothing_rests(monkeypa
 
 async def test_a_fill_that_is_dated_before_our_order_by_another_clock_is_found():
     with hurried():
-        async with trading(now_s=lambda: time.time() - 30) as bench:
+        async with trading(now_s=lambda: time.time() - 8) as bench:
             order = bench.order()
             order_id = (await bench.venue.place_order(order)).venue_order_id
             bench.stub.exchange.listeners.clear()
