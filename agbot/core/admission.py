@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from agbot.core.backoff import Backoff
+from agbot.core.losses import Losses
 from agbot.core.oms import OrderRecord
+from agbot.core.outlook import Outlook
+from agbot.core.prospect import Prospect
 from agbot.core.rules import Exposure
 from agbot.core.state import CoreState
 from agbot.core.turnover import utc_day
@@ -50,6 +53,8 @@ class Admission:
 
     def __init__(self, state: CoreState) -> None:
         self._state = state
+        self.losses = Losses(state)
+        self.outlook = Outlook(state, self.losses)
         self._rejections: dict[tuple[StrategyId, MarketId], tuple[int, int]] = {}
 
     def rejected(self, now_ns: int, strategy: StrategyId, market: MarketId) -> None:
@@ -57,6 +62,12 @@ class Admission:
         count = self._rejections.get((strategy, market), (0, 0))[0]
         pause_ns = int(PAUSE.delay_s(count - NOS_FREE, 1.0) * NS_PER_S) if count >= NOS_FREE else 0
         self._rejections[strategy, market] = (count + 1, now_ns + pause_ns)
+
+    def asked(self, now_ns: int, market: MarketId, *, sent: bool) -> None:
+        """Note that an order exists now, and whether it leaves."""
+        self.outlook.stir(market)
+        if sent:
+            self._state.sent.append(now_ns)
 
     def accepted(self, strategy: StrategyId, market: MarketId) -> None:
         """Note a venue's yes: the next no begins with the shortest pause."""
@@ -122,7 +133,12 @@ class Admission:
             order_usd=self._order_usd(place),
             day_usd=state.turnover.so_far(now_ns) + sum(open_usd(record) for record in state.oms.all_live()),
             day=utc_day(now_ns),
+            prospect=self.prospect(now_ns, market, place),
         )
+
+    def prospect(self, now_ns: int, market: Market, place: Place | None) -> Prospect:
+        """Return an order against the whole account, or without one the account as `market` sees it."""
+        return Prospect(self._state, self.losses, self.outlook, now_ns, market, place)
 
     def _order_usd(self, place: Place) -> int:
         if place.side is Side.BUY:

@@ -17,8 +17,8 @@ from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate, covers
 from agbot.core.state import CoreState, EngineSettings
 from agbot.core.step import Collected, Step
-from agbot.core.translate import command_of, decision_of, operator_place, own_order
-from agbot.core.triggers import Baseline, Triggers
+from agbot.core.translate import command_of, decision_of, operator_place, sight
+from agbot.core.triggers import Baseline
 from agbot.core.view import Cancel, Intent, Place, Strategy, View
 from agbot.model.commands import CancelAll, CancelOrder
 from agbot.model.events import (
@@ -53,7 +53,7 @@ from agbot.model.events import (
     VenueHealth,
 )
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
-from agbot.model.market import Market, Outcome
+from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.units import notional
 
@@ -69,7 +69,7 @@ class Engine:
         self.state = state = CoreState(settings=settings, gate=gate, portfolio=Portfolio(settings.capital))
         self.markets, self.books, self.oms, self.portfolio = state.markets, state.books, state.oms, state.portfolio
         self.admission = Admission(state)
-        self.triggers = Triggers(settings.limits, settings.baseline)
+        self.triggers = state.triggers
         self.strategies = tuple(strategies)
         self.denials_repeated = 0
         self._market_of: dict[TokenId, Market] = {}
@@ -141,6 +141,7 @@ class Engine:
         if market.id not in self.markets:
             self.portfolio.take_over(market, self.state.settings.carried)
         self.markets[market.id] = market
+        self.admission.outlook.stir()
         for token in (market.yes, market.no):
             self._market_of[token] = market
             if token not in self.books:
@@ -169,6 +170,7 @@ class Engine:
         self._cancel_live(now_ns, market.id, "market resolved")
         self.state.resolved.add(market.id)
         self.portfolio.settle(market, market.outcome(event.winner))
+        self.admission.outlook.stir()
         self._traded(market)
         for token in (market.yes, market.no):
             self.books[token].distrust()
@@ -204,6 +206,7 @@ class Engine:
             return
         command = record.command
         self._touch(command.market)
+        self.admission.outlook.stir(command.market)
         if isinstance(event, OrderRejected | OrderUnknown) and not event.reason.startswith(NOT_SENT):
             self.triggers.erred(now_ns)
         if isinstance(event, OrderRejected) and command.strategy not in (OPERATOR, FLATTEN):
@@ -274,6 +277,7 @@ class Engine:
     def _accepted(self, _now_ns: int, event: DifferenceAccepted) -> None:
         if not self.portfolio.accept(self.markets.get(event.market), event):
             self._out.anomalies.append(f"DifferenceAccepted for {event.market} {event.outcome}: not ours")
+        self.admission.outlook.stir()
         self._touch_all()
 
     # -- marks and decisions ---------------------------------------------------------------------------------------
@@ -313,21 +317,7 @@ class Engine:
 
     def view(self, now_ns: int, market: Market, strategy: StrategyId) -> View:
         """Return what `strategy` sees of `market` now."""
-        yes, no = self.books[market.yes], self.books[market.no]
-        position = self.portfolio.holding(market)
-        return View(
-            now_ns=now_ns,
-            market=market,
-            books={Outcome.YES: yes, Outcome.NO: no},
-            yes_size=position.size(Outcome.YES),
-            no_size=position.size(Outcome.NO),
-            yes_unsettled=self.oms.unsettled[market.yes],
-            no_unsettled=self.oms.unsettled[market.no],
-            orders=[own_order(r) for r in self.oms.live(market.id) if r.command.strategy == strategy],
-            cash=self.admission.cash_free(),
-            trusted=yes.trusted and not no.doubt,
-            references=self.state.references.latest,
-        )
+        return sight(self.state, now_ns, market, strategy, cash=self.admission.cash_free())
 
     def _carry(self, now_ns: int, market: Market, strategy: StrategyId, intent: Intent) -> None:
         if isinstance(intent, Cancel):
@@ -348,6 +338,7 @@ class Engine:
         self._out.decisions.append(decision_of(command, violated=violated, request_id=request_id))
         record = self.oms.begin(now_ns, command, denied=", ".join(violated))
         self._out.changed[order_id] = record
+        self.admission.asked(now_ns, market, sent=not violated)
         if not violated:
             self._out.commands.append(command)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 import msgspec
@@ -115,6 +115,22 @@ class _Holding:
         return self.liquidation if self.marked else self.cost
 
 
+class _Sums(NamedTuple):
+    """Over holdings: their value, its absolute, and how many were never marked."""
+
+    value: int
+    inventory: int
+    unmarked: int
+
+    @classmethod
+    def of(cls, holdings: Iterable[_Holding]) -> _Sums:
+        rows = [(h.value, not (h.marked or h.flat)) for h in holdings]
+        return cls(sum(v for v, _ in rows), sum(abs(v) for v, _ in rows), sum(u for _, u in rows))
+
+    def changed(self, before: _Sums, after: _Sums) -> _Sums:
+        return _Sums(*(kept - old + new for kept, old, new in zip(self, before, after, strict=True)))
+
+
 class Portfolio:
     """Cash and positions of the account, and the same split by strategy.
 
@@ -129,11 +145,14 @@ class Portfolio:
         self._taken_over = 0
         self._holdings: dict[MarketId, _Holding] = {}
         self._by_strategy: dict[tuple[StrategyId, MarketId], _Holding] = {}
+        self._sums: _Sums | None = None
+        """Of all holdings; None when they have to be added up again."""
 
     def fill(
         self, market: Market, token: TokenId, side: Side, *, price: int, size: int, fee: int, strategy: StrategyId
     ) -> int:
         """Fold in one execution; returns the PnL it realised, fees included (10⁻⁶ usd)."""
+        self._sums = None
         outcome = market.outcome(token)
         value = token_value(price, size, yes=outcome is Outcome.YES)
         self.cash -= side.sign * value + fee
@@ -158,6 +177,7 @@ class Portfolio:
 
     def take_over(self, market: Market, carried: Iterable[CarriedPosition]) -> None:
         """Add positions of an earlier run in `market`; their cash is in the constructor's."""
+        self._sums = None
         for c in carried:
             if c.market == market.id:
                 share = self._by_strategy.setdefault((c.strategy, market.id), _Holding(market))
@@ -187,6 +207,7 @@ class Portfolio:
         return True
 
     def _adjust(self, market: Market, outcome: Outcome, change: int, price: int) -> None:
+        self._sums = None
         moved = self.holding(market).tokens[outcome].adjust(change, price)
         self._taken_over += moved
         wallet = self._by_strategy.setdefault((UNATTRIBUTED, market.id), _Holding(market))
@@ -210,6 +231,7 @@ class Portfolio:
 
     def settle(self, market: Market, winner: Outcome) -> None:
         """Pay 1 usd per winning share, nothing for the others, and close both positions."""
+        self._sums = None
         holding = self.holding(market)
         holding.winner = winner
         for outcome, position in holding.tokens.items():
@@ -228,7 +250,10 @@ class Portfolio:
     def mark(self, market: Market, liquidation: int) -> None:
         """Set what the holding in `market` would bring if it were sold now."""
         holding = self.holding(market)
+        before = _Sums.of([holding])
         holding.liquidation, holding.marked = liquidation, True
+        if self._sums is not None:
+            self._sums = self._sums.changed(before, _Sums.of([holding]))
 
     def mark_strategies(self, market: Market, worth: Callable[[Mapping[Outcome, Position]], int]) -> None:
         """Share the account's mark among strategies: each what its own holding is worth, negative for a short.
@@ -257,16 +282,20 @@ class Portfolio:
 
     def inventory_usd(self) -> int:
         """Return the value of everything held, marked at liquidation (cost until first marked)."""
-        return sum(abs(h.value) for h in self._holdings.values())
+        return self._summed().inventory
 
     def equity(self) -> int:
         """Return cash plus the value of everything held."""
-        return self.cash + sum(h.value for h in self._holdings.values())
+        return self.cash + self._summed().value
+
+    def _summed(self) -> _Sums:
+        self._sums = self._sums or _Sums.of(self._holdings.values())
+        return self._sums
 
     @property
     def marked(self) -> bool:
         """Return whether a book has marked everything that is held: without, `equity` is a guess."""
-        return all(h.marked or h.flat for h in self._holdings.values())
+        return not self._summed().unmarked
 
     def book(self) -> int:
         """Return cash plus what everything held has cost."""

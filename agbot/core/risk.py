@@ -56,8 +56,17 @@ class Gate:
 
     def check(self, exposure: Exposure, *, unwinds: bool = False) -> tuple[str, ...]:
         """Return the names of the violated policies, empty when the order may leave; the switch lets unwinding pass."""
-        denied = tuple(rule.name for rule in self._limits if rule.violated(exposure))
+        limits = (rule for rule in self._limits if not unwinds or getattr(rule, "exits", True))
+        denied = tuple(rule.name for rule in limits if _violated(rule, exposure))
         return ("KillSwitch", *denied) if self._kill_reason and not unwinds else denied
+
+
+def _violated(rule: Rule, exposure: Exposure) -> bool:
+    """Return whether a rule forbids the order; one that fails does, whatever it failed of."""
+    try:
+        return rule.violated(exposure)
+    except Exception:  # noqa: BLE001 - what cannot be judged is not sent; `agbot explain` asks again and tells why
+        return True
 
 
 def covers(scope: str, name: str, market: Market, strategy: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Final
+
 import attrs
 
 from agbot.core.book import OrderBook
@@ -11,11 +14,14 @@ from agbot.core.oms import Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.core.references import References
 from agbot.core.risk import Gate
-from agbot.core.triggers import Baseline
+from agbot.core.rules import asks_for_losses
+from agbot.core.triggers import Baseline, Triggers
 from agbot.core.turnover import Turnover
 from agbot.model.events import Health, VenueHealth
 from agbot.model.ids import MarketId, TokenId, VenueId
 from agbot.model.market import Market
+
+SENT_MAX: Final = 10_000
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +58,9 @@ class CoreState:
     portfolio: Portfolio
     oms: Oms = attrs.field(factory=Oms)
     turnover: Turnover = attrs.field(factory=Turnover)
+    sent: deque[int] = attrs.field(factory=lambda: deque(maxlen=SENT_MAX))
+    """When orders were asked for, the newest last."""
+    triggers: Triggers = attrs.field(init=False)
     references: References = attrs.field(factory=References)
     markets: dict[MarketId, Market] = attrs.field(factory=dict)
     books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
@@ -60,6 +69,10 @@ class CoreState:
     conditions: dict[VenueId, Condition] = attrs.field(factory=dict)
     """How venues are, as they were told last; one that was never told of is well."""
     halted: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        measures = asks_for_losses(self.gate.rules)
+        self.triggers = Triggers(self.settings.limits, self.settings.baseline, measures=measures)
 
     def differs(self, market: MarketId, reason: str) -> None:
         """Note that the venue's figures in a market are not ours, or, without a reason, that they are again."""

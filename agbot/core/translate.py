@@ -1,4 +1,4 @@
-"""From one of the core's words to the next: intent → decision, intent → command, record → view."""
+"""From one of the core's words to the next: intent → decision, intent → command, record → view, state → view."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Final
 
 from agbot.core.book import OrderBook
 from agbot.core.oms import OrderRecord
+from agbot.core.state import CoreState
 from agbot.core.step import Decision
-from agbot.core.view import OwnOrder, Place
+from agbot.core.view import OwnOrder, Place, View
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import OperatorOrder
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, VenueId
-from agbot.model.market import Market
+from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderType, Side
 from agbot.units import SCALE
 
@@ -28,6 +29,25 @@ def own_order(record: OrderRecord) -> OwnOrder:
         price=command.price,
         remaining=record.remaining,
         state=record.state,
+    )
+
+
+def sight(state: CoreState, now_ns: int, market: Market, strategy: StrategyId, *, cash: int) -> View:
+    """Return what `strategy` sees of `market`; `cash` is what no resting order has reserved (10⁻⁶ usd)."""
+    yes, no = state.books[market.yes], state.books[market.no]
+    position = state.portfolio.holding(market)
+    return View(
+        now_ns=now_ns,
+        market=market,
+        books={Outcome.YES: yes, Outcome.NO: no},
+        yes_size=position.size(Outcome.YES),
+        no_size=position.size(Outcome.NO),
+        yes_unsettled=state.oms.unsettled[market.yes],
+        no_unsettled=state.oms.unsettled[market.no],
+        orders=[own_order(r) for r in state.oms.live(market.id) if r.command.strategy == strategy],
+        cash=cash,
+        trusted=yes.trusted and not no.doubt,
+        references=state.references.latest,
     )
 
 

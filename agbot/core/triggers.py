@@ -81,10 +81,12 @@ class Triggers:
     Args:
         limits: what is watched.
         baseline: what an earlier run of the account left, None when there was none.
+        measures: whether losses are measured although nothing trips by them: policies ask.
     """
 
-    def __init__(self, limits: Limits, baseline: Baseline | None = None) -> None:
+    def __init__(self, limits: Limits, baseline: Baseline | None = None, *, measures: bool = False) -> None:
         self.limits = limits
+        self._measures = measures
         self._base = baseline
         self._brought: int | None = baseline.book if baseline else None
         self._errors: deque[int] = deque(maxlen=ERRORS_MAX)
@@ -98,7 +100,12 @@ class Triggers:
     @property
     def watching(self) -> bool:
         """Return whether anything is watched at all."""
-        return self.limits != OFF
+        return self.limits != OFF or self._measures
+
+    @property
+    def known(self) -> Baseline | None:
+        """Return what losses are measured from, None until the equity was known in this run, and while it is not."""
+        return self._base if self._measured and not self._unknown_since else None
 
     # -- facts -----------------------------------------------------------------------------------------------------
 
@@ -156,8 +163,7 @@ class Triggers:
 
     def baseline(self, book: int) -> Baseline | None:
         """Return what the next run begins with; `book` is the account at cost now (10⁻⁶ usd)."""
-        known = self._measured and not self._unknown_since
-        return msgspec.structs.replace(self._base, book=book) if self._base and known else self._base
+        return msgspec.structs.replace(self.known, book=book) if self.known else self._base
 
     def _measure(self, now_ns: int, equity: int, brought: int) -> None:
         base = self._base or Baseline()

@@ -107,7 +107,10 @@ class View:
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """A wish for an order. `budget` (10⁻⁶ usd) is for MARKET BUY only; `why` is one line for a person."""
+    """A wish for an order. `budget` (10⁻⁶ usd) is for MARKET BUY only; `why` is one line for a person.
+
+    `fair` is what the strategy holds a share of the token to be worth (10⁻⁶ usd), 0 when it does not say.
+    """
 
     token: TokenId
     side: Side
@@ -120,6 +123,7 @@ class Place:
     expire_ns: int = 0
     budget: int = 0
     replaces: str = ""
+    fair: int = 0
 
 
 @attrs.frozen(kw_only=True)

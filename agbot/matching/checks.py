@@ -6,8 +6,8 @@ from typing import Final
 
 import attrs
 
-from agbot.matching.fees import FeeRounding
 from agbot.model.commands import PlaceOrder
+from agbot.model.fees import FeeRounding
 from agbot.model.market import Market
 from agbot.model.order import Side, TimeInForce
 from agbot.units import NS_PER_S, SCALE, complement, notional, to_text

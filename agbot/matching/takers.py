@@ -9,9 +9,9 @@ import attrs
 
 from agbot.matching.account import trade_value
 from agbot.matching.book import first_of
-from agbot.matching.fees import FeeRounding, taker_fee
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import Level
+from agbot.model.fees import FeeRounding, taker_fee
 from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.units import complement

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from agbot.quant.logit import expit, logit
+from agbot.quant.odds import expit, logit
 
 
 @attrs.frozen(kw_only=True)

@@ -17,20 +17,11 @@ from scipy import special
 from scipy.optimize import brentq
 
 from agbot.quant.normal import cdf, pdf, ppf
+from agbot.quant.odds import expit, logit
 
 _NODES: Final = 400
 _REACH: Final = 10.0
 _TOLERANCE: Final = 1e-14
-
-
-def logit(p: float) -> float:
-    """Return ln(p/(1−p))."""
-    return math.log(p) - math.log1p(-p)
-
-
-def expit(x: float) -> float:
-    """Return 1/(1+e^{−x})."""
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _probability(p: float) -> float:

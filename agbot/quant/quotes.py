@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from agbot.quant.logit import expit, logit
+from agbot.quant.odds import expit, logit
 
 
 def _log_sum_exp(values: Sequence[float]) -> float:

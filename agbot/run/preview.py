@@ -8,8 +8,8 @@ from typing import Any, Final
 import attrs
 
 from agbot.core.book import OrderBook
-from agbot.matching.fees import taker_fee
 from agbot.model.events import Level
+from agbot.model.fees import taker_fee
 from agbot.model.market import Market
 from agbot.model.order import Order, OrderType, Side
 from agbot.run.requests import levels_taken

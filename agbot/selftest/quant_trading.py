@@ -10,7 +10,7 @@ import attrs
 
 from agbot.core.limits import Limits
 from agbot.core.triggers import Triggers, Trip
-from agbot.matching.fees import FeeRounding, taker_fee
+from agbot.model.fees import FeeRounding, taker_fee
 from agbot.quant import arbitrage, costs, execution, limits, quotes, reversion, signals
 from agbot.selftest.check import Check, Difference
 from agbot.selftest.quant import Body, compared, dispatch, floats, number

@@ -16,6 +16,7 @@ from agbot.core.rules import (
     FreeCash,
     InventoryLimit,
     KillSwitch,
+    Measured,
     OrderCap,
     PositionLimit,
     Rule,
@@ -235,7 +236,10 @@ class _Witness(Admission):
 
     def _policies(self, exposure: Exposure) -> list[tuple[str, str, str]]:
         rules = (rule for rule in self._state.gate.rules if not isinstance(rule, KillSwitch))
-        return [(rule.name, _measured(rule, exposure), str(rule)) for rule in rules]
+        ask = [
+            (rule, _told(rule, exposure) if isinstance(rule, Measured) else _measured(rule, exposure)) for rule in rules
+        ]
+        return [(rule.name, told, str(rule)) for rule, told in ask]
 
 
 def _kind(name: str) -> str:
@@ -261,3 +265,10 @@ def _measured(rule: Rule, exposure: Exposure) -> str:
             return f"{usd_text(exposure.order_notional_usd)} usd"
         case _:
             return ""
+
+
+def _told(rule: Measured, exposure: Exposure) -> str:
+    try:
+        return rule.told(exposure)
+    except Exception as e:  # noqa: BLE001 - the gate denied the order for whatever this was
+        return f"cannot be worked out: {type(e).__name__}: {e}"

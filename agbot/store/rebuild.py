@@ -12,17 +12,7 @@ from agbot.core.engine import Engine
 from agbot.core.limits import OFF, Limits
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
-from agbot.core.rules import (
-    DEFAULT_RULES,
-    DayCap,
-    InventoryLimit,
-    KillSwitch,
-    OrderCap,
-    PositionLimit,
-    Rule,
-    load_rules,
-    parse_rules,
-)
+from agbot.core.rules import DEFAULT_RULES, DayCap, OrderCap, Rule, load_rules, parse_rules, spelled
 from agbot.core.state import EngineSettings
 from agbot.core.triggers import Baseline
 from agbot.core.view import Strategy
@@ -31,7 +21,6 @@ from agbot.located import loads
 from agbot.settings import Settings, StrategySettings
 from agbot.store.journal import Header
 from agbot.strategy.registry import OnlyIn, build
-from agbot.units import to_text
 
 
 def header_of(
@@ -60,7 +49,7 @@ def header_of(
         version=__version__,
         capital=capital,
         seed=settings.seed,
-        policies=json.dumps({"policies": [_spelled(rule) for rule in _together(policies, rules)]}),
+        policies=json.dumps({"policies": [spelled(rule) for rule in _together(policies, rules)]}),
         strategies=tuple((s.name, _params(s), s.markets) for s in settings.strategies),
         started_ns=started_ns,
         carried=carried,
@@ -119,19 +108,3 @@ def _together(policies: Sequence[Rule], more: Sequence[Rule]) -> Iterator[Rule]:
         else:
             yield rule
     yield from caps.values()
-
-
-def _spelled(rule: Rule) -> dict[str, object]:
-    match rule:
-        case PositionLimit(market_id=market, max_size=size):
-            return {"type": "PositionLimit", "market_id": market, "max_size": to_text(size)}
-        case InventoryLimit(max_value_usd=value):
-            return {"type": "InventoryLimit", "max_value_usd": to_text(value)}
-        case KillSwitch(enabled=enabled):
-            return {"type": "KillSwitch", "enabled": enabled}
-        case OrderCap(max_usd=most):
-            return {"type": "OrderCap", "max_usd": to_text(most)}
-        case DayCap(max_usd=most, spent_usd=spent, day=day):
-            return {"type": "DayCap", "max_usd": to_text(most), "spent_usd": to_text(spent), "day": day}
-        case _:
-            raise AssertionError(f"{rule} has no spelling")

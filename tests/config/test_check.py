@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from agbot.cli.check import command
+from agbot.core.rules import file
 
 BAD_CONFIG = "mode: papr\nwhat: 1\nrisk: {policy_file: p.yaml}\n"
 BAD_POLICIES = "policies:\n  - {type: PositionLimit, max_size: x}\n  - {type: Stop}\n"
@@ -66,7 +67,7 @@ def test_all_faults_at_once(wrong: Path) -> None:
     known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live"
     known += ", reconcile, killswitch, redis, strategies, markets, realtime"
     number = "write a plain number such as 1000.0, without unit or separators"
-    types = "known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"
+    types = f"known: {', '.join(kind.__name__ for kind in file.TYPES)}"
     assert result.stderr.splitlines() == [
         f"agbot: [AGB-109] {wrong}/c.yaml:1: mode: 'papr' is not known here → did you mean 'paper'?",
         f"agbot: [AGB-104] {wrong}/c.yaml:2: what: unknown key 'what' → known: {known}",

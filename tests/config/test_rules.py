@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agbot.core.rules import InventoryLimit, KillSwitch, PositionLimit, load_rules, parse_rules, read_rules
+from agbot.core.rules import InventoryLimit, KillSwitch, PositionLimit, file, load_rules, parse_rules, read_rules
+from agbot.core.rules.account import (
+    Correlation,
+    DailyLoss,
+    Drawdown,
+    EventExposure,
+    MaxPositions,
+    PositionPct,
+)
 from agbot.errors import ConfigError
 from agbot.located import loads
 
@@ -19,7 +27,30 @@ policies: [{type: PositionLimit, market_id: "0x123abc", max_size: 1000.0}, {type
 {type: KillSwitch, enabled: false}]
 """
 RULES = (PositionLimit("0x123abc", 1_000_000_000), InventoryLimit(10_000_000_000), KillSwitch(enabled=False))
+TYPES = ", ".join(kind.__name__ for kind in file.TYPES)
 PLAIN = "write a plain number such as 1000.0, without unit or separators"
+
+
+def test_the_section_risk_is_short_for_policies() -> None:
+    text = """
+risk:
+  max_position_pct: 0.10
+  max_portfolio_positions: 20
+  max_daily_loss_pct: 0.05
+  max_drawdown_pct: "0.15"
+  max_sector_exposure: 0.30
+  max_correlation: 0.80
+"""
+    assert parse_rules(loads(text, "p.yaml")) == (
+        PositionPct(100_000),
+        MaxPositions(20),
+        DailyLoss(50_000),
+        Drawdown(150_000),
+        EventExposure(300_000),
+        Correlation(800_000),
+    )
+    both = "policies: [{type: KillSwitch, enabled: false}]\nrisk: {max_position_pct: 0.1}"
+    assert parse_rules(loads(both, "p.yaml")) == (KillSwitch(enabled=False), PositionPct(100_000))
 
 
 def test_the_spelling_of_the_field_loads_unchanged(repo: Path) -> None:
@@ -58,8 +89,8 @@ WRONG = [
     ("policies:\n  - max_size: 1", "[AGB-105] p.yaml:2: policies[0].type: the key is missing → add 'type: …'"),
     ("policies: [{type: PositonLimit}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type 'PositonLimit' → did you mean 'PositionLimit'?"),
     ("policies: [{type: killswitch}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type 'killswitch' → did you mean 'KillSwitch'?"),
-    ("policies: [{type: Stop}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type 'Stop' → known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"),
-    ("policies: [{type: 1}]", "[AGB-113] p.yaml:1: policies[0].type: unknown policy type '1' → known: PositionLimit, InventoryLimit, KillSwitch, OrderCap, DayCap"),
+    ("policies: [{type: Stop}]", f"[AGB-113] p.yaml:1: policies[0].type: unknown policy type 'Stop' → known: {TYPES}"),
+    ("policies: [{type: 1}]", f"[AGB-113] p.yaml:1: policies[0].type: unknown policy type '1' → known: {TYPES}"),
     ("policies:\n  - type: PositionLimit\n    max_size: -1", "[AGB-107] p.yaml:3: policies[0].max_size: '-1' is negative → write a number that is not negative"),
     ("policies:\n  - type: PositionLimit\n    max_size: 10 usd", f"[AGB-106] p.yaml:3: policies[0].max_size: expected a number, got '10 usd' → {PLAIN}"),
     ("policies: [{type: PositionLimit, max_size: true}]", f"[AGB-106] p.yaml:1: policies[0].max_size: expected a number, got 'true' → {PLAIN}"),
@@ -86,7 +117,17 @@ WRONG = [
         "policies:\n- {type: KillSwitch, enabled: true}\n- {type: KillSwitch, enabled: false}",
         "[AGB-114] p.yaml:3: policies[1]: KillSwitch is given twice → keep one of them",
     ),
-    ("policies: []\nlimits: 3", "[AGB-104] p.yaml:2: limits: unknown key 'limits' → known: policies"),
+    ("policies: []\nlimits: 3", "[AGB-104] p.yaml:2: limits: unknown key 'limits' → known: policies, risk"),
+    ("policies: [{type: GreeksLimit}]", "[AGB-105] p.yaml:1: policies[0]: GreeksLimit limits nothing: give max_delta, max_gamma or max_vega → docs/policies.md has an example of each type"),
+    ("policies: [{type: VarLimit, confidence_level: 0.95}]", "[AGB-105] p.yaml:1: policies[0].max_var_usd: the key is missing → add 'max_var_usd: …'"),
+    ("policies: [{type: VarLimit, max_var_usd: 5, confidence_level: 0.3}]", "[AGB-107] p.yaml:1: policies[0].confidence_level: '0.3' is out of range → between 0.5 and 0.999999"),
+    ("policies: [{type: PriceBand, max_away: 1.5}]", "[AGB-107] p.yaml:1: policies[0].max_away: '1.5' is out of range → between 0 and 1"),
+    ("policies: [{type: Correlation, max_correlation: 0.8, implies: [[a]]}]", "[AGB-106] p.yaml:1: policies[0].implies[0]: expected two markets, got a list → write [one-slug, other-slug]"),
+    ("policies: [{type: Correlation, max_correlation: 0.8, latent: [{markets: [a, b], correlation: 2}]}]", "[AGB-107] p.yaml:1: policies[0].latent[0].correlation: '2' is out of range → between -1 and 1"),
+    ("policies: [{type: OrderRate, max_orders: 5, per_sec: 0}]", "[AGB-107] p.yaml:1: policies[0].per_sec: '0' is out of range → between 0.000001 and 86400"),
+    ("risk: {max_position_pct: 10}", "[AGB-107] p.yaml:1: risk.max_position_pct: '10' is out of range → between 0 and 1"),
+    ("risk: {max_positions: 10}", "[AGB-104] p.yaml:1: risk.max_positions: unknown key 'max_positions' → did you mean 'max_position_pct'?"),
+    ("risk: {max_correlation: 0.8}\npolicies:\n- {type: Correlation, max_correlation: 0.9}", "[AGB-114] p.yaml:1: risk.max_correlation: Correlation is given twice → keep one of them"),
 ]  # fmt: skip
 
 

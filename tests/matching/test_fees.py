@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.matching.fees import FeeRounding, taker_fee
+from agbot.model.fees import FeeRounding, taker_fee
 from agbot.units import SCALE, to_decimal, to_units
 
 

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.matching.checks import Terms
-from agbot.matching.fees import taker_fee
 from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import CancelOrder, PlaceOrder
 from agbot.model.events import (
@@ -29,6 +28,7 @@ from agbot.model.events import (
     OrderRejected,
     TradePrint,
 )
+from agbot.model.fees import taker_fee
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.order import Liquidity, OrderType, Side, TimeInForce
 from agbot.testing.builders import make_market, place

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agbot.core.book import OrderBook
-from agbot.matching.fees import taker_fee
+from agbot.model.fees import taker_fee
 from agbot.model.order import OrderType, Side, TimeInForce
 from agbot.run.preview import preview
 from agbot.testing.builders import levels, make_market, make_order

@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agbot.core.rules import DEFAULT_RULES, DayCap, InventoryLimit, KillSwitch, OrderCap, PositionLimit
+from agbot.core.rules import (
+    DEFAULT_RULES,
+    DayCap,
+    FreeCash,
+    InventoryLimit,
+    KillSwitch,
+    OrderCap,
+    PositionLimit,
+    spelled,
+)
 from agbot.errors import ConfigError
 from agbot.settings import Settings, StrategySettings
 from agbot.store import rebuild
@@ -83,5 +92,5 @@ def test_an_unknown_strategy_or_parameter_is_said(bad):
 
 
 def test_a_rule_without_a_spelling_is_a_bug_not_a_silent_loss():
-    with pytest.raises(AssertionError, match="spelling"):
-        rebuild._spelled(object())
+    with pytest.raises(KeyError):
+        spelled(FreeCash())

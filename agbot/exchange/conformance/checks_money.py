@@ -13,7 +13,7 @@ from agbot.exchange.conformance.checks_orders import BUY, SELL
 from agbot.exchange.conformance.trader import Json, Pitch, Trader
 from agbot.exchange.conformance.verdict import Skipped, require, same
 from agbot.exchange.conformance.world import World
-from agbot.matching.fees import taker_fee
+from agbot.model.fees import taker_fee
 from agbot.units import complement, notional
 
 _LEDGER: Final = "an exchange's ledger: nothing appears, nothing is lost"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.model import Fact, Listing, TradeStatus, TradeTold
 from agbot.matching.clearing import OWING
-from agbot.matching.fees import taker_fee
+from agbot.model.fees import taker_fee
 from agbot.units import NS_PER_S, SCALE
 
 DAY_NS: Final = 86_400 * NS_PER_S

@@ -31,8 +31,8 @@ from agbot.matching.book import ConditionBook, Offer
 from agbot.matching.checks import FAK_KILLED, FOK_KILLED, SELF_TRADE, taking_refusal
 from agbot.matching.clearing import HOUSE, Ledger
 from agbot.matching.crossing import Fill, Plan, Taker
-from agbot.matching.fees import taker_fee
 from agbot.model.events import ASK, BID
+from agbot.model.fees import taker_fee
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.order import Side, TimeInForce
 from agbot.units import NS_PER_S, complement, token_value

@@ -8,8 +8,8 @@ from agbot.exchange.core.model import Listing
 from agbot.exchange.population.desk import Desk
 from agbot.exchange.population.floor import Floor, Seat, grid, tradable
 from agbot.exchange.population.wish import Wish, heavy_tailed
-from agbot.matching.fees import taker_fee
 from agbot.model.events import Level
+from agbot.model.fees import taker_fee
 from agbot.model.order import Side, TimeInForce
 from agbot.units import SCALE
 

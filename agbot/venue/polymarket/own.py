@@ -9,8 +9,8 @@ from typing import Final
 import attrs
 import msgspec
 
-from agbot.matching.fees import taker_fee
 from agbot.model.events import OrderFilled
+from agbot.model.fees import taker_fee
 from agbot.model.ids import ClientOrderId, TradeId
 from agbot.model.order import Liquidity, Order, OrderState, Settlement, TimeInForce
 from agbot.units import NS_PER_S, SCALE, complement

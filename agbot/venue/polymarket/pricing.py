@@ -41,7 +41,7 @@ def worst_price(side: Side, levels: Iterable[Level], amount: int, *, fill_all: b
 class TakerCost:
     """What a taker pays on top of the notional; `rate` and `builder` (of the notional) are 10⁻⁶.
 
-    The fee of C shares at price p is ``C · rate · (p(1−p))^exponent``; see `agbot.matching.fees` for what is charged.
+    The fee of C shares at price p is ``C · rate · (p(1−p))^exponent``; see `agbot.model.fees` for what is charged.
     """
 
     rate: int

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.matching.fees import FeeRounding, taker_fee
+from agbot.model.fees import FeeRounding, taker_fee
 from agbot.model.order import Side
 from agbot.units import SCALE, to_units
 from agbot.venue.polymarket.pricing import TakerCost, affordable, book_hash, worst_price
