@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from agbot.cli import risk_limits
 from agbot.cli.common import bot_options, control
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def book_options(function: F) -> F:
 @click.group(name="risk")
 def command() -> None:
     """What could be lost, and how: exact for what is held until it resolves. docs/risk.md has every formula."""
+
+
+command.add_command(risk_limits.command)
 
 
 @command.command(name="show")

@@ -57,6 +57,12 @@ class Admission:
         self.outlook = Outlook(state, self.losses)
         self._rejections: dict[tuple[StrategyId, MarketId], tuple[int, int]] = {}
 
+    def aside(self) -> Admission:
+        """Return one that answers the same now and leaves no trace: what was only asked must not change a replay."""
+        other = Admission(self._state)
+        other._rejections = dict(self._rejections)
+        return other
+
     def rejected(self, now_ns: int, strategy: StrategyId, market: MarketId) -> None:
         """Note a venue's no: this strategy pauses in this market, longer with every no in a row."""
         count = self._rejections.get((strategy, market), (0, 0))[0]

@@ -45,6 +45,7 @@ from agbot.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    PoliciesSet,
     ReconcileDifference,
     ReferencePrice,
     TickSizeChanged,
@@ -127,6 +128,7 @@ class Engine:
             OperatorOrder: self._operator_order,
             OperatorCancel: self._operator_cancel,
             KillSwitchSet: self._latch,
+            PoliciesSet: self.state.policies_set,
             **dict.fromkeys(NOTES, lambda _now_ns, _event: None),
             HaltRequested: self._halt,
             ReconcileDifference: lambda _now_ns, event: self.state.differs(event.market, event.reason),
@@ -241,7 +243,7 @@ class Engine:
     def would_deny(self, now_ns: int, event: OperatorOrder) -> tuple[str, ...]:
         """Return the names of everything that would forbid this order now; changes nothing."""
         place = operator_place(event, self.books.get(event.token))
-        return self.admission.violations(now_ns, event.market, _asks(event), place)
+        return self.admission.aside().violations(now_ns, event.market, _asks(event), place)
 
     def _operator_order(self, now_ns: int, event: OperatorOrder) -> None:
         place = operator_place(event, self.books.get(event.token))

@@ -94,6 +94,12 @@ class Outlook:
         var, shortfall = whole.risk(confidence)
         return var + more, shortfall + more
 
+    def var(self, now_ns: int, confidence: float) -> int:
+        """Return the value at risk of the account as it is, once all has resolved, 10⁻⁶ usd."""
+        self._fresh(now_ns)
+        laws = (self.law(first, now_ns, None) for _, first in self._events())
+        return Tail.of(law for law in laws if _moves(law)).var(confidence, _ALONE)
+
     def others(self, market: Market, now_ns: int, horizon: Horizon | None) -> Tail:
         """Return the law of what all events but this one's may lose, as they are now."""
         self._fresh(now_ns)

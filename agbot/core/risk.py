@@ -23,11 +23,16 @@ class Gate:
     """Asks every rule, before every order. The kill switch comes first and starts as the policies say."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules: tuple[Rule, ...] = ()
+        self._limits: tuple[Rule, ...] = ()
+        self.change(rules)
+        self._kill_reason = "on in the policy file" if KillSwitch(enabled=True) in self.rules else ""
+        self.scopes: dict[tuple[str, str], str] = {}
+
+    def change(self, rules: Iterable[Rule]) -> None:
+        """Ask these rules from now on; whether the kill switch is on does not change."""
         self.rules = tuple(rules)
         self._limits = tuple(rule for rule in self.rules if not isinstance(rule, KillSwitch))
-        on = any(rule.enabled for rule in self.rules if isinstance(rule, KillSwitch))
-        self._kill_reason = "on in the policy file" if on else ""
-        self.scopes: dict[tuple[str, str], str] = {}
 
     @property
     def kill_reason(self) -> str:

@@ -14,10 +14,11 @@ from agbot.core.oms import Oms
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.core.references import References
 from agbot.core.risk import Gate
-from agbot.core.rules import asks_for_losses
+from agbot.core.rules import asks_for_losses, parse_rules
 from agbot.core.triggers import Baseline, Triggers
 from agbot.core.turnover import Turnover
-from agbot.model.events import Health, VenueHealth
+from agbot.located import loads
+from agbot.model.events import Health, PoliciesSet, VenueHealth
 from agbot.model.ids import MarketId, TokenId, VenueId
 from agbot.model.market import Market
 
@@ -80,6 +81,11 @@ class CoreState:
             self.differing[market] = reason
         else:
             self.differing.pop(market, None)
+
+    def policies_set(self, _now_ns: int, event: PoliciesSet) -> None:
+        """Take other policies on; the kill switch, and what was lost and sent so far, stay as they are."""
+        self.gate.change(parse_rules(loads(event.policies, "<journal>", "json")))
+        self.triggers.measures = asks_for_losses(self.gate.rules)
 
     @property
     def kill_switch(self) -> str:

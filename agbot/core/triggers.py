@@ -86,7 +86,7 @@ class Triggers:
 
     def __init__(self, limits: Limits, baseline: Baseline | None = None, *, measures: bool = False) -> None:
         self.limits = limits
-        self._measures = measures
+        self.measures = measures
         self._base = baseline
         self._brought: int | None = baseline.book if baseline else None
         self._errors: deque[int] = deque(maxlen=ERRORS_MAX)
@@ -100,7 +100,7 @@ class Triggers:
     @property
     def watching(self) -> bool:
         """Return whether anything is watched at all."""
-        return self.limits != OFF or self._measures
+        return self.limits != OFF or self.measures
 
     @property
     def known(self) -> Baseline | None:

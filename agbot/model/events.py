@@ -305,6 +305,15 @@ class KillSwitchSet(_Fact, frozen=True):
     name: str = ""
 
 
+class PoliciesSet(_Fact, frozen=True):
+    """The risk policies are these from now on, as a journal spells them; switch and losses stay as they are."""
+
+    policies: str
+    reason: str
+    by: str
+    ts_ns: int
+
+
 class KillSwitchProven(_Fact, frozen=True):
     """What closing the kill switch came to: orders taken off, and left; −1 where the venue could not be asked."""
 
@@ -366,7 +375,7 @@ OrderEvidence: TypeAlias = (
     OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected | OrderUnknown
 )
 Operator: TypeAlias = (
-    OperatorOrder | OperatorCancel | KillSwitchSet | KillSwitchProven | HaltRequested | DifferenceAccepted
+    OperatorOrder | OperatorCancel | PoliciesSet | KillSwitchSet | KillSwitchProven | HaltRequested | DifferenceAccepted
 )
 Note: TypeAlias = OrderAttempted | KillSwitchProven
 """What is kept for those who ask later; it changes nothing."""

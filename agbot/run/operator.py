@@ -18,6 +18,7 @@ from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
 from agbot.run.flatten import Flattener
 from agbot.run.killing import Killer
+from agbot.run.new_policies import NewPolicies
 from agbot.run.preview import preview
 from agbot.run.requests import market_named, order_from, signed_reason, token_of
 from agbot.run.risk_view import view
@@ -44,6 +45,7 @@ class Operator:
         ask_stop: Callable[[str], None],
         feeds: Callable[[], dict[str, Any]],
         now_ns: Callable[[], int],
+        new_policies: NewPolicies,
         differences: Differences | None = None,
     ) -> None:
         self._facts = facts
@@ -54,6 +56,7 @@ class Operator:
         self._ask_stop = ask_stop
         self._feeds_report = feeds
         self._now_ns = now_ns
+        self._new_policies = new_policies
         self._differences = differences
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -61,6 +64,7 @@ class Operator:
         return {
             "status": self._status,
             "risk": self._risk,
+            "policies": self._new_policies.handle,
             "feeds": self._feeds,
             "stop": self._stop,
             "killswitch": self._killswitch,

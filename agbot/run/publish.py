@@ -22,12 +22,14 @@ from agbot.model.events import (
     MarketListed,
     MarketResolved,
     OrderFilled,
+    PoliciesSet,
     TickSizeChanged,
     TradePrint,
 )
 from agbot.model.ids import MarketId
 from agbot.model.market import Market, Outcome
 from agbot.run.quality import Quality
+from agbot.run.risk_metrics import RiskMetrics
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, SCALE, to_text, usd_text
 
@@ -56,6 +58,7 @@ class Publisher:
         self._skew = registry.gauge("polymarket.rtds.clock_skew", topic=TOPIC)
         self._held: dict[tuple[MarketId, Outcome], int] = {}
         self._quality = Quality(engine, registry)
+        self._risk = RiskMetrics(engine, registry)
 
     def observe(self, batch: list[Event], step: Step) -> None:
         """Publish one step."""
@@ -87,6 +90,7 @@ class Publisher:
     def second(self, now_ns: int) -> None:
         """Publish what is measured once a second."""
         self._quality.second(now_ns)
+        self._risk.second(now_ns)
         elapsed = max(1, now_ns - self._second_began) if self._second_began else 1_000_000_000
         self._second_began = now_ns
         gauge, portfolio = self._registry.gauge, self._engine.portfolio
@@ -120,6 +124,8 @@ class Publisher:
                 self._trust(event)
             elif isinstance(event, KillSwitchSet):
                 self._registry.event("kill_switch", on=event.on, reason=event.reason, by=event.by)
+            elif isinstance(event, PoliciesSet):
+                self._registry.event("log", level="warning", event="policies.set", reason=event.reason, by=event.by)
         if newest:
             self._lag((now_ns - newest) / NS_PER_MS)
 

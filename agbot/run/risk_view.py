@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from agbot.core.book import OrderBook
 from agbot.core.engine import Engine
 from agbot.core.portfolio import Position
-from agbot.core.rules import DayCap, InventoryLimit, PositionLimit, Rule
+from agbot.core.rules import DayCap, InventoryLimit, Measured, PositionLimit, Rule
+from agbot.core.rules.measured import NotKnown
 from agbot.core.turnover import utc_day
 from agbot.model.market import Market, Outcome
 from agbot.units import SCALE, to_text, usd_text
@@ -52,11 +54,11 @@ def _prices(engine: Engine, market: Market, yes: Position, no: Position) -> dict
 
 
 def _limit(engine: Engine, rule: Rule, now_ns: int) -> dict[str, Any]:
-    used = _used(engine, rule, now_ns)
-    return {"policy": rule.name, "says": str(rule), "used_pct": None if used is None else round(used * 100, 1)}
+    part = used(engine, rule, now_ns)
+    return {"policy": rule.name, "says": str(rule), "used_pct": None if part is None else round(part * 100, 1)}
 
 
-def _used(engine: Engine, rule: Rule, now_ns: int) -> float | None:
+def used(engine: Engine, rule: Rule, now_ns: int) -> float | None:
     """Return the part of a limit that is used, None where it is for each order on its own."""
     portfolio = engine.portfolio
     match rule:
@@ -68,5 +70,19 @@ def _used(engine: Engine, rule: Rule, now_ns: int) -> float | None:
         case DayCap(max_usd=most):
             before = rule.spent_usd if utc_day(now_ns) <= rule.day else 0
             return (before + engine.state.turnover.so_far(now_ns)) / most if most else None
+        case Measured(standing=True):
+            return _measured(engine, rule, now_ns)
         case _:
             return None
+
+
+def _measured(engine: Engine, rule: Measured, now_ns: int) -> float | None:
+    """Return the part of it that is used in the market where it is most, None where that is not known."""
+    markets = [m for m in engine.markets.values() if m.id not in engine.state.resolved]
+    aside = engine.admission.aside()
+    asked = [aside.prospect(now_ns, market, None) for market in markets]
+    try:
+        part = max((rule.used(one) for one in (asked[:1] if rule.whole else asked)), default=0.0)
+    except NotKnown:
+        return None
+    return part if math.isfinite(part) else None

@@ -40,6 +40,7 @@ from agbot.run.guard import Guard
 from agbot.run.inbox import Inbox
 from agbot.run.killing import Killer
 from agbot.run.live import AccountReads
+from agbot.run.new_policies import NewPolicies
 from agbot.run.onlooker import Onlooker
 from agbot.run.operator import Operator
 from agbot.run.ours import OursOnly
@@ -350,6 +351,7 @@ class Session:
             ask_stop=self.stop.ask,
             feeds=self.plan.watch.report if self.plan.watch else no_feeds,
             now_ns=now_ns,
+            new_policies=NewPolicies(self.engine, self.inbox, self.plan.rules, now_ns),
             differences=self.differences,
         )
 

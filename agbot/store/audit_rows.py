@@ -25,11 +25,12 @@ from agbot.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    PoliciesSet,
 )
 from agbot.units import to_text
 
 Row = dict[str, Any]
-Said: TypeAlias = KillSwitchSet | HaltRequested | DifferenceAccepted | OrderAttempted
+Said: TypeAlias = KillSwitchSet | PoliciesSet | HaltRequested | DifferenceAccepted | OrderAttempted
 
 _KINDS: Final[dict[type, str]] = {
     OrderAccepted: "ack",
@@ -179,5 +180,7 @@ def _said(event: Said) -> str:
             return "accept"
         case OrderAttempted():
             return "attempt"
+        case PoliciesSet():
+            return "policies"
         case KillSwitchSet(on=on):
             return "kill" if on else "release"

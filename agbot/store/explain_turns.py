@@ -21,6 +21,7 @@ from agbot.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    PoliciesSet,
     Source,
 )
 from agbot.units import NS_PER_MS, to_text
@@ -103,6 +104,8 @@ def of_all(event: Event, ids: Sequence[str]) -> str:
             return f"asks to cancel {'it' if order else 'everything'}: {reason}"
         case KillSwitchSet(on=True, reason=reason, by=by):
             return f"kill switch on by {by}: {reason}"
+        case PoliciesSet(reason=reason, by=by):
+            return f"other policies by {by}: {reason}"
         case HaltRequested(reason=reason):
             return f"the run stops: {reason}"
         case MarketResolved(winner=winner):

@@ -49,7 +49,7 @@ def header_of(
         version=__version__,
         capital=capital,
         seed=settings.seed,
-        policies=json.dumps({"policies": [spelled(rule) for rule in _together(policies, rules)]}),
+        policies=policies_text(policies, rules),
         strategies=tuple((s.name, _params(s), s.markets) for s in settings.strategies),
         started_ns=started_ns,
         carried=carried,
@@ -57,6 +57,11 @@ def header_of(
         limits=limits,
         baseline=baseline,
     )
+
+
+def policies_text(policies: Sequence[Rule], caps: Sequence[Rule] = ()) -> str:
+    """Return policies as a journal has them, with the caps of a live run; of two caps the smaller one holds."""
+    return json.dumps({"policies": [spelled(rule) for rule in _together(policies, caps)]})
 
 
 def engine_of(header: Header) -> Engine:

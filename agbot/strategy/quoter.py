@@ -82,6 +82,7 @@ class _Sides:
     bid: int | None
     ask: int | None
     why: str
+    fair: int = 0
 
     def price(self, side: Side) -> int | None:
         return self.bid if side is Side.BUY else self.ask
@@ -126,6 +127,7 @@ class Quoter:
             bid=bid if bid >= max(tick, params.low) and self._room(view, Side.BUY) else None,
             ask=ask if ask <= min(complement(tick), params.high) and self._room(view, Side.SELL) else None,
             why=f"fair {to_text(fair // 100 * 100)}, {inventory} shifts {_in_ticks(shift, tick)}",
+            fair=fair,
         )
 
     def _fair(self, view: View) -> int | str:
@@ -166,6 +168,7 @@ class Quoter:
             size=size,
             why=f"{name} {to_text(price)} ×{to_text(size)}: {sides.why}",
             post_only=True,
+            fair=view.market.yes_price(token, sides.fair),
         )
 
     def _wrong(self, view: View, order: OwnOrder, sides: _Sides) -> str:

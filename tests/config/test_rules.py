@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from agbot.core.rules.account import (
     MaxPositions,
     PositionPct,
 )
+from agbot.core.rules.orders import MinEdge, Universe
 from agbot.errors import ConfigError
 from agbot.located import loads
 
@@ -56,6 +58,20 @@ risk:
 def test_the_spelling_of_the_field_loads_unchanged(repo: Path) -> None:
     assert parse_rules(loads(SEED, "p.yaml")) == RULES
     assert load_rules(repo / "policies" / "example.yaml") == RULES
+
+
+def test_the_file_with_one_of_each_has_one_of_each(repo: Path) -> None:
+    path = repo / "policies" / "every.yaml"
+    assert {*map(type, load_rules(path)), Universe, MinEdge} == set(file.TYPES)
+    uncommented = re.sub(r"^  # ?(- type|  m)", r"  \1", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert {*map(type, parse_rules(loads(uncommented, "p.yaml")))} == set(file.TYPES)
+
+
+def test_the_page_of_policies_names_every_type_and_key(repo: Path) -> None:
+    page = (repo / "policies" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+    for kind, keys in file.TYPES.items():
+        assert {kind.__name__, *keys} - {"spent_usd", "day"} <= named
 
 
 @pytest.mark.parametrize("name", ["example", "conservative", "paper"])
@@ -118,7 +134,7 @@ WRONG = [
         "[AGB-114] p.yaml:3: policies[1]: KillSwitch is given twice → keep one of them",
     ),
     ("policies: []\nlimits: 3", "[AGB-104] p.yaml:2: limits: unknown key 'limits' → known: policies, risk"),
-    ("policies: [{type: GreeksLimit}]", "[AGB-105] p.yaml:1: policies[0]: GreeksLimit limits nothing: give max_delta, max_gamma or max_vega → docs/policies.md has an example of each type"),
+    ("policies: [{type: GreeksLimit}]", "[AGB-105] p.yaml:1: policies[0]: GreeksLimit limits nothing: give max_delta, max_gamma or max_vega → policies/README.md says what each type wants"),
     ("policies: [{type: VarLimit, confidence_level: 0.95}]", "[AGB-105] p.yaml:1: policies[0].max_var_usd: the key is missing → add 'max_var_usd: …'"),
     ("policies: [{type: VarLimit, max_var_usd: 5, confidence_level: 0.3}]", "[AGB-107] p.yaml:1: policies[0].confidence_level: '0.3' is out of range → between 0.5 and 0.999999"),
     ("policies: [{type: PriceBand, max_away: 1.5}]", "[AGB-107] p.yaml:1: policies[0].max_away: '1.5' is out of range → between 0 and 1"),

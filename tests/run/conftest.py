@@ -28,6 +28,7 @@ from agbot.run.flatten import Flattener
 from agbot.run.inbox import Inbox
 from agbot.run.killing import Killer
 from agbot.run.modes import Trader
+from agbot.run.new_policies import NewPolicies
 from agbot.run.operator import Operator
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
@@ -186,6 +187,7 @@ class OperatorBench:
             feeds=lambda: {"feeds": [{"topic": "t"}], "sockets": []},
             ask_stop=self.stops.append,
             now_ns=core.now_ns,
+            new_policies=NewPolicies(core.engine, self.inbox, (), core.now_ns),
         )
         self.handlers = operator.handlers()
 

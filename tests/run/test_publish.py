@@ -8,6 +8,7 @@ import re
 import msgspec
 import pytest
 
+from agbot.core.limits import DEFAULT
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.rules import InventoryLimit, PositionLimit
 from agbot.core.view import Place
@@ -39,7 +40,7 @@ from agbot.run.publish import Publisher
 from agbot.run.venue_watch import VenueWatch
 from agbot.run.venues import VenueLink
 from agbot.telemetry.registry import Registry
-from agbot.units import NS_PER_MS, NS_PER_S, to_units
+from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_units
 from agbot.venue.care import Care
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.reference_feed import ReferenceFeed
@@ -110,7 +111,7 @@ def watch_a_venue(registry):
 
 
 def test_every_metric_of_the_protocol_appears_with_its_labels(root, make_core):
-    bench = Bench(make_core(), metrics_max=10_000)
+    bench = Bench(make_core(InventoryLimit(SCALE * SCALE), limits=DEFAULT), metrics_max=10_000)
     core = bench.core.open()
     core.step(LinkUp("demo", 1), TradePrint("m1-yes", Side.BUY, 500_000, 1, core.now), Timer("second", 1))
     core.step(BookDelta("m1-yes", ((0, 480_000, 5),), core.now), TickSizeChanged("m1-no", 1_000, core.now))

@@ -91,6 +91,7 @@ class MaxPositions(Measured):
     """At most so many markets in which something is held or live."""
 
     max_positions: int
+    whole: ClassVar[bool] = True
 
     def _shown(self, value: float) -> str:
         return f"{value:.0f} markets"
@@ -122,6 +123,7 @@ class _Model(Measured):
     confidence_level: int = 950_000
     time_horizon_days: int = 0
     logit_vol: int = LOGIT_VOL
+    whole: ClassVar[bool] = True
 
     @property
     def horizon(self) -> Horizon | None:
@@ -277,6 +279,7 @@ class _Lost(Measured):
     """A limit on what was lost: while it is passed nothing is opened. The kill switch has limits of its own."""
 
     max_pct: int
+    whole: ClassVar[bool] = True
 
     def _began(self, base: Baseline) -> int:
         """Return the equity that losses are counted from."""
@@ -324,6 +327,7 @@ class ConsecutiveLosses(Measured):
     """Nothing is opened after more than `max_losses` markets were left with a loss, one after the other."""
 
     max_losses: int
+    whole: ClassVar[bool] = True
 
     def _after(self, asked: Prospect) -> float:
         return _known(asked).losses

@@ -192,7 +192,7 @@ def _rule(node: Located, faults: list[ConfigError]) -> Rule | None:
     try:
         rule: Rule = kind(**values)
     except ValueError as e:
-        faults.append(node.fault(str(e), id="AGB-105", remedy="docs/policies.md has an example of each type"))
+        faults.append(node.fault(str(e), id="AGB-105", remedy="policies/README.md says what each type wants"))
         return None
     return rule
 

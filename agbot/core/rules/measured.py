@@ -29,11 +29,13 @@ class Measured:
 
     Attributes:
         standing: whether there is a figure without an order: of the account as it is.
+        whole: whether that figure is the same in every market.
         exits: whether it also holds for what unwinds while the kill switch is on.
     """
 
     standing: ClassVar[bool] = True
     exits: ClassVar[bool] = True
+    whole: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
