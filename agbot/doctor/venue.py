@@ -17,7 +17,8 @@ from agbot.venue.polymarket.wallets import SignatureType
 from agbot.venue.polymarket.wire.rest import BalanceAllowance
 
 SKEW_GOOD_S: Final = 2.0
-SKEW_MAX_S: Final = 30.0
+SKEW_MAX_S: Final = 8.0
+"""Trades are looked for from 10 s before our order was sent (`agbot.venue.polymarket.own`)."""
 SPENDERS: Final = ("exchange_v2", "neg_risk_exchange_v2")
 """Contracts without whose permission every order is refused."""
 UNLIMITED: Final = 2**128
@@ -55,7 +56,7 @@ async def clock(world: Venue) -> Finding:
     skew = await world.skew_s()
     said = f"this clock is {abs(skew):.1f} s {'behind' if skew > 0 else 'ahead of'} the venue's"
     if abs(skew) > SKEW_MAX_S:
-        return fail(f"{said}: signed requests are refused", _SET_CLOCK)
+        return fail(f"{said}: trades would be dated before our orders, signed requests refused", _SET_CLOCK)
     if abs(skew) > SKEW_GOOD_S:
         return warn(said, _SET_CLOCK)
     return ok("this clock agrees with the venue's")

@@ -26,7 +26,7 @@ SETTLES_WITHIN_NS: Final = 30 * NS_PER_S
 _LATE_NS: Final = 300 * NS_PER_S
 """How long a trade may take to appear in the venue's list."""
 _APART_NS: Final = 10 * NS_PER_S
-"""How far our clock may be ahead of the one that dates trades."""
+"""How far our clock may be ahead of the one that dates trades; the doctor fails one that is 8 s off."""
 
 _RANK: Final = {
     Settlement.MATCHED: 0,
