@@ -127,9 +127,6 @@ class _Sums(NamedTuple):
         rows = [(h.value, not (h.marked or h.flat)) for h in holdings]
         return cls(sum(v for v, _ in rows), sum(abs(v) for v, _ in rows), sum(u for _, u in rows))
 
-    def changed(self, before: _Sums, after: _Sums) -> _Sums:
-        return _Sums(*(kept - old + new for kept, old, new in zip(self, before, after, strict=True)))
-
 
 class Portfolio:
     """Cash and positions of the account, and the same split by strategy.
@@ -249,11 +246,14 @@ class Portfolio:
 
     def mark(self, market: Market, liquidation: int) -> None:
         """Set what the holding in `market` would bring if it were sold now."""
-        holding = self.holding(market)
-        before = _Sums.of([holding])
+        holding, sums = self.holding(market), self._sums
+        if sums is not None and holding.marked:
+            value, inventory, unmarked = sums
+            old = holding.liquidation
+            self._sums = _Sums(value + liquidation - old, inventory + abs(liquidation) - abs(old), unmarked)
+        else:
+            self._sums = None
         holding.liquidation, holding.marked = liquidation, True
-        if self._sums is not None:
-            self._sums = self._sums.changed(before, _Sums.of([holding]))
 
     def mark_strategies(self, market: Market, worth: Callable[[Mapping[Outcome, Position]], int]) -> None:
         """Share the account's mark among strategies: each what its own holding is worth, negative for a short.

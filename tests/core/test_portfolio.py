@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agbot.core.portfolio import CarriedPosition, Portfolio, Position, PositionSimulator
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
+from agbot.testing.builders import make_market
 from agbot.units import SCALE, to_units, token_value
 
 MARKET = Market(id="m", yes="y", no="n")
@@ -163,3 +164,20 @@ def test_the_simulator_is_the_same_arithmetic():
 def test_the_simulator_refuses_nonsense(size, price):
     with pytest.raises(ValueError, match=r"\d|x"):
         PositionSimulator().update_position("m", size, price)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50), st.booleans(), st.integers(-60, 60)), max_size=20)
+)
+def test_sums_kept_between_marks_are_those_added_up(steps):
+    portfolio = Portfolio(1000)
+    for name, size, buys, worth in steps:
+        market = make_market(name)
+        side = Side.BUY if buys else Side.SELL
+        portfolio.fill(market, market.yes, side, price=500_000, size=size, fee=0, strategy="s")
+        for told in (worth, -worth, worth + 1):
+            portfolio.mark(market, told)
+            values = [holding.value for _, holding in portfolio.holdings()]
+            assert portfolio.inventory_usd() == sum(map(abs, values))
+            assert portfolio.equity() == portfolio.cash + sum(values)
+            assert portfolio.marked

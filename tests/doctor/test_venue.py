@@ -132,7 +132,9 @@ async def test_key_that_is_not_listed(ask, stub):
     assert found(report, "D13").cause == f"the API key is none of the 1 keys of {ADDRESS}"
 
 
-@pytest.mark.parametrize(("ahead_s", "status"), [(1, Status.OK), (-5, Status.WARN), (9, Status.FAIL), (45, Status.FAIL)])
+@pytest.mark.parametrize(
+    ("ahead_s", "status"), [(1, Status.OK), (-5, Status.WARN), (9, Status.FAIL), (45, Status.FAIL)]
+)
 async def test_skewed_clock(ask, ahead_s, status):
     report = await ask(now_s=lambda: time.time() + ahead_s)
     finding = found(report, "D10")
