@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from agbot.cli import risk_limits
+from agbot.cli import risk_limits, risk_validate
 from agbot.cli.common import bot_options, control
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def command() -> None:
 
 
 command.add_command(risk_limits.command)
+command.add_command(risk_validate.command)
 
 
 @command.command(name="show")

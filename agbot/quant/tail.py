@@ -81,13 +81,15 @@ class Tail:
         return self.beyond[at + 1] + to_next * (1 - self.below[at])
 
 
-def _joined(mass: np.ndarray, used: int, row: Iterable[tuple[float, float]]) -> tuple[np.ndarray, int]:
+def _joined(mass: np.ndarray, used: int, row: Sequence[tuple[float, float]]) -> tuple[np.ndarray, int]:
     """Return the grid's mass with an event joined, and how many points are in use; `row` is in steps."""
-    total, reach = np.zeros_like(mass), used
+    points: dict[int, float] = {}
     for p, steps in row:
         at = int(steps)
         for point, share in ((at, p * (at + 1 - steps)), (at + 1, p * (steps - at))):
             if share:
-                total[point : point + used] += share * mass[:used]
-                reach = max(reach, point + used)
+                points[point] = points.get(point, 0.0) + share
+    total, reach = np.zeros_like(mass), used + max(points)
+    for point, share in points.items():
+        total[point : point + used] += share * mass[:used]
     return total, reach
