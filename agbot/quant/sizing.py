@@ -79,18 +79,17 @@ def exclusive_kelly(probabilities: Sequence[float], costs: Sequence[float]) -> B
     """Return the best bets on outcomes of which exactly one wins (Smoczynski and Tomkins 2010).
 
     By p/c descending, an outcome is taken while p/c is above the reserve R = (1 − Σp)/(1 − Σc) of those before it;
-    f = p − Rc. One with p < c can be worth taking. ValueError where Σc ≤ 1 of those taken: that is an arbitrage.
+    f = p − Rc. One with p < c can be worth taking. Where all outcomes there are cost less than 1 together, nothing is
+    kept back and f = p: an arbitrage.
     """
     p, c = np.asarray(probabilities, dtype=float), np.asarray(costs, dtype=float)
     if p.shape != c.shape or p.min() < 0 or c.min() <= 0 or p.sum() > 1 + 1e-9:
         raise ValueError("a probability and a cost above 0 for each outcome, probabilities of at most 1 in all")
     reserve, taken = 1.0, np.zeros(len(p), dtype=bool)
     for i in sorted(range(len(p)), key=lambda i: -p[i] / c[i]):
-        if p[i] / c[i] <= reserve:
+        if p[i] / c[i] <= reserve or c[taken].sum() + c[i] >= 1:
             break
         taken[i] = True
-        if c[taken].sum() >= 1:
-            raise ValueError("outcomes that cost 1 or less together are an arbitrage, not a bet")
         reserve = (1 - float(p[taken].sum())) / (1 - float(c[taken].sum()))
     fractions = np.where(taken, p - reserve * c, 0.0)
     kept = 1 - float(fractions.sum())
@@ -101,6 +100,7 @@ def exclusive_kelly(probabilities: Sequence[float], costs: Sequence[float]) -> B
     # At an optimum one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above.
     price = sum(share / w for share, w in states if share > 0)
     slope = p / (c * wealth) - price
+    slope -= max(0.0, float(slope[taken].min(initial=math.inf))) if kept < 1e-12 else 0.0  # all is spent: its price
     residual = float(max(np.abs(slope[taken]).max(initial=0.0), slope[~taken].max(initial=0.0)))
     return Bets(fractions, kept, grown, residual)
 
