@@ -132,7 +132,8 @@ class _Model(Measured):
 
     @property
     def _when(self) -> str:
-        return f"over {self.time_horizon_days} days" if self.time_horizon_days else "once all has resolved"
+        days = self.time_horizon_days
+        return f"over {days} day{'s' * (days > 1)}" if days else "once all has resolved"
 
 
 @attrs.frozen(kw_only=True)

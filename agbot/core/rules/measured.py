@@ -79,8 +79,8 @@ class Measured:
         return f"{self._shown(after)}{now}"
 
     def used(self, asked: Prospect) -> float:
-        """Return the part of the limit that the account uses as it is; infinite where nothing is allowed."""
-        figure, limit = self._after(asked), self._limit(asked)
+        """Return the part of the limit that the account uses as it is, 0 or more; infinite where nothing is allowed."""
+        figure, limit = max(0.0, self._after(asked)), self._limit(asked)
         return figure / limit if limit > 0 else math.inf if figure > limit else 0.0
 
 
