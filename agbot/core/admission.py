@@ -123,15 +123,13 @@ class Admission:
     def exposure(self, now_ns: int, market: Market, place: Place) -> Exposure:
         """Return the position as it is and as it could become if everything live fills."""
         state = self._state
-        net = state.portfolio.net(market)
-        delta = _yes_sign(market, place) * place.size
-        live = [_yes_sign(market, r.command) * r.remaining for r in state.oms.live(market.id)]
+        ends = self.losses.ends(market, place)
         return Exposure(
             market_id=market.id,
-            net_position=net,
-            long_worst=net + sum(size for size in (*live, delta) if size > 0),
-            short_worst=net + sum(size for size in (*live, delta) if size < 0),
-            delta=delta,
+            net_position=state.portfolio.net(market),
+            long_worst=ends.long,
+            short_worst=ends.short,
+            delta=_yes_sign(market, place) * place.size,
             inventory_usd=state.portfolio.inventory_usd(),
             resting_notional_usd=self._resting_usd(),
             order_notional_usd=_notional(place) if place.side is Side.BUY else 0,

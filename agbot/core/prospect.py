@@ -193,7 +193,7 @@ class Prospect:
         """Return +1 when the order is for YES to come true, −1 when against."""
         return self.order.side.sign if self.order.token == self.market.yes else -self.order.side.sign
 
-    @property
+    @cached_property
     def reduces(self) -> bool:
         """Return whether the position only gets smaller, whatever of the order fills, and never changes sides."""
         net, ends = self._state.portfolio.net(self.market), self._losses.ends(self.market, self.place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Final
 
 import attrs
@@ -29,19 +30,12 @@ class Horizon:
         return self.logit_vol**2 * self.ns / YEAR_NS
 
 
-def _density(z: float) -> float:
-    return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-
-
-def _below(z: float) -> float:
-    return 0.5 * math.erfc(-z / math.sqrt(2))
-
-
 def _bins() -> list[tuple[float, float]]:
     """Return the chance of each bin and its mean."""
     edges = [-math.inf, *(-edge for edge in reversed(_EDGES)), *_EDGES, math.inf]
-    chances = [(low, high, _below(high) - _below(low)) for low, high in pairwise(edges)]
-    return [(chance, (_density(low) - _density(high)) / chance) for low, high, chance in chances]
+    bell = NormalDist()
+    chances = [(low, high, bell.cdf(high) - bell.cdf(low)) for low, high in pairwise(edges)]
+    return [(chance, (bell.pdf(low) - bell.pdf(high)) / chance) for low, high, chance in chances]
 
 
 _BINS: Final = _bins()

@@ -117,6 +117,17 @@ def test_without_a_price_of_what_is_held_no_part_of_the_equity_is_known():
     denied(account, "PositionPct", price="0.50", size="5")
 
 
+def test_the_way_out_is_open_also_while_nothing_is_known():
+    """What is held in TWO has no price yet, so neither equity nor losses are known: no reason to keep ONE."""
+    rules = (PositionPct(SCALE), EventExposure(SCALE), DailyLoss(0), Drawdown(0), ConsecutiveLosses(9))
+    held = {("one", YES): ("10", "4"), ("two", YES): ("10", "4")}
+    account = Account(*rules, markets=[ONE], held=held)
+    account.step(MarketListed(TWO, 1))
+    denied(account, *(rule.name for rule in rules), price="0.50", size="5")
+    denied(account, *(rule.name for rule in rules), side=Side.BUY, outcome=NO, price="0.50", size="15")
+    passes(account, side=Side.SELL, price="0.45", size="10")
+
+
 def test_markets_at_a_time():
     account = Account(MaxPositions(2), markets=[ONE, RED, BLUE], held={("one", YES): ("10", "5")})
     passes(account, market=RED, price="0.40", size="5", post_only=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agbot.core.rules.orders import (
     FatFinger,
@@ -14,8 +18,10 @@ from agbot.core.rules.orders import (
     Staleness,
     Universe,
 )
+from agbot.core.view import Place
 from agbot.model.market import Outcome
 from agbot.model.order import Side, TimeInForce
+from agbot.quant.costs import Guard, guarded
 from agbot.testing.account import Account
 from agbot.testing.builders import make_market
 from agbot.units import NS_PER_S
@@ -23,6 +29,7 @@ from agbot.units import to_units as usd
 
 YES, NO = Outcome.YES, Outcome.NO
 ONE, TWO = make_market("one"), make_market("two")
+CENT = 10_000
 FEE = {"fee_rate": usd("0.04")}
 
 
@@ -132,3 +139,34 @@ def test_slippage_at_the_guard_passes_and_beyond_it_does_not():
 
     passes(account("0.54"), price="0.60", size="100", fair="0.54")  # 0.02 on average, half of 0.04
     denied(account("0.55"), "SlippageGuard", price="0.60", size="100", fair="0.54")
+
+
+LADDERS = st.lists(
+    st.tuples(st.integers(2, 98), st.integers(1, 60)), min_size=1, max_size=4, unique_by=lambda row: row[0]
+)
+
+
+@given(
+    LADDERS, st.sampled_from(list(Side)), st.integers(5, 120), st.integers(1, 99), st.sampled_from(["0", "0.5", "1"])
+)
+def test_it_says_what_the_published_guard_says(ladder, side, size, fair, part):
+    """`agbot.quant.costs.guarded` has the vectors; a walk of an order that is not bounded by its price."""
+    ladder = sorted(ladder, reverse=side is Side.SELL)
+    account = Account(SlippageGuard(usd(part)), markets=[ONE], held={("one", YES): ("200", "80")}, capital=10_000)
+    rows = tuple((cents * CENT, shares * 100 * CENT) for cents, shares in ladder)
+    account.engine.books[ONE.yes].snapshot(*((rows, ()) if side is Side.SELL else ((), rows)), account.now)
+    best = Fraction(ladder[0][0], 100)
+    edge = side.sign * (Fraction(fair, 100) - best)
+    levels = [(Fraction(cents, 100), Fraction(shares)) for cents, shares in ladder]
+    walk = guarded(side.sign, levels, Fraction(size), Guard(reference=best, edge=edge, part=Fraction(part)))
+    place = Place(
+        token=ONE.yes,
+        side=side,
+        price=99 * CENT if side is Side.BUY else CENT,
+        size=size * 100 * CENT,
+        why="",
+        time_in_force=TimeInForce.FOK,
+        fair=fair * CENT,
+    )
+    (rule,) = account.engine.state.gate.rules
+    assert rule.violated(account.engine.admission.exposure(account.now, ONE, place)) == bool(walk.reason)

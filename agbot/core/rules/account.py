@@ -53,6 +53,7 @@ class PositionPct(Measured):
     """At most a part of the equity lost in one market."""
 
     max_pct: int
+    opening: ClassVar[bool] = True
 
     def _after(self, asked: Prospect) -> float:
         return asked.market_worst
@@ -72,6 +73,7 @@ class EventExposure(Measured):
     """At most a part of the equity lost in all markets of one event, whether they exclude each other or not."""
 
     max_pct: int
+    opening: ClassVar[bool] = True
 
     def _after(self, asked: Prospect) -> float:
         return asked.sector_worst
@@ -244,10 +246,11 @@ class Correlation(Measured):
     implies: tuple[tuple[str, str], ...] = ()
     latent: tuple[tuple[str, str, int], ...] = ()
     standing: ClassVar[bool] = False
+    opening: ClassVar[bool] = True
 
     def _after(self, asked: Prospect) -> float:
         """Return the largest correlation with what is held or live elsewhere; −1 where nothing is related."""
-        return -SCALE if asked.reduces else max(self._related(asked), default=-SCALE)
+        return max(self._related(asked), default=-SCALE)
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return self.max_correlation
@@ -281,6 +284,7 @@ class _Lost(Measured):
 
     max_pct: int
     whole: ClassVar[bool] = True
+    opening: ClassVar[bool] = True
 
     def _began(self, base: Baseline) -> int:
         """Return the equity that losses are counted from."""
@@ -291,10 +295,6 @@ class _Lost(Measured):
 
     def _limit(self, asked: Prospect) -> float:
         return max(0, self._began(_known(asked))) * self.max_pct // SCALE
-
-    def _before(self, asked: Prospect) -> float:
-        """Return what passes whatever was lost: an order that only makes a position smaller."""
-        return math.inf if asked.place is not None and asked.reduces else -math.inf
 
 
 def _known(asked: Prospect) -> Baseline:
@@ -329,16 +329,13 @@ class ConsecutiveLosses(Measured):
 
     max_losses: int
     whole: ClassVar[bool] = True
+    opening: ClassVar[bool] = True
 
     def _after(self, asked: Prospect) -> float:
         return _known(asked).losses
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return self.max_losses
-
-    def _before(self, asked: Prospect) -> float:
-        """Return what passes after any losses: an order that only makes a position smaller."""
-        return math.inf if asked.place is not None and asked.reduces else -math.inf
 
     def _shown(self, value: float) -> str:
         return f"{value:.0f} losses in a row"

@@ -30,12 +30,15 @@ class Measured:
     Attributes:
         standing: whether there is a figure without an order: of the account as it is.
         whole: whether that figure is the same in every market.
+        opening: whether it only concerns what opens: an order that makes its position smaller passes, whatever the
+            figure, and also where that is not known.
         exits: whether it also holds for what unwinds while the kill switch is on.
     """
 
     standing: ClassVar[bool] = True
     exits: ClassVar[bool] = True
     whole: ClassVar[bool] = False
+    opening: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -64,19 +67,25 @@ class Measured:
 
     def forbids(self, asked: Prospect) -> bool:
         """Return whether the order must be denied; a figure that is no number denies it."""
-        after = self._after(asked)
-        return not (after <= self._limit(asked) or after <= self._before(asked))
+        try:
+            after = self._after(asked)
+            passes = after <= self._limit(asked) or after <= self._before(asked)
+        except NotKnown:
+            passes = False
+        return not (passes or (self.opening and asked.reduces))
 
     def told(self, exposure: Exposure) -> str:
         """Return what it found, as a person reads it."""
         if exposure.prospect is None:
             return "the account is not known here"
+        asked = exposure.prospect
+        smaller = ", and it makes the position smaller" if self.opening and asked.reduces else ""
         try:
-            after, before = self._after(exposure.prospect), self._before(exposure.prospect)
+            after, before = self._after(asked), self._before(asked)
         except NotKnown as why:
-            return str(why)
+            return f"{why}{smaller}"
         now = f", {self._shown(before)} without it" if math.isfinite(before) else ""
-        return f"{self._shown(after)}{now}"
+        return f"{self._shown(after)}{now}{smaller}"
 
     def used(self, asked: Prospect) -> float:
         """Return the part of the limit that the account uses as it is, 0 or more; infinite where nothing is allowed."""

@@ -103,6 +103,7 @@ class Staleness(Measured):
     max_age_sec: int
     standing: ClassVar[bool] = False
     exits: ClassVar[bool] = False
+    opening: ClassVar[bool] = True
 
     def _shown(self, value: float) -> str:
         return f"{to_text(round(value) // 1000)} s"
@@ -112,10 +113,6 @@ class Staleness(Measured):
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return self.max_age_sec
-
-    def _before(self, asked: Prospect) -> float:
-        """Return what passes on a book of any age: an order that only makes the position smaller."""
-        return math.inf if asked.reduces else -math.inf
 
     def __str__(self) -> str:
         return f"no order on a book older than {to_text(self.max_age_sec // 1000)} s"
@@ -155,6 +152,7 @@ class Universe(Measured):
 
     markets: tuple[str, ...]
     standing: ClassVar[bool] = False
+    opening: ClassVar[bool] = True
 
     def _shown(self, value: float) -> str:
         return "not among the approved markets" if value else "approved"
@@ -165,10 +163,6 @@ class Universe(Measured):
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return 0
-
-    def _before(self, asked: Prospect) -> float:
-        """Return what passes anywhere: an order that only makes a position smaller."""
-        return math.inf if asked.reduces else -math.inf
 
     def __str__(self) -> str:
         return f"orders in {len(self.markets)} approved markets only"
@@ -184,6 +178,7 @@ class MinEdge(Measured):
     min_edge: int
     standing: ClassVar[bool] = False
     exits: ClassVar[bool] = False
+    opening: ClassVar[bool] = True
 
     def _shown(self, value: float) -> str:
         return f"an edge of {price_text(-value)}"
@@ -191,8 +186,6 @@ class MinEdge(Measured):
     def _after(self, asked: Prospect) -> float:
         """Return the edge, negated: less is better."""
         order = asked.order
-        if asked.reduces:
-            return -SCALE
         if not order.fair:
             raise NotKnown("its strategy tells no value to compare with")
         return (asked.takes and _fee_of_a_share(asked, order.price)) - order.side.sign * (order.fair - order.price)

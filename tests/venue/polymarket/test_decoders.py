@@ -101,6 +101,19 @@ def test_order_status_words(text: str, expected: tuple[str, str]) -> None:
     assert status(text) == expected
 
 
+def test_a_trade_is_the_same_however_the_page_is_made_and_read_once_by_its_bytes() -> None:
+    page = rest.decode_trades(_raw({"data": [TRADE, TRADE], "next_cursor": "LTE="}))
+    again = rest.decode_trades(_raw({"data": [TRADE], "next_cursor": "more"}))
+    assert (page.next_cursor, again.next_cursor) == ("", "more")
+    assert page.items[0] is page.items[1] is again.items[0]
+    odd = rest.decode_trades(_raw({"data": json.dumps([TRADE]), "next_cursor": None}))  # read the long way
+    assert odd.items == again.items
+    assert rest.decode_trades(_raw([{**TRADE, "status": "MINED"}])).items != rest.decode_trades(_raw([TRADE])).items
+    for broken in ({"next_cursor": "x"}, {"data": 3}, [{**TRADE, "price": "2"}], {"data": [[]]}):
+        with pytest.raises(VenueProtocolError, match="trades"):
+            rest.decode_trades(_raw(broken))
+
+
 def test_settlement_words() -> None:
     for word in Settlement:
         assert settlement(word.value) is settlement(f"trade_status_{word.value.lower()}") is word
