@@ -41,10 +41,14 @@ class Outcome:
 
 def live(seed: int, troubles: Sequence[Trouble], *, aloud: bool = False) -> Outcome:
     """Live through one world; `aloud` lets the bot log."""
-    began = time.process_time()
     with nullcontext() if aloud else quiet(), _uncollected():
-        world = World(seed, troubles)
-        found = world.run()
+        return _lived(seed, troubles)
+
+
+def _lived(seed: int, troubles: Sequence[Trouble]) -> Outcome:
+    began = time.process_time()
+    world = World(seed, troubles)
+    found = world.run()
     return Outcome(
         seed=seed,
         found=tuple(found),
@@ -69,14 +73,14 @@ def many(seeds: Sequence[int], names: Sequence[str] = ALL, workers: int = 0) -> 
     if workers == 1:
         yield from (one(seed, names) for seed in seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, _settle) as pool:
         yield from pool.imap_unordered(partial(one, names=names), seeds, chunksize=4)
 
 
 def finding(defect: str, seeds: Sequence[int], workers: int = 0) -> Outcome | None:
     """Return the first seed's outcome in which a planted defect is found, None when none is."""
     workers = workers or os.cpu_count() or 1
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, _settle) as pool:
         outcomes = pool.imap(partial(one, defect=defect), seeds, chunksize=2)
         return next((outcome for outcome in outcomes if outcome.found), None)
 
@@ -110,8 +114,15 @@ def _uncollected() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()
         if before:
             gc.enable()
+
+
+def _settle() -> None:
+    """Keep what a worker has imported out of the collections after each world: they would look through it all."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class Ledger:
         for own in dict.fromkeys(owns):
             if own.stage is Stage.SENDING:
                 self._hold(own, event, source)
-            else:
+            elif not own.knows(event):
                 said += self._released(own) + self._apply(own, event)
         return _stamped(source, said)
 
@@ -199,7 +199,10 @@ class Ledger:
 
     def _traded(self, own: OwnOrder, trade: Trade) -> list[OrderEvidence]:
         fill = own.fill_of(trade)
-        noted = own.note(fill) if fill else None
+        if fill is None:
+            return []
+        own.last_told[trade.id] = trade
+        noted = own.note(fill)
         if noted is None:
             return []
         self._risen(own)

@@ -16,7 +16,7 @@ from agbot.model.order import Liquidity, Order, OrderState, Settlement, TimeInFo
 from agbot.units import NS_PER_S, SCALE, complement
 from agbot.venue.polymarket import retry
 from agbot.venue.polymarket.wire.rest import OpenOrder, Trade
-from agbot.venue.polymarket.wire.user import OrderUpdate
+from agbot.venue.polymarket.wire.user import OrderUpdate, UserEvent
 
 CENT: Final = SCALE // 100
 DUST: Final = SCALE // 100
@@ -91,6 +91,8 @@ class OwnOrder:
     """What trades are called: by id and who met whom, and by who met whom at what price and size."""
     met: dict[str, tuple[str, ...]] = attrs.Factory(dict)
     """Who met whom in the first trade of an id."""
+    last_told: dict[str, Trade] = attrs.Factory(dict)
+    """What was folded in last, by the venue's id."""
     final_told: bool = False
     doubtful: bool = False
     unwanted: bool = False
@@ -141,6 +143,10 @@ class OwnOrder:
         """Return the time from which trades of it may be unknown."""
         unsettled = [ts for _, word, ts in self.trades.values() if _RANK[word] < _RANK[Settlement.CONFIRMED]]
         return min([max(self.sent_ns - _APART_NS, synced_ns - _LATE_NS), *unsettled])
+
+    def knows(self, event: UserEvent) -> bool:
+        """Return whether it is a trade that was folded in as it is: each look at the venue's list tells them again."""
+        return isinstance(event, Trade) and not self.told_unknown and self.last_told.get(event.id) == event
 
     def fill_of(self, trade: Trade) -> OrderFilled | None:
         """Return what `trade` is to this order; None when it is not in it.

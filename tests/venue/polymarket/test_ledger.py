@@ -348,6 +348,13 @@ def test_that_it_exists_is_said_again_to_a_caller_who_was_told_otherwise(bench):
     assert bench.ledger.found(own, record()) == []
 
 
+def test_a_trade_told_again_says_nothing_unless_the_caller_was_told_otherwise_since(bench):
+    own, told = bench.order(), trade(makers=(maker("0xo", 4),))
+    assert [type(e) for e in bench.hear(told, told)] == [OrderFilled]
+    bench.ledger.doubt(own, told_unknown=True)
+    assert [type(e) for e in bench.hear(told, told)] == [OrderAccepted]
+
+
 def test_an_order_written_off_that_rests_all_the_same_is_an_orphan(bench):
     own = bench.order(stage=Stage.UNRESOLVED)
     assert [type(e) for e in bench.ledger.write_off(own, "asked 3 times")] == [OrderCancelled]
