@@ -25,6 +25,7 @@ class Gate:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: tuple[Rule, ...] = ()
         self._limits: tuple[Rule, ...] = ()
+        self._exits: tuple[Rule, ...] = ()
         self.change(rules)
         self._kill_reason = "on in the policy file" if KillSwitch(enabled=True) in self.rules else ""
         self.scopes: dict[tuple[str, str], str] = {}
@@ -33,6 +34,7 @@ class Gate:
         """Ask these rules from now on; whether the kill switch is on does not change."""
         self.rules = tuple(rules)
         self._limits = tuple(rule for rule in self.rules if not isinstance(rule, KillSwitch))
+        self._exits = tuple(rule for rule in self._limits if getattr(rule, "exits", True))
 
     @property
     def kill_reason(self) -> str:
@@ -61,8 +63,8 @@ class Gate:
 
     def check(self, exposure: Exposure, *, unwinds: bool = False) -> tuple[str, ...]:
         """Return the names of the violated policies, empty when the order may leave; the switch lets unwinding pass."""
-        limits = (rule for rule in self._limits if not unwinds or getattr(rule, "exits", True))
-        denied = tuple(rule.name for rule in limits if _violated(rule, exposure))
+        limits = self._exits if unwinds else self._limits
+        denied = tuple([rule.name for rule in limits if _violated(rule, exposure)])
         return ("KillSwitch", *denied) if self._kill_reason and not unwinds else denied
 
 
