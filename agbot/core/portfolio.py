@@ -100,11 +100,13 @@ class _Holding:
 
     @property
     def net(self) -> int:
-        return self.size(Outcome.YES) - self.size(Outcome.NO)
+        tokens = self.tokens
+        return tokens[Outcome.YES].size - tokens[Outcome.NO].size
 
     @property
     def cost(self) -> int:
-        return sum(p.cost for p in self.tokens.values())
+        tokens = self.tokens
+        return tokens[Outcome.YES].cost + tokens[Outcome.NO].cost
 
     @property
     def realised(self) -> int:

@@ -160,7 +160,7 @@ class Prospect:
     @_Once
     def event_greeks(self) -> tuple[float, float]:
         """Return 10⁻⁶ usd for each logit, and for each squared logit, of the event's markets with the order."""
-        return self._outlook.greeks(self.market, self._ends)
+        return self._outlook.greeks(self.market, self.ends)
 
     @_Once
     def event_greeks_now(self) -> tuple[float, float]:
@@ -213,13 +213,14 @@ class Prospect:
         return self.order.side.sign if self.order.token == self.market.yes else -self.order.side.sign
 
     @_Once
-    def _ends(self) -> Ends:
+    def ends(self) -> Ends:
+        """Return the net position at both ends with the order."""
         return self._losses.ends(self.market, self.place)
 
     @_Once
     def reduces(self) -> bool:
         """Return whether the position only gets smaller, whatever of the order fills, and never changes sides."""
-        net, ends = self._state.portfolio.net(self.market), self._ends
+        net, ends = self._state.portfolio.net(self.market), self.ends
         return ends.short >= 0 > self.sign if net > 0 else ends.long <= 0 < self.sign
 
     # -- others ----------------------------------------------------------------------------------------------------
