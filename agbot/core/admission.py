@@ -125,7 +125,8 @@ class Admission:
         state = self._state
         prospect = self.prospect(now_ns, market, place)
         net, ends = state.portfolio.net(market), prospect.ends
-        resting = self._resting_usd()
+        live = list(state.oms.all_live())
+        resting = sum([record.reserved_usd for record in live])
         return Exposure(
             market_id=market.id,
             net_position=net,
@@ -137,7 +138,7 @@ class Admission:
             order_notional_usd=_notional(place) if place.side is Side.BUY else 0,
             cash_free=state.portfolio.cash - resting,
             order_usd=self._order_usd(place),
-            day_usd=state.turnover.so_far(now_ns) + sum(open_usd(record) for record in state.oms.all_live()),
+            day_usd=state.turnover.so_far(now_ns) + sum([open_usd(record) for record in live]),
             day=utc_day(now_ns),
             prospect=prospect,
         )

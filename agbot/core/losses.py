@@ -115,8 +115,9 @@ class Losses:
     def stake(self, market: Market, more: Place | None = None) -> Stake:
         """Return the stake in a market, with one order more."""
         holding = self._state.portfolio.holding(market)
-        worth = max(holding.cost, holding.value)
-        now = Stake(holding.size(Outcome.YES) - worth, holding.size(Outcome.NO) - worth)
+        tokens, cost = holding.tokens, holding.cost
+        worth = max(cost, holding.liquidation) if holding.marked else cost
+        now = Stake(tokens[Outcome.YES].size - worth, tokens[Outcome.NO].size - worth)
         for record in self._state.oms.live(market.id):
             now = now.with_order(market, record.command, record.remaining)
         return now.with_order(market, more, more.size) if more is not None else now

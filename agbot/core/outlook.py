@@ -94,8 +94,9 @@ class Outlook:
         """Return by how much they have grown since at most, with `own` in `market`, 10⁻⁶ usd."""
         whole = self._whole(now_ns, horizon)
         more, event = 0, event_of(market)
-        for name, first in ((name, self._losses.groups[0][name][0]) for name in whole.changed - {event}):
-            more += _more(whole.laws.get(name, ()), self.law(first, now_ns, horizon))
+        for name in whole.changed:
+            if name != event:
+                more += _more(whole.laws.get(name, ()), self.law(self._losses.groups[0][name][0], now_ns, horizon))
         return more + _more(whole.laws.get(event, ()), self.law(market, now_ns, horizon, own))
 
     def _whole(self, now_ns: int, horizon: Horizon | None) -> _Whole:
@@ -172,4 +173,7 @@ def _more(before: Outcomes, after: Outcomes) -> int:
     """Return by how much an event may lose more than it could, in any of its ends, at the same prices."""
     if len(before) != len(after):
         return max(0, *(loss for _, loss in after)) - min(0, *(loss for _, loss in before), 0)
-    return max(0, *(new - old for (_, old), (_, new) in zip(before, after, strict=True)))
+    more = 0
+    for (_, old), (_, new) in zip(before, after, strict=True):
+        more = max(more, new - old)
+    return more

@@ -96,7 +96,8 @@ class _Holding:
 
     @property
     def flat(self) -> bool:
-        return self.size(Outcome.YES) == 0 == self.size(Outcome.NO)
+        tokens = self.tokens
+        return tokens[Outcome.YES].size == 0 == tokens[Outcome.NO].size
 
     @property
     def net(self) -> int:

@@ -101,7 +101,7 @@ class Prospect:
     def _stake_now(self) -> Stake:
         return self._losses.stake(self.market)
 
-    @property
+    @_Once
     def market_worst(self) -> int:
         """Return the most the market can lose with the order."""
         return self._stake.worst
@@ -236,10 +236,11 @@ class Prospect:
 
     def is_called(self, name: str) -> bool:
         """Return whether `name` is the id or the slug of the order's market."""
-        return name.lower() in self._names
+        return name.lower() in self.names
 
     @_Once
-    def _names(self) -> tuple[str, str]:
+    def names(self) -> tuple[str, str]:
+        """Return the id and the slug of the order's market in lower case."""
         return names(self.market)
 
 

@@ -64,16 +64,21 @@ class Gate:
     def check(self, exposure: Exposure, *, unwinds: bool = False) -> tuple[str, ...]:
         """Return the names of the violated policies, empty when the order may leave; the switch lets unwinding pass."""
         limits = self._exits if unwinds else self._limits
-        denied = tuple([rule.name for rule in limits if _violated(rule, exposure)])
+        denied = tuple(_violated(limits, exposure))
         return ("KillSwitch", *denied) if self._kill_reason and not unwinds else denied
 
 
-def _violated(rule: Rule, exposure: Exposure) -> bool:
-    """Return whether a rule forbids the order; one that fails does, whatever it failed of."""
-    try:
-        return rule.violated(exposure)
-    except Exception:  # noqa: BLE001 - what cannot be judged is not sent; `agbot explain` asks again and tells why
-        return True
+def _violated(rules: Iterable[Rule], exposure: Exposure) -> list[str]:
+    """Return the names of the rules that forbid the order; one that fails does, whatever it failed of."""
+    denied = []
+    for rule in rules:
+        try:
+            forbids = rule.violated(exposure)
+        except Exception:  # noqa: BLE001 - what cannot be judged is not sent; `agbot explain` asks again and tells why
+            forbids = True
+        if forbids:
+            denied.append(rule.name)
+    return denied
 
 
 def covers(scope: str, name: str, market: Market, strategy: str) -> bool:

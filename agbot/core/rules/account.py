@@ -262,13 +262,19 @@ class Correlation(Measured):
     def _related(self, asked: Prospect) -> Iterator[int]:
         for ends in asked.excluding():
             yield from _aligned(asked.sign, ends, -SCALE)
-        for first, second, correlation in (*((a, b, SCALE) for a, b in self.implies), *self.latent):
-            names = [name for name in (first, second) if not asked.is_called(name)]
-            if len(names) == 1 and (there := asked.ends_of(names[0])):
-                yield from _aligned(asked.sign, there, correlation)
+        for first, second in self.implies:
+            yield from _paired(asked, first, second, SCALE)
+        for first, second, correlation in self.latent:
+            yield from _paired(asked, first, second, correlation)
 
     def __str__(self) -> str:
         return f"no order related by more than {to_text(self.max_correlation)} to what is held elsewhere"
+
+
+def _paired(asked: Prospect, first: str, second: str, correlation: int) -> Iterator[int]:
+    others = [name for name in (first, second) if not asked.is_called(name)]
+    if len(others) == 1 and (there := asked.ends_of(others[0])):
+        yield from _aligned(asked.sign, there, correlation)
 
 
 def _aligned(sign: int, ends: tuple[int, int], correlation: int) -> Iterator[int]:
