@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
 from typing import Final
 
 import attrs
@@ -129,8 +128,35 @@ def _check_width(width: int) -> None:
 
 
 def together(laws: Iterable[Law]) -> Law:
-    """Return the law of independent events together; the narrow ones first, which costs least."""
-    return reduce(Law.plus, sorted(laws, key=lambda law: law.mass.shape[-1]), CERTAIN)
+    """Return the law of independent events together; the narrow ones first, which costs least.
+
+    Its cost is the events' ways to end times the points of the grid: linear in contracts where the grid is as wide.
+    ValueError beyond `GRID_MAX` points.
+    """
+    rows = sorted(laws, key=lambda law: law.mass.shape[-1])
+    step = math.gcd(*(law.step for law in rows))
+    strides = [law.step // (step or 1) for law in rows]
+    width = 1 + sum(stride * (law.mass.shape[-1] - 1) for stride, law in zip(strides, rows, strict=True))
+    _check_width(width)
+    mass = np.zeros((*np.broadcast_shapes(*(law.mass.shape[:-1] for law in rows)), width))
+    part, used = np.empty_like(mass), 1
+    mass[..., 0] = 1.0
+    for law, stride in zip(rows, strides, strict=True):
+        used = _join(mass, part, used, law.mass, stride)
+    return Law(sum(law.start for law in rows), step, mass)
+
+
+def _join(mass: Floats, part: Floats, used: int, event: Floats, stride: int) -> int:
+    """Join an event in place, its profits `stride` points apart; returns how many points are in use then."""
+    now, part = mass[..., :used], part[..., :used]
+    more = [k for k in range(1, event.shape[-1]) if np.any(event[..., k])] if event.shape[-1] > 2 else [1]
+    before = now.copy() if len(more) > 1 else now
+    for k in more[: event.shape[-1] - 1]:
+        np.multiply(before, event[..., k : k + 1], out=part)
+        if k == more[0]:
+            now *= event[..., :1]
+        mass[..., k * stride : k * stride + used] += part
+    return used + stride * (event.shape[-1] - 1)
 
 
 # ---------------------------------------------------------------- events

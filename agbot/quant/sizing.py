@@ -81,28 +81,34 @@ def exclusive_kelly(probabilities: Sequence[float], costs: Sequence[float]) -> B
     By p/c descending, an outcome is taken while p/c is above the reserve R = (1 − Σp)/(1 − Σc) of those before it;
     f = p − Rc. One with p < c can be worth taking. ValueError where Σc ≤ 1 of those taken: that is an arbitrage.
     """
-    p, c = np.asarray(probabilities, dtype=float), np.asarray(costs, dtype=float)
-    if p.shape != c.shape or p.min() < 0 or c.min() <= 0 or p.sum() > 1 + 1e-9:
+    p, c = list(map(float, probabilities)), list(map(float, costs))
+    if len(p) != len(c) or min(p) < 0 or min(c) <= 0 or sum(p) > 1 + 1e-9:
         raise ValueError("a probability and a cost above 0 for each outcome, probabilities of at most 1 in all")
-    reserve, taken = 1.0, np.zeros(len(p), dtype=bool)
+    taken, reserve = _taken(p, c)
+    fractions = [q - reserve * paid if i in taken else 0.0 for i, (q, paid) in enumerate(zip(p, c, strict=True))]
+    kept, other = 1 - sum(fractions), 1 - sum(p)
+    wealth = [kept + f / paid for f, paid in zip(fractions, c, strict=True)]
+    states = [*zip(p, wealth, strict=True), *([(other, kept)] if other > 1e-12 else [])]
+    grown = sum([share * math.log(w) for share, w in states if share > 0])
+    # At an optimum one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above.
+    price = sum([share / w for share, w in states if share > 0])
+    slopes = [q / (paid * w) - price for q, paid, w in zip(p, c, wealth, strict=True)]
+    residual = max([0.0, *(abs(slope) if i in taken else slope for i, slope in enumerate(slopes))])
+    return Bets(np.array(fractions), kept, grown, residual)
+
+
+def _taken(p: Sequence[float], c: Sequence[float]) -> tuple[set[int], float]:
+    """Return the outcomes that are taken and the reserve; ValueError where those cost 1 or less together."""
+    taken, reserve, likely, paid = set[int](), 1.0, 0.0, 0.0
     for i in sorted(range(len(p)), key=lambda i: -p[i] / c[i]):
         if p[i] / c[i] <= reserve:
             break
-        taken[i] = True
-        if c[taken].sum() >= 1:
+        taken.add(i)
+        likely, paid = likely + p[i], paid + c[i]
+        if paid >= 1:
             raise ValueError("outcomes that cost 1 or less together are an arbitrage, not a bet")
-        reserve = (1 - float(p[taken].sum())) / (1 - float(c[taken].sum()))
-    fractions = np.where(taken, p - reserve * c, 0.0)
-    kept = 1 - float(fractions.sum())
-    wealth = kept + fractions / c
-    other = 1 - float(p.sum())
-    states = [*zip(p, wealth, strict=True), *([(other, kept)] if other > 1e-12 else [])]
-    grown = sum(share * math.log(w) for share, w in states if share > 0)
-    # At an optimum one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above.
-    price = sum(share / w for share, w in states if share > 0)
-    slope = p / (c * wealth) - price
-    residual = float(max(np.abs(slope[taken]).max(initial=0.0), slope[~taken].max(initial=0.0)))
-    return Bets(fractions, kept, grown, residual)
+        reserve = (1 - likely) / (1 - paid)
+    return taken, reserve
 
 
 def joint_kelly(returns: ArrayLike, probabilities: ArrayLike) -> Bets:
