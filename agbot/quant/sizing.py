@@ -84,31 +84,39 @@ def exclusive_kelly(probabilities: Sequence[float], costs: Sequence[float]) -> B
     p, c = list(map(float, probabilities)), list(map(float, costs))
     if len(p) != len(c) or min(p) < 0 or min(c) <= 0 or sum(p) > 1 + 1e-9:
         raise ValueError("a probability and a cost above 0 for each outcome, probabilities of at most 1 in all")
-    taken, reserve = _taken(p, c)
-    fractions = [q - reserve * paid if i in taken else 0.0 for i, (q, paid) in enumerate(zip(p, c, strict=True))]
+    fractions = _fractions(p, c)
     kept, other = 1 - sum(fractions), 1 - sum(p)
-    wealth = [kept + f / paid for f, paid in zip(fractions, c, strict=True)]
-    states = [*zip(p, wealth, strict=True), *([(other, kept)] if other > 1e-12 else [])]
-    grown = sum([share * math.log(w) for share, w in states if share > 0])
+    grown, price = (other * math.log(kept), other / kept) if other > 1e-12 else (0.0, 0.0)
+    brings = []
+    for share, cost, f in zip(p, c, fractions, strict=True):
+        wealth = kept + f / cost
+        brings.append(share / (cost * wealth))
+        if share > 0:
+            grown += share * math.log(wealth)
+            price += share / wealth
     # At an optimum one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above.
-    price = sum([share / w for share, w in states if share > 0])
-    slopes = [q / (paid * w) - price for q, paid, w in zip(p, c, wealth, strict=True)]
-    residual = max([0.0, *(abs(slope) if i in taken else slope for i, slope in enumerate(slopes))])
+    residual = 0.0
+    for gain, f in zip(brings, fractions, strict=True):
+        residual = max(residual, abs(gain - price) if f else gain - price)
     return Bets(np.array(fractions), kept, grown, residual)
 
 
-def _taken(p: Sequence[float], c: Sequence[float]) -> tuple[set[int], float]:
-    """Return the outcomes that are taken and the reserve; ValueError where those cost 1 or less together."""
-    taken, reserve, likely, paid = set[int](), 1.0, 0.0, 0.0
-    for i in sorted(range(len(p)), key=lambda i: -p[i] / c[i]):
-        if p[i] / c[i] <= reserve:
+def _fractions(p: Sequence[float], c: Sequence[float]) -> list[float]:
+    """Return p − Rc of the outcomes that are taken, 0 of the others; ValueError where the taken cost 1 or less."""
+    ratios = [share / cost for share, cost in zip(p, c, strict=True)]
+    taken, reserve, likely, paid = [], 1.0, 0.0, 0.0
+    for i in sorted(range(len(p)), key=ratios.__getitem__, reverse=True):
+        if ratios[i] <= reserve:
             break
-        taken.add(i)
+        taken.append(i)
         likely, paid = likely + p[i], paid + c[i]
         if paid >= 1:
             raise ValueError("outcomes that cost 1 or less together are an arbitrage, not a bet")
         reserve = (1 - likely) / (1 - paid)
-    return taken, reserve
+    fractions = [0.0] * len(p)
+    for i in taken:
+        fractions[i] = p[i] - reserve * c[i]
+    return fractions
 
 
 def joint_kelly(returns: ArrayLike, probabilities: ArrayLike) -> Bets:
