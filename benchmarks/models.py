@@ -117,17 +117,17 @@ def _six(claim: Any, spot: float, years: float) -> tuple[float, ...]:
 
 
 def _claims() -> list[np.ndarray]:
-    """Return spots, strikes, years, vols, rates, dividends, and 1 for a call or −1 for a put."""
+    """Return spots, strikes, years, vols, rates, dividends, and whether each is a call."""
     dice = np.random.default_rng(7)
     bounds = ((80, 120), (80, 120), (0.1, 1), (0.3, 0.9), (0, 0.05), (0, 0.03))
-    return [*(dice.uniform(low, high, CLAIMS) for low, high in bounds), np.where(dice.random(CLAIMS) < 0.5, 1.0, -1.0)]
+    return [*(dice.uniform(low, high, CLAIMS) for low, high in bounds), dice.random(CLAIMS) < 0.5]
 
 
 def _one_by_one(ql: Any, claims: list[np.ndarray]) -> Callable[[], list[tuple[float, ...]]]:
     """Return QuantLib in a loop; forwards, spreads and discounts are worked out before, at no cost to it."""
-    spots, strikes, years, vols, rates, dividends, ways = claims
+    spots, strikes, years, vols, rates, dividends, calls = claims
     forwards, paid = spots * np.exp((rates - dividends) * years), np.exp(-rates * years)
-    kinds = [ql.Option.Call if way > 0 else ql.Option.Put for way in ways]
+    kinds = [ql.Option.Call if call else ql.Option.Put for call in calls]
     columns = (strikes, forwards, vols * np.sqrt(years), paid, spots, years)
     prepared = list(zip(kinds, *(column.tolist() for column in columns), strict=True))
 
@@ -182,7 +182,12 @@ def _riskfolio(returns: np.ndarray) -> Callable[[], np.ndarray] | None:
     table = pandas.DataFrame(returns, columns=[f"asset-{i}" for i in range(ASSETS)])
     portfolio = riskfolio.Portfolio(returns=table)
     portfolio.assets_stats(method_mu="hist", method_cov="hist")
-    return lambda: portfolio.rp_optimization(model="Classic", rm="MV", rf=0, b=None, hist=True)["weights"].to_numpy()
+    wanted = {"model": "Classic", "rm": "MV", "rf": 0, "b": None, "hist": True}
+
+    def weights() -> np.ndarray:
+        return np.asarray(portfolio.rp_optimization(**wanted)["weights"])
+
+    return weights
 
 
 # ---------------------------------------------------------------- bets

@@ -25,8 +25,7 @@ MONTE_CARLO = f"NumPy Monte Carlo of {PATHS:,} paths"
 SIGNATURE = "one coincurve signature"
 CHECK = "all policies before an order, 100 positions"
 CHECK_CHANGED = f"{CHECK}, another market changed"
-LINEAR = 12
-"""Times 100 contracts that 1,000 on an equally wide grid may take: ten, and a fifth for what a machine disturbs."""
+HUNDRED = "exact loss of 100 contracts"
 CENT = SCALE // 100
 
 Contract = tuple[int, int, float]
@@ -56,17 +55,17 @@ def _law_rows(effort: Effort) -> list[Row]:
         effort,
     )
     large = best_ns({"many": _repeat(lambda: _exact(many)), MONTE_CARLO: _repeat(lambda: _sampled(many))}, effort)
-    equal = best_ns({"1,000": _repeat(lambda: _exact(finer)), "100 contracts": _repeat(lambda: _exact(fine))}, effort)
+    equal = best_ns({"1,000": _repeat(lambda: _exact(finer)), HUNDRED: _repeat(lambda: _exact(fine))}, effort)
     return [
-        at_most("exact loss of 100 contracts, whole shares", 2, ns, "whole", MONTE_CARLO),
-        at_most("exact loss of 100 contracts, hundredths of a share", 2, ns, "fine", MONTE_CARLO),
+        at_most(f"{HUNDRED}, whole shares", 2, ns, "whole", MONTE_CARLO),
+        at_most(f"{HUNDRED}, hundredths of a share", 2, ns, "fine", MONTE_CARLO),
         at_most("exact loss of 1,000 contracts, whole shares", 2, large, "many", MONTE_CARLO),
-        at_most("exact loss of 1,000 contracts on as wide a grid", LINEAR, equal, "1,000", "100 contracts"),
+        at_most("exact loss of 1,000 contracts on as wide a grid", 10, equal, "1,000", HUNDRED),
     ]
 
 
 def _book(count: int, unit: int, most: int) -> list[Contract]:
-    """Return contracts of `most`/10 to `most` shares in multiples of `unit` (10⁻⁶), each at a price of its own."""
+    """Return contracts of a tenth of `most` to `most` shares, in multiples of `unit` (10⁻⁶), each at its own price."""
     dice = np.random.default_rng(6)
     sizes = dice.integers(most * SCALE // 10 // unit, most * SCALE // unit, count, endpoint=True) * unit
     prices, chances = dice.integers(5, 96, count), dice.uniform(0.05, 0.95, count)

@@ -148,15 +148,19 @@ def together(laws: Iterable[Law]) -> Law:
 
 def _join(mass: Floats, part: Floats, used: int, event: Floats, stride: int) -> int:
     """Join an event in place, its profits `stride` points apart; returns how many points are in use then."""
+    points: int = event.shape[-1]
     now, part = mass[..., :used], part[..., :used]
-    more = [k for k in range(1, event.shape[-1]) if np.any(event[..., k])] if event.shape[-1] > 2 else [1]
-    before = now.copy() if len(more) > 1 else now
-    for k in more[: event.shape[-1] - 1]:
-        np.multiply(before, event[..., k : k + 1], out=part)
-        if k == more[0]:
+    further = [k for k in range(1, points) if points == 2 or np.any(event[..., k])]
+    alone = len(further) == 1  # as of a claim: then nothing has to be kept
+    before = now if alone else now.copy()
+    if not alone:
+        now *= event[..., :1]
+    for at in further:
+        np.multiply(before, event[..., at : at + 1], out=part)
+        if alone:
             now *= event[..., :1]
-        mass[..., k * stride : k * stride + used] += part
-    return used + stride * (event.shape[-1] - 1)
+        mass[..., at * stride : at * stride + used] += part
+    return used + stride * (points - 1)
 
 
 # ---------------------------------------------------------------- events
