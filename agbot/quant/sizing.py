@@ -79,7 +79,8 @@ def exclusive_kelly(probabilities: Sequence[float], costs: Sequence[float]) -> B
     """Return the best bets on outcomes of which exactly one wins (Smoczynski and Tomkins 2010).
 
     By p/c descending, an outcome is taken while p/c is above the reserve R = (1 − Σp)/(1 − Σc) of those before it;
-    f = p − Rc. One with p < c can be worth taking. ValueError where Σc ≤ 1 of those taken: that is an arbitrage.
+    f = p − Rc. One with p < c can be worth taking. Where all outcomes there are cost less than 1 together, nothing is
+    kept back and f = p: an arbitrage.
     """
     p, c = list(map(float, probabilities)), list(map(float, costs))
     if len(p) != len(c) or min(p) < 0 or min(c) <= 0 or sum(p) > 1 + 1e-9:
@@ -87,31 +88,40 @@ def exclusive_kelly(probabilities: Sequence[float], costs: Sequence[float]) -> B
     fractions = _fractions(p, c)
     kept, other = 1 - sum(fractions), 1 - sum(p)
     grown, price = (other * math.log(kept), other / kept) if other > 1e-12 else (0.0, 0.0)
-    brings = []
+    gains = []
     for share, cost, f in zip(p, c, fractions, strict=True):
-        wealth = kept + f / cost
-        brings.append(share / (cost * wealth))
         if share > 0:
+            wealth = kept + f / cost
+            worth = share / wealth
+            gains.append(worth / cost)
             grown += share * math.log(wealth)
-            price += share / wealth
-    # At an optimum one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above.
-    residual = 0.0
-    for gain, f in zip(brings, fractions, strict=True):
-        residual = max(residual, abs(gain - price) if f else gain - price)
-    return Bets(np.array(fractions), kept, grown, residual)
+            price += worth
+        else:
+            gains.append(0.0)
+    return Bets(np.array(fractions), kept, grown, _residual(gains, fractions, price, spent=kept < 1e-12))
+
+
+def _residual(gains: Sequence[float], fractions: Sequence[float], price: float, *, spent: bool) -> float:
+    """Return how far bets are from an optimum.
+
+    There one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above. Where all
+    is `spent` a unit has a price of its own beyond that.
+    """
+    if spent:
+        price += max(0.0, min((gain for gain, f in zip(gains, fractions, strict=True) if f), default=price) - price)
+    off = [abs(gain - price) if f else gain - price for gain, f in zip(gains, fractions, strict=True)]
+    return max(0.0, *off)
 
 
 def _fractions(p: Sequence[float], c: Sequence[float]) -> list[float]:
-    """Return p − Rc of the outcomes that are taken, 0 of the others; ValueError where the taken cost 1 or less."""
+    """Return p − Rc of the outcomes that are taken, 0 of the others."""
     ratios = [share / cost for share, cost in zip(p, c, strict=True)]
     taken, reserve, likely, paid = [], 1.0, 0.0, 0.0
     for i in sorted(range(len(p)), key=ratios.__getitem__, reverse=True):
-        if ratios[i] <= reserve:
+        if ratios[i] <= reserve or paid + c[i] >= 1:
             break
         taken.append(i)
         likely, paid = likely + p[i], paid + c[i]
-        if paid >= 1:
-            raise ValueError("outcomes that cost 1 or less together are an arbitrage, not a bet")
         reserve = (1 - likely) / (1 - paid)
     fractions = [0.0] * len(p)
     for i in taken:

@@ -34,9 +34,12 @@ def test_more_probability_bets_more_and_a_dearer_share_or_a_fee_less(
 @given(weights=st.lists(st.floats(0.05, 1), min_size=2, max_size=6), prices=st.lists(parts, min_size=6, max_size=6))
 def test_bets_on_one_event_leave_wealth_whoever_wins(weights: list[float], prices: list[float]) -> None:
     probabilities, costs = [w / math.fsum(weights) for w in weights], prices[: len(weights)]
-    assume(math.fsum(costs) > 1.01)  # else a set of all of them is an arbitrage, which is refused
+    assume(abs(math.fsum(costs) - 1) > 0.01)
     found = exclusive_kelly(probabilities, costs)
     spent = math.fsum(found.fractions)
+    assert found.residual <= 1e-9
+    if math.fsum(costs) < 1:  # a set of all of them is an arbitrage: nothing is kept back
+        assert list(found.fractions) == pytest.approx(probabilities)
     assert spent <= 1 + 1e-9
     assert all(f >= 0 for f in found.fractions)
     for f, c, p in zip(found.fractions, costs, probabilities, strict=True):
