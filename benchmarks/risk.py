@@ -18,13 +18,14 @@ from agbot.quant.loss import Law, binary, together
 from agbot.testing.account import Account
 from agbot.testing.builders import make_market
 from agbot.units import SCALE
-from benchmarks.timing import Case, Effort, Row, at_most, best_ns
+from benchmarks.timing import Case, Effort, Row, at_most, beside, best_ns
 
 PATHS = 100_000
 MONTE_CARLO = f"NumPy Monte Carlo of {PATHS:,} paths"
 SIGNATURE = "one coincurve signature"
 CHECK = "all policies before an order, 100 positions"
 CHECK_CHANGED = f"{CHECK}, another market changed"
+CHECK_BUSY = f"{CHECK}, all other markets changed within a second"
 HUNDRED = "exact loss of 100 contracts"
 CENT = SCALE // 100
 
@@ -54,13 +55,21 @@ def _law_rows(effort: Effort) -> list[Row]:
         },
         effort,
     )
-    large = best_ns({"many": _repeat(lambda: _exact(many)), MONTE_CARLO: _repeat(lambda: _sampled(many))}, effort)
+    large = best_ns(
+        {
+            "many": _repeat(lambda: _exact(many)),
+            MONTE_CARLO: _repeat(lambda: _sampled(many)),
+            HUNDRED: _repeat(lambda: _exact(whole)),
+        },
+        effort,
+    )
     equal = best_ns({"1,000": _repeat(lambda: _exact(finer)), HUNDRED: _repeat(lambda: _exact(fine))}, effort)
     return [
         at_most(f"{HUNDRED}, whole shares", 2, ns, "whole", MONTE_CARLO),
         at_most(f"{HUNDRED}, hundredths of a share", 2, ns, "fine", MONTE_CARLO),
         at_most("exact loss of 1,000 contracts, whole shares", 2, large, "many", MONTE_CARLO),
         at_most("exact loss of 1,000 contracts on as wide a grid", 10, equal, "1,000", HUNDRED),
+        beside("exact loss of 1,000 contracts on a grid ten times as wide", large, "many", HUNDRED),
     ]
 
 
@@ -113,31 +122,40 @@ def _check_sampled(book: list[Contract]) -> None:
 
 
 def _policy_rows(effort: Effort) -> list[Row]:
-    markets = [make_market(f"market-{i}", event_id=f"event-{i}") for i in range(100)]
-    held = {(market.id, Outcome.YES): ("100", "40") for market in markets}
-    bench = Account(*_policies(markets), markets=markets, held=held, capital=10**6)
-    admission, asked, other = bench.engine.admission, markets[3], markets[7]
-    place = Place(token=asked.yes, side=Side.BUY, price=500_000, size=20 * SCALE, why="a bench", fair=600_000)
-
-    def check() -> None:
-        admission.violations(bench.now, asked.id, StrategyId("bench"), place)
-
-    def check_changed() -> None:
-        admission.outlook.stir(other.id)
-        admission.violations(bench.now, asked.id, StrategyId("bench"), place)
-
-    denied = admission.violations(bench.now, asked.id, StrategyId("bench"), place)
-    assert denied == (), f"the bench measures an order that passes, not one that {denied} deny"
     sign, digest = PrivateKey(bytes(range(1, 33))).sign_recoverable, bytes(range(32))
     ns = best_ns(
         {
-            "check": _repeat(check),
-            "changed": _repeat(check_changed),
+            "check": _checked(changed=0),
+            "changed": _checked(changed=1),
+            "busy": _checked(changed=99),
             SIGNATURE: _repeat(lambda: sign(digest, hasher=None)),
         },
         effort,
     )
-    return [at_most(CHECK, 2, ns, "check", SIGNATURE), at_most(CHECK_CHANGED, 2, ns, "changed", SIGNATURE)]
+    return [
+        at_most(CHECK, 2, ns, "check", SIGNATURE),
+        at_most(CHECK_CHANGED, 2, ns, "changed", SIGNATURE),
+        beside(CHECK_BUSY, ns, "busy", SIGNATURE),
+    ]
+
+
+def _checked(changed: int) -> Case:
+    """Return the check of one order, before which one of `changed` other markets changes, each in its turn."""
+    markets = [make_market(f"market-{i}", event_id=f"event-{i}") for i in range(100)]
+    held = {(market.id, Outcome.YES): ("100", "40") for market in markets}
+    bench = Account(*_policies(markets), markets=markets, held=held, capital=10**6)
+    admission, (asked, *others), strategy = bench.engine.admission, markets, StrategyId("bench")
+    place = Place(token=asked.yes, side=Side.BUY, price=500_000, size=20 * SCALE, why="a bench", fair=600_000)
+    denied = admission.violations(bench.now, asked.id, strategy, place)
+    assert denied == (), f"the bench measures an order that passes, not one that {denied} deny"
+
+    def case(count: int) -> None:
+        for i in range(count):
+            if changed:
+                admission.outlook.stir(others[i % changed].id)
+            admission.violations(bench.now, asked.id, strategy, place)
+
+    return case
 
 
 def _policies(markets: list[Market]) -> list[Any]:
@@ -165,7 +183,7 @@ def _policies(markets: list[Market]) -> list[Any]:
         orders.PriceBand(SCALE),
         orders.Staleness(10**18),
         orders.SelfTrade(),
-        orders.Universe(tuple(market.id for market in markets[:20])),
+        orders.Universe(tuple(market.id for market in markets[19::-1])),
         orders.MinEdge(0),
         orders.SlippageGuard(),
     ]

@@ -31,6 +31,8 @@ PROMISES = {
     ("exact loss of 1,000 contracts on as wide a grid", "<= 10 x exact loss of 100 contracts"),
     ("all policies before an order, 100 positions", "<= 2 x one coincurve signature"),
     ("all policies before an order, 100 positions, another market changed", "<= 2 x one coincurve signature"),
+    ("exact loss of 1,000 contracts on a grid ten times as wide", "for comparison"),
+    ("all policies before an order, 100 positions, all other markets changed within a second", "for comparison"),
     ("digital claim, price and Greeks", ">= 5 x faster than QuantLib"),
     ("10,000 digital claims at once", ">= 50 x faster than QuantLib, one by one"),
     ("risk parity of 20 assets", ">= 30 x faster than skfolio"),
