@@ -47,11 +47,11 @@ SMOKE = (
 )
 
 
-def install(session: nox.Session) -> None:
-    """Install agbot with the dev extra, built afresh: a stale build/ would ship files that are gone."""
+def install(session: nox.Session, extras: str = "dev") -> None:
+    """Install agbot with its extras, built afresh: a stale build/ would ship files that are gone."""
     shutil.rmtree("build", ignore_errors=True)
     anew = ["--reinstall-package", "agbot"] if session.venv_backend == "uv" else []
-    session.install(*anew, ".[dev]")
+    session.install(*anew, f".[{extras}]")
     # Two official packages bring the same tests/ folder; the one whose tests we run has to be installed last.
     session.install("--no-deps", "--force-reinstall", *dev("py-clob-client"))
     where = session.run(
@@ -187,7 +187,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Print the benchmark table beside peers, as JSON; exit 1 when a goal is missed. Arguments go to it."""
-    install(session)
+    install(session, "dev,bench")
     session.run("python", "-m", "benchmarks", *session.posargs, env=SAFE_PATH)
 
 

@@ -98,7 +98,7 @@ class Admission:
         return (
             *(() if unwinds else self._health(market, exposure)),
             *self._standing(market),
-            *self._terms(market, place),
+            *self._terms(market, place, exposure),
             *state.gate.check(exposure, unwinds=unwinds),
         )
 
@@ -123,21 +123,24 @@ class Admission:
     def exposure(self, now_ns: int, market: Market, place: Place) -> Exposure:
         """Return the position as it is and as it could become if everything live fills."""
         state = self._state
-        ends = self.losses.ends(market, place)
+        prospect = self.prospect(now_ns, market, place)
+        net, ends = state.portfolio.net(market), prospect.ends
+        live = list(state.oms.all_live())
+        resting = sum([record.reserved_usd for record in live])
         return Exposure(
             market_id=market.id,
-            net_position=state.portfolio.net(market),
+            net_position=net,
             long_worst=ends.long,
             short_worst=ends.short,
             delta=_yes_sign(market, place) * place.size,
             inventory_usd=state.portfolio.inventory_usd(),
-            resting_notional_usd=self._resting_usd(),
+            resting_notional_usd=resting,
             order_notional_usd=_notional(place) if place.side is Side.BUY else 0,
-            cash_free=self.cash_free(),
+            cash_free=state.portfolio.cash - resting,
             order_usd=self._order_usd(place),
-            day_usd=state.turnover.so_far(now_ns) + sum(open_usd(record) for record in state.oms.all_live()),
+            day_usd=state.turnover.so_far(now_ns) + sum([open_usd(record) for record in live]),
             day=utc_day(now_ns),
-            prospect=self.prospect(now_ns, market, place),
+            prospect=prospect,
         )
 
     def prospect(self, now_ns: int, market: Market, place: Place | None) -> Prospect:
@@ -159,11 +162,12 @@ class Admission:
             found.append(UNKNOWN_ORDER)
         if oms.in_flight >= self._state.settings.in_flight_max:
             found.append(IN_FLIGHT)
-        if {market.id, NO_MARKET} & self._state.differing.keys():
+        differing = self._state.differing
+        if market.id in differing or NO_MARKET in differing:
             found.append(RECONCILE_DIFFERENCE)
         return tuple(found)
 
-    def _terms(self, market: Market, place: Place) -> tuple[str, ...]:
+    def _terms(self, market: Market, place: Place, exposure: Exposure) -> tuple[str, ...]:
         state = self._state
         book = state.books[place.token]
         found = []
@@ -176,7 +180,7 @@ class Admission:
             or (not place.time_in_force.immediate and place.size < market.min_size)
         ):
             found.append(VENUE_TERMS)
-        if place.side is Side.BUY and _notional(place) > self.cash_free():
+        if exposure.order_notional_usd > exposure.cash_free and place.side is Side.BUY:
             found.append(BUYING_POWER)
         if place.side is Side.SELL and place.size > self.sellable(market, place.token):
             found.append(SHARES_HELD)

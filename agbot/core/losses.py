@@ -8,7 +8,7 @@ looks better. Markets of an event of which one wins are joined; others stand alo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agbot.core.view import Place
@@ -40,6 +40,15 @@ class Stake(NamedTuple):
         """Return the most it can lose, 10⁻⁶ usd."""
         return -min(self)
 
+    def with_order(self, market: Market, order: PlaceOrder | Place, size: int) -> Stake:
+        """Return it with `size` shares (10⁻⁶) of an order filled where that loses, not filled where it wins."""
+        sign = order.side.sign
+        usd = (order.budget if sign > 0 else 0) or notional(order.price, size)
+        fee = 0 if order.post_only else taker_fee(size, order.price, market.fee_rate, market.fee_exponent)
+        wins, loses = min(0, sign * (size - usd) - fee), min(0, -sign * usd - fee)
+        of_yes, of_no = (wins, loses) if order.token == market.yes else (loses, wins)
+        return Stake(self.if_yes + of_yes, self.if_no + of_no)
+
 
 class Ends(NamedTuple):
     """Net shares (10⁻⁶) if every live buy fills, and if every live sale does."""
@@ -51,6 +60,12 @@ class Ends(NamedTuple):
     def size(self) -> int:
         """Return the larger of both, without its sign."""
         return max(abs(self.long), abs(self.short))
+
+    def with_order(self, market: Market, order: PlaceOrder | Place, size: int) -> Ends:
+        """Return them with `size` shares (10⁻⁶) of an order."""
+        if (order.side is Side.BUY) == (order.token == market.yes):
+            return Ends(self.long + size, self.short)
+        return Ends(self.long, self.short - size)
 
 
 _NONE: Final[Mapping[MarketId, Stake]] = {}
@@ -89,43 +104,31 @@ class Losses:
 
     def members(self, market: Market) -> Sequence[Market]:
         """Return the markets that resolve together with this one, itself among them, that have not resolved."""
-        return self.groups[0][event_of(market)]
+        return (self._groups or self.groups)[0][event_of(market)]
 
     def sector(self, market: Market) -> Sequence[Market]:
         """Return the markets of the same event, whether they exclude each other or not."""
-        return self.groups[1][sector_of(market)]
+        return (self._groups or self.groups)[1][sector_of(market)]
 
     # -- by market -------------------------------------------------------------------------------------------------
 
     def stake(self, market: Market, more: Place | None = None) -> Stake:
         """Return the stake in a market, with one order more."""
         holding = self._state.portfolio.holding(market)
-        worth = max(holding.cost, holding.value)
-        if_yes, if_no = holding.size(Outcome.YES) - worth, holding.size(Outcome.NO) - worth
-        for order, size in self._orders(market, more):
-            sign = order.side.sign
-            usd = (order.budget if sign > 0 else 0) or notional(order.price, size)
-            fee = 0 if order.post_only else taker_fee(size, order.price, market.fee_rate, market.fee_exponent)
-            wins, loses = min(0, sign * (size - usd) - fee), min(0, -sign * usd - fee)
-            of_yes, of_no = (wins, loses) if order.token == market.yes else (loses, wins)
-            if_yes, if_no = if_yes + of_yes, if_no + of_no
-        return Stake(if_yes, if_no)
+        tokens, cost = holding.tokens, holding.cost
+        worth = max(cost, holding.liquidation) if holding.marked else cost
+        now = Stake(tokens[Outcome.YES].size - worth, tokens[Outcome.NO].size - worth)
+        for record in self._state.oms.live(market.id):
+            now = now.with_order(market, record.command, record.remaining)
+        return now.with_order(market, more, more.size) if more is not None else now
 
     def ends(self, market: Market, more: Place | None = None) -> Ends:
         """Return the net position at both ends, with one order more."""
-        long = short = self._state.portfolio.net(market)
-        for order, size in self._orders(market, more):
-            if (order.side is Side.BUY) == (order.token == market.yes):
-                long += size
-            else:
-                short -= size
-        return Ends(long, short)
-
-    def _orders(self, market: Market, more: Place | None) -> Iterator[tuple[PlaceOrder | Place, int]]:
+        net = self._state.portfolio.net(market)
+        now = Ends(net, net)
         for record in self._state.oms.live(market.id):
-            yield record.command, record.remaining
-        if more is not None:
-            yield more, more.size
+            now = now.with_order(market, record.command, record.remaining)
+        return now.with_order(market, more, more.size) if more is not None else now
 
     def price(self, market: Market) -> float:
         """Return the probability of YES by the book: its mid, the one side there is, else what was paid, else 0.5."""
@@ -140,12 +143,16 @@ class Losses:
 
     # -- by event --------------------------------------------------------------------------------------------------
 
-    def greeks(self, market: Market, price: PriceOf, more: Place | None = None) -> tuple[float, float]:
-        """Return 10⁻⁶ usd for each logit, and for each squared logit, of its event: Σ over its markets' larger ends."""
+    def greeks(self, market: Market, price: PriceOf, own: Ends | None = None) -> tuple[float, float]:
+        """Return 10⁻⁶ usd for each logit, and for each squared logit, of its event: Σ over its markets' larger ends.
+
+        `own` stands for what is held and live in `market`.
+        """
         delta = gamma = 0.0
         for member in self.members(market):
             p = price(member)
-            moves = self.ends(member, more if member.id == market.id else None).size * p * (1 - p)
+            ends = own if own is not None and member.id == market.id else self.ends(member)
+            moves = ends.size * p * (1 - p)
             delta, gamma = delta + moves, gamma + moves * abs(1 - 2 * p)
         return delta, gamma
 

@@ -268,12 +268,13 @@ class Oms:
 
     def live(self, market: MarketId) -> Iterator[OrderRecord]:
         """Yield the orders of `market` that may still fill, oldest first."""
-        return iter(tuple(self._live.get(market, {}).values()))
+        orders = self._live.get(market)
+        return iter(tuple(orders.values()) if orders else ())
 
     def all_live(self) -> Iterator[OrderRecord]:
         """Yield every order that may still fill."""
-        for market in tuple(self._live):
-            yield from self.live(market)
+        for orders in filter(None, tuple(self._live.values())):
+            yield from tuple(orders.values())
 
     def all(self) -> Iterator[OrderRecord]:
         """Yield every order kept, oldest first."""

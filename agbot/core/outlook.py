@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from agbot.core.losses import Losses, Stake, event_of
+from agbot.core.losses import Ends, Losses, Stake, event_of
 from agbot.model.ids import MarketId
 from agbot.model.market import Market
 from agbot.quant.horizon import Horizon
@@ -22,7 +22,6 @@ from agbot.units import NS_PER_S
 
 if TYPE_CHECKING:
     from agbot.core.state import CoreState
-    from agbot.core.view import Place
 
 PRICES_FOR_NS: Final = NS_PER_S
 _ALONE: Final[Outcomes] = [(1.0, 0)]
@@ -54,6 +53,7 @@ class Outlook:
         self._prices: dict[MarketId, float] = {}
         self._wholes: dict[Horizon | None, _Whole] = {}
         self._deltas: dict[str, float] = {}
+        self._moved: set[str] = set()
         self._vega: float | None = None
         self._since_ns = 0
 
@@ -64,10 +64,10 @@ class Outlook:
             self._forget()
             self._losses.regroup()
             return
-        self._vega = None
-        self._deltas.pop(event_of(known), None)
+        event, self._vega = event_of(known), None
+        self._moved.add(event)
         for whole in self._wholes.values():
-            whole.changed.add(event_of(known))
+            whole.changed.add(event)
 
     def price(self, market: Market) -> float:
         """Return the probability of YES, as of the last second."""
@@ -82,17 +82,30 @@ class Outlook:
         self, market: Market, now_ns: int, horizon: Horizon | None, confidence: float, own: Stake
     ) -> tuple[float, float]:
         """Return what VaR and expected shortfall of the account are at most with `own` in `market`, 10⁻⁶ usd."""
+        more = self.growth(market, now_ns, horizon, own)
+        var, shortfall = self.risk(now_ns, horizon, confidence)
+        return var + more, shortfall + more
+
+    def risk(self, now_ns: int, horizon: Horizon | None, confidence: float) -> tuple[float, float]:
+        """Return VaR and expected shortfall of the account as they were at the last second's law, 10⁻⁶ usd."""
+        return self._whole(now_ns, horizon).risk(confidence)
+
+    def growth(self, market: Market, now_ns: int, horizon: Horizon | None, own: Stake) -> int:
+        """Return by how much they have grown since at most, with `own` in `market`, 10⁻⁶ usd."""
+        whole = self._whole(now_ns, horizon)
+        more, event = 0, event_of(market)
+        for name in whole.changed:
+            if name != event:
+                more += _more(whole.laws.get(name, ()), self.law(self._losses.groups[0][name][0], now_ns, horizon))
+        return more + _more(whole.laws.get(event, ()), self.law(market, now_ns, horizon, own))
+
+    def _whole(self, now_ns: int, horizon: Horizon | None) -> _Whole:
         self._fresh(now_ns)
         whole = self._wholes.get(horizon)
         if whole is None:
             laws = {name: self.law(first, now_ns, horizon) for name, first in self._events()}
             whole = self._wholes[horizon] = _Whole(laws, Tail.of(law for law in laws.values() if _moves(law)))
-        more, event = 0, event_of(market)
-        for name, first in ((name, self._losses.groups[0][name][0]) for name in whole.changed - {event}):
-            more += _more(whole.laws.get(name, ()), self.law(first, now_ns, horizon))
-        more += _more(whole.laws.get(event, ()), self.law(market, now_ns, horizon, own))
-        var, shortfall = whole.risk(confidence)
-        return var + more, shortfall + more
+        return whole
 
     def var(self, now_ns: int, confidence: float) -> int:
         """Return the value at risk of the account as it is, once all has resolved, 10⁻⁶ usd."""
@@ -112,19 +125,29 @@ class Outlook:
 
     # -- moves -----------------------------------------------------------------------------------------------------
 
-    def greeks(self, market: Market, more: Place | None = None) -> tuple[float, float]:
-        """Return 10⁻⁶ usd for each logit, and for each squared logit, of the event of `market`."""
-        return self._losses.greeks(market, self.price, more)
+    def greeks(self, market: Market, own: Ends | None = None) -> tuple[float, float]:
+        """Return 10⁻⁶ usd for each logit, and for each squared logit, of the event of `market`.
+
+        `own` stands for what is held and live in `market`.
+        """
+        return self._losses.greeks(market, self.price, own)
 
     def others_vega(self, market: Market, now_ns: int) -> float:
         """Return Σ 10⁻⁶ usd for each logit of all events but this one's."""
         self._fresh(now_ns)
         if self._vega is None:
-            for name, first in self._events():
-                if name not in self._deltas:
-                    self._deltas[name] = self.greeks(first)[0]
+            for name, first in self._unknown():
+                self._deltas[name] = self.greeks(first)[0]
+            self._moved.clear()
             self._vega = sum(self._deltas.values())
         return self._vega - self._deltas[event_of(market)]
+
+    def _unknown(self) -> Iterator[tuple[str, Market]]:
+        """Yield the events whose vega has to be worked out: all at first, then those that changed."""
+        if not self._deltas:
+            return self._events()
+        groups = self._losses.groups[0]
+        return ((name, groups[name][0]) for name in self._moved if groups[name])
 
     def _events(self) -> Iterator[tuple[str, Market]]:
         return ((name, group[0]) for name, group in self._losses.groups[0].items() if group)
@@ -138,6 +161,7 @@ class Outlook:
         self._prices.clear()
         self._wholes.clear()
         self._deltas.clear()
+        self._moved.clear()
         self._vega = None
 
 
@@ -149,4 +173,7 @@ def _more(before: Outcomes, after: Outcomes) -> int:
     """Return by how much an event may lose more than it could, in any of its ends, at the same prices."""
     if len(before) != len(after):
         return max(0, *(loss for _, loss in after)) - min(0, *(loss for _, loss in before), 0)
-    return max(0, *(new - old for (_, old), (_, new) in zip(before, after, strict=True)))
+    more = 0
+    for (_, old), (_, new) in zip(before, after, strict=True):
+        more = max(more, new - old)
+    return more

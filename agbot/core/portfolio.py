@@ -96,15 +96,18 @@ class _Holding:
 
     @property
     def flat(self) -> bool:
-        return self.size(Outcome.YES) == 0 == self.size(Outcome.NO)
+        tokens = self.tokens
+        return tokens[Outcome.YES].size == 0 == tokens[Outcome.NO].size
 
     @property
     def net(self) -> int:
-        return self.size(Outcome.YES) - self.size(Outcome.NO)
+        tokens = self.tokens
+        return tokens[Outcome.YES].size - tokens[Outcome.NO].size
 
     @property
     def cost(self) -> int:
-        return sum(p.cost for p in self.tokens.values())
+        tokens = self.tokens
+        return tokens[Outcome.YES].cost + tokens[Outcome.NO].cost
 
     @property
     def realised(self) -> int:

@@ -25,6 +25,7 @@ class Gate:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: tuple[Rule, ...] = ()
         self._limits: tuple[Rule, ...] = ()
+        self._exits: tuple[Rule, ...] = ()
         self.change(rules)
         self._kill_reason = "on in the policy file" if KillSwitch(enabled=True) in self.rules else ""
         self.scopes: dict[tuple[str, str], str] = {}
@@ -33,6 +34,7 @@ class Gate:
         """Ask these rules from now on; whether the kill switch is on does not change."""
         self.rules = tuple(rules)
         self._limits = tuple(rule for rule in self.rules if not isinstance(rule, KillSwitch))
+        self._exits = tuple(rule for rule in self._limits if getattr(rule, "exits", True))
 
     @property
     def kill_reason(self) -> str:
@@ -61,17 +63,22 @@ class Gate:
 
     def check(self, exposure: Exposure, *, unwinds: bool = False) -> tuple[str, ...]:
         """Return the names of the violated policies, empty when the order may leave; the switch lets unwinding pass."""
-        limits = (rule for rule in self._limits if not unwinds or getattr(rule, "exits", True))
-        denied = tuple(rule.name for rule in limits if _violated(rule, exposure))
+        limits = self._exits if unwinds else self._limits
+        denied = tuple(_violated(limits, exposure))
         return ("KillSwitch", *denied) if self._kill_reason and not unwinds else denied
 
 
-def _violated(rule: Rule, exposure: Exposure) -> bool:
-    """Return whether a rule forbids the order; one that fails does, whatever it failed of."""
-    try:
-        return rule.violated(exposure)
-    except Exception:  # noqa: BLE001 - what cannot be judged is not sent; `agbot explain` asks again and tells why
-        return True
+def _violated(rules: Iterable[Rule], exposure: Exposure) -> list[str]:
+    """Return the names of the rules that forbid the order; one that fails does, whatever it failed of."""
+    denied = []
+    for rule in rules:
+        try:
+            forbids = rule.violated(exposure)
+        except Exception:  # noqa: BLE001 - what cannot be judged is not sent; `agbot explain` asks again and tells why
+            forbids = True
+        if forbids:
+            denied.append(rule.name)
+    return denied
 
 
 def covers(scope: str, name: str, market: Market, strategy: str) -> bool:

@@ -27,6 +27,8 @@ def taker_fee(size: int, price: int, rate: int, exponent: int = 1, rounding: Fee
         rate: the market's `fee_rate`, 10⁻⁶.
         exponent: the market's `fee_exponent`.
     """
+    if not rate:
+        return 0
     numerator: int = size * rate * (price * complement(price)) ** exponent
     denominator: int = _STEP * SCALE * (SCALE * SCALE) ** exponent
     if rounding is FeeRounding.HALF_UP:

@@ -16,10 +16,11 @@ from typing import Final
 
 import attrs
 
+from agbot.quant.digitals import SPREAD_MIN, digital
 from agbot.quant.normal import cdf, pdf, ppf
 
 DAYS: Final = 365.0
-_EPS: Final = 1e-12
+_EPS: Final = SPREAD_MIN
 
 
 class Payoff(enum.Enum):
@@ -94,26 +95,14 @@ def _d(strike: float, market: Market) -> tuple[float, float]:
     return d1, d1 - market.spread
 
 
-def _slope(strike: float, market: Market, sign: float) -> float:
-    """Return ∂d/∂T of d₁ (sign +1) or d₂ (−1)."""
-    drift = market.rate - market.dividend + sign * market.vol**2 / 2
+def _slope(strike: float, market: Market) -> float:
+    """Return ∂d₁/∂T."""
+    drift = market.rate - market.dividend + market.vol**2 / 2
     return (drift - math.log(market.spot / strike) / market.years) / (2 * market.spread)
 
 
 def _cash(strike: float, market: Market, *, call: bool) -> Greeks:
-    d1, d2 = _d(strike, market)
-    way = 1.0 if call else -1.0
-    paid, density = math.exp(-market.rate * market.years), way * pdf(d2)
-    inside = cdf(way * d2)
-    root = math.sqrt(market.years)
-    return Greeks(
-        price=paid * inside,
-        delta=paid * density / (market.spot * market.spread),
-        gamma=-paid * density * d1 / (market.spot * market.spread) ** 2,
-        vega=-paid * density * d1 / market.vol,
-        theta=paid * (market.rate * inside - density * _slope(strike, market, -1.0)),
-        rho=paid * (density * root / market.vol - market.years * inside),
-    )
+    return Greeks(*digital(market.spot, strike, market.years, market.vol, market.rate, market.dividend, call=call))
 
 
 def _asset(strike: float, market: Market, *, call: bool) -> Greeks:
@@ -127,7 +116,7 @@ def _asset(strike: float, market: Market, *, call: bool) -> Greeks:
         delta=held * (inside + density / market.spread),
         gamma=-held * density * d2 / (spot * market.spread**2),
         vega=-spot * held * density * d2 / market.vol,
-        theta=spot * held * (market.dividend * inside - density * _slope(strike, market, 1.0)),
+        theta=spot * held * (market.dividend * inside - density * _slope(strike, market)),
         rho=spot * held * density * math.sqrt(market.years) / market.vol,
     )
 

@@ -82,27 +82,51 @@ def exclusive_kelly(probabilities: Sequence[float], costs: Sequence[float]) -> B
     f = p − Rc. One with p < c can be worth taking. Where all outcomes there are cost less than 1 together, nothing is
     kept back and f = p: an arbitrage.
     """
-    p, c = np.asarray(probabilities, dtype=float), np.asarray(costs, dtype=float)
-    if p.shape != c.shape or p.min() < 0 or c.min() <= 0 or p.sum() > 1 + 1e-9:
+    p, c = list(map(float, probabilities)), list(map(float, costs))
+    if len(p) != len(c) or min(p) < 0 or min(c) <= 0 or sum(p) > 1 + 1e-9:
         raise ValueError("a probability and a cost above 0 for each outcome, probabilities of at most 1 in all")
-    reserve, taken = 1.0, np.zeros(len(p), dtype=bool)
-    for i in sorted(range(len(p)), key=lambda i: -p[i] / c[i]):
-        if p[i] / c[i] <= reserve or c[taken].sum() + c[i] >= 1:
+    fractions = _fractions(p, c)
+    kept, other = 1 - sum(fractions), 1 - sum(p)
+    grown, price = (other * math.log(kept), other / kept) if other > 1e-12 else (0.0, 0.0)
+    gains = []
+    for share, cost, f in zip(p, c, fractions, strict=True):
+        if share > 0:
+            wealth = kept + f / cost
+            worth = share / wealth
+            gains.append(worth / cost)
+            grown += share * math.log(wealth)
+            price += worth
+        else:
+            gains.append(0.0)
+    return Bets(np.array(fractions), kept, grown, _residual(gains, fractions, price, spent=kept < 1e-12))
+
+
+def _residual(gains: Sequence[float], fractions: Sequence[float], price: float, *, spent: bool) -> float:
+    """Return how far bets are from an optimum.
+
+    There one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above. Where all
+    is `spent` a unit has a price of its own beyond that.
+    """
+    if spent:
+        price += max(0.0, min((gain for gain, f in zip(gains, fractions, strict=True) if f), default=price) - price)
+    off = [abs(gain - price) if f else gain - price for gain, f in zip(gains, fractions, strict=True)]
+    return max(0.0, *off)
+
+
+def _fractions(p: Sequence[float], c: Sequence[float]) -> list[float]:
+    """Return p − Rc of the outcomes that are taken, 0 of the others."""
+    ratios = [share / cost for share, cost in zip(p, c, strict=True)]
+    taken, reserve, likely, paid = [], 1.0, 0.0, 0.0
+    for i in sorted(range(len(p)), key=ratios.__getitem__, reverse=True):
+        if ratios[i] <= reserve or paid + c[i] >= 1:
             break
-        taken[i] = True
-        reserve = (1 - float(p[taken].sum())) / (1 - float(c[taken].sum()))
-    fractions = np.where(taken, p - reserve * c, 0.0)
-    kept = 1 - float(fractions.sum())
-    wealth = kept + fractions / c
-    other = 1 - float(p.sum())
-    states = [*zip(p, wealth, strict=True), *([(other, kept)] if other > 1e-12 else [])]
-    grown = sum(share * math.log(w) for share, w in states if share > 0)
-    # At an optimum one more unit on outcome i brings p_i/(c_i·w_i) − Σ π/w: 0 where it is taken, elsewhere not above.
-    price = sum(share / w for share, w in states if share > 0)
-    slope = p / (c * wealth) - price
-    slope -= max(0.0, float(slope[taken].min(initial=math.inf))) if kept < 1e-12 else 0.0  # all is spent: its price
-    residual = float(max(np.abs(slope[taken]).max(initial=0.0), slope[~taken].max(initial=0.0)))
-    return Bets(fractions, kept, grown, residual)
+        taken.append(i)
+        likely, paid = likely + p[i], paid + c[i]
+        reserve = (1 - likely) / (1 - paid)
+    fractions = [0.0] * len(p)
+    for i in taken:
+        fractions[i] = p[i] - reserve * c[i]
+    return fractions
 
 
 def joint_kelly(returns: ArrayLike, probabilities: ArrayLike) -> Bets:

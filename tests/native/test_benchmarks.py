@@ -25,6 +25,19 @@ PROMISES = {
     ("HMAC of an order", "<= 0.5 x py-clob-client"),
     ("HMAC without a body", "<= 0.5 x py-clob-client"),
     ("market frames, text to book", "<= 1.2 x msgspec decode alone"),
+    ("exact loss of 100 contracts, whole shares", "<= 2 x NumPy Monte Carlo of 100,000 paths"),
+    ("exact loss of 100 contracts, hundredths of a share", "<= 2 x NumPy Monte Carlo of 100,000 paths"),
+    ("exact loss of 1,000 contracts, whole shares", "<= 2 x NumPy Monte Carlo of 100,000 paths"),
+    ("exact loss of 1,000 contracts on as wide a grid", "<= 10 x exact loss of 100 contracts"),
+    ("all policies before an order, 100 positions", "<= 2 x one coincurve signature"),
+    ("all policies before an order, 100 positions, another market changed", "<= 2 x one coincurve signature"),
+    ("exact loss of 1,000 contracts on a grid ten times as wide", "for comparison"),
+    ("all policies before an order, 100 positions, all other markets changed within a second", "for comparison"),
+    ("digital claim, price and Greeks", ">= 5 x faster than QuantLib"),
+    ("10,000 digital claims at once", ">= 50 x faster than QuantLib, one by one"),
+    ("risk parity of 20 assets", ">= 30 x faster than skfolio"),
+    ("risk parity of 20 assets", ">= 30 x faster than riskfolio-lib"),
+    ("Kelly bets on 5 outcomes", ">= 100 x faster than cvxpy"),
 }
 
 
@@ -69,7 +82,7 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
-        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket);"
+        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.risk, m.models);"
         "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"

@@ -57,6 +57,23 @@ def test_up_to_two_to_the_sixteen_states() -> None:
         assert (mine.var, mine.es) == pytest.approx((theirs.var, theirs.es))
 
 
+atoms = st.dictionaries(st.integers(-40, 40), st.sampled_from([0.0, 0.125, 0.25, 0.5]), min_size=1, max_size=5)
+
+
+@settings(max_examples=60)
+@given(events=st.lists(atoms, max_size=5), levels=st.booleans())
+def test_events_together_are_one_after_the_other(events: list[dict[int, float]], levels: bool) -> None:
+    laws = [loss.Law.of({profit * SCALE: p for profit, p in event.items()}) for event in events]
+    if levels and laws:
+        laws[0] = loss.Law(laws[0].start, laws[0].step, np.outer([1.0, 0.5, 0.0], laws[0].mass))
+    law, expected = loss.together(laws), loss.CERTAIN
+    for each in laws:
+        expected = expected.plus(each)
+    assert (law.start, law.mass.shape) == (expected.start, expected.mass.shape)
+    assert law.profits.tolist() == expected.profits.tolist()
+    assert np.allclose(law.mass, expected.mass, rtol=1e-12, atol=0)
+
+
 @settings(max_examples=20)
 @given(book=st.lists(claims, min_size=2, max_size=4))
 def test_the_order_of_a_book_does_not_matter(book: list[tuple[int, int, float]]) -> None:

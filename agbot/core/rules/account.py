@@ -203,12 +203,17 @@ class GreeksLimit(Measured):
 
     def forbids(self, asked: Prospect) -> bool:
         """Return whether one of them is passed, and by the order."""
-        return any(not (after <= most or after <= before) for after, most, before in self._figures(asked))
+        figures = enumerate(self._figures(asked, asked.event_greeks))
+        return any(not (after <= most or after <= self._now(asked, at)) for at, (after, most) in figures)
+
+    def _now(self, asked: Prospect, at: int) -> float:
+        return [now for now, _ in self._figures(asked, asked.event_greeks_now)][at]
 
     def _after(self, asked: Prospect) -> float:
         """Return the largest part of a limit, where 10⁶ is all of it."""
         return max(
-            (after / most if most else math.inf) * SCALE if after else 0.0 for after, most, _ in self._figures(asked)
+            (after / most if most else math.inf) * SCALE if after else 0.0
+            for after, most in self._figures(asked, asked.event_greeks)
         )
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
@@ -217,15 +222,15 @@ class GreeksLimit(Measured):
     def _shown(self, value: float) -> str:
         return f"{percent(value)} of a limit" if math.isfinite(value) else "more than nothing"
 
-    def _figures(self, asked: Prospect) -> Iterator[tuple[float, int, float]]:
-        delta, gamma = asked.event_greeks
-        delta_now, gamma_now = asked.event_greeks_now
+    def _figures(self, asked: Prospect, event: tuple[float, float]) -> Iterator[tuple[float, int]]:
+        """Yield each figure that has a limit, and that, where the event has this delta and gamma."""
+        delta, gamma = event
         if self.max_delta is not None:
-            yield delta, self.max_delta, delta_now
+            yield delta, self.max_delta
         if self.max_gamma is not None:
-            yield gamma, self.max_gamma, gamma_now
+            yield gamma, self.max_gamma
         if self.max_vega is not None:
-            yield asked.rest_vega + delta, self.max_vega, asked.rest_vega + delta_now
+            yield asked.rest_vega + delta, self.max_vega
 
     def __str__(self) -> str:
         limits = (("delta", self.max_delta), ("gamma", self.max_gamma), ("vega", self.max_vega))
@@ -261,13 +266,19 @@ class Correlation(Measured):
     def _related(self, asked: Prospect) -> Iterator[int]:
         for ends in asked.excluding():
             yield from _aligned(asked.sign, ends, -SCALE)
-        for first, second, correlation in (*((a, b, SCALE) for a, b in self.implies), *self.latent):
-            names = [name for name in (first, second) if not asked.is_called(name)]
-            if len(names) == 1 and (there := asked.ends_of(names[0])):
-                yield from _aligned(asked.sign, there, correlation)
+        for first, second in self.implies:
+            yield from _paired(asked, first, second, SCALE)
+        for first, second, correlation in self.latent:
+            yield from _paired(asked, first, second, correlation)
 
     def __str__(self) -> str:
         return f"no order related by more than {to_text(self.max_correlation)} to what is held elsewhere"
+
+
+def _paired(asked: Prospect, first: str, second: str, correlation: int) -> Iterator[int]:
+    others = [name for name in (first, second) if not asked.is_called(name)]
+    if len(others) == 1 and (there := asked.ends_of(others[0])):
+        yield from _aligned(asked.sign, there, correlation)
 
 
 def _aligned(sign: int, ends: tuple[int, int], correlation: int) -> Iterator[int]:
@@ -291,16 +302,17 @@ class _Lost(Measured):
         raise NotImplementedError
 
     def _after(self, asked: Prospect) -> float:
-        return self._began(_known(asked)) - _known(asked).equity
+        base = _known(asked)
+        return self._began(base) - base.equity
 
     def _limit(self, asked: Prospect) -> float:
         return max(0, self._began(_known(asked))) * self.max_pct // SCALE
 
 
 def _known(asked: Prospect) -> Baseline:
-    if asked.base is None:
+    if (base := asked.base) is None:
         raise NotKnown("what losses are measured from is not known yet")
-    return asked.base
+    return base
 
 
 class DailyLoss(_Lost):

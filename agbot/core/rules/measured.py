@@ -63,7 +63,8 @@ class Measured:
 
     def violated(self, exposure: Exposure) -> bool:
         """Return whether the order must be denied; also when nothing is known of the account."""
-        return exposure.prospect is None or self.forbids(exposure.prospect)
+        asked = exposure.prospect
+        return asked is None or self.forbids(asked)
 
     def forbids(self, asked: Prospect) -> bool:
         """Return whether the order must be denied; a figure that is no number denies it."""

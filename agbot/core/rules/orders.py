@@ -33,8 +33,7 @@ class FatFinger(Measured):
         """Return the larger part of the two, where 10⁶ is all of it."""
         order = asked.order
         value = order.budget or notional(order.price, order.size)
-        parts = ((order.size, self.max_size), (value, self.max_usd))
-        return max(amount * SCALE / most if most else math.inf for amount, most in parts)
+        return max(_part(order.size, self.max_size), _part(value, self.max_usd))
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return SCALE
@@ -44,6 +43,10 @@ class FatFinger(Measured):
 
     def __str__(self) -> str:
         return f"at most {to_text(self.max_size)} shares and {usd(self.max_usd)} in one order"
+
+
+def _part(amount: int, most: int) -> float:
+    return amount * SCALE / most if most else math.inf
 
 
 @attrs.frozen
@@ -84,10 +87,11 @@ class PriceBand(Measured):
 
     def _after(self, asked: Prospect) -> float:
         """Return how far beyond the mid the order may trade."""
-        quotes = [price for price in (asked.book.best_bid, asked.book.best_ask) if 0 < price < SCALE]
+        order, book = asked.order, asked.book
+        quotes = [price for price in (book.best_bid, book.best_ask) if 0 < price < SCALE]
         if not quotes:
             raise NotKnown("the book is empty: there is no price to compare with")
-        return asked.order.side.sign * (asked.order.price - sum(quotes) / len(quotes))
+        return order.side.sign * (order.price - sum(quotes) / len(quotes))
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return self.max_away
@@ -129,7 +133,7 @@ class SelfTrade(Measured):
         return f"{value:.0f} orders of ours"
 
     def _after(self, asked: Prospect) -> float:
-        return sum(_meet(asked, record) for record in asked.live)
+        return sum([_meet(asked, record) for record in asked.live])
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return 0
@@ -159,7 +163,7 @@ class Universe(Measured):
 
     def _after(self, asked: Prospect) -> float:
         """Return 1 when the market is not approved."""
-        return not any(asked.is_called(name) for name in self.markets)
+        return not any(map(asked.names.__contains__, map(str.lower, self.markets)))
 
     def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
         return 0
