@@ -250,6 +250,14 @@ def shots(session: nox.Session) -> None:
 
 
 @nox.session
+def plots(session: nox.Session) -> None:
+    """Regenerate the plots of docs/var.md, greeks.md, sizing.md and stress.md; give it the series of var.svg."""
+    install(session)
+    session.install("matplotlib>=3.10")
+    session.run("python", "docs/plots.py", *session.posargs, env=SAFE_PATH)
+
+
+@nox.session
 def live(session: nox.Session) -> None:
     """Watch the venue's live feeds, read-only, for five minutes (or the seconds given); skipped offline."""
     install(session)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from agbot.cli import risk_limits, risk_validate
+from agbot.cli import risk_limits, risk_together, risk_validate
 from agbot.cli.common import bot_options, control
 
 if TYPE_CHECKING:
@@ -48,18 +48,22 @@ command.add_command(risk_validate.command)
 
 @command.command(name="show")
 @book_options
-def show(profile: str | None, state_dir: Path | None, book: Path | None, *, as_json: bool) -> None:
+@click.option("--correlation", is_flag=True, help="Also which positions win and lose together.")
+def show(profile: str | None, state_dir: Path | None, book: Path | None, *, correlation: bool, as_json: bool) -> None:
     """Exposure by market, worst case, VaR and expected shortfall, Greeks by event, and how much of each limit is used.
 
     \b
     agbot risk show                     the running bot's
     agbot risk show --book FILE         positions: [{market: a, yes: 100, price: "0.40"}, …]
+    agbot risk show --correlation       1: two positions are one bet; −1: one hedges the other
 
     Profit is measured from the mark. A VaR of 0.95 is the loss that is exceeded in at most 5 of 100 ways the events may
     resolve, by the market's own prices.
     """
     told, claims = _asked(profile, state_dir, book)
     found = _figures(told, claims)
+    if correlation:
+        found["together"] = risk_together.figures(claims)
     click.echo(json.dumps(found) if as_json else _text(found))
 
 
@@ -108,7 +112,7 @@ def _asked(profile: str | None, state_dir: Path | None, book: Path | None) -> tu
     from agbot.quant.book import Claim  # noqa: PLC0415
 
     if book is not None:
-        return _read(book)
+        return book_of(book)
     told = control(profile, state_dir, {"op": "risk"})
     names = ("yes", "no", "price", "bid", "ask", "fee_rate")
     claims = [
@@ -181,6 +185,7 @@ def _text(found: Mapping[str, Any]) -> str:
             pairs(sums),
             table(greeks, "no Greeks"),
             table(limits, "no limits"),
+            *([risk_together.text(found["together"])] if "together" in found else []),
         ]
     )
 
@@ -188,7 +193,7 @@ def _text(found: Mapping[str, Any]) -> str:
 # ---------------------------------------------------------------- files
 
 
-def _read(path: Path) -> tuple[dict[str, Any], list[Claim]]:
+def book_of(path: Path) -> tuple[dict[str, Any], list[Claim]]:
     """Return the book in a file, as the bot tells its own. ConfigError: it cannot be read as one."""
     from agbot.errors import ConfigError  # noqa: PLC0415
     from agbot.located import Fields, Located, load  # noqa: PLC0415

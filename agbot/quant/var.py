@@ -192,6 +192,57 @@ def simulated(losses: ArrayLike, confidence: Confidence, seed: int) -> Simulated
     return Simulated(historical(ordered, level), float(ordered[low - 1]), float(ordered[high - 1]), n, seed)
 
 
+def calculate_historical_var(
+    portfolio_value: float, confidence_level: Confidence, time_horizon_days: int, returns: ArrayLike
+) -> Risk:
+    """Return VaR and ES, in the unit of the value, of past daily returns (0.01 is 1 %, oldest first).
+
+    Over several days the returns of every window of that length are compounded: nothing is scaled by √time. Windows
+    overlap, so they are fewer than they look; the note says how many do not.
+
+    Raises:
+        ValueError: a horizon below one day, a value that is not finite, or fewer returns than days.
+    """
+    changes, days = _finite(returns), _days(time_horizon_days)
+    if len(changes) < days:
+        raise ValueError(f"{len(changes)} returns are too few for {days} days")
+    grown = np.lib.stride_tricks.sliding_window_view(1 + changes, days).prod(axis=1) - 1
+    found = historical(-float(portfolio_value) * grown, confidence_level)
+    apart = f"{len(changes) // days} windows do not overlap" if days > 1 else ""
+    return Risk(found.var, found.es, "; ".join(filter(None, (found.note, apart))))
+
+
+def calculate_monte_carlo_var(  # noqa: PLR0917 - the names people look for
+    portfolio_value: float,
+    confidence_level: Confidence,
+    time_horizon_days: int,
+    mean_return: float,
+    volatility: float,
+    num_simulations: int = 100_000,
+    seed: int = 0,
+) -> Simulated:
+    """Return VaR and ES, in the unit of the value, of normal daily log returns with this mean and deviation.
+
+    Draws come from PCG64 with `seed`. A claim is not lognormal: `agbot.quant.logit` has its law, and `agbot risk show`
+    that of a book.
+
+    Raises:
+        ValueError: a horizon below one day, a volatility below zero, or too few draws beyond the quantile.
+    """
+    days = _days(time_horizon_days)
+    if not (volatility >= 0 and math.isfinite(volatility) and math.isfinite(mean_return)):
+        raise ValueError(f"a volatility from 0 and a mean that is finite, not {volatility} and {mean_return}")
+    draws = np.random.default_rng(seed).standard_normal(num_simulations)
+    losses = -float(portfolio_value) * np.expm1(mean_return * days + volatility * math.sqrt(days) * draws)
+    return simulated(losses, confidence_level, seed)
+
+
+def _days(horizon: int) -> int:
+    if int(horizon) != horizon or horizon < 1:
+        raise ValueError(f"a horizon is whole days, 1 at least, not {horizon}")
+    return int(horizon)
+
+
 def vasicek(default: float, correlation: float, confidence: Confidence) -> float:
     """Return the part of many alike claims that fails at this confidence, under one factor (Vasicek 2002)."""
     z, root = ppf(float(exact(confidence))), math.sqrt(correlation)

@@ -45,6 +45,26 @@ def test_the_table(typed):
     assert "events for independent" in text
 
 
+def test_positions_that_win_and_lose_together(typed):
+    found = json.loads(typed("show", "--correlation", "--json").output)["together"]
+    assert found["markets"] == ["who-ada", "who-bob", "rain"]
+    assert found["correlation"][0] == [1.0, 0.5991, 0.0]  # 0.40·0.35/√(0.24·0.2275): YES of one, NO of the other
+    assert sum(found["variance_parts"]) == pytest.approx(1)
+    text = typed("show", "--correlation").output
+    assert "2  who-bob        28.7%  0.60  1.00  0.00" in text
+    assert "concentration" not in typed("show").output
+
+
+def test_of_many_positions_the_pairs_that_are_related(tmp_path):
+    rows = [f'  - {{market: m{i}, event: e{i // 2}, exclusive: true, yes: 9, price: "0.{40 + i}"}}' for i in range(14)]
+    (tmp_path / "book.yaml").write_text("positions:\n" + "\n".join(rows))
+    text = CliRunner().invoke(risk.command, ["show", "--correlation", "--book", str(tmp_path / "book.yaml")]).output
+    pairs = [line.split() for line in text.partition("market  and")[2].splitlines()[2:9]]
+    assert pairs[0] == ["m11", "m10", "-1.00"]
+    assert [float(value) for *_, value in pairs] == sorted(float(value) for *_, value in pairs)
+    assert len(pairs) == 7
+
+
 def test_twelve_scenarios_worst_first(typed):
     rows = json.loads(typed("stress", "--json").output)["scenarios"]
     assert len(rows) == 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -160,3 +161,35 @@ def test_what_is_no_sample_is_refused(losses: list[float]) -> None:
 def test_other_conventions_are_told_beside() -> None:
     told = var.elsewhere([1.0, 2.0, 3.0, 4.0], 0.5)
     assert (told.linear, told.higher, told.mean_beyond) == (2.5, 3.0, 3.0)
+
+
+def test_the_names_people_look_for_historical() -> None:
+    returns = [0.01, -0.02, 0.03, -0.05, 0.0]
+    assert var.calculate_historical_var(1000, "0.8", 1, returns).var == pytest.approx(20)
+    two_days = var.calculate_historical_var(1000, "0.75", 2, returns)
+    compounded = sorted(-1000 * ((1 + a) * (1 + b) - 1) for a, b in itertools.pairwise(returns))
+    assert two_days.var == pytest.approx(compounded[2])
+    assert two_days.note == "2 windows do not overlap"
+
+
+def test_the_names_people_look_for_monte_carlo() -> None:
+    found = var.calculate_monte_carlo_var(1000, 0.95, 10, 0.001, 0.02, num_simulations=20_000, seed=3)
+    exact = -1000 * math.expm1(0.01 - 1.6448536269514722 * 0.02 * math.sqrt(10))
+    assert found.low <= exact <= found.high
+    assert (found.draws, found.seed) == (20_000, 3)
+    assert var.calculate_monte_carlo_var(1000, 0.95, 1, 0.001, 0.0).risk.var == pytest.approx(-1000 * math.expm1(0.001))
+
+
+@pytest.mark.parametrize("days", [0, -1, 1.5])
+def test_a_horizon_is_whole_days(days: float) -> None:
+    with pytest.raises(ValueError, match="whole days"):
+        var.calculate_historical_var(1, 0.95, days, [0.0])  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_simulated_or_has_no_window_is_told() -> None:
+    with pytest.raises(ValueError, match="2 returns are too few for 3 days"):
+        var.calculate_historical_var(1, 0.95, 3, [0.0, 0.0])
+    with pytest.raises(ValueError, match="volatility from 0"):
+        var.calculate_monte_carlo_var(1, 0.95, 1, 0.0, -1.0)
+    with pytest.raises(ValueError, match="too few"):
+        var.calculate_monte_carlo_var(1, 0.95, 1, 0.0, 1.0, num_simulations=100)
