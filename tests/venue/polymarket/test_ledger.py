@@ -346,10 +346,7 @@ def test_that_it_exists_is_said_again_to_a_caller_who_was_told_otherwise(bench):
     bench.ledger.doubt(own, told_unknown=True)
     assert [type(e) for e in bench.ledger.found(own, record())] == [OrderAccepted]
     assert bench.ledger.found(own, record()) == []
-
-
-def test_a_trade_told_again_says_nothing_unless_the_caller_was_told_otherwise_since(bench):
-    own, told = bench.order(), trade(makers=(maker("0xo", 4),))
+    told = trade(makers=(maker("0xo", 4),))
     assert [type(e) for e in bench.hear(told, told)] == [OrderFilled]
     bench.ledger.doubt(own, told_unknown=True)
     assert [type(e) for e in bench.hear(told, told)] == [OrderAccepted]
