@@ -16,7 +16,7 @@ TAKER: Final = "0x00000000000000000000000000000000000000bb"
 _RICH: Final = 10**6 * SCALE
 _LEVELS: Final = 4
 EVERY_S: Final = 0.25
-CALMLY: Final = 5
+CALMLY: Final = 8
 """So many times longer between two acts once all is well: what trouble did shows without a crowd."""
 
 

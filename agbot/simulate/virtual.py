@@ -65,7 +65,8 @@ class Heap:
             self.now_ns, _, act = heapq.heappop(self.due)
             self.happened += 1
             act()
-            self._drain()
+            if self._ready:
+                self._drain()
         self.now_ns = ns
 
     def _drain(self) -> None:
