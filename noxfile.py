@@ -101,7 +101,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs, env=env)
         return
     session.run("coverage", "erase", env=env)
-    session.run("pytest", "-n", WORKERS, "--cov", "--cov-report=term:skip-covered", env=env)
+    session.run("pytest", "-n", WORKERS, "--cov", "--cov-report=term:skip-covered", "--durations=25", env=env)
     for include, percent in GATES:
         session.log(f"coverage gate: {include} at least {percent} %")
         session.run("coverage", "report", f"--include={include}", f"--fail-under={percent}", "--format=total", env=env)
