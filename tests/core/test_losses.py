@@ -132,23 +132,38 @@ RULES = st.one_of(
 )
 
 
+def asked(order, size, fair=0):
+    return Place(
+        token=order["market"].token(order["outcome"]),
+        side=order["side"],
+        price=int(order["price"][2:]) * SCALE // 100,
+        size=size * SCALE,
+        why="",
+        post_only=order["post_only"],
+        fair=fair * SCALE // 100,
+    )
+
+
 @settings(deadline=None, max_examples=200)
 @given(accounts(), RULES, orders(post_only=False), CENTS, st.data())
 def test_a_larger_order_never_passes_where_a_smaller_failed(account, rule, order, fair, data):
     larger = int(order["size"])
     smaller = data.draw(st.integers(1, larger))
-    market = order["market"]
 
     def denied(size):
-        place = Place(
-            token=market.token(order["outcome"]),
-            side=order["side"],
-            price=int(order["price"][2:]) * SCALE // 100,
-            size=size * SCALE,
-            why="",
-            post_only=order["post_only"],
-            fair=fair * SCALE // 100,
-        )
-        return rule.violated(account.engine.admission.exposure(account.now, market, place))
+        place = asked(order, size, fair)
+        return rule.violated(account.engine.admission.exposure(account.now, order["market"], place))
 
     assert not denied(smaller) or denied(larger)
+
+
+@settings(deadline=None, max_examples=300)
+@given(accounts(), st.one_of(PARTS.map(PositionPct), PARTS.map(EventExposure)), orders(post_only=False))
+def test_what_a_part_of_the_equity_lets_pass_is_within_it_or_makes_nothing_worse(account, rule, order):
+    """Also where it makes the position of its own market smaller: another's may have leant on it."""
+    admission, market, place = account.engine.admission, order["market"], asked(order, int(order["size"]))
+    markets = admission.losses.sector(market) if isinstance(rule, EventExposure) else [market]
+    if not rule.violated(admission.exposure(account.now, market, place)):
+        before = admission.losses.worst(markets)
+        after = admission.losses.worst(markets, {market.id: admission.losses.stake(market, place)})
+        assert after <= max(before, account.engine.portfolio.equity() * rule.max_pct // SCALE)

@@ -124,8 +124,16 @@ def test_the_way_out_is_open_also_while_nothing_is_known():
     account = Account(*rules, markets=[ONE], held=held)
     account.step(MarketListed(TWO, 1))
     denied(account, *(rule.name for rule in rules), price="0.50", size="5")
-    denied(account, *(rule.name for rule in rules), side=Side.BUY, outcome=NO, price="0.50", size="15")
+    denied(account, *(rule.name for rule in rules), side=Side.BUY, outcome=NO, price="0.50", size="25")
     passes(account, side=Side.SELL, price="0.45", size="10")
+
+
+def test_a_leg_of_a_hedge_is_no_way_out():
+    """At most one of red and blue wins: NO of both loses 200, NO of one of them 600, whatever that one was sold for."""
+    race = {("red", NO): ("1000", "600"), ("blue", NO): ("1000", "600")}
+    account = Account(EventExposure(150_000), markets=[RED, BLUE, GREEN], held=race)  # 285 of 1900
+    denied(account, "EventExposure", market=BLUE, outcome=NO, side=Side.SELL, price="0.45", size="1000")
+    passes(account, market=BLUE, outcome=NO, side=Side.SELL, price="0.45", size="100")
 
 
 def test_markets_at_a_time():

@@ -53,7 +53,6 @@ class PositionPct(Measured):
     """At most a part of the equity lost in one market."""
 
     max_pct: int
-    opening: ClassVar[bool] = True
 
     def _after(self, asked: Prospect) -> float:
         return asked.market_worst
@@ -73,7 +72,6 @@ class EventExposure(Measured):
     """At most a part of the equity lost in all markets of one event, whether they exclude each other or not."""
 
     max_pct: int
-    opening: ClassVar[bool] = True
 
     def _after(self, asked: Prospect) -> float:
         return asked.sector_worst

@@ -25,13 +25,13 @@ def usd(amount: float) -> str:
 class Measured:
     """A policy that compares one figure with its limit.
 
-    An order passes at the limit or below, or when it makes the figure no worse. `before` is asked only when needed.
+    An order passes at the limit or below, or when it makes the figure no worse; that also where the limit is not known.
 
     Attributes:
         standing: whether there is a figure without an order: of the account as it is.
         whole: whether that figure is the same in every market.
-        opening: whether it only concerns what opens: an order that makes its position smaller passes, whatever the
-            figure, and also where that is not known.
+        opening: whether its figure is no order's doing, so that one which makes its position smaller passes whatever it
+            is, known or not. Never of a loss that other markets share: a leg of a hedge is no way out.
         exits: whether it also holds for what unwinds while the kill switch is on.
     """
 
@@ -67,26 +67,41 @@ class Measured:
         return asked is None or self.forbids(asked)
 
     def forbids(self, asked: Prospect) -> bool:
-        """Return whether the order must be denied; a figure that is no number denies it."""
+        """Return whether the order must be denied; a figure that is no number, or not known, denies it."""
+        if self.opening and asked.reduces:
+            return False
         try:
             after = self._after(asked)
-            passes = after <= self._limit(asked) or after <= self._before(asked)
         except NotKnown:
-            passes = False
-        return not (passes or (self.opening and asked.reduces))
+            return True
+        return not (after <= self._allowed(asked) or after <= self._before(asked))
+
+    def _allowed(self, asked: Prospect) -> float:
+        """Return the limit; nothing is within one that is not known."""
+        try:
+            return self._limit(asked)
+        except NotKnown:
+            return -math.inf
 
     def told(self, exposure: Exposure) -> str:
         """Return what it found, as a person reads it."""
         if exposure.prospect is None:
             return "the account is not known here"
         asked = exposure.prospect
-        smaller = ", and it makes the position smaller" if self.opening and asked.reduces else ""
+        found = self._found(asked)
+        return f"{found}, and it makes the position smaller" if self.opening and asked.reduces else found
+
+    def _found(self, asked: Prospect) -> str:
         try:
             after, before = self._after(asked), self._before(asked)
         except NotKnown as why:
-            return f"{why}{smaller}"
+            return str(why)
         now = f", {self._shown(before)} without it" if math.isfinite(before) else ""
-        return f"{self._shown(after)}{now}{smaller}"
+        try:
+            self._limit(asked)
+        except NotKnown as why:
+            return f"{self._shown(after)}{now}: {why}"
+        return f"{self._shown(after)}{now}"
 
     def used(self, asked: Prospect) -> float:
         """Return the part of the limit that the account uses as it is, 0 or more; infinite where nothing is allowed."""
