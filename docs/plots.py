@@ -63,7 +63,7 @@ def _var(path: Path) -> None:
     part = changes[first : last + WINDOW]
     days = np.array(dates[first:last], dtype="datetime64[D]")
     losses = -100 * part[WINDOW:]
-    plt.bar(days, losses, width=1.5, color="#9aa5b1", label="loss of the day")
+    plt.fill_between(days, losses, step="mid", color="#9aa5b1", label="loss of the day")
     for model, colour in (("historical", "#d1495b"), ("filtered", "#2e86ab")):
         found = np.array([100 * day.var for day in rolled(part, model, LEVEL, WINDOW) if day])
         worse = int((losses > found).sum())

@@ -7,12 +7,10 @@ from typing import Final
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
 
+from agbot.quant.allocation import Floats
 from agbot.quant.options import Greeks, Market, Payoff, value
-
-Floats = NDArray[np.float64]
 
 HEDGED: Final = ("delta", "gamma", "vega", "theta", "rho")
 _NONE: Final = Greeks(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)

@@ -10,12 +10,10 @@ import math
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
-from agbot.quant.allocation import binary_covariance
+from agbot.quant.allocation import Floats, binary_covariance
 from agbot.quant.book import Book, Claim, events
-
-Floats = NDArray[np.float64]
 
 
 @attrs.frozen(eq=False)
@@ -41,9 +39,12 @@ class Spread:
 
 def spread(book: Book) -> Spread:
     """Return how the positions of a book move together."""
-    held = [[claim for claim in event if _varies(claim)] for event in events(book)]
-    claims = [claim for event in held for claim in event]
-    covariance = _covariance(book, held)
+    claims, blocks = list[Claim](), list[Floats]()
+    for event in events(book):
+        held = [claim for claim in event if _varies(claim)]
+        claims += held
+        blocks.append(_block(event, held))
+    covariance = block_diag(np.zeros((0, 0)), *blocks)  # with an empty one: a book may hold nothing
     sds = np.sqrt(covariance.diagonal())
     variance = max(0.0, float(covariance.sum()))
     vary = variance > 1e-12 * max(1.0, float(covariance.diagonal().sum()))
@@ -61,17 +62,11 @@ def _varies(claim: Claim) -> bool:
     return claim.yes != claim.no and 0 < claim.price < 1
 
 
-def _covariance(book: Book, held: list[list[Claim]]) -> Floats:
-    """Return the covariance of the profits, block by block; prices that sum to more than 1 are taken in proportion."""
-    count = sum(map(len, held))
-    found, at = np.zeros((count, count)), 0
-    for whole, event in zip(events(book), held, strict=True):
-        total = max(1.0, math.fsum(claim.price for claim in whole))
-        net = np.array([claim.yes - claim.no for claim in event])
-        block = binary_covariance([claim.price / total for claim in event]) * np.outer(net, net)
-        found[at : at + len(event), at : at + len(event)] = block
-        at += len(event)
-    return found
+def _block(event: Book, held: list[Claim]) -> Floats:
+    """Return the covariance of one event's profits; prices that sum to more than 1 are taken in proportion."""
+    whole = max(1.0, math.fsum(claim.price for claim in event))
+    net = np.array([claim.yes - claim.no for claim in held])
+    return binary_covariance([claim.price / whole for claim in held]) * np.outer(net, net)
 
 
 def _concentration(values: list[float]) -> float:

@@ -1,4 +1,4 @@
-"""Indicators that are told one thing at a time: constant work and memory a step, and equal to their batch definition.
+"""Indicators that are told one thing at a time: constant work and memory a step, equal to their batch definition.
 
 Each has `update(…)`, which returns the value of now, and `value`; None until enough was told. Prices between 0 and 1
 move in logits (`agbot.quant.odds`): feed those. What is read off one book needs no memory: `agbot.quant.signals`.

@@ -55,22 +55,24 @@ class Vpin:
         self._left, self._net = bucket, 0.0
         self._imbalances: deque[float] = deque(maxlen=counted(window))
         self.buckets = 0
-
-    @property
-    def value(self) -> float | None:
-        """Return the part, 0 to 1; None until `window` buckets are full."""
-        kept = self._imbalances
-        return sum(kept) / (len(kept) * self._bucket) if len(kept) == kept.maxlen else None
+        self.value: float | None = None
+        """The part, 0 to 1; None until `window` buckets are full."""
 
     def update(self, change: float, volume: float) -> float | None:
         """Take a change of price and the volume that came with it, and return the part of now."""
         lean, rest = 2 * cdf(change / self._sigma) - 1, volume
         while rest >= self._left:
-            self._imbalances.append(abs(self._net + lean * self._left))
-            self.buckets += 1
+            self._filled(abs(self._net + lean * self._left))
             rest, self._left, self._net = rest - self._left, self._bucket, 0.0
         self._left, self._net = self._left - rest, self._net + lean * rest
         return self.value
+
+    def _filled(self, imbalance: float) -> None:
+        self.buckets += 1
+        kept = self._imbalances
+        kept.append(imbalance)
+        if len(kept) == kept.maxlen:
+            self.value = sum(kept) / (len(kept) * self._bucket)
 
 
 class KyleLambda:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Final
 
 import attrs
 
+from agbot.quant.horizon import YEAR_NS
 from agbot.strategy.signals.averages import counted
-from agbot.units import NS_PER_S
-
-YEAR_NS: Final = 365 * 86_400 * NS_PER_S
 
 
 class Moments:
-    """Σx, Σy, Σx², Σxy, Σy² of the last `size` pairs, about the first of them; one step is a few additions.
+    """Σx, Σy, Σx², Σxy of the last `size` pairs, about the first of them; one step is a few additions.
 
     Rounding piles up while pairs come and go: after every `size` steps the sums are made afresh, which costs no more.
     """
@@ -25,10 +22,7 @@ class Moments:
         self._pairs: deque[tuple[float, float]] = deque()
         self._steps = 0
         self._origin = (0.0, 0.0)
-        self._sums = [0.0] * 5
-
-    def __len__(self) -> int:
-        return len(self._pairs)
+        self._sums = [0.0] * 4
 
     @property
     def full(self) -> bool:
@@ -50,13 +44,13 @@ class Moments:
             self._count(*gone, -1.0)
 
     def _afresh(self) -> None:
-        self._steps, self._sums, self._origin = 0, [0.0] * 5, self._pairs[0]
+        self._steps, self._sums, self._origin = 0, [0.0] * 4, self._pairs[0]
         for x, y in self._pairs:
             self._count(x, y, 1.0)
 
     def _count(self, x: float, y: float, sign: float) -> None:
         dx, dy = x - self._origin[0], y - self._origin[1]
-        for at, term in enumerate((dx, dy, dx * dx, dx * dy, dy * dy)):
+        for at, term in enumerate((dx, dy, dx * dx, dx * dy)):
             self._sums[at] += sign * term
 
     def mean(self) -> float:
@@ -65,13 +59,13 @@ class Moments:
 
     def deviation(self) -> float:
         """Return the deviation of x, by n; 0 where it is no more than rounding."""
-        n, (sx, _, sxx, *_) = len(self._pairs), self._sums
+        n, (sx, _, sxx, _) = len(self._pairs), self._sums
         variance = sxx / n - (sx / n) ** 2
         return math.sqrt(variance) if variance > 1e-14 * (sxx / n) else 0.0
 
     def slope(self) -> float | None:
         """Return the slope of the least-squares line of y on x, None where x does not differ."""
-        n, (sx, sy, sxx, sxy, _) = len(self._pairs), self._sums
+        n, (sx, sy, sxx, sxy) = len(self._pairs), self._sums
         spread = sxx - sx * sx / n
         return (sxy - sx * sy / n) / spread if spread > 1e-12 * sxx else None
 
