@@ -55,7 +55,7 @@ class Tally:
             "filled_shares": to_text(self.filled_size),
             "denials": sum(self.denials.values()),
             "denials_by_policy": dict(sorted(self.denials.items())),
-            "denials_repeated": engine.denials_repeated,
+            "denials_repeated": engine.coordinator.denials_repeated,
             "fees_usd": usd_text(portfolio.fees),
             "realised_usd": usd_text(portfolio.realised()),
             "cash_usd": usd_text(portfolio.cash),
