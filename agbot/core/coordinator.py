@@ -81,6 +81,10 @@ class MultiMarketCoordinator:
         """Return the ids of all strategies, as they were registered."""
         return tuple(self._registered)
 
+    def strategy(self, strategy_id: StrategyId) -> Strategy:
+        """Return a strategy by its id; KeyError for one that nobody registered."""
+        return self._registered[strategy_id].strategy
+
     def register_strategy(
         self, strategy_id: StrategyId, strategy: Strategy, markets: Iterable[str] | None = None
     ) -> None:
