@@ -59,10 +59,13 @@ def requote(view: View, wanted: Mapping[Side, Wanted], tolerance: int) -> list[I
         for order, side, quote in standing
         if order.state in _MOVABLE and (why := _wrong(view, order, wanted[side], quote))
     ]
-    purse = _Purse(view)
+    purse: _Purse | None = None
     for side, each in wanted.items():
         taken = [quote for _, where, quote in standing if where is side]
-        missing = [quote for quote in each.quotes if quote not in taken][: max(0, len(each.quotes) - len(taken))]
+        if len(taken) >= len(each.quotes):
+            continue
+        purse = purse or _Purse(view)
+        missing = [quote for quote in each.quotes if quote not in taken][: len(each.quotes) - len(taken)]
         apart = (quote for quote in missing if not _meets_own(view, side, quote.price))
         intents += filter(None, [purse.place(side, quote, each) for quote in apart])
     return intents
@@ -108,7 +111,9 @@ def _standing(
 
 
 def _nearest(quotes: Sequence[Quote], price: int) -> Quote | None:
-    return min(quotes, key=lambda quote: abs(quote.price - price), default=None)
+    if len(quotes) <= 1:
+        return quotes[0] if quotes else None
+    return min(quotes, key=lambda quote: abs(quote.price - price))
 
 
 def _wrong(view: View, order: OwnOrder, wanted: Wanted, quote: Quote | None) -> str:
