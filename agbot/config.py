@@ -199,11 +199,12 @@ def _strategies(fields: Fields) -> tuple[StrategySettings, ...]:
     nodes: tuple[Located, ...] = ()
     for node in fields.read("strategies", Located.as_list, nodes):
         strategy = _strategy(node, fields.faults, Path(fields.node.file).parent)
-        if strategy.name in found:
-            reason = f"the strategy '{strategy.name}' is given twice"
-            fields.faults.append(node.fault(reason, id="AGB-114", remedy="keep one of them"))
-        if strategy.name:
-            found[strategy.name] = strategy
+        name = strategy.id or strategy.name
+        if name in found:
+            reason = f"the strategy '{name}' is given twice"
+            fields.faults.append(node.fault(reason, id="AGB-114", remedy="keep one of them, or give each an id"))
+        if name:
+            found[name] = strategy
     return tuple(found.values())
 
 
@@ -212,6 +213,7 @@ def _strategy(node: Located, faults: list[ConfigError], base: Path) -> StrategyS
     params = fields.get("params")
     strategy = StrategySettings(
         name=fields.require("name", lambda name: _strategy_name(name, base), ""),
+        id=fields.read("id", _name, ""),
         markets=fields.read("markets", _markets, None),
         params=fields.read("params", _params, {}),
         node=params or node,

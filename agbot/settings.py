@@ -104,9 +104,13 @@ class RedisSettings:
 
 @attrs.frozen(kw_only=True)
 class StrategySettings:
-    """One strategy. `markets` None means all; `node` locates faults the strategy finds in its parameters."""
+    """One strategy. `markets` None means all; `id` is what its orders go by, empty for its own name.
+
+    `node` locates faults the strategy finds in its parameters.
+    """
 
     name: str
+    id: str = ""
     markets: tuple[str, ...] | None = None
     params: Mapping[str, Plain] = attrs.field(factory=dict)
     node: Located | None = attrs.field(default=None, eq=False, repr=False)
