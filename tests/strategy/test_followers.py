@@ -17,9 +17,8 @@ from agbot.strategy.revert import Revert, RevertParams
 from agbot.strategy.sampled import Pace
 from agbot.strategy.trend import Trend, TrendParams
 from agbot.testing.builders import shares
+from agbot.testing.strategies import START_NS, Traded, view_of
 from agbot.units import NS_PER_S
-from tests.strategy.market import START_NS, Traded
-from tests.strategy.test_quoter import view_of
 
 FINE = {"tick": 1000}
 TREND = {"every_s": 1, "fast": 5, "slow": 20, "noise": 20, "max_spread_ticks": 4, "stop_before_end_s": 60}
@@ -67,7 +66,7 @@ def test_a_climb_is_followed_and_left(way: int) -> None:
     assert 60 <= run.second_of(first) <= 80
     assert "strength" in first.why
     assert max(way * p["a"] for p in run.positions) == shares(50)
-    assert run.net("a") == 0
+    assert run.net == 0
     assert run.engine.portfolio.realised() > 0
 
 
@@ -80,7 +79,7 @@ def test_nothing_is_done_before_enough_is_known_or_without_movement() -> None:
 def test_what_is_held_survives_a_restart_and_is_left_when_the_climb_ends() -> None:
     carried = (CarriedPosition("a", Outcome.YES, shares(50), shares(25), "trend"),)
     run = Traded(Trend(TrendParams(**TREND)), {"a": prices(ramp(30, 0, 0))}, carried=carried, **FINE)
-    assert run.net("a") in (0, shares(50))
+    assert run.net in (0, shares(50))
     assert all(order.side == "SELL" for order in run.orders)
 
 
@@ -96,7 +95,7 @@ def test_everything_is_closed_before_the_end() -> None:
     run = Traded(Trend(TrendParams(**TREND)), {"a": prices(ramp(60, 100, 0))}, end_ns=end_ns, **FINE)
     sale = next(order for order in run.orders if order.side == "SELL")
     assert (sale.why, run.second_of(sale)) == ("the market ends soon", 100)
-    assert run.net("a") == 0
+    assert run.net == 0
 
 
 def test_samples_are_even_and_a_long_silence_is_said() -> None:
@@ -196,7 +195,7 @@ def test_a_leg_that_does_not_follow_closes_the_other() -> None:
     assert last == []
     held = [at for at, p in enumerate(engine.positions) if p["a"]]
     assert held
-    assert engine.net("a") == 0
+    assert engine.net == 0
 
 
 class _NoOrdersIn:

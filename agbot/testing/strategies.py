@@ -1,30 +1,79 @@
-"""A strategy on markets whose prices the test writes, through the real core and the paper venue at zero latency."""
+"""A strategy looked at from outside: one view made by hand, or a run on prices that a test writes.
+
+`traded(strategy, prices)` goes through the real core and the paper venue at zero latency.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from agbot.backtest.loop import VirtualLoop
-from agbot.core.engine import Engine, EngineSettings
+from agbot.core.book import OrderBook
+from agbot.core.engine import Engine
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
+from agbot.core.state import EngineSettings
 from agbot.core.step import Step
-from agbot.core.view import Strategy
+from agbot.core.view import BookView, OwnOrder, Strategy, View
 from agbot.matching.checks import Terms
 from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import PlaceOrder
-from agbot.model.events import BookSnapshot, MarketData
-from agbot.model.market import Market
-from agbot.testing.builders import make_market, shares
+from agbot.model.events import BookSnapshot, Level, MarketData
+from agbot.model.market import Market, Outcome
+from agbot.testing.builders import levels, make_market, shares
 from agbot.units import NS_PER_S, SCALE, complement, tick_down
 
-START_NS = 1_000_000 * NS_PER_S
-SIZE = shares(1000)
+BIDS: Final = levels(("0.47", "100"), ("0.46", "200"))
+ASKS: Final = levels(("0.53", "100"), ("0.54", "200"))
+START_NS: Final = 1_000_000 * NS_PER_S
+SIZE: Final = shares(1000)
+
+
+def book_of(tick: int, bids: Sequence[Level], asks: Sequence[Level]) -> OrderBook:
+    """Return a book with these levels."""
+    book = OrderBook(tick)
+    book.snapshot(bids, asks, 1)
+    return book
+
+
+def view_of(
+    bids: Sequence[Level] = BIDS,
+    asks: Sequence[Level] = ASKS,
+    *,
+    market: Market | None = None,
+    yes: int = 0,
+    no: int = 0,
+    cash: int = shares(1000),
+    orders: Sequence[OwnOrder] = (),
+    trusted: bool = True,
+) -> View:
+    """Return a view of YES levels, which the NO book mirrors; change the rest with `attrs.evolve`."""
+    market = market or make_market()
+    mirrored = [[(complement(p), s) for p, s in side] for side in (asks, bids)]
+    books: dict[Outcome, BookView] = {
+        Outcome.YES: book_of(market.tick, bids, asks),
+        Outcome.NO: book_of(market.tick, *mirrored),
+    }
+    return View(
+        now_ns=1, market=market, books=books, yes_size=yes, no_size=no, orders=orders, cash=cash, trusted=trusted
+    )
+
+
+def traded(strategy: Strategy, prices: Sequence[float | None], **more: Any) -> Traded:
+    """Run a strategy on one market `m1` whose price is the next of `prices` each second; None: nothing is told."""
+    return Traded(strategy, {"m1": prices}, **more)
 
 
 class Traded:
-    """What a strategy did: its orders as (second, market, side, outcome, why), and the core as it is in the end."""
+    """What a strategy did: its orders, positions after each step, and the core as it is in the end.
+
+    Args:
+        paths: prices of YES by market, one every `every_s`; books stand `half_spread` ticks around them.
+        carried: what an earlier run left.
+        rules: policies of the gate.
+        market: fields of every market.
+    """
 
     def __init__(
         self,
@@ -52,13 +101,20 @@ class Traded:
     def _step(self, now_ns: int, batch: list[Any]) -> Step:
         step = self.engine.step(now_ns, batch)
         self.orders += [c for c in step.output.commands if isinstance(c, PlaceOrder)]
-        self.positions.append({name: self.net(name) for name in self.markets})
+        self.positions.append({name: self.net_of(name) for name in self.markets})
         return step
 
-    def net(self, name: str) -> int:
+    @property
+    def net(self) -> int:
+        """Return YES minus NO shares of the first market."""
+        return self.net_of(next(iter(self.markets)))
+
+    def net_of(self, name: str) -> int:
+        """Return YES minus NO shares of a market."""
         return self.engine.portfolio.net(self.markets[name])
 
     def second_of(self, order: PlaceOrder) -> int:
+        """Return in which second of the run an order was decided."""
         return (order.created_ns - START_NS) // NS_PER_S
 
     def _groups(
