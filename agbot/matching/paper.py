@@ -18,9 +18,9 @@ from functools import partial
 import attrs
 
 from agbot.matching.account import Account, match_kind, trade_value
-from agbot.matching.book import MakerMatch
+from agbot.matching.book import ConditionBook, MakerMatch
 from agbot.matching.checks import NO_BALANCE, NO_BOOK, SELF_TRADE, Terms, shape_refusal, taking_refusal
-from agbot.matching.listings import Listing, Listings
+from agbot.matching.listings import BookOf, Listing, Listings
 from agbot.matching.queue import QueueRule
 from agbot.matching.register import Register, Ticket
 from agbot.matching.takers import Taking, seen_from_yes
@@ -72,6 +72,7 @@ class PaperMatcher:
         positions: shares held at the start, by token.
         terms: latencies, fees and bounds.
         queue_rule: how the size ahead of a resting order moves; `BackOfQueue` unless given.
+        book_of: makes the books, with a queue rule of their own, in place of those of Python.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class PaperMatcher:
         positions: Mapping[TokenId, int] | None = None,
         terms: Terms | None = None,
         queue_rule: QueueRule | None = None,
+        book_of: BookOf | None = None,
     ) -> None:
         self.terms = terms or Terms()
         self._account = Account(cash, positions)
-        self._listings = Listings(queue_rule)
+        self._listings = Listings(book_of or (lambda _market: ConditionBook(queue_rule)))
         self._register = Register()
         self._heap: list[tuple[int, int, Callable[[int], None]]] = []
         self._outbox: deque[tuple[int, OrderEvidence]] = deque()
