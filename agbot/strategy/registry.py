@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, Final, cast
 
 import attrs
 
-from agbot.core.view import Intent, Strategy, View
+from agbot.core.view import Strategy
 from agbot.errors import ConfigError
 from agbot.strategy.quoter import Quoter, QuoterParams
 
@@ -23,13 +23,8 @@ class OnlyIn:
 
     def __init__(self, strategy: Strategy, markets: Iterable[str]) -> None:
         self.id = strategy.id
-        self._strategy = strategy
-        self._markets = frozenset(markets)
-
-    def decide(self, view: View) -> Sequence[Intent]:
-        """Ask the strategy about its markets; wish nothing in others."""
-        known = view.market.id in self._markets or view.market.slug in self._markets
-        return self._strategy.decide(view) if known else ()
+        self.only_in = frozenset(markets)
+        self.decide = strategy.decide
 
 
 def names() -> tuple[str, ...]:

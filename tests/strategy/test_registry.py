@@ -9,7 +9,7 @@ import pytest
 
 from agbot.errors import ConfigError
 from agbot.strategy.quoter import Quoter
-from agbot.strategy.registry import OnlyIn, build, names
+from agbot.strategy.registry import build, names
 from agbot.testing.builders import shares
 
 YOURS = """
@@ -73,16 +73,3 @@ def test_your_class_may_refuse_its_parameters(yours: str, params: dict[str, Any]
     with pytest.raises(ConfigError) as caught:
         build(yours, params)
     assert caught.value.id == "AGB-118"
-
-
-@pytest.mark.parametrize(
-    ("markets", "seen"), [({"0xabc"}, True), ({"a-slug"}, True), ({"other"}, False), (set(), False)]
-)
-def test_a_strategy_can_be_kept_to_its_markets(yours: str, markets: set[str], seen: bool) -> None:
-    class View:
-        class market:  # noqa: N801
-            id = "0xabc"
-            slug = "a-slug"
-
-    view: Any = View
-    assert OnlyIn(build(yours, {}), markets).decide(view) == ([view] if seen else ())
