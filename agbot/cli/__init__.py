@@ -37,6 +37,7 @@ COMMANDS = {
     "feeds": "Show rate, lag, age and trust of every feed: the running bot's, or of markets you name.",
     "selftest": "Compute test vectors made elsewhere and compare.",
     "simulate": "Try to make the bot lose an order, a cent or its mind: seeds, faults, an auditor.",
+    "backtest": "Run strategies over market data of the past; PnL with bounds, a table, JSON, an HTML report.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
     "audit": "Check the audit log's chain: every event of an order, one line each.",

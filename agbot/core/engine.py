@@ -11,15 +11,16 @@ from typing import Any, Final
 
 from agbot.core.admission import FLATTEN, Admission
 from agbot.core.book import OrderBook
+from agbot.core.coordinator import FAILED_SCOPE, MultiMarketCoordinator
 from agbot.core.marks import liquidation
 from agbot.core.oms import OrderRecord
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate, covers
 from agbot.core.state import CoreState, EngineSettings
 from agbot.core.step import Collected, Step
-from agbot.core.translate import command_of, decision_of, operator_place, sight
+from agbot.core.translate import command_of, decision_of, operator_place
 from agbot.core.triggers import Baseline
-from agbot.core.view import Cancel, Intent, Place, Strategy, View
+from agbot.core.view import Cancel, Intent, Place, Strategy
 from agbot.model.commands import CancelAll, CancelOrder
 from agbot.model.events import (
     NOTES,
@@ -55,7 +56,6 @@ from agbot.model.events import (
 )
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market
-from agbot.model.order import Side
 from agbot.units import notional
 
 OPERATOR: Final = StrategyId("operator")
@@ -71,11 +71,10 @@ class Engine:
         self.markets, self.books, self.oms, self.portfolio = state.markets, state.books, state.oms, state.portfolio
         self.admission = Admission(state)
         self.triggers = state.triggers
-        self.strategies = tuple(strategies)
-        self.denials_repeated = 0
-        self._market_of: dict[TokenId, Market] = {}
+        self.coordinator = MultiMarketCoordinator(state, self.admission)
+        for strategy in strategies:
+            self.coordinator.register_strategy(strategy.id, strategy, getattr(strategy, "only_in", None))
         self._orders_opened = 0
-        self._last_denial: dict[tuple[StrategyId, TokenId, Side], tuple[int, int, tuple[str, ...]]] = {}
         self._out = Collected()
         self._apply: Mapping[type, Callable[[int, Any], None]] = self._dispatch()
 
@@ -106,6 +105,10 @@ class Engine:
         if not (self.state.halted or self.state.kill_switch):
             for market_id in tuple(out.touched):
                 self._decide(now_ns, self.markets[market_id])
+            for failed in out.failed:
+                self._cancel_of(now_ns, FAILED_SCOPE, failed.strategy, f"strategy {failed.strategy}: {failed.reason}")
+        else:
+            self.coordinator.ask_nobody(out)
         return out.step(now_ns)
 
     def _dispatch(self) -> Mapping[type, Callable[[int, Any], None]]:
@@ -145,7 +148,7 @@ class Engine:
         self.markets[market.id] = market
         self.admission.outlook.stir()
         for token in (market.yes, market.no):
-            self._market_of[token] = market
+            self.state.market_of[token] = market
             if token not in self.books:
                 self.books[token] = OrderBook(market.tick)
 
@@ -162,7 +165,8 @@ class Engine:
             self._check(book.retick(event.tick), event.token)
 
     def _print(self, _now_ns: int, event: TradePrint) -> None:
-        self._book(event.token)
+        if self._book(event.token):
+            self._out.prints.setdefault(self.state.market_of[event.token].id, []).append(event)
 
     def _resolved(self, now_ns: int, event: MarketResolved) -> None:
         market = self.markets.get(event.market)
@@ -193,6 +197,7 @@ class Engine:
             self._out.anomalies.append(refused)
 
     def _timer(self, now_ns: int, _event: Timer) -> None:
+        self._out.second = True
         self.triggers.beat(now_ns)
         for record in self.oms.unanswered(now_ns):
             self._cancel(now_ns, record.command.client_order_id, "asked again: no answer to its cancel")
@@ -268,9 +273,7 @@ class Engine:
             if not told_before or next(self.oms.all_live(), None):
                 self._cancel_everything(now_ns, why)
             return
-        for record in self.oms.all_live():
-            if covers(event.scope, event.name, self.markets[record.command.market], record.command.strategy):
-                self._cancel(now_ns, record.command.client_order_id, why)
+        self._cancel_of(now_ns, event.scope, event.name, why)
 
     def _halt(self, now_ns: int, event: HaltRequested) -> None:
         self.state.halted = event.reason or "halt"
@@ -313,25 +316,20 @@ class Engine:
         return self.triggers.baseline(self.portfolio.book())
 
     def _decide(self, now_ns: int, market: Market) -> None:
-        for strategy in self.strategies:
-            for intent in strategy.decide(self.view(now_ns, market, strategy.id)):
-                self._carry(now_ns, market, strategy.id, intent)
-
-    def view(self, now_ns: int, market: Market, strategy: StrategyId) -> View:
-        """Return what `strategy` sees of `market` now."""
-        return sight(self.state, now_ns, market, strategy, cash=self.admission.cash_free())
+        for strategy, intent in self.coordinator.route_market_tick(now_ns, market, self._out):
+            self._carry(now_ns, market, strategy, intent)
 
     def _carry(self, now_ns: int, market: Market, strategy: StrategyId, intent: Intent) -> None:
         if isinstance(intent, Cancel):
             self._cancel(now_ns, intent.client_order_id, intent.why)
         else:
-            self._admit(now_ns, market.id, strategy, intent)
+            self._admit(now_ns, self.coordinator.market_of(strategy, market, intent).id, strategy, intent)
 
     def _admit(
         self, now_ns: int, market: MarketId, strategy: StrategyId, place: Place, *, request_id: str = ""
     ) -> None:
         violated = self.admission.violations(now_ns, market, strategy, place)
-        if violated and not request_id and self._repeats(strategy, place, violated):
+        if violated and not request_id and self.coordinator.denied(strategy, market, place, violated):
             return
         self._orders_opened += 1
         order_id = ClientOrderId(f"{self.state.settings.run_id}-{self._orders_opened}")
@@ -344,14 +342,6 @@ class Engine:
         if not violated:
             self._out.commands.append(command)
 
-    def _repeats(self, strategy: StrategyId, place: Place, violated: tuple[str, ...]) -> bool:
-        """Return whether this very wish was denied just before: counted, not recorded a thousand times."""
-        key, now = (strategy, place.token, place.side), (place.price, place.size, violated)
-        repeated = self._last_denial.get(key) == now
-        self._last_denial[key] = now
-        self.denials_repeated += repeated
-        return repeated
-
     def _cancel(self, now_ns: int, order_id: ClientOrderId, reason: str) -> None:
         record = self.oms.cancelling(now_ns, order_id)
         if record is not None:
@@ -362,6 +352,11 @@ class Engine:
         for record in self.oms.live(market):
             self._cancel(now_ns, record.command.client_order_id, reason)
 
+    def _cancel_of(self, now_ns: int, scope: str, name: str, reason: str) -> None:
+        for record in self.oms.all_live():
+            if covers(scope, name, self.markets[record.command.market], record.command.strategy):
+                self._cancel(now_ns, record.command.client_order_id, reason)
+
     def _cancel_everything(self, now_ns: int, reason: str) -> None:
         for record in self.oms.all_live():
             if self.oms.cancelling(now_ns, record.command.client_order_id):
@@ -371,7 +366,7 @@ class Engine:
     # -- small change ----------------------------------------------------------------------------------------------
 
     def _book(self, token: TokenId) -> OrderBook | None:
-        market = self._market_of.get(token)
+        market = self.state.market_of.get(token)
         if market is None:
             self._out.anomalies.append(f"market data for unknown token {token}")
             return None

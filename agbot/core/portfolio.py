@@ -279,6 +279,11 @@ class Portfolio:
         """Return the account's position in one token."""
         return self.holding(market).tokens[outcome]
 
+    def own(self, strategy: StrategyId, market: MarketId) -> tuple[int, int]:
+        """Return a strategy's own shares of YES and NO: what it bought and has not sold, negative for a short."""
+        share = self._by_strategy.get((strategy, market))
+        return (share.size(Outcome.YES), share.size(Outcome.NO)) if share else (0, 0)
+
     def net(self, market: Market) -> int:
         """Return YES minus NO shares."""
         return self.holding(market).net

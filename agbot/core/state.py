@@ -64,6 +64,7 @@ class CoreState:
     triggers: Triggers = attrs.field(init=False)
     references: References = attrs.field(factory=References)
     markets: dict[MarketId, Market] = attrs.field(factory=dict)
+    market_of: dict[TokenId, Market] = attrs.field(factory=dict)
     books: dict[TokenId, OrderBook] = attrs.field(factory=dict)
     resolved: set[MarketId] = attrs.field(factory=set)
     differing: dict[MarketId, str] = attrs.field(factory=dict)

@@ -7,7 +7,7 @@ import msgspec
 from agbot.core.oms import Heard, OrderRecord
 from agbot.core.triggers import Trip
 from agbot.model.commands import Command
-from agbot.model.events import OrderFilled
+from agbot.model.events import OrderFilled, TradePrint
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.order import OrderType, Side
 
@@ -38,6 +38,15 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.correlation_id or self.client_order_id
 
 
+class StrategyFailed(msgspec.Struct, frozen=True, gc=False):
+    """A strategy raised while it was asked about a market, and is stopped; `details` is the traceback."""
+
+    strategy: StrategyId
+    market: MarketId
+    reason: str
+    details: str
+
+
 class Output(msgspec.Struct, frozen=True, array_like=True):
     """The part of a step that is journaled, hashed and compared on replay."""
 
@@ -56,7 +65,7 @@ class Step(msgspec.Struct, frozen=True):
 
     `voided` are fills of earlier steps that failed to settle and were taken back; `heard` is every fact about orders
     that came, also those that told nothing new or contradicted what is known. `tripped` is
-    the limit that was passed and closed the gate.
+    the limit that was passed and closed the gate; `failed` are strategies that were stopped.
     """
 
     now_ns: int
@@ -67,12 +76,26 @@ class Step(msgspec.Struct, frozen=True):
     voided: tuple[tuple[OrderRecord, OrderFilled], ...] = ()
     heard: tuple[Heard, ...] = ()
     tripped: Trip | None = None
+    failed: tuple[StrategyFailed, ...] = ()
 
 
 class Collected:
-    """What a step gathers on its way."""
+    """What a step gathers on its way. `prints` are the trades of each market, `second` says that one passed."""
 
-    __slots__ = ("anomalies", "changed", "commands", "decisions", "fills", "heard", "touched", "tripped", "voided")
+    __slots__ = (
+        "anomalies",
+        "changed",
+        "commands",
+        "decisions",
+        "failed",
+        "fills",
+        "heard",
+        "prints",
+        "second",
+        "touched",
+        "tripped",
+        "voided",
+    )
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
@@ -84,6 +107,9 @@ class Collected:
         self.voided: list[tuple[OrderRecord, OrderFilled]] = []
         self.tripped: Trip | None = None
         self.heard: list[Heard] = []
+        self.prints: dict[MarketId, list[TradePrint]] = {}
+        self.second = False
+        self.failed: list[StrategyFailed] = []
 
     def hear(self, heard: Heard, record: OrderRecord | None) -> None:
         """Keep a fact about an order; one that changed or contradicts it is told with the order."""
@@ -99,4 +125,5 @@ class Collected:
         changed = tuple(self.changed.values())
         fills, voided = tuple(self.fills), tuple(self.voided)
         heard = tuple(self.heard)
-        return Step(now_ns, output, tuple(self.touched), changed, fills, voided, heard, self.tripped)
+        touched, failed = tuple(self.touched), tuple(self.failed)
+        return Step(now_ns, output, touched, changed, fills, voided, heard, self.tripped, failed)

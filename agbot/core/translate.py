@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from agbot.core.book import OrderBook
 from agbot.core.oms import OrderRecord
 from agbot.core.state import CoreState
-from agbot.core.step import Decision
-from agbot.core.view import OwnOrder, Place, View
+from agbot.core.step import Collected, Decision
+from agbot.core.view import NOTHING, Around, OwnDenial, OwnEnd, OwnFill, OwnOrder, Place, View
 from agbot.model.commands import PlaceOrder
-from agbot.model.events import OperatorOrder
+from agbot.model.events import OperatorOrder, OrderFilled
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, VenueId
 from agbot.model.market import Market, Outcome
-from agbot.model.order import OrderType, Side
+from agbot.model.order import OrderState, OrderType, Side
 from agbot.units import SCALE
 
 INT64_MAX: Final = 2**63 - 1
@@ -32,10 +33,21 @@ def own_order(record: OrderRecord) -> OwnOrder:
     )
 
 
-def sight(state: CoreState, now_ns: int, market: Market, strategy: StrategyId, *, cash: int) -> View:
+def sight(
+    state: CoreState,
+    now_ns: int,
+    market: Market,
+    strategy: StrategyId,
+    *,
+    cash: int,
+    news: Collected | None = None,
+    denied: Sequence[OwnDenial] = (),
+    around: Around = NOTHING,
+) -> View:
     """Return what `strategy` sees of `market`; `cash` is what no resting order has reserved (10⁻⁶ usd)."""
     yes, no = state.books[market.yes], state.books[market.no]
     position = state.portfolio.holding(market)
+    own_yes, own_no = state.portfolio.own(strategy, market.id)
     return View(
         now_ns=now_ns,
         market=market,
@@ -48,6 +60,66 @@ def sight(state: CoreState, now_ns: int, market: Market, strategy: StrategyId, *
         cash=cash,
         trusted=yes.trusted and not no.doubt,
         references=state.references.latest,
+        own_yes=own_yes,
+        own_no=own_no,
+        fills=fills_of(news, market.id, strategy) if news else (),
+        ended=ends_of(state, news, market.id, strategy) if news else (),
+        denied=denied,
+        prints=news.prints.get(market.id, ()) if news else (),
+        second=news is not None and news.second,
+        around=around,
+    )
+
+
+def fills_of(news: Collected, market: MarketId, strategy: StrategyId) -> Sequence[OwnFill]:
+    """Return a strategy's executions of this step, then what was taken back in it."""
+    if not (news.fills or news.voided):
+        return ()
+    told = [(row, False) for row in news.fills] + [(row, True) for row in news.voided]
+    return [
+        _own_fill(record, fill, voided=voided)
+        for (record, fill), voided in told
+        if record.command.market == market and record.command.strategy == strategy
+    ]
+
+
+def _own_fill(record: OrderRecord, fill: OrderFilled, *, voided: bool = False) -> OwnFill:
+    """Return an execution as its strategy sees it."""
+    command = record.command
+    return OwnFill(
+        client_order_id=command.client_order_id,
+        token=command.token,
+        side=command.side,
+        price=fill.price,
+        size=fill.size,
+        fee=fill.fee,
+        liquidity=fill.liquidity,
+        ts_ns=fill.ts_ns,
+        voided=voided,
+    )
+
+
+def ends_of(state: CoreState, news: Collected, market: MarketId, strategy: StrategyId) -> Sequence[OwnEnd]:
+    """Return a strategy's orders that ended in this step."""
+    if not news.heard:
+        return ()
+    ended = (h for h in news.heard if h.news and not OrderState(h.before).terminal and OrderState(h.after).terminal)
+    records = [state.oms.get(heard.event.client_order_id) for heard in ended]
+    return [_own_end(r) for r in records if r and r.command.market == market and r.command.strategy == strategy]
+
+
+def _own_end(record: OrderRecord) -> OwnEnd:
+    """Return an order that ended as its strategy sees it."""
+    command = record.command
+    return OwnEnd(
+        client_order_id=command.client_order_id,
+        token=command.token,
+        side=command.side,
+        price=command.price,
+        size=command.size,
+        filled=record.filled,
+        state=record.state,
+        reason=record.reason,
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import attrs
 
 from agbot.core.references import ReferenceKey
-from agbot.model.events import ReferencePrice
-from agbot.model.ids import ClientOrderId, StrategyId, TokenId
+from agbot.model.events import ReferencePrice, TradePrint
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
-from agbot.model.order import OrderState, OrderType, Side, TimeInForce
+from agbot.model.order import Liquidity, OrderState, OrderType, Side, TimeInForce
 
 
 class BookView(Protocol):
@@ -59,6 +59,73 @@ class OwnOrder:
 
 
 @attrs.frozen(kw_only=True)
+class OwnFill:
+    """An execution of the asking strategy (10⁻⁶), of whose token `price` is. `voided`: it was told before, and failed
+    to settle: take it back.
+    """
+
+    client_order_id: ClientOrderId
+    token: TokenId
+    side: Side
+    price: int
+    size: int
+    fee: int
+    liquidity: Liquidity
+    ts_ns: int
+    voided: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class OwnEnd:
+    """An order of the asking strategy that ended, `filled` of its `size`. `state` is the last it will be in."""
+
+    client_order_id: ClientOrderId
+    token: TokenId
+    side: Side
+    price: int
+    size: int
+    filled: int
+    state: OrderState
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class OwnDenial:
+    """A wish of the asking strategy that risk denied when it was asked last, and by which rules."""
+
+    token: TokenId
+    side: Side
+    price: int
+    size: int
+    violated: tuple[str, ...]
+
+
+class Around(Protocol):
+    """The other markets at the same instant."""
+
+    @property
+    def markets(self) -> Sequence[Market]: ...
+    @property
+    def equity(self) -> int: ...
+    def see(self, market: MarketId) -> View | None:
+        """Return what the strategy sees of another market, without news; None for one that it does not follow."""
+        ...
+
+
+class _Nothing:
+    """What is around a view that stands alone."""
+
+    markets: Sequence[Market] = ()
+    equity = 0
+
+    def see(self, market: MarketId) -> View | None:  # noqa: ARG002 - the protocol's shape
+        return None
+
+
+NOTHING: Final[Around] = _Nothing()
+
+
+@attrs.frozen(kw_only=True)
 class View:
     """Everything a decision may depend on, for one market at one instant.
 
@@ -70,6 +137,11 @@ class View:
         cash: 10⁻⁶ usd not yet reserved by resting buys.
         trusted: False while the feed is down, no snapshot has come, or one of the books is doubted: quote nothing.
         references: the latest reference price by (source, symbol); look at its `ts_ns` before believing it.
+        own_yes: shares of YES that the asking strategy itself bought and has not sold, kept over restarts; negative
+            where it sold what others hold. `own_no` likewise.
+        fills: executions of the asking strategy in this market since it was asked last; `ended`, `denied` likewise.
+        prints: what traded in this market since.
+        second: whether a second has passed.
     """
 
     now_ns: int
@@ -83,6 +155,33 @@ class View:
     references: Mapping[ReferenceKey, ReferencePrice] = attrs.field(factory=dict)
     yes_unsettled: int = 0
     no_unsettled: int = 0
+    own_yes: int = 0
+    own_no: int = 0
+    fills: Sequence[OwnFill] = ()
+    ended: Sequence[OwnEnd] = ()
+    denied: Sequence[OwnDenial] = ()
+    prints: Sequence[TradePrint] = ()
+    second: bool = False
+    around: Around = NOTHING
+
+    @property
+    def markets(self) -> Sequence[Market]:
+        """Return every market that the strategy follows."""
+        return self.around.markets
+
+    @property
+    def equity(self) -> int:
+        """Return the account's equity (10⁻⁶ usd)."""
+        return self.around.equity
+
+    def see(self, market: MarketId) -> View | None:
+        """Return the same instant in another market, without news; None for one that the strategy does not follow."""
+        return self.around.see(market)
+
+    @property
+    def own_net(self) -> int:
+        """Return YES minus NO shares of the asking strategy itself."""
+        return self.own_yes - self.own_no
 
     @property
     def yes_settled(self) -> int:
@@ -108,6 +207,8 @@ class View:
 @attrs.frozen(kw_only=True)
 class Place:
     """A wish for an order. `budget` (10⁻⁶ usd) is for MARKET BUY only; `why` is one line for a person.
+
+    The token may be of any market that the strategy follows.
 
     `fair` is what the strategy holds a share of the token to be worth (10⁻⁶ usd), 0 when it does not say.
     """
@@ -144,5 +245,8 @@ class Strategy(Protocol):
     def id(self) -> StrategyId: ...
 
     def decide(self, view: View) -> Sequence[Intent]:
-        """Return what this strategy wants now, given the facts; called once per touched market and batch."""
+        """Return what this strategy wants now, given the facts; called once per touched market and batch.
+
+        The view is valid during the call. One that raises is stopped, and its orders are taken off.
+        """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -50,11 +50,11 @@ class Listings:
         self._rule = rule
         self._by_id: dict[MarketId, Listing] = {}
         self._by_token: dict[TokenId, Listing] = {}
-        self._resolved: set[MarketId] = set()
+        self._winners: dict[MarketId, TokenId] = {}
 
     def add(self, market: Market) -> None:
         """List a market, or change its terms and keep its book."""
-        if market.id in self._resolved:
+        if market.id in self._winners:
             return
         listing = self._by_id.setdefault(market.id, Listing(market, ConditionBook(self._rule)))
         listing.market = market
@@ -68,9 +68,18 @@ class Listings:
         """Return the market of a token, None when nobody listed it."""
         return self._by_token.get(token)
 
-    def resolve(self, market: MarketId) -> None:
+    def winner(self, market: MarketId) -> TokenId | None:
+        """Return what won a resolved market, None while it trades."""
+        return self._winners.get(market)
+
+    def each(self, look: Callable[[MarketId, ConditionBook], None]) -> None:
+        """Show every market that trades, with its book."""
+        for market, listing in self._by_id.items():
+            look(market, listing.book)
+
+    def resolve(self, market: MarketId, winner: TokenId) -> None:
         """Remove a market for good; nothing happens when it does not trade."""
         listing = self._by_id.pop(market, None)
         if listing is not None:
-            self._resolved.add(market)
+            self._winners[market] = winner
             del self._by_token[listing.market.yes], self._by_token[listing.market.no]

@@ -110,7 +110,7 @@ class Operator:
             return
         known: dict[str, list[str]] = {
             "market": [m.name for m in markets],
-            "strategy": [OPERATOR, *(s.id for s in self._engine.strategies)],
+            "strategy": [OPERATOR, *self._engine.coordinator.strategies],
             "venue": sorted({m.venue for m in markets}),
         }
         if scope not in known:

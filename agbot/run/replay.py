@@ -83,7 +83,7 @@ class ReplayRun:
             journal=str(self.journal.path),
             capital=settings.capital_usd,
         )
-        self.matcher = paper_matcher(settings.paper, recording.markets, Account(cash=settings.capital_usd))
+        self.matcher = paper_matcher(settings, recording.markets, Account(cash=settings.capital_usd))
         self.ticks = TickWatch(recording.markets)
         self.mirror = MirrorCheck(recording.markets)
         self.loop = VirtualLoop(self._step, self.matcher, recording.markets, self._groups())

@@ -136,6 +136,8 @@ class World:
         self._digest.update(b"%d %d" % (bot.number, step.now_ns))
         self._digest.update(encode_batch(batch))
         self._digest.update(encode_output(step.output))
+        for failed in step.failed:
+            self.auditor.blame(f"strategy {failed.strategy} failed: {failed.details}")
 
     def _run_for(self, seconds: float) -> None:
         self.heap.run_until(self.heap.now_ns + int(seconds * NS_PER_S))

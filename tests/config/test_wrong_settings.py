@@ -90,7 +90,7 @@ WRONG = [
     ("strategies: [{name: q, markets: some}]", "[AGB-106] c.yaml:1: strategies[0].markets: expected all or a list, got 'some' → write all or [0x…, 0x…]"),
     ("strategies: [{name: q, markets: []}]", "[AGB-107] c.yaml:1: strategies[0].markets: the list is empty → write all, or remove the strategy"),
     ("strategies: [{name: q, params: 3}]", "[AGB-106] c.yaml:1: strategies[0].params: expected a mapping, got '3' → write 'key: value' lines"),
-    ("strategies:\n  - name: q\n  - name: q", "[AGB-114] c.yaml:3: strategies[1]: the strategy 'q' is given twice → keep one of them"),
+    ("strategies:\n  - name: q\n  - name: q", "[AGB-114] c.yaml:3: strategies[1]: the strategy 'q' is given twice → keep one of them, or give each an id"),
     ("markets:\n  - 0x1\n  - null", "[AGB-106] c.yaml:3: markets[1]: expected text, got nothing → write text, in quotes"),
     ("mode: demo\nmode: demo", "[AGB-102] c.yaml:2: mode: the key is already set in line 1 → keep one of them"),
     ("mode:\n\tdemo", "[AGB-101] c.yaml:2: a tab is used for indentation → indent with spaces"),

@@ -201,7 +201,7 @@ def test_a_repeated_denial_is_only_counted():
     assert len(bench.wish(bid("0.405")).output.decisions) == 1
     assert len(bench.wish(bid("0.405")).output.decisions) == 0
     assert len(bench.wish(bid("0.415")).output.decisions) == 1
-    assert bench.engine.denials_repeated == 1
+    assert bench.engine.coordinator.denials_repeated == 1
 
 
 def test_an_unknown_order_blocks_its_market():

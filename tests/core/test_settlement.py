@@ -304,7 +304,7 @@ def test_what_was_bought_is_not_sold_before_its_trade_has_settled(way, end):
 def test_the_gate_and_the_view_leave_out_shares_that_have_not_settled():
     engine = engine_with(place())
     engine.step(2, [OrderAccepted("o1", "v", 2), told(T.MATCHED, SIZE)])
-    view = engine.view(3, MARKET, place().strategy)
+    view = engine.coordinator.view(3, MARKET, place().strategy)
     assert (view.yes_size, view.yes_settled) == (SIZE, 0)
     engine.step(4, [told(T.CONFIRMED, SIZE)])
-    assert engine.view(5, MARKET, place().strategy).yes_settled == SIZE
+    assert engine.coordinator.view(5, MARKET, place().strategy).yes_settled == SIZE

@@ -154,7 +154,7 @@ def test_an_order_is_found_by_its_other_names(how, run):
 def test_a_chain_is_told_as_one_story(tmp_path):
     run = Run(tmp_path)
     script = Wishes()
-    run.engine.strategies = (script,)
+    run.engine.coordinator.register_strategy(script.id, script)
     bid = {"token": MARKET.yes, "side": Side.BUY, "size": to_units("10"), "why": "w"}
     script.next = [Place(price=to_units("0.40"), **bid)]
     (first,) = run.step(BookSnapshot(MARKET.no, (), (), 1)).output.commands

@@ -79,8 +79,27 @@ def test_a_wrong_policy_file_starts_nothing(tmp_path):
 
 def test_strategies_keep_their_parameters():
     settings = Settings(strategies=(StrategySettings(name="quoter", params={"size": "7.5", "skew_ticks": 2}),))
-    (quoter,) = again(header(settings)).strategies
+    quoter = again(header(settings)).coordinator.strategy("quoter")
     assert (quoter.params.size, quoter.params.skew_ticks) == (to_units("7.5"), 2)
+
+
+def test_one_strategy_runs_twice_under_two_ids():
+    each = [StrategySettings(name="quoter", id=name, markets=(name,)) for name in ("one", "two")]
+    assert again(header(Settings(strategies=tuple(each)))).coordinator.strategies == ("one", "two")
+
+
+def test_a_journal_from_before_ids_is_read():
+    old = msgspec.structs.replace(header(), chosen=())
+    assert again(old).coordinator.strategies == ("quoter",)
+
+
+def test_two_of_one_id_cannot_be_told_apart(tmp_path):
+    yours = tmp_path / "yours.py"
+    yours.write_text("class Mine:\n    id = 'quoter'\n    def decide(self, view):\n        return []\n")
+    each = (StrategySettings(name="quoter"), StrategySettings(name=f"{yours}:Mine"))
+    with pytest.raises(ConfigError) as caught:
+        again(header(Settings(strategies=each)))
+    assert caught.value.id == "AGB-114"
 
 
 @pytest.mark.parametrize(

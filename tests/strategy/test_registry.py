@@ -9,7 +9,7 @@ import pytest
 
 from agbot.errors import ConfigError
 from agbot.strategy.quoter import Quoter
-from agbot.strategy.registry import OnlyIn, build, names
+from agbot.strategy.registry import build, names
 from agbot.testing.builders import shares
 
 YOURS = """
@@ -68,21 +68,33 @@ def test_what_cannot_be_built_says_why_and_what_there_is(
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["class Still(:", "import no_such_module", "1 / 0 if None else nothing", "int('x')"])
+def test_a_module_that_cannot_be_loaded_says_what_it_raised(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="Error: ") as caught:
+        build(f"{path}:Still", {})
+    assert caught.value.id == "AGB-117"
+
+
+def test_a_strategy_goes_by_another_id(yours: str) -> None:
+    assert build("quoter", {}, id="second").id == "second"
+    assert build(yours, {}, id="mine").id == "mine"
+
+
+def test_an_installed_package_may_offer_strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "their_package-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[agbot.strategies]\nstill = their_strategies:Still\n")
+    (tmp_path / "their_strategies.py").write_text(YOURS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    strategy: Any = build("still", {"size": 3})
+    assert (strategy.id, strategy.size) == ("still", 3)
+
+
 @pytest.mark.parametrize("params", [{"size": -1}, {"width": 1}])
 def test_your_class_may_refuse_its_parameters(yours: str, params: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         build(yours, params)
     assert caught.value.id == "AGB-118"
-
-
-@pytest.mark.parametrize(
-    ("markets", "seen"), [({"0xabc"}, True), ({"a-slug"}, True), ({"other"}, False), (set(), False)]
-)
-def test_a_strategy_can_be_kept_to_its_markets(yours: str, markets: set[str], seen: bool) -> None:
-    class View:
-        class market:  # noqa: N801
-            id = "0xabc"
-            slug = "a-slug"
-
-    view: Any = View
-    assert OnlyIn(build(yours, {}), markets).decide(view) == ([view] if seen else ())
