@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections import deque
 from collections.abc import Generator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, Final
 
 from agbot import __version__
@@ -36,6 +37,8 @@ class Cluster:
         client = self._connected()
         try:
             yield from self._drained(client, evaluate, jobs)
+        except (OSError, CancelledError) as e:  # not of a trial: what that fails of is its result
+            raise self._silent("the Dask scheduler was lost", "start it again: the same command goes on") from e
         finally:
             client.close()
 
@@ -61,7 +64,7 @@ class Cluster:
         """Keep as many jobs under way as there are threads: what merely queues is then blamed for no lost worker."""
         waiting = deque(range(len(jobs)))
         futures: dict[Any, int] = {}
-        done = _distributed().as_completed()
+        done = _distributed().as_completed(loop=client.loop)
         while waiting or futures:
             threads = max(1, sum(client.nthreads().values()))
             while waiting and len(futures) < threads:
