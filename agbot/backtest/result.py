@@ -105,10 +105,12 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         digest: over every decision, command and fill in order.
         period_ns: between two points of the curve; the last point comes when it comes.
         drawdown: the deepest fall of equity in usd, seen at every step, and `drawdown_peak` from where.
+        rebates: estimated like `rewards`, paid beside trades; no part of the equity.
         trades: executions; `fills` are all of them up to a bound, then every second, fourth, … one.
         mids: YES middles on the curve's grid of the first markets, None where a side is missing.
         denials: by policy; `denials_repeated` counts wishes denied again unchanged, which are recorded once.
         stopped: why the kill switch tripped, empty when it did not.
+        failed: what strategies raised that were stopped for it.
     """
 
     version: str
@@ -121,11 +123,12 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     events: int
     seed: int
     queue: str
-    order_latency_ns: int
-    feed_latency_ns: int
+    latency: str
     capital: int
     equity: int
     fees: int
+    rebates: int
+    rewards: int
     turnover: int
     digest: str
     period_ns: int
@@ -143,6 +146,7 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     denials: dict[str, int]
     denials_repeated: int
     stopped: str
+    failed: dict[str, str]
 
     @property
     def pnl(self) -> int:

@@ -16,6 +16,7 @@ from agbot.backtest.result import BacktestResult, Report
 from agbot.backtest.source import Group, Opened, open_data
 from agbot.backtest.spec import BacktestSpec
 from agbot.backtest.watch import Watch
+from agbot.backtest.words import told
 from agbot.core.engine import Engine
 from agbot.core.step import Step
 from agbot.errors import ConfigError
@@ -70,10 +71,10 @@ def run(
     data = open_data(spec.data)
     header = _header(spec, data)
     engine = engine_of(header)
-    watch = Watch(engine)
+    watch, matcher = Watch(engine), _matcher(spec)
 
     def drive(step: Stepper) -> int:
-        loop = make_loop(step, _matcher(spec), data.source.markets, data.source.groups())
+        loop = make_loop(step, matcher, data.source.markets, data.source.groups())
         for count, moment in enumerate(loop.run()):
             watch.observe(*moment)
             if progress and count % PROGRESS_EVERY == 0:
@@ -88,7 +89,7 @@ def run(
         with closing(_Journaled(engine, journal, header)) as record:
             ended_ns = drive(record.step)
             record.end(ended_ns, REASON)
-    return _result(spec, data, header, engine, watch.end(ended_ns))
+    return _result(spec, data, header, matcher, watch.end(ended_ns))
 
 
 def report(spec: BacktestSpec, progress: Progress | None = None, *, journal: Path | None = None) -> Report:
@@ -124,29 +125,33 @@ def _header(spec: BacktestSpec, data: Opened) -> Header:
 
 def _matcher(spec: BacktestSpec) -> PaperMatcher:
     paper = spec.settings.paper
-    terms = Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns)
-    return PaperMatcher(spec.settings.capital_usd, terms=terms, queue_rule=QUEUES[spec.queue]())
+    return PaperMatcher(
+        spec.settings.capital_usd,
+        terms=Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns),
+        queue_rule=QUEUES[spec.queue](),
+        conditions=attrs.evolve(paper.conditions, seed=spec.settings.seed),
+    )
 
 
-def _result(spec: BacktestSpec, data: Opened, header: Header, engine: Engine, watch: Watch) -> BacktestResult:
-    points, mids = watch.curve()
-    paper = spec.settings.paper
+def _result(spec: BacktestSpec, data: Opened, header: Header, matcher: PaperMatcher, watch: Watch) -> BacktestResult:
+    (points, mids), engine, earnings = watch.curve(), watch.engine, matcher.earnings
     return BacktestResult(
         version=__version__,
         source=data.name,
         data=data.hash,
-        strategies=tuple(s.id for s in engine.strategies),
+        strategies=engine.coordinator.strategies,
         markets=len(engine.markets),
         first_ns=header.started_ns,
         last_ns=points[-1].ts_ns,
         events=watch.events,
         seed=spec.settings.seed,
         queue=spec.queue,
-        order_latency_ns=paper.order_latency_ns,
-        feed_latency_ns=paper.feed_latency_ns,
+        latency=told(matcher.delays),
         capital=engine.portfolio.initial_equity(),
         equity=engine.portfolio.equity(),
         fees=engine.portfolio.fees,
+        rebates=earnings.rebates if earnings else 0,
+        rewards=earnings.rewards if earnings else 0,
         turnover=watch.turnover,
         digest=watch.digest.hex(),
         period_ns=watch.stride * NS_PER_S,
@@ -162,8 +167,9 @@ def _result(spec: BacktestSpec, data: Opened, header: Header, engine: Engine, wa
         markouts=watch.markouts.told(),
         calibration=watch.calibrated.told(),
         denials=dict(sorted(watch.denials.items())),
-        denials_repeated=engine.denials_repeated,
+        denials_repeated=engine.coordinator.denials_repeated,
         stopped=watch.stopped,
+        failed=watch.failed,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from agbot.backtest.result import BacktestResult, Report
-from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_text, usd_text
+from agbot.backtest.words import lasting, moment, percent
+from agbot.units import NS_PER_S, SCALE, to_text, usd_text
 
 ASSUMPTIONS: Final = "docs/backtest.md"
 
@@ -26,10 +26,11 @@ def lines(report: Report) -> dict[str, str]:
         "capital": f"{usd_text(run.capital)} usd",
         "seed": str(run.seed),
         "queue": f"{run.queue} (bounds: {report.lower.queue}, {report.upper.queue})",
-        "latency": f"order {run.order_latency_ns // NS_PER_MS} ms, feed {run.feed_latency_ns // NS_PER_MS} ms",
+        "latency": run.latency,
         "trials": str(report.trials),
         "digest": run.digest,
         **({"kill switch": run.stopped} if run.stopped else {}),
+        **{f"failed: {name}": reason for name, reason in run.failed.items()},
         "assumptions": ASSUMPTIONS,
     }
 
@@ -101,26 +102,6 @@ def text(report: Report, table: Callable[..., str], pairs: Callable[[Mapping[str
     return "\n\n".join(part for part in parts if part)
 
 
-def moment(ts_ns: int) -> str:
-    """Return a time to the second, UTC."""
-    return datetime.fromtimestamp(ts_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def lasting(span_ns: int) -> str:
-    """Return a span in its two largest units."""
-    left, parts = span_ns // NS_PER_S, list[str]()
-    for name, unit in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, unit)
-        if count or (name == "s" and not parts):
-            parts.append(f"{count} {name}")
-    return " ".join(parts[:2])
-
-
-def percent(part: int, whole: int) -> str:
-    """Return a part of a whole in percent with two decimals."""
-    return f"{100 * part / whole:.2f}%" if whole else "-"
-
-
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
@@ -136,6 +117,8 @@ def _markout(after_ns: int) -> Callable[[BacktestResult], str]:
 _FIGURES: Final[dict[str, Callable[[BacktestResult], str]]] = {
     "PnL usd": lambda run: usd_text(run.pnl),
     "PnL of capital": lambda run: percent(run.pnl, run.capital),
+    "rebates usd, estimated": lambda run: usd_text(run.rebates),
+    "rewards usd, estimated": lambda run: usd_text(run.rewards),
     "fees usd": lambda run: usd_text(run.fees),
     "Sharpe a year": lambda run: _number(run.sharpe),
     "its standard error": lambda run: _number(run.sharpe_error),

@@ -55,10 +55,11 @@ class Watch:
         self.drawdown = self.drawdown_peak = self.inventory_max = 0
         self.denials: Counter[str] = Counter()
         self.stopped = ""
+        self.failed: dict[str, str] = {}
         self.fills: Thinned[Fill] = Thinned(FILLS_MAX)
         self.markouts = Markouts(self._middle2)
         self.calibrated = Calibrated()
-        self._engine = engine
+        self.engine = engine
         self._peak = engine.settings.capital
         self._commands: Counter[type] = Counter()
         self._ordered = 0
@@ -76,6 +77,8 @@ class Watch:
         for event in batch:
             if type(event) is MarketResolved:
                 self._resolved(event)
+        for failed in step.failed:
+            self.failed.setdefault(failed.strategy, failed.reason)
         self._measure()
         if not self._rows.seen or type(batch[-1]) is Timer:
             self._sample(now_ns)
@@ -88,7 +91,7 @@ class Watch:
     def curve(self) -> tuple[tuple[Point, ...], dict[str, tuple[int | None, ...]]]:
         """Return the points of the account, and the middles of markets by name on the same grid."""
         rows = [*self._rows.kept(), *self._last]
-        names = [self._engine.markets[m].name for m in self._drawn]
+        names = [self.engine.markets[m].name for m in self._drawn]
         mids = [tuple(row[i] if i < len(row) else None for _, row in rows) for i in range(len(names))]
         return tuple(point for point, _ in rows), dict(zip(names, mids, strict=True))
 
@@ -99,7 +102,7 @@ class Watch:
 
     def orders(self) -> Orders:
         """Return what became of the orders."""
-        ended = self._engine.oms.ended
+        ended = self.engine.oms.ended
         return Orders(
             placed=self._commands[PlaceOrder],
             filled_whole=ended[OrderState.FILLED],
@@ -118,12 +121,12 @@ class Watch:
 
     def attribution(self) -> tuple[Attribution, ...]:
         """Return each strategy's PnL in each market; their sum is the account's to the last 10⁻⁶."""
-        pnl = self._engine.portfolio.strategy_pnl()
+        pnl = self.engine.portfolio.strategy_pnl()
         none = _Traded()
         return tuple(
             Attribution(
                 strategy=key[0],
-                market=self._engine.markets[key[1]].name,
+                market=self.engine.markets[key[1]].name,
                 fills=(traded := self._traded.get(key, none)).fills,
                 shares=traded.shares,
                 fees=traded.fees,
@@ -153,12 +156,12 @@ class Watch:
         command = record.command
         self._traded.setdefault((command.strategy, command.market), _Traded()).add(fill, sign)
         self.turnover += sign * notional(fill.price, fill.size)
-        market = self._engine.markets[command.market]
+        market = self.engine.markets[command.market]
         self.calibrated.bought(market, command.token, command.side, fill.price, sign * fill.size)
 
     def _fill(self, record: OrderRecord, fill: OrderFilled) -> Fill:
         command = record.command
-        market = self._engine.markets[command.market]
+        market = self.engine.markets[command.market]
         return Fill(
             fill.ts_ns,
             market.name,
@@ -173,17 +176,17 @@ class Watch:
 
     def _trade(self, record: OrderRecord, fill: OrderFilled) -> Trade:
         command = record.command
-        market = self._engine.markets[command.market]
+        market = self.engine.markets[command.market]
         sign = command.side.sign * (1 if command.token == market.yes else -1)
         return Trade(fill.ts_ns, market.id, sign, market.yes_price(command.token, fill.price), fill.size)
 
     def _resolved(self, event: MarketResolved) -> None:
-        if market := self._engine.markets.get(event.market):
+        if market := self.engine.markets.get(event.market):
             self.calibrated.resolved(market, event.winner)
             self.markouts.resolved(market.id, event.winner == market.yes)
 
     def _measure(self) -> None:
-        equity = self._engine.portfolio.equity()
+        equity = self.engine.portfolio.equity()
         if equity >= self._peak:
             self._peak = equity
         elif self._peak - equity > self.drawdown:
@@ -199,12 +202,12 @@ class Watch:
 
     def _row(self, now_ns: int) -> _Row:
         if len(self._drawn) < MARKETS_DRAWN:
-            self._drawn = tuple(self._engine.markets)[:MARKETS_DRAWN]
-        portfolio = self._engine.portfolio
+            self._drawn = tuple(self.engine.markets)[:MARKETS_DRAWN]
+        portfolio = self.engine.portfolio
         mids = tuple(mid2 // 2 if (mid2 := self._middle2(m)) is not None else None for m in self._drawn)
         return Point(now_ns, portfolio.equity(), portfolio.inventory_usd()), mids
 
     def _middle2(self, market: MarketId) -> int | None:
-        book = self._engine.books[self._engine.markets[market].yes]
+        book = self.engine.books[self.engine.markets[market].yes]
         bid, ask = book.best_bid, book.best_ask
         return bid + ask if bid and ask < SCALE else None

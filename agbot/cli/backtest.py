@@ -13,6 +13,7 @@ import click
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
+    from agbot.backtest.result import Report
     from agbot.backtest.spec import BacktestSpec
 
 _RECORDING = "For a recording without a sidecar: "
@@ -52,8 +53,7 @@ def command(**options: Any) -> None:
         found = report(spec, progress, journal=options["journal"])
     click.echo(found.to_json() if options["as_json"] else text(found, table, pairs))
     if spec.out is not None:
-        (spec.out / "result.json").write_bytes(found.to_json())
-        click.echo(f"\nwritten to {spec.out}", err=True)
+        _write(spec.out, found)
 
 
 def _spec(options: dict[str, Any]) -> BacktestSpec:
@@ -92,12 +92,27 @@ def _recording(options: dict[str, Any]) -> BacktestSpec:
     return BacktestSpec(settings=settings, data=Sources(recordings=(options["file"],), terms=terms))
 
 
+def _write(folder: Path, found: Report) -> None:
+    from agbot.backtest.page import page  # noqa: PLC0415
+
+    try:
+        (folder / "result.json").write_bytes(found.to_json())
+        (folder / "report.html").write_text(page(found), encoding="utf-8")
+    except OSError as e:
+        raise _unwritable(folder, e) from e
+    click.echo(f"\nreport: {folder / 'report.html'}\nresult: {folder / 'result.json'}", err=True)
+
+
+def _unwritable(folder: Path, cause: OSError) -> ConfigError:
+    remedy = "choose another folder with --out"
+    return ConfigError(f"cannot be written: {cause.strerror}", id="AGB-585", path=folder, remedy=remedy)
+
+
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        remedy = "choose another folder with --out"
-        raise ConfigError(f"cannot make the folder: {e.strerror}", id="AGB-585", path=folder, remedy=remedy) from e
+        raise _unwritable(folder, e) from e
 
 
 @contextmanager
