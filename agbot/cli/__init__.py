@@ -38,6 +38,8 @@ COMMANDS = {
     "selftest": "Compute test vectors made elsewhere and compare.",
     "simulate": "Try to make the bot lose an order, a cent or its mind: seeds, faults, an auditor.",
     "backtest": "Run strategies over market data of the past; PnL with bounds, a table, JSON, an HTML report.",
+    "optimize": "Search for a strategy's parameters, and say how much of the best is luck.",
+    "lookahead": "Run a backtest with another future, and see whether its past changes.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
     "audit": "Check the audit log's chain: every event of an order, one line each.",

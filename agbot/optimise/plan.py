@@ -53,7 +53,7 @@ def read_plan(node: Located) -> Plan:
         method=fields.read("method", _method, "grid"),
         trials=fields.read("trials", lambda n: n.as_int(1, TRIALS_MAX), TRIALS),
         seed=fields.read("seed", lambda n: n.as_int(0, SEED_MAX), 1),
-        walk_forward=fields.read("walk_forward", _walk, None),
+        walk_forward=fields.read("walk_forward", read_walk, None),
         log=fields.read("log", lambda n: Path(n.file).parent / n.as_text(), None),
     )
     fields.close()
@@ -70,5 +70,6 @@ def _method(node: Located) -> Method:
     return next(method for method in METHODS if method == chosen)
 
 
-def _walk(node: Located) -> str | int:
+def read_walk(node: Located) -> str | int:
+    """Return how to walk forward: `EVENTS`, or a number of windows. ConfigError when it is neither."""
     return EVENTS if node.text == EVENTS else node.as_int(2, WINDOWS_MAX)
