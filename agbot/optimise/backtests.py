@@ -164,7 +164,7 @@ def _ran(spec: BacktestSpec, stretch: Stretch) -> BacktestResult:
     if result.data != stretch.hash:
         raise ConfigError(f"{stretch.name} is not what it was", id="AGB-576", remedy="the same data on every worker")
     for name, reason in result.failed.items():
-        raise RuntimeError(f"strategy {name} raised {reason}")
+        raise RuntimeError(f"strategy {name}: {reason}")
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,15 +26,16 @@ Drive = Callable[[MakeLoop], object]
 """Builds a fresh core and paper venue, asks for their loop, and runs it to its end."""
 
 _CODE: Final = frozenset({".py", ".pyc", ".pyi", ".so", ".pyd", ".pth", ".zip"})
+_PACKAGES: Final = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 _EVENTS: Final = frozenset({"open", "sqlite3.connect", "socket.connect", "subprocess.Popen"})
 
 
 class Reads:
-    """What was opened while it was watched: files that are no Python code, sockets, processes; each once."""
+    """What was opened while it was watched: files outside of Python and its packages, sockets, processes; each once."""
 
     def __init__(self, known: Iterable[Path] = ()) -> None:
         self.found: list[str] = []
-        self._known = frozenset(str(path.resolve()) for path in known)
+        self._known = frozenset(path.resolve() for path in known)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -48,12 +50,18 @@ class Reads:
     def _note(self, event: str, args: tuple[Any, ...]) -> None:
         what = str(args[1] if event == "socket.connect" else args[0])
         if event == "open":
-            if isinstance(args[0], int) or Path(what).suffix in _CODE or str(Path(what).resolve()) in self._known:
+            if isinstance(args[0], int) or self._harmless(Path(what)):
                 return
         elif event != "sqlite3.connect":
             what = f"{event.partition('.')[0]} {what}"
         if what not in self.found:
             self.found.append(what)
+
+    def _harmless(self, path: Path) -> bool:
+        """Return whether a file is code, part of an installed package, known, or not there to be read."""
+        whole = path.resolve()
+        packaged = any(whole.is_relative_to(root) for root in _PACKAGES)
+        return path.suffix in _CODE or packaged or whole in self._known or not whole.exists()
 
 
 _watching: list[Callable[[str, tuple[Any, ...]], None]] = []
