@@ -50,10 +50,10 @@ hypothesis.settings.register_profile("agbot", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("agbot")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Have hypothesis find out once, for all workers, which characters UTF-8 holds: it takes seconds."""
-    if not hasattr(config, "workerinput"):
-        st.text(st.characters(codec="utf-8")).validate()
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Have hypothesis find out once, before there are workers, which characters UTF-8 holds: it takes seconds."""
+    st.text(st.characters(codec="utf-8")).validate()
 
 
 @pytest.fixture(scope="session", autouse=True)
