@@ -33,7 +33,6 @@ UNMEASURED = (
     "exchange/test_rehearsal.py",
     "matching/test_paper_properties.py",
     "model/test_wire.py",
-    "quant/test_validation.py",
     "run/test_start_sequences.py",
     "simulate/test_worlds.py",
     "simulate/test_soak.py",
