@@ -252,7 +252,7 @@ def test_a_resolved_market_is_left_alone():
         ({"limit": "0.515"}, ASKS, [], "the best price 0.52 is beyond the limit 0.515"),
         ({"limit": "0.525"}, levels(("0.52", "20"), ("0.53", "90")), [("BUY", "0.52", "20")], "buy 20"),
         ({}, levels(("0.52", "20"), ("0.53", "90")), [("BUY", "0.53", "50")], "buy 50"),
-        ({}, levels(("0.52", "20"), ("0.55", "90")), [("BUY", "0.54", "20")], "buy 20"),
+        ({}, levels(("0.52", "20"), ("0.55", "90")), [("BUY", "0.52", "20")], "buy 20"),
         ({"max_slippage": 0}, levels(("0.52", "20"), ("0.53", "90")), [("BUY", "0.52", "20")], "buy 20"),
         ({}, levels(("0.52", "3")), [], "only 3 can be traded now, below the minimum of 5"),
         ({}, (), [], "nobody is there to trade with"),
