@@ -19,6 +19,7 @@ import attrs
 
 from agbot.core.view import BookView, Cancel, Intent, OwnOrder, Place, View
 from agbot.model.events import ASK, BID
+from agbot.model.fees import taker_fee
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.model.order import OrderState, Side
@@ -179,9 +180,11 @@ def limited(view: View, token: TokenId, side: Side, limit: int, *, size: int, ma
 
 def afforded(view: View, token: TokenId, side: Side, price: int) -> int:
     """Return the shares that cash, or what is held and settled and not offered by us, allow."""
-    if side is Side.BUY:
-        return max(0, view.cash - 1) * SCALE // price
-    settled = view.yes_settled if token == view.market.yes else view.no_settled
+    market = view.market
+    if side is Side.BUY:  # its fee is paid from the same cash
+        fee = -(-taker_fee(1000 * SCALE, price, market.fee_rate, market.fee_exponent) // 1000)
+        return max(0, view.cash - 1) * SCALE // (price + fee)
+    settled = view.yes_settled if token == market.yes else view.no_settled
     return max(0, settled - working(ours(view, token, side)))
 
 

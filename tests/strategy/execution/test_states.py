@@ -110,7 +110,7 @@ def test_the_end_takes_off_what_can_be_cancelled(state, restart):
     assert floor.working() == 0
     done = floor.own_yes
     assert twap.status.stage is Stage.OVER
-    assert twap.status.why.startswith(f"{to_text(shares(100) - done)} undone: ")
+    assert twap.status.why.startswith(f"{to_text(shares(100) - done)} undone: its time is up")
 
 
 @pytest.mark.parametrize("state", LIVE, ids=str)
@@ -210,6 +210,17 @@ def test_after_a_kill_switch_it_catches_up_slice_by_slice_and_says_so():
         floor.look(twap)
         floor.wait(10)
     assert floor.own_yes == shares(100)
+
+
+def test_what_is_undone_is_told_with_what_was_in_the_way():
+    floor, twap = Floor(), Twap(params(slices=1))
+    floor.denies = ("PositionLimit",)
+    floor.look(twap)
+    floor.wait(0.5)
+    floor.look(twap)
+    floor.wait(100)
+    assert floor.look(twap) == []
+    assert twap.status.why == "100 undone: its time is up, before that: denied: PositionLimit"
 
 
 def test_catching_up_has_a_cap():
@@ -351,6 +362,9 @@ def test_money_and_shares_bound_a_child():
     floor, twap = Floor(), Twap(params(slices=1))
     floor.cash = shares(26)
     assert shown(floor.look(twap)) == [("BUY", "0.52", "49.999998")]
+    floor, twap = Floor(market=make_market(fee_rate=40_000)), Twap(params(slices=1))
+    floor.cash = shares(26)
+    assert shown(floor.look(twap)) == [("BUY", "0.52", "49.058082")], "26 / (0.52 + 0.04·0.52·0.48)"
     floor, twap = Floor(yes=shares(40)), Twap(params(slices=1, side="SELL"))
     assert shown(floor.look(twap)) == [("SELL", "0.48", "40")]
 
