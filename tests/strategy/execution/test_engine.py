@@ -74,7 +74,7 @@ class Run:
         terms = Terms(order_latency_ns=latency_ms * NS_PER_MS, feed_latency_ns=10 * NS_PER_MS)
         self.matcher = PaperMatcher(shares(10_000), terms=terms, positions=positions)
         self.placed, self.done, self.noes = [], [0], []
-        self.printed = 0
+        self.printed = self.denied = 0
         simulated = DemoSimulation(seed, [MARKET], T0)
         groups = takewhile(lambda group: group[0] < T0 + seconds * NS_PER_S, simulated)
         self.loop = VirtualLoop(self._step, self.matcher, [MARKET], groups)
@@ -83,6 +83,7 @@ class Run:
         step = self.engine.step(now_ns, batch)
         self.placed += [c for c in step.output.commands if hasattr(c, "size")]
         self.noes += [event.reason for event in batch if isinstance(event, OrderRejected)]
+        self.denied += sum(not decision.allowed for decision in step.output.decisions)
         self.printed += sum(event.size for event in batch if isinstance(event, TradePrint))
         if any(isinstance(event, OrderFilled) for event in batch):
             self.done.append(self.own)
@@ -154,6 +155,29 @@ def test_a_kill_switch_in_the_middle_is_caught_up(seed, at, length):
                 pass
         assert run.own + run.working <= shares(120)
     assert run.own == shares(120), run.strategy.status
+
+
+def test_behind_its_own_kill_switch_it_asks_once_a_second_and_goes_on_after():
+    run, before = Run(4, made("twap", 120)), None
+
+    def switch(on):
+        list(run.loop.inject_and_settle(KillSwitchSet(on, "test", "me", run.loop.now_ns, "strategy", "parent")))
+
+    def denied():
+        return run.denied + run.engine.coordinator.denials_repeated
+
+    for _ in run.all():
+        second = (run.loop.now_ns - T0) / NS_PER_S
+        if before is None and second >= 30:
+            switch(True)
+            before = run.own
+        elif before is not None and second < 90:
+            assert run.own == before
+            assert denied() <= second - 30 + 1
+        elif before is not None and run.engine.state.gate.scopes:
+            assert denied() > 20
+            switch(False)
+    assert run.own == shares(120)
 
 
 def test_a_run_that_is_killed_and_started_again_goes_on():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 
+import attrs
 import pytest
 
+from agbot.located import loads
 from agbot.model.market import Outcome
 from agbot.model.order import Side
 from agbot.strategy.execution import ALGORITHMS, BracketParams, OcoParams, PovParams, ShortfallParams, TwapParams
@@ -14,6 +17,7 @@ from agbot.strategy.execution.params import Instant
 from agbot.strategy.execution.sliced import VwapParams
 from agbot.units import NS_PER_S
 
+PAGE = "docs/execution.md"
 LEAST = {
     "shortfall": {"sigma": "0.05", "eta": "0.0001"},
     "iceberg": {"limit": "0.5", "show": "10"},
@@ -109,3 +113,20 @@ def test_words_numbers_and_times_of_a_configuration():
     assert TwapParams(market="m", total=1, end="2026-03-01T12:30:00Z").span_ns is None
     assert TwapParams(market="m", total=1).end == Instant(3600 * NS_PER_S, relative=True)
     assert VwapParams(market="m", total=1, profile=[Decimal("0.5"), "2"]).profile == (Fraction(1, 2), Fraction(2))
+
+
+def test_the_examples_of_the_page_are_configurations(root):
+    page = (root / PAGE).read_text(encoding="utf-8")
+    found = []
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        text = block if block.startswith("strategies:") else f"strategies:\n{block}"
+        for row in loads(text, PAGE, "yaml").plain()["strategies"]:
+            kind, params = ALGORITHMS[row["name"]]
+            found.append(kind(params(**row["params"])).metadata()["strategy"])
+    assert found == ["Twap", "ImplementationShortfall", "Bracket"]
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_the_page_names_every_parameter(name, root):
+    page = (root / PAGE).read_text(encoding="utf-8")
+    assert [f.name for f in attrs.fields(ALGORITHMS[name][1]) if f"`{f.name}`" not in page] == []

@@ -235,10 +235,16 @@ def test_before_its_start_it_waits():
     floor, twap = Floor(), Twap(params(start="10", end="110"))
     assert floor.look(twap) == []
     assert (twap.status.stage, twap.status.why) == (Stage.WAITING, "its time has not come")
-    assert (twap.status.next_ns, twap.status.next_size) == (0, 0)
+    assert (twap.status.next_ns, twap.status.next_size) == (T0 + 10 * 10**9, shares(10))
     floor.wait(10)
     assert shown(floor.look(twap)) == ANOTHER
     assert (twap.status.next_ns, twap.status.next_size) == (T0 + 20 * 10**9, shares(10))
+
+
+def test_an_end_that_had_passed_at_the_first_look_trades_nothing():
+    floor, twap = Floor(), Twap(params(end="2026-02-25T06:13:19Z"))
+    assert floor.look(twap) == []
+    assert twap.status.stage is Stage.OVER
 
 
 def test_other_markets_are_none_of_its_business():
