@@ -38,6 +38,7 @@ COMMANDS = {
     "selftest": "Compute test vectors made elsewhere and compare.",
     "simulate": "Try to make the bot lose an order, a cent or its mind: seeds, faults, an auditor.",
     "backtest": "Run strategies over market data of the past; PnL with bounds, a table, JSON, an HTML report.",
+    "new": "Begin a strategy of your own from one that works: a file, its test, a configuration.",
     "compare": "Split a run's PnL gap to the ideal into fees, queue, decision drift, missed data, latency.",
     "plot": "Draw a backtest's result or a run in the terminal, or as SVG.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
