@@ -52,6 +52,10 @@ _PAGES: Final = ("clob", "gamma", "data", "geoblock")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
 
 
+ELSEWHERE: Final = ("backtest", "optimise")
+"""Sections of a configuration that other commands read."""
+
+
 def load_settings(path: str | Path) -> Settings:
     """Return the settings in a YAML or JSON file; relative paths in it start at the file's directory.
 
@@ -92,6 +96,8 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),
         path=Path(root.file),
     )
+    for section in ELSEWHERE:
+        fields.get(section)
     fields.close()
     hosts = attrs.evolve(settings.polymarket.hosts, rtds=settings.rtds.endpoint)
     return attrs.evolve(settings, polymarket=attrs.evolve(settings.polymarket, hosts=hosts))

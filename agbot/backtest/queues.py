@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from agbot.matching.queue import BackOfQueue, ProportionalQueue, QueueRule
+from agbot.matching.queue import (
+    BackOfQueue,
+    FrontOfQueue,
+    LogQueue,
+    PowerQueue,
+    ProportionalQueue,
+    QueueRule,
+)
 
-QUEUES: Final[dict[str, Callable[[], QueueRule]]] = {"back": BackOfQueue, "proportional": ProportionalQueue}
+QUEUES: Final[dict[str, Callable[[], QueueRule]]] = {
+    "back": BackOfQueue,
+    "power": PowerQueue,
+    "log": LogQueue,
+    "proportional": ProportionalQueue,
+    "front": FrontOfQueue,
+}
 DEFAULT: Final = "back"
 LOWEST: Final = next(iter(QUEUES))
 HIGHEST: Final = next(reversed(QUEUES))

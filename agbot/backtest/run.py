@@ -15,7 +15,7 @@ from agbot.backtest.queues import HIGHEST, LOWEST, QUEUES
 from agbot.backtest.result import BacktestResult, Report
 from agbot.backtest.source import Group, Opened, open_data
 from agbot.backtest.spec import BacktestSpec
-from agbot.backtest.watch import Watch
+from agbot.backtest.watch import Watch, What, result_of
 from agbot.backtest.words import told
 from agbot.core.engine import Engine
 from agbot.core.step import Step
@@ -26,7 +26,6 @@ from agbot.model.events import Event
 from agbot.model.market import Market
 from agbot.store.journal import Header, Journal
 from agbot.store.rebuild import engine_of, header_of
-from agbot.units import NS_PER_S
 
 RUN_ID: Final = "backtest"
 MODE: Final = "BACKTEST"
@@ -89,7 +88,21 @@ def run(
         with closing(_Journaled(engine, journal, header)) as record:
             ended_ns = drive(record.step)
             record.end(ended_ns, REASON)
-    return _result(spec, data, header, matcher, watch.end(ended_ns))
+    earnings = matcher.earnings
+    return result_of(
+        watch.end(ended_ns),
+        What(
+            version=__version__,
+            source=data.name,
+            data=data.hash,
+            first_ns=header.started_ns,
+            seed=spec.settings.seed,
+            queue=spec.queue,
+            latency=told(matcher.delays),
+            rebates=earnings.rebates if earnings else 0,
+            rewards=earnings.rewards if earnings else 0,
+        ),
+    )
 
 
 def report(spec: BacktestSpec, progress: Progress | None = None, *, journal: Path | None = None) -> Report:
@@ -130,46 +143,6 @@ def _matcher(spec: BacktestSpec) -> PaperMatcher:
         terms=Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns),
         queue_rule=QUEUES[spec.queue](),
         conditions=attrs.evolve(paper.conditions, seed=spec.settings.seed),
-    )
-
-
-def _result(spec: BacktestSpec, data: Opened, header: Header, matcher: PaperMatcher, watch: Watch) -> BacktestResult:
-    (points, mids), engine, earnings = watch.curve(), watch.engine, matcher.earnings
-    return BacktestResult(
-        version=__version__,
-        source=data.name,
-        data=data.hash,
-        strategies=engine.coordinator.strategies,
-        markets=len(engine.markets),
-        first_ns=header.started_ns,
-        last_ns=points[-1].ts_ns,
-        events=watch.events,
-        seed=spec.settings.seed,
-        queue=spec.queue,
-        latency=told(matcher.delays),
-        capital=engine.portfolio.initial_equity(),
-        equity=engine.portfolio.equity(),
-        fees=engine.portfolio.fees,
-        rebates=earnings.rebates if earnings else 0,
-        rewards=earnings.rewards if earnings else 0,
-        turnover=watch.turnover,
-        digest=watch.digest.hex(),
-        period_ns=watch.stride * NS_PER_S,
-        points=points,
-        drawdown=watch.drawdown,
-        drawdown_peak=watch.drawdown_peak,
-        inventory_max=watch.inventory_max,
-        orders=watch.orders(),
-        trades=watch.trades,
-        fills=tuple(watch.fills.kept()),
-        mids=mids,
-        attribution=watch.attribution(),
-        markouts=watch.markouts.told(),
-        calibration=watch.calibrated.told(),
-        denials=dict(sorted(watch.denials.items())),
-        denials_repeated=engine.coordinator.denials_repeated,
-        stopped=watch.stopped,
-        failed=watch.failed,
     )
 
 

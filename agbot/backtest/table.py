@@ -37,8 +37,13 @@ def lines(report: Report) -> dict[str, str]:
 
 def figures(report: Report) -> list[dict[str, str]]:
     """Return one row a figure: as chosen, and with the fewest and the most fills."""
-    columns = {"chosen": report.chosen, "fewest fills": report.lower, "most fills": report.upper}
-    return [{"figure": name, **{c: told(run) for c, run in columns.items()}} for name, told in _FIGURES.items()]
+    return figures_of({"chosen": report.chosen, "fewest fills": report.lower, "most fills": report.upper})
+
+
+def figures_of(columns: Mapping[str, BacktestResult]) -> list[dict[str, str]]:
+    """Return one row a figure and one column a result."""
+    rows = [{"figure": name, **{c: told(run) for c, run in columns.items()}} for name, told in _FIGURES.items()]
+    return [row for row in rows if not (row["figure"] in _OPTIONAL and set(row.values()) <= {row["figure"], *_NOTHING})]
 
 
 def attribution(run: BacktestResult) -> list[dict[str, str]]:
@@ -113,6 +118,9 @@ def _markout(after_ns: int) -> Callable[[BacktestResult], str]:
 
     return told
 
+
+_OPTIONAL: Final = ("rebates usd, estimated", "rewards usd, estimated", "Brier")
+_NOTHING: Final = ("-", "0.00")
 
 _FIGURES: Final[dict[str, Callable[[BacktestResult], str]]] = {
     "PnL usd": lambda run: usd_text(run.pnl),

@@ -12,7 +12,7 @@ import msgspec
 from agbot.backtest.calibration import Calibrated
 from agbot.backtest.curve import Thinned
 from agbot.backtest.markouts import Markouts, Trade
-from agbot.backtest.result import Attribution, Fill, Orders, Point
+from agbot.backtest.result import Attribution, BacktestResult, Fill, Orders, Point
 from agbot.core.engine import Engine
 from agbot.core.oms import OrderRecord
 from agbot.core.step import Step
@@ -21,7 +21,7 @@ from agbot.model.events import Event, MarketResolved, OrderFilled, Timer
 from agbot.model.ids import MarketId, StrategyId
 from agbot.model.order import Liquidity, OrderState, Side
 from agbot.store.codec import GENESIS, chain, encode_output
-from agbot.units import SCALE, notional
+from agbot.units import NS_PER_S, SCALE, notional
 
 POINTS_MAX: Final = 2048
 FILLS_MAX: Final = 4096
@@ -43,6 +43,21 @@ class _Traded:
         self.fills += sign
         self.shares += sign * fill.size
         self.fees += sign * fill.fee
+
+
+@attrs.frozen(kw_only=True)
+class What:
+    """What was watched, for its report; see `BacktestResult`."""
+
+    version: str
+    source: str
+    data: str
+    first_ns: int
+    seed: int
+    queue: str
+    latency: str
+    rebates: int = 0
+    rewards: int = 0
 
 
 class Watch:
@@ -78,9 +93,10 @@ class Watch:
             if type(event) is MarketResolved:
                 self._resolved(event)
         for failed in step.failed:
-            self.failed.setdefault(failed.strategy, failed.reason)
+            where_and_what = "\n".join(line.strip() for line in failed.details.strip().splitlines()[-3:])
+            self.failed.setdefault(failed.strategy, where_and_what)
         self._measure()
-        if not self._rows.seen or type(batch[-1]) is Timer:
+        if not self._rows.seen or (batch and type(batch[-1]) is Timer):
             self._sample(now_ns)
 
     def end(self, now_ns: int) -> Watch:
@@ -211,3 +227,36 @@ class Watch:
         book = self.engine.books[self.engine.markets[market].yes]
         bid, ask = book.best_bid, book.best_ask
         return bid + ask if bid and ask < SCALE else None
+
+
+def result_of(watch: Watch, what: What) -> BacktestResult:
+    """Return what was watched until its end as a result."""
+    (points, mids), engine = watch.curve(), watch.engine
+    return BacktestResult(
+        **attrs.asdict(what),
+        strategies=engine.coordinator.strategies,
+        markets=len(engine.markets),
+        last_ns=points[-1].ts_ns,
+        events=watch.events,
+        capital=engine.portfolio.initial_equity(),
+        equity=engine.portfolio.equity(),
+        fees=engine.portfolio.fees,
+        turnover=watch.turnover,
+        digest=watch.digest.hex(),
+        period_ns=watch.stride * NS_PER_S,
+        points=points,
+        drawdown=watch.drawdown,
+        drawdown_peak=watch.drawdown_peak,
+        inventory_max=watch.inventory_max,
+        orders=watch.orders(),
+        trades=watch.trades,
+        fills=tuple(watch.fills.kept()),
+        mids=mids,
+        attribution=watch.attribution(),
+        markouts=watch.markouts.told(),
+        calibration=watch.calibrated.told(),
+        denials=dict(sorted(watch.denials.items())),
+        denials_repeated=engine.coordinator.denials_repeated,
+        stopped=watch.stopped,
+        failed=watch.failed,
+    )
