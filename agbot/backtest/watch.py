@@ -93,7 +93,8 @@ class Watch:
             if type(event) is MarketResolved:
                 self._resolved(event)
         for failed in step.failed:
-            self.failed.setdefault(failed.strategy, failed.reason)
+            where_and_what = "\n".join(line.strip() for line in failed.details.strip().splitlines()[-3:])
+            self.failed.setdefault(failed.strategy, where_and_what)
         self._measure()
         if not self._rows.seen or (batch and type(batch[-1]) is Timer):
             self._sample(now_ns)
