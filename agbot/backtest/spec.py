@@ -21,6 +21,8 @@ from agbot.store.terms import Terms
 from agbot.units import NS_PER_S
 
 SECTION: Final = "backtest"
+SEARCH: Final = "optimise"
+"""The section of the same file that `agbot optimize` reads."""
 RECORDINGS_MAX: Final = 1_000
 DAY_NS: Final = 86_400 * NS_PER_S
 DAYS_MAX: Final = 3_660
@@ -71,7 +73,9 @@ def load_spec(path: str | Path) -> BacktestSpec:
     """
     faults: list[ConfigError] = []
     root = load(path)
-    rest = attrs.evolve(root, fields={name: node for name, node in root.fields.items() if name != SECTION})
+    rest = attrs.evolve(
+        root, fields={name: node for name, node in root.fields.items() if name not in (SECTION, SEARCH)}
+    )
     settings = read_settings(rest, faults)
     section = root.fields.get(SECTION)
     if section is None:

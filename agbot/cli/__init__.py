@@ -41,6 +41,8 @@ COMMANDS = {
     "new": "Begin a strategy of your own from one that works: a file, its test, a configuration.",
     "compare": "Split a run's PnL gap to the ideal into fees, queue, decision drift, missed data, latency.",
     "plot": "Draw a backtest's result or a run in the terminal, or as SVG.",
+    "optimize": "Search for a strategy's parameters, and say how much of the best is luck.",
+    "lookahead": "Run a backtest with another future, and see whether its past changes.",
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
     "audit": "Check the audit log's chain: every event of an order, one line each.",

@@ -17,12 +17,12 @@ from functools import partial
 import attrs
 
 from agbot.matching.account import Account, trade_value
-from agbot.matching.book import MakerMatch
+from agbot.matching.book import ConditionBook, MakerMatch
 from agbot.matching.checks import NO_BALANCE, NO_BOOK, NOT_FOUND, SELF_TRADE, Terms, shape_refusal, taking_refusal
 from agbot.matching.conditions import Conditions
 from agbot.matching.fills import Fills
 from agbot.matching.latency import Constant, Delays
-from agbot.matching.listings import Listing, Listings
+from agbot.matching.listings import BookOf, Listing, Listings
 from agbot.matching.outages import NEVER_ARRIVED, WIPED
 from agbot.matching.queue import QueueRule
 from agbot.matching.register import Register, Ticket
@@ -77,6 +77,7 @@ class PaperMatcher:
         terms: latencies, fees and bounds.
         queue_rule: how the size ahead of a resting order moves; `BackOfQueue` unless given.
         conditions: what makes the venue less than ideal; nothing unless given.
+        book_of: makes the books, with a queue rule of their own, in place of those of Python.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class PaperMatcher:
         terms: Terms | None = None,
         queue_rule: QueueRule | None = None,
         conditions: Conditions | None = None,
+        book_of: BookOf | None = None,
     ) -> None:
         self.terms = terms or Terms()
         self.conditions = conditions or Conditions()
@@ -96,7 +98,7 @@ class PaperMatcher:
         self.earnings = Earnings(self.conditions.incentives) if self.conditions.incentives else None
         """Estimates of what makers are paid beside their trades, None when nobody asked for them."""
         self._account = Account(cash, positions)
-        self._listings = Listings(queue_rule)
+        self._listings = Listings(book_of or (lambda _market: ConditionBook(queue_rule)))
         self._register = Register()
         self._transit = Transit(self.conditions, self.delays)
         self._fills = Fills(self.conditions, self._account, self._listings, self._transit, self.earnings)
