@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agbot.core.book import OrderBook
 from agbot.core.view import View
+from agbot.model.fees import taker_fee
 from agbot.model.market import Outcome
 from agbot.model.order import Side
 from agbot.strategy.arbitrage.baskets import Universe, complete_set, of_event
@@ -20,7 +21,7 @@ from agbot.strategy.arbitrage.params import ArbitrageParams
 from agbot.strategy.arbitrage.proof import verify
 from agbot.strategy.arbitrage.walk import ends, unit
 from agbot.testing.builders import levels, make_market
-from agbot.units import SCALE, to_units
+from agbot.units import SCALE, to_units, token_value
 
 ROUNDING = 22
 """What rounding of one fill may cost: 10⁻⁵ usd of its fee and 10⁻⁶ of its price, before and after."""
@@ -79,6 +80,15 @@ def most(markets, asks, params):
     return (proof.worst, sum(len(leg.taken) for leg in proof.legs), proof) if proof else (0, 0, None)
 
 
+def charged(leg):
+    """Return what the venue takes for a leg's levels, by its own rounding."""
+    market, yes = leg.market, leg.want.outcome is Outcome.YES
+    return sum(
+        token_value(price, size, yes=yes) + taker_fee(size, price, market.fee_rate, market.fee_exponent)
+        for price, size in leg.taken
+    )
+
+
 @given(asks=events, rate=rates, exhaustive=st.booleans())
 @settings(max_examples=60)
 def test_a_proof_gains_in_every_state_after_fees_and_rounding(asks, rate, exhaustive):
@@ -89,6 +99,7 @@ def test_a_proof_gains_in_every_state_after_fees_and_rounding(asks, rate, exhaus
         return
     assert verify(proof, books_of(proof, priced(markets, asks)), outcomes=len(asks) if exhaustive else 0) is None
     assert len({leg.size for leg in proof.legs}) == 1
+    assert proof.cost >= sum(charged(leg) for leg in proof.legs)
     for winner in [m.id for m in markets] + ([] if exhaustive else [None]):
         paid = sum(leg.size * ((leg.market.id == winner) == (leg.want.outcome is Outcome.YES)) for leg in proof.legs)
         assert paid - proof.cost >= gain > 0
