@@ -14,6 +14,7 @@ from agbot.core.risk import Gate
 from agbot.core.rules import InventoryLimit, PositionLimit
 from agbot.core.state import EngineSettings
 from agbot.core.step import Step
+from agbot.core.view import Strategy
 from agbot.errors import AgbotError, ConfigError, ExecutionError
 from agbot.exchange.core.model import BookChanged, Fact
 from agbot.model.events import (
@@ -35,7 +36,6 @@ from agbot.run.venues import Account
 from agbot.secrets import Secret
 from agbot.simulate.disk import SimJournal
 from agbot.simulate.start import start
-from agbot.simulate.trader import Trader
 from agbot.simulate.virtual import Life
 from agbot.simulate.wire import SimNet, SimTransport
 from agbot.store.journal import Header
@@ -288,7 +288,9 @@ class SimBot:
             fence=self.number + 1,
             reconciled=reconciled,
         )
-        self.engine = _engine(run_id, account.cash, account.positions, Trader(world.seed * 1000 + self.number))
+        self.engine = _engine(
+            run_id, account.cash, account.positions, world.setting.strategy(world.seed * 1000 + self.number)
+        )
         self._recorder = Recorder(self.engine, self.journal, header)
         self._gateway = Gateway(
             self.adapter,
@@ -344,6 +346,6 @@ class SimBot:
             self._flat.set()
 
 
-def _engine(run_id: str, cash: int, carried: tuple[CarriedPosition, ...], strategy: Trader) -> Engine:
+def _engine(run_id: str, cash: int, carried: tuple[CarriedPosition, ...], strategy: Strategy) -> Engine:
     settings = EngineSettings(run_id=run_id, capital=cash, in_flight_max=IN_FLIGHT_MAX, carried=carried)
     return Engine(settings, Gate(RULES), [strategy])

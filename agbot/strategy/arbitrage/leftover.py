@@ -31,7 +31,7 @@ def leftover(families: Iterable[Basket], held: Held, least: int) -> Leftover | N
     """Return one set that lacks a leg by `least` shares or more, None where everything held has its counterpart.
 
     Sets are taken off in the order of `_EXPLAINS`. NO of several are taken off nested: of unequal holdings, the part
-    of the largest that exceeds the second is left over. A set of NO that lacks one of three legs is a set of two.
+    of the largest that exceeds the second is left over. One that lacks a leg of three is a set of two, which pays.
     """
     rest = {key: size for key, size in held.items() if size > 0}
     ranked = sorted((f for f in families if f.identity in _EXPLAINS), key=lambda f: _EXPLAINS.index(f.identity))

@@ -160,6 +160,10 @@ class Plan:
             return self._even(legs, uneven)
         return self._mend(now_ns, legs, params)
 
+    def worth(self, legs: Sequence[LegNow], params: ArbitrageParams) -> int:
+        """Return what its legs are worth once they are equal (10⁻⁶ usd), nothing where they cannot be made so now."""
+        return max((way.value for way in self._ways(legs, params)), default=0)
+
     def _rest(self, phase: Phase, reason: str) -> Sequence[Repair]:
         self.phase, self.reason = phase, reason
         return ()

@@ -149,7 +149,7 @@ def prove(basket: Basket, legs: Sequence[Leg], *, fixed: int = 0, now_ns: int = 
     size = legs[0].size
     ends = [leg.market.end_ns for leg in legs]
     days = -(-max(0, max(ends) - now_ns) // DAY_NS) if all(ends) and now_ns else 0
-    payoffs = [basket.in_state(state) * size // SCALE for state in basket.states]
+    payoffs = [sum(s.pays(want) * size // SCALE for want in basket.wants) for s in basket.states]
     return Proof(basket=basket, legs=legs, size=size, payoffs=payoffs, fixed=fixed, days=days)
 
 

@@ -23,7 +23,7 @@ from agbot.model.market import Outcome
 from agbot.model.order import OrderState, Side, TimeInForce
 from agbot.strategy.arbitrage.baskets import EVENTS, Basket, BasketKey, Universe, Want
 from agbot.strategy.arbitrage.detect import See, find, mispricing, sellable
-from agbot.strategy.arbitrage.leftover import leftover
+from agbot.strategy.arbitrage.leftover import Held, Leftover, leftover
 from agbot.strategy.arbitrage.params import ArbitrageParams
 from agbot.strategy.arbitrage.plan import LegNow, Phase, Plan, Repair
 from agbot.strategy.arbitrage.proof import Leg, Proof
@@ -169,16 +169,33 @@ class Arbitrage(Lifecycle):
             return None
         markets = {view.market.id for view in views}
         families = [f for f in self._universe.families if f.wants[0].market in markets]
-        found = leftover(families, held, max(view.market.min_size for view in views))
-        if found is None:
+        least = max(view.market.min_size for view in views)
+        found = leftover(families, held, least)
+        plan = _found(found, held, now_ns) if found else self._better_whole(now_ns, views, families, held, least)
+        if plan is None:
             return None
-        wants = found.basket.wants
-        before = [held[want.market, want.outcome] - got for want, got in zip(wants, found.got, strict=True)]
-        why = f"left over: {found.basket.identity} with {', '.join(to_text(got) for got in found.got)}"
-        limits = [0] * len(wants)
-        plan = Plan(basket=found.basket, before=before, limits=limits, started_ns=now_ns, why=why, found=True)
         self._keep(plan, None)
         return plan, None
+
+    def _better_whole(
+        self, now_ns: int, views: Sequence[View], families: Sequence[Basket], held: Held, least: int
+    ) -> Plan | None:
+        """Return a plan for an uneven set of NO that is worth more when its legs are made equal, None for any other.
+
+        It pays for sure as it is, so only what that gains is a reason: what an attempt cost is not known any more.
+        """
+        by_market = {view.market.id: view for view in views}
+        if any(size > 0 for (_, outcome), size in held.items() if outcome is Outcome.YES):
+            return None
+        for family in (f for f in families if f.spare):
+            got = [max(0, held[want.market, want.outcome]) for want in family.wants]
+            if max(got) - min(got) < least:
+                continue
+            plan = _found(Leftover(family, got), held, now_ns)
+            legs = [self._leg_now(by_market[want.market], want, before, views[0]) for want, before in _rows(plan)]
+            if plan.worth(legs, self.params) - (sum(got) - max(got)) >= self.params.min_profit:
+                return plan
+        return None
 
     def _carry_on(self, view: View, see: See, plan: Plan, proof: Proof | None) -> Wishes:
         for market in dict.fromkeys(want.market for want in plan.basket.wants):
@@ -240,6 +257,18 @@ def _own(view: View | None, want: Want) -> int:
     if view is None:
         return 0
     return view.own_yes if want.outcome is Outcome.YES else view.own_no
+
+
+def _found(left: Leftover, held: Held, now_ns: int) -> Plan:
+    wants = left.basket.wants
+    return Plan(
+        basket=left.basket,
+        before=[held[want.market, want.outcome] - got for want, got in zip(wants, left.got, strict=True)],
+        limits=[0] * len(wants),
+        started_ns=now_ns,
+        why=f"left over: {left.basket.identity} with {', '.join(to_text(got) for got in left.got)}",
+        found=True,
+    )
 
 
 def _within(leg: Leg) -> Sequence[tuple[int, int]]:

@@ -159,11 +159,11 @@ BEHAVIOURS = [
 
 
 class Bench:
-    def __init__(self, script, then="fills", moves=GONE, rules=(), carried=(), asks=CHEAP):
+    def __init__(self, script, then="fills", moves=GONE, rules=(), carried=(), asks=CHEAP, decided=False):
         self.strategy = Arbitrage(ArbitrageParams(**PARAMS))
         settings = EngineSettings(run_id="r", capital=to_units("1000"), carried=carried)
         self.engine = Engine(settings, Gate(rules), [self.strategy])
-        self.venue, self.moves, self.at, self.decided = Venue(script, then, asks), moves, 0, False
+        self.venue, self.moves, self.at, self.decided = Venue(script, then, asks), moves, 0, decided
         self.step([*(MarketListed(m, 1) for m in MARKETS), *books(asks, 1)])
 
     def step(self, events=()):
@@ -347,6 +347,29 @@ def test_a_restart_finds_what_is_unhedged_and_mends_it(held, ends):
 
 def test_a_restart_leaves_what_others_hold_alone():
     bench = Bench([[], [], []], carried=carried("50", "0", "0", strategy="quoter"), asks=GONE)
+    bench.run(40)
+    assert bench.venue.orders == []
+
+
+@pytest.mark.parametrize(
+    ("held", "ends"),
+    [
+        (("50", "50", "0"), ["50", "50", "50"]),  # 2 − 0.64 beats 1 as it is, and 0.66 + 0.67 when sold
+        (("50", "50", "50"), ["50", "50", "50"]),
+        (("50", "50", "47"), ["50", "50", "47"]),
+    ],
+)
+def test_no_of_two_is_made_no_of_all_where_that_is_worth_more(held, ends):
+    bench = Bench([[], [], []], carried=carried(*held, outcome=Outcome.NO), asks=GONE, decided=True)
+    bench.run(40)
+    assert bench.held(Outcome.NO) == [to_units(size) for size in ends]
+    assert bench.strategy.plans == []
+
+
+def test_no_of_two_that_pays_as_it_is_is_held():
+    """The third NO costs as much as it adds, and the two bring less than the 1 that they pay."""
+    dear = ("0.51", "0.51", "0.03")
+    bench = Bench([[], [], []], carried=carried("40", "40", "0", outcome=Outcome.NO), asks=dear, decided=True)
     bench.run(40)
     assert bench.venue.orders == []
 

@@ -65,7 +65,7 @@ def priced(markets, asks):
         books = {}
         for outcome, rows in ((Outcome.YES, yes), (Outcome.NO, no)):
             books[outcome] = OrderBook(market.tick)
-            books[outcome].snapshot((), tuple((10_000 * p, SCALE * s) for p, s in rows.items()), 1)
+            books[outcome].snapshot((), tuple((10_000 * p, SCALE * s + 1) for p, s in rows.items()), 1)
         views[market.id] = View(
             now_ns=1, market=market, books=books, yes_size=0, no_size=0, orders=(), cash=10**12, trusted=True
         )
@@ -92,7 +92,7 @@ def charged(leg):
 @given(asks=events, rate=rates, exhaustive=st.booleans())
 @settings(max_examples=60)
 def test_a_proof_gains_in_every_state_after_fees_and_rounding(asks, rate, exhaustive):
-    markets = event(len(asks), fee_rate=rate, size_step=10_000)
+    markets = event(len(asks), fee_rate=rate)
     params = free(exhaustive={"e": len(asks)} if exhaustive else {})
     gain, _, proof = most(markets, asks, params)
     if proof is None:
@@ -210,4 +210,6 @@ def test_the_marginal_set_costs_what_it_pays_where_the_walk_ends():
     asks = levels(("0.40", "10"), ("0.50", "10"))
     rows = [(market, Side.BUY, asks), (market, Side.BUY, levels(("0.49", "100")))]
     assert ends(rows, SCALE) == [to_units("10")]
+    even = [(make_market(), Side.BUY, levels(("0.40", "7"), ("0.50", "10")))] * 2
+    assert ends(even, SCALE) == [to_units("7")]  # at 0.50 + 0.50 it costs what it pays
     assert unit(market, Side.BUY, 500_000) + unit(market, Side.BUY, 490_000) > SCALE
