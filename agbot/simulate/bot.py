@@ -36,7 +36,7 @@ from agbot.simulate.start import start
 from agbot.simulate.virtual import Life
 from agbot.simulate.wire import SimNet, SimTransport
 from agbot.store.journal import Header
-from agbot.units import NS_PER_S, SCALE, complement
+from agbot.units import NS_PER_S, complement
 from agbot.venue.pace import Nursery
 from agbot.venue.polymarket.adapter import PolymarketVenue
 from agbot.venue.polymarket.auth import ApiCredentials
@@ -52,8 +52,6 @@ from agbot.venue.polymarket.wallets import Account as Wallet
 if TYPE_CHECKING:
     from agbot.simulate.world import World
 
-POSITION_MAX: Final = 60 * SCALE
-INVENTORY_MAX: Final = 400 * SCALE
 IN_FLIGHT_MAX: Final = 16
 DRAIN_S: Final = 3.0
 BACKSTOP_S: Final = 5.0
@@ -287,7 +285,8 @@ class SimBot:
         settings = EngineSettings(
             run_id=run_id, capital=account.cash, in_flight_max=IN_FLIGHT_MAX, carried=account.positions
         )
-        self.engine = Engine(settings, Gate(world.rules), world.strategies(self.number))
+        strategies = world.setting.strategies(world.seed * 1000 + self.number)
+        self.engine = Engine(settings, Gate(world.setting.rules), strategies)
         self._recorder = Recorder(self.engine, self.journal, header)
         self._gateway = Gateway(
             self.adapter,

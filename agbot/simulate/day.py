@@ -5,9 +5,9 @@ The crowd is the simulation's, but that some markets move together (for pairs) a
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -18,11 +18,13 @@ from agbot.core.rules.orders import SelfTrade
 from agbot.core.step import Decision, Step
 from agbot.core.view import Strategy
 from agbot.exchange.core.model import Listing
+from agbot.exchange.markets.catalogue import generated
 from agbot.model.events import Event
 from agbot.model.market import Outcome
-from agbot.simulate.bot import POSITION_MAX, SimBot
+from agbot.simulate.bot import SimBot
 from agbot.simulate.crowd import Crowd
 from agbot.simulate.seeds import quiet
+from agbot.simulate.setting import POSITION_MAX, Setting
 from agbot.simulate.world import World
 from agbot.strategy.registry import OnlyIn, build
 from agbot.units import NS_PER_S, SCALE, to_text, usd_text
@@ -35,6 +37,12 @@ QUARTER_S: Final = 900.0
 RICH: Final = 20_000 * SCALE
 SOUGHT: Final = ("maker", "arbitrage", "trend", "revert", "pairs")
 BUDGETS: Final = {"maker": 4_000, "arbitrage": 3_000, "trend": 600, "revert": 600, "pairs": 600}
+RULES: Final[tuple[Rule, ...]] = (
+    PositionLimit(None, POSITION_MAX),
+    InventoryLimit(10_000 * SCALE),
+    SelfTrade(),
+    *(StrategyBudget(name, usd * SCALE) for name, usd in BUDGETS.items()),
+)
 EXAMPLES: Final = 3
 """Denials of each rule that are told with their figures."""
 
@@ -76,7 +84,9 @@ class Day(World):
     """One bot without troubles for `hours`; `found` is what was wrong in the end."""
 
     def __init__(self, seed: int, hours: float) -> None:
-        super().__init__(seed, (), CROWD_EVERY_S, MARKETS)
+        listings = partial(generated, count=MARKETS)
+        setting = Setting(listings, self._five, rules=RULES, crowd=_Linked)
+        super().__init__(seed, (), CROWD_EVERY_S, setting=setting)
         self.found: list[str] = []
         self.denied: dict[tuple[str, str], Denied] = {}
         self.orders: Counter[str] = Counter()
@@ -87,15 +97,7 @@ class Day(World):
         self.venue.core.deposit(self.wallet, RICH, self.heap.now_ns)
         self._watched_ns = 0
 
-    rules: Sequence[Rule] = (
-        PositionLimit(None, POSITION_MAX),
-        InventoryLimit(10_000 * SCALE),
-        SelfTrade(),
-        *(StrategyBudget(name, usd * SCALE) for name, usd in BUDGETS.items()),
-    )
-
-    def strategies(self, life: int) -> Sequence[Strategy]:  # noqa: ARG002 - every life trades alike
-        """Return the five."""
+    def _five(self, _seed: int) -> Sequence[Strategy]:
         pairs = [[x.market.id for x in self.venue.listings[at : at + 2]] for at in range(MARKETS - PAIRED, MARKETS, 2)]
         price = {"every_s": 30, "size": 20, "max_spread_ticks": 4, "low": "0.1", "high": "0.9"}
         names = [x.market.id for x in self.venue.listings]
@@ -106,10 +108,6 @@ class Day(World):
             OnlyIn(build("revert", {**price, "window": 60, "max_p": "0.2", "enter": "1.5"}), names[1::2]),
             build("pairs", {**price, "pairs": pairs, "window": 60, "max_p": "0.2", "enter": "1.5", "leg_s": 30}),
         ]
-
-    def crowd(self, dice: random.Random, every_s: float) -> Crowd:
-        """Return everybody else."""
-        return _Linked(self.venue, dice, every_s)
 
     def live(self) -> None:
         """Live through it."""
@@ -137,7 +135,7 @@ class Day(World):
     def _tell(self, rule: str, decision: Decision) -> None:
         kept = self.denied.setdefault((decision.strategy, rule), Denied())
         kept.count += 1
-        policy = next((policy for policy in self.rules if policy.name == rule), None)
+        policy = next((policy for policy in RULES if policy.name == rule), None)
         if len(kept.said) < EXAMPLES and policy is not None:
             shown = f"{decision.side} {to_text(decision.size)} at {to_text(decision.price)}: {policy}"
             kept.said.append(f"{shown} ({decision.why})" if decision.why else shown)

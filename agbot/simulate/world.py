@@ -8,20 +8,18 @@ from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from agbot.core.rules import InventoryLimit, PositionLimit, Rule
 from agbot.core.step import Step
-from agbot.core.view import Strategy
 from agbot.exchange.api import Ask
 from agbot.exchange.core.model import Fact
 from agbot.latch import NEVER_SET, LatchState
 from agbot.model.events import Event
 from agbot.secrets import Secret
 from agbot.simulate.audit import Auditor
-from agbot.simulate.bot import INVENTORY_MAX, POSITION_MAX, SimBot
-from agbot.simulate.crowd import CALMLY, EVERY_S, Crowd
+from agbot.simulate.bot import SimBot
+from agbot.simulate.crowd import CALMLY, EVERY_S
 from agbot.simulate.disk import Disk
 from agbot.simulate.schedule import OWN, TROUBLE_S, Trouble
-from agbot.simulate.trader import Trader
+from agbot.simulate.setting import ANYTHING, Setting
 from agbot.simulate.venue import SimVenue
 from agbot.simulate.virtual import Heap
 from agbot.simulate.wire import Weather
@@ -36,8 +34,6 @@ from agbot.venue.polymarket.wire.public import decode_clob_market
 from agbot.web.http import Response
 
 START_NS: Final = 1_790_000_000 * NS_PER_S
-MARKETS: Final = 3
-RULES: Final[tuple[Rule, ...]] = (PositionLimit(None, POSITION_MAX), InventoryLimit(INVENTORY_MAX))
 BACK_S: Final = 2.0
 """From the end of one life to the start of the next."""
 CALM_S: Final = 25.0
@@ -60,26 +56,24 @@ class World:
         seed: decides everything but the troubles.
         troubles: what goes wrong, and when.
         every_s: seconds between two acts of the crowd, on average.
-        markets: how many there are.
+        setting: its markets and the strategy of its bot.
 
     Attributes:
-        rules: policies of the bot.
         clock_off_ns: how much the bot's clock is off.
         lives: of the bot, the last one last.
         begun: lives so far.
         observed: events that reached the core.
     """
 
-    rules: Sequence[Rule] = RULES
-
     def __init__(
-        self, seed: int, troubles: Sequence[Trouble], every_s: float = EVERY_S, markets: int = MARKETS
+        self, seed: int, troubles: Sequence[Trouble], every_s: float = EVERY_S, *, setting: Setting = ANYTHING
     ) -> None:
         self.seed = seed
+        self.setting = setting
         self.dice = random.Random(f"world {seed}")  # noqa: S311 - a simulation
         self.heap = Heap(START_NS)
         self.weather = Weather(self.dice)
-        self.venue = SimVenue(self.heap, seed, markets)
+        self.venue = SimVenue(self.heap, seed, setting.listings(seed))
         self.disk = Disk(self.heap)
         key = SigningKey.parse(Secret(self.venue.key))
         self.signer = OrderSigner(key, Account.of_owner(key.address), POLYGON)
@@ -91,17 +85,10 @@ class World:
         self.over = False
         self.auditor = Auditor(self)
         self.venue.core.listeners.append(self._hear)
-        self._crowd = self.crowd(random.Random(f"crowd {seed}"), every_s)  # noqa: S311 - likewise
+        dice = random.Random(f"crowd {seed}")  # noqa: S311 - likewise
+        self._crowd = setting.crowd(self.venue, dice, every_s, setting.middle)
         self._digest = blake2b(digest_size=16)
         self._troubles = troubles
-
-    def crowd(self, dice: random.Random, every_s: float) -> Crowd:
-        """Return everybody else."""
-        return Crowd(self.venue, dice, every_s)
-
-    def strategies(self, life: int) -> Sequence[Strategy]:
-        """Return what a life of the bot trades by."""
-        return [Trader(self.seed * 1000 + life)]
 
     @property
     def wallet(self) -> str:
