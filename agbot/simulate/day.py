@@ -5,6 +5,7 @@ The crowd is the simulation's, but that some markets move together (for pairs) a
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -22,9 +23,10 @@ from agbot.exchange.markets.catalogue import generated
 from agbot.model.events import Event
 from agbot.model.market import Outcome
 from agbot.simulate.bot import SimBot
-from agbot.simulate.crowd import Crowd
+from agbot.simulate.crowd import MAKER, TAKER, Crowd
 from agbot.simulate.seeds import quiet
 from agbot.simulate.setting import POSITION_MAX, Setting
+from agbot.simulate.venue import SimVenue
 from agbot.simulate.world import World
 from agbot.strategy.registry import OnlyIn, build
 from agbot.units import NS_PER_S, SCALE, to_text, usd_text
@@ -67,7 +69,12 @@ class Attribution:
 
 
 class _Linked(Crowd):
-    """A crowd in which every other paired market follows the one before it."""
+    """A crowd in which every other paired market follows the one before it, rich enough for all of them."""
+
+    def __init__(self, venue: SimVenue, dice: random.Random, every_s: float, middle: tuple[int, int]) -> None:
+        for wallet in (MAKER, TAKER):
+            venue.core.deposit(wallet, MARKETS * 10**5 * SCALE, venue.now_ns())
+        super().__init__(venue, dice, every_s, middle)
 
     def _quote(self, listing: Listing) -> None:
         conditions = list(self._middle)
