@@ -11,6 +11,8 @@ Both wait for ln(1 + γ/k)/γ more. docs/market_making.md has the formulas, thei
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import attrs
@@ -126,17 +128,18 @@ class Maker(Lifecycle):
         if view.second:
             watch.second(view)
         quoted = self._quoted(view, watch)
-        sides = {side: self._wanted(view, watch, side, quoted) for side in Side}
+        why = cache(lambda: quoted if isinstance(quoted, str) else self._why(view, quoted))
+        sides = {side: self._wanted(view, watch, side, quoted, why) for side in Side}
         return requote(view, sides, self.params.tolerance_ticks * view.book.tick)
 
-    def _wanted(self, view: View, watch: Watch, side: Side, quoted: _Quoted | str) -> Wanted:
+    def _wanted(self, view: View, watch: Watch, side: Side, quoted: _Quoted | str, why: Callable[[], str]) -> Wanted:
         if isinstance(quoted, str):
-            return Wanted((), lambda: quoted)
+            return Wanted((), why)
         until_ns = watch.guard.until_ns(side)
         if view.now_ns < until_ns:
             name, left_s = "bid" if side is Side.BUY else "ask", -(-(until_ns - view.now_ns) // NS_PER_S)
             return Wanted((), lambda: f"{self.params.guard_fills} fills on the {name}: {left_s} s without it")
-        return Wanted(self._levels(view, side, quoted), lambda: self._why(view, quoted), round(quoted.fair * SCALE))
+        return Wanted(self._levels(view, side, quoted), why, round(quoted.fair * SCALE))
 
     def _why(self, view: View, quoted: _Quoted) -> str:
         moved = round((quoted.reservation - quoted.fair) * SCALE)

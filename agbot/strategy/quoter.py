@@ -9,6 +9,8 @@ What becomes of the quotes is `agbot.strategy.quoting`'s.
 
 from __future__ import annotations
 
+from functools import cache
+
 import attrs
 
 from agbot.core.view import Intent, View
@@ -72,6 +74,7 @@ class Quoter:
         bid = min(tick_down(fair + shift - half, tick), tick_down(book.best_ask - 1, tick))
         ask = max(tick_up(fair + shift + half, tick), tick_up(book.best_bid + 1, tick))
 
+        @cache
         def why() -> str:
             inventory = f"inventory {signed(net)}/{to_text(params.max_position)}"
             return f"fair {to_text(fair // 100 * 100)}, {inventory} shifts {in_ticks(shift, tick)}"

@@ -57,7 +57,7 @@ def requote(view: View, wanted: Mapping[Side, Wanted], tolerance: int) -> list[I
     intents: list[Intent] = [
         Cancel(client_order_id=order.client_order_id, why=f"{why}: {wanted[side].why()}")
         for order, side, quote in standing
-        if order.state in _MOVABLE and (why := _wrong(view, order, wanted[side], quote))
+        if order.state in _MOVABLE and (why := _wrong(view, order, wanted[side], quote, tolerance))
     ]
     purse: _Purse | None = None
     for side, each in wanted.items():
@@ -116,14 +116,17 @@ def _nearest(quotes: Sequence[Quote], price: int) -> Quote | None:
     return min(quotes, key=lambda quote: abs(quote.price - price))
 
 
-def _wrong(view: View, order: OwnOrder, wanted: Wanted, quote: Quote | None) -> str:
+def _wrong(view: View, order: OwnOrder, wanted: Wanted, quote: Quote | None, tolerance: int) -> str:
     """Return why an order has to go, empty while it may stay."""
     if quote is None:
         price = view.market.yes_price(order.token, order.price)
         nearest = _nearest(wanted.quotes, price)
         if nearest is None:
             return f"no {'bid' if yes_side(view, order) is Side.BUY else 'ask'} now"
-        return f"{in_ticks(abs(nearest.price - price), view.book.tick)} from {to_text(nearest.price)}"
+        away = abs(nearest.price - price)
+        if away <= tolerance:
+            return f"another stands at {to_text(nearest.price)}"
+        return f"{in_ticks(away, view.book.tick)} from {to_text(nearest.price)}"
     if order.remaining > quote.most:
         return "more than the room for inventory"
     if order.remaining < view.market.min_size:

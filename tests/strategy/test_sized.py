@@ -376,15 +376,15 @@ def test_no_sizing_makes_a_wish_larger_or_another(
     sizing: Sizing, asked: list[Place], resting: list[OwnOrder], held: int
 ) -> None:
     view = seen(own_yes=max(held, 0), own_no=max(-held, 0), orders=resting)
-    strategy = Sized(Says(*asked), sizing)
+    numbered = {f"wish {n}.": attrs.evolve(each, why=f"wish {n}.") for n, each in enumerate(asked)}
+    strategy = Sized(Says(*numbered.values()), sizing)
     given_back = [place for place in strategy.decide(view) if isinstance(place, Place)]
-    left = list(asked)
     for place in given_back:
-        origin = next(w for w in left if (w.token, w.side, w.price) == (place.token, place.side, place.price))
-        del left[: left.index(origin) + 1]
+        origin = numbered[place.why[:7]]
         assert 0 < place.size <= origin.size
         assert place.size == origin.size or (place.size % 10_000 == 0 and place.size >= view.market.min_size)
-        assert place.why.startswith(origin.why)
+        assert attrs.evolve(place, size=origin.size, why=origin.why) == origin
+    assert [place.why[:7] for place in given_back] == sorted({place.why[:7] for place in given_back})
     assert strategy.metadata()["sizing"]["not_placed"] == len(asked) - len(given_back)
 
 
