@@ -99,11 +99,11 @@ class Maker(Lifecycle):
         super().__init__(name=name)
         self.params = params or MakerParams()
         self._watched: dict[MarketId, Watch] = {}
-        self._said: dict[str, str] = {}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the model, and what was last said of each market."""
-        return {**super().metadata(), "model": self.params.model, "markets": dict(self._said)}
+        """Return the model, and what is known of each market."""
+        known = {market: {"mid": w.mid, "logit_vol": w.logit_vol} for market, w in self._watched.items()}
+        return {**super().metadata(), "model": self.params.model, "markets": known}
 
     def initialize(self, view: View) -> Wishes:
         """Begin to watch a market."""

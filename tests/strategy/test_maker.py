@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
 from agbot.core.view import Intent, OwnFill, OwnOrder, Place, View
+from agbot.located import loads
 from agbot.model.events import TradePrint
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.order import Liquidity, OrderState, Side
 from agbot.strategy.maker import Maker, MakerParams
+from agbot.strategy.sized import SIZINGS, Sized, sized
 from agbot.testing.builders import levels, make_market, shares
 from agbot.units import NS_PER_S, to_text, to_units
 from tests.strategy.test_quoter import cancelled, own, shown, view_of
@@ -107,7 +110,7 @@ def test_order_flow_moves_fair_value_as_far_as_it_may() -> None:
     # Bids of 100, 300, 500: 400 shares of flow over a depth of 600 is ⅔ of a tick; the microprice is at the asks' side.
     def fair(**params: str) -> float:
         quoter, intents = maker(flow_period=2, **params), list[Intent]()
-        for size in ("100", "300", "500"):
+        for size in ("100", "300", "500", "500", "500"):  # looks at what did not change say nothing new
             intents = list(quoter.decide(seen(bids=levels(("0.47", size)), asks=levels(("0.53", "100")))))
         return next(i.fair for i in intents if isinstance(i, Place))
 
@@ -305,7 +308,25 @@ def test_volatility_is_bounded_until_it_is_realised() -> None:
 
 
 def test_it_says_what_it_is() -> None:
-    assert Maker(name="mm").metadata()["model"] == "cara"
+    quoter = Maker(name="mm")
+    quoter.decide(seen())
+    assert quoter.metadata() == {
+        "strategy": "Maker",
+        "id": "mm",
+        "model": "cara",
+        "markets": {"m1": {"mid": 0.5, "logit_vol": None}},
+    }
+
+
+def test_the_page_has_every_parameter_and_its_example_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "market_making.md").read_text(encoding="utf-8")
+    kinds = [MakerParams, *SIZINGS.values()]
+    names = {field.name for kind in kinds for field in attrs.fields(kind) if field.init} | set(SIZINGS)
+    assert sorted(name for name in names if f"`{name}`" not in page) == []
+    example = loads(page.partition("```yaml")[2].partition("```")[0], "page.yaml").fields["strategies"].items[0]
+    params: Any = example.fields["params"].plain()
+    assert MakerParams(**params).size == shares(20)
+    assert isinstance(sized(Maker(), example.fields["sizing"]), Sized)
 
 
 # Parameters
