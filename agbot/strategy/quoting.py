@@ -34,15 +34,29 @@ class Quote:
     most: int
 
 
+class Why:
+    """A reason that is put into words when somebody asks, and once: most looks change nothing."""
+
+    __slots__ = ("_said", "_say")
+
+    def __init__(self, say: Callable[[], str]) -> None:
+        self._say = say
+        self._said = ""
+
+    def __str__(self) -> str:
+        self._said = self._said or self._say()
+        return self._said
+
+
 @attrs.frozen
 class Wanted:
     """What should rest on one side of YES, the best price first, and why. No quotes: the side is to be empty.
 
-    `why` is asked for only when something is said to a person. `fair` is what a share of YES is held to be worth.
+    `fair` is what a share of YES is held to be worth.
     """
 
     quotes: Sequence[Quote]
-    why: Callable[[], str]
+    why: Why | str
     fair: int = 0
 
 
@@ -55,7 +69,7 @@ def requote(view: View, wanted: Mapping[Side, Wanted], tolerance: int) -> list[I
     """
     standing = list(_standing(view, wanted, tolerance))
     intents: list[Intent] = [
-        Cancel(client_order_id=order.client_order_id, why=f"{why}: {wanted[side].why()}")
+        Cancel(client_order_id=order.client_order_id, why=f"{why}: {wanted[side].why}")
         for order, side, quote in standing
         if order.state in _MOVABLE and (why := _wrong(view, order, wanted[side], quote, tolerance))
     ]
@@ -168,7 +182,7 @@ class _Purse:
             side=action,
             price=price,
             size=size,
-            why=f"{name} {to_text(quote.price)} ×{to_text(size)}: {wanted.why()}",
+            why=f"{name} {to_text(quote.price)} ×{to_text(size)}: {wanted.why}",
             post_only=True,
             fair=view.market.yes_price(token, wanted.fair),
         )

@@ -18,7 +18,7 @@ TICK = 10_000
 
 def quotes(*prices: str, most: str = "20") -> Wanted:
     rows = [Quote(to_units(price), shares(20), to_units(most)) for price in prices]
-    return Wanted(rows, lambda: "a test", to_units("0.5"))
+    return Wanted(rows, "a test", to_units("0.5"))
 
 
 def asked(view: View, bids: Wanted, asks: Wanted | None = None, tolerance: int = TICK) -> list[Intent]:
