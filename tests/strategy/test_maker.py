@@ -299,6 +299,16 @@ def test_a_taker_counts_once_a_batch_as_far_as_it_reached() -> None:
     assert curve.k == pytest.approx(2 / (0.06 + 0.05))
 
 
+def test_what_traded_is_held_against_the_mid_from_before_it() -> None:
+    quoter = maker(k=0)
+    quoter.decide(seen())
+    moved = seen(bids=levels(("0.55", "9")), asks=levels(("0.61", "9")))
+    quoter.decide(traded(moved, 1, "0.53"))
+    curve = quoter._watched[moved.market.id].fills.curve(NOW + NS_PER_S)
+    assert curve is not None
+    assert curve.k == pytest.approx(1 / 0.03)
+
+
 def test_volatility_is_bounded_until_it_is_realised() -> None:
     quoter, resting = Maker(MakerParams(model="glft", vol_period=3, gamma="0.005")), seen(own_yes=shares(190))
     unknown = prices(resting, quoter.decide(resting))

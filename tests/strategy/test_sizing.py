@@ -176,6 +176,27 @@ def test_a_market_that_moves_less_gets_more_and_all_is_within_the_capital(kind: 
     assert sum(notional(place.price, place.size) for place in placed) == pytest.approx(EQUITY // 10, abs=10_000)
 
 
+@pytest.mark.parametrize("kind", [RiskParity, MaxDiversification])
+def test_equal_moves_of_logits_are_equal_exposures_whatever_the_price(kind: type[Weighted]) -> None:
+    sizing = kind(capital="0.1", least=30, window=64)
+    for second in range(65):
+        views = []
+        for n, (price, swing) in enumerate(((500_000, 25_000), (200_000, 16_000))):  # 0.1 of a logit, both
+            middle = price + swing * (1 if (second >> n) % 2 else -1)
+            book = view_of([(middle - 5_000, 9)], [(middle + 5_000, 9)], market=make_market(f"m{n}", tick=1_000))
+            views.append(attrs.evolve(book, now_ns=10**18 + second * NS_PER_S, second=True))
+        views = together(views)
+        for each in views:
+            sizing.watch(each)
+    (half,), (fifth,) = (
+        sizes(sizing, attrs.evolve(views[0], second=False), wish("99999", price=price, token=token))
+        for price, token in (("0.50", "m0-yes"), ("0.20", "m1-yes"))
+    )
+    # m1 moves half as often: √2 times the exposure, less what the shrinkage takes. A share of it can lose 0.80.
+    assert float(fifth) * 0.16 / (float(half) * 0.25) == pytest.approx(2**0.5, rel=0.1)
+    assert float(half) * 0.5 + float(fifth) * 0.8 == pytest.approx(1000, rel=0.05)
+
+
 def test_weights_are_taken_now_and_then() -> None:
     sizing, taken = RiskParity(least=5, window=10, every_s=20), []
     for seconds in (1, 15, 20, 25, 45):
