@@ -266,6 +266,12 @@ def test_the_reward_band_is_met_where_it_pays(
     assert {row[3] for row in shown(intents)} == {size}
 
 
+def test_a_band_narrower_than_a_tick_is_approached_and_the_book_is_not_met() -> None:
+    view = seen(bids=levels(("0.50", "100")), asks=levels(("0.51", "100")))
+    intents = maker(edge="0.05", reward_usd="2", reward_distance="0.001").decide(view)
+    assert prices(view, intents) == {"bid": "0.5", "ask": "0.51"}
+
+
 # What is learnt
 
 
