@@ -18,6 +18,8 @@ from agbot.errors import ConfigError
 from agbot.located import Fields, Located, load
 from agbot.located.address import private_page, private_socket, websocket
 from agbot.located.value import Plain, shown
+from agbot.matching.latency import Constant
+from agbot.matching.written import LATENCY_MAX_NS, read_conditions
 from agbot.settings import (
     LiveSettings,
     Mode,
@@ -39,7 +41,6 @@ T = TypeVar("T")
 CAPITAL_MAX: Final = 1_000_000_000 * SCALE
 SEED_MAX: Final = 2**63 - 1
 BUFFER_MAX: Final = 1_000_000
-LATENCY_MAX_NS: Final = 60 * NS_PER_S
 INTERVAL_MIN_NS: Final = 10 * NS_PER_MS
 INTERVAL_MAX_NS: Final = 3600 * NS_PER_S
 TOKENS_PER_SOCKET_MAX: Final = 500
@@ -49,6 +50,10 @@ CHAINS: Final = ("polygon", "amoy")
 _SOCKETS: Final = ("market_socket", "user_socket", "realtime")
 _PAGES: Final = ("clob", "gamma", "data", "geoblock")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
+
+
+ELSEWHERE: Final = ("backtest", "optimise")
+"""Sections of a configuration that other commands read."""
 
 
 def load_settings(path: str | Path) -> Settings:
@@ -80,7 +85,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         policy_file=_section(fields, "risk", lambda risk: _policy_file(risk, base), None),
         rtds=_section(fields, "rtds", _rtds, RtdsSettings()),
         monitor=_section(fields, "monitor", _monitor, MonitorSettings()),
-        paper=_section(fields, "paper", _paper, PaperSettings()),
+        paper=_section(fields, "paper", lambda found: _paper(found, base), PaperSettings()),
         polymarket=_section(fields, "polymarket", _polymarket, PolymarketSettings()),
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
         reconcile=_section(fields, "reconcile", _reconcile, ReconcileSettings()),
@@ -91,6 +96,8 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),
         path=Path(root.file),
     )
+    for section in ELSEWHERE:
+        fields.get(section)
     fields.close()
     hosts = attrs.evolve(settings.polymarket.hosts, rtds=settings.rtds.endpoint)
     return attrs.evolve(settings, polymarket=attrs.evolve(settings.polymarket, hosts=hosts))
@@ -129,13 +136,17 @@ def _monitor(fields: Fields) -> MonitorSettings:
     )
 
 
-def _paper(fields: Fields) -> PaperSettings:
-    base = PaperSettings()
-    high = LATENCY_MAX_NS
-    return PaperSettings(
-        order_latency_ns=fields.duration("order_latency", base.order_latency_ns, low_ns=0, high_ns=high),
-        feed_latency_ns=fields.duration("feed_latency", base.feed_latency_ns, low_ns=0, high_ns=high),
+def _paper(fields: Fields, base: Path) -> PaperSettings:
+    default = PaperSettings()
+    order, feed = (
+        fields.duration(stem, default_ns, low_ns=0, high_ns=LATENCY_MAX_NS)
+        for stem, default_ns in (
+            ("order_latency", default.order_latency_ns),
+            ("feed_latency", default.feed_latency_ns),
+        )
     )
+    conditions = read_conditions(fields, Constant(order), Constant(feed), lambda node: load(_path(node, base)))
+    return PaperSettings(order_latency_ns=order, feed_latency_ns=feed, conditions=conditions)
 
 
 def _polymarket(fields: Fields) -> PolymarketSettings:
@@ -199,11 +210,12 @@ def _strategies(fields: Fields) -> tuple[StrategySettings, ...]:
     nodes: tuple[Located, ...] = ()
     for node in fields.read("strategies", Located.as_list, nodes):
         strategy = _strategy(node, fields.faults, Path(fields.node.file).parent)
-        if strategy.name in found:
-            reason = f"the strategy '{strategy.name}' is given twice"
-            fields.faults.append(node.fault(reason, id="AGB-114", remedy="keep one of them"))
-        if strategy.name:
-            found[strategy.name] = strategy
+        name = strategy.id or strategy.name
+        if name in found:
+            reason = f"the strategy '{name}' is given twice"
+            fields.faults.append(node.fault(reason, id="AGB-114", remedy="keep one of them, or give each an id"))
+        if name:
+            found[name] = strategy
     return tuple(found.values())
 
 
@@ -212,8 +224,10 @@ def _strategy(node: Located, faults: list[ConfigError], base: Path) -> StrategyS
     params = fields.get("params")
     strategy = StrategySettings(
         name=fields.require("name", lambda name: _strategy_name(name, base), ""),
+        id=fields.read("id", _name, ""),
         markets=fields.read("markets", _markets, None),
         params=fields.read("params", _params, {}),
+        sizing=fields.read("sizing", _sizing, None),
         node=params or node,
     )
     fields.close()
@@ -292,6 +306,13 @@ def _markets(node: Located) -> tuple[str, ...] | None:
     if not node.items:
         raise node.fault("the list is empty", id="AGB-107", remedy="write all, or remove the strategy")
     return node.as_names()
+
+
+def _sizing(node: Located) -> Mapping[str, Plain]:
+    from agbot.strategy.sized import parse_sizing  # noqa: PLC0415 - NumPy, and most configurations have none
+
+    parse_sizing(node)
+    return _params(node)
 
 
 def _params(node: Located) -> Mapping[str, Plain]:

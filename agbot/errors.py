@@ -111,6 +111,10 @@ class StoreError(AgbotError):
     """The journal cannot be written or read: stop trading."""
 
 
+class StrategyError(AgbotError):
+    """A strategy raised: its author has to mend it."""
+
+
 class ReplayMismatchError(AgbotError):
     """A journal, run through the same core, decided differently."""
 

@@ -11,6 +11,7 @@ import attrs
 from agbot.core.limits import DEFAULT, Limits
 from agbot.located import Located
 from agbot.located.value import Plain
+from agbot.matching.conditions import Conditions
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE
 from agbot.venue.polymarket.hosts import Hosts
 
@@ -46,10 +47,11 @@ class MonitorSettings:
 
 @attrs.frozen(kw_only=True)
 class PaperSettings:
-    """How slow the paper venue is: the way of an order to it, and of market data from it."""
+    """How slow the paper venue is: the way of an order to it, and of market data from it; and what else it is like."""
 
     order_latency_ns: int = 50 * NS_PER_MS
     feed_latency_ns: int = 10 * NS_PER_MS
+    conditions: Conditions = attrs.field(factory=Conditions)
 
 
 @attrs.frozen(kw_only=True)
@@ -104,11 +106,17 @@ class RedisSettings:
 
 @attrs.frozen(kw_only=True)
 class StrategySettings:
-    """One strategy. `markets` None means all; `node` locates faults the strategy finds in its parameters."""
+    """One strategy. `markets` None means all; `id` is what its orders go by, empty for its own name; `sizing` bounds
+    what it opens.
+
+    `node` locates faults the strategy finds in its parameters.
+    """
 
     name: str
+    id: str = ""
     markets: tuple[str, ...] | None = None
     params: Mapping[str, Plain] = attrs.field(factory=dict)
+    sizing: Mapping[str, Plain] | None = None
     node: Located | None = attrs.field(default=None, eq=False, repr=False)
 
 

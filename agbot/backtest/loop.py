@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from agbot.core.step import Step
+from agbot.matching.latency import Line, Stream
 from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
 from agbot.model.events import Event, HaltRequested, MarketData, MarketListed, Source, Timer, said_by
@@ -45,6 +46,7 @@ class VirtualLoop:
         self._matcher = matcher
         self._markets = markets
         self._groups = groups
+        self._feed = Line(matcher.delays.feed, matcher.conditions.seed, Stream.FEED)
         self._on_the_way: deque[tuple[int, Sequence[MarketData]]] = deque()
         self._timer_ns = 0
         self.now_ns = 0
@@ -65,13 +67,21 @@ class VirtualLoop:
         yield from self._until(None)
 
     def finish(self, reason: str) -> Iterator[Moment]:
-        """Halt the core and yield the steps until the venue has nothing more to say."""
-        return self.inject_and_settle(HaltRequested(reason, self.now_ns))
+        """Halt the core and yield the steps until the venue has nothing more to say.
+
+        It ends with no order left: where an outage is in the way of the cancels, the halt is asked for again behind it.
+        """
+        yield from self.inject_and_settle(HaltRequested(reason, self.now_ns))
+        while self._matcher.pending_ids():
+            again_ns = self._matcher.cancels_from(self.now_ns)
+            yield from self._until(again_ns)
+            self.now_ns = max(self.now_ns, again_ns)
+            yield from self.inject_and_settle(HaltRequested(reason, self.now_ns))
 
     def _publish(self, ts_ns: int, messages: Sequence[MarketData]) -> None:
         for message in messages:
             self._matcher.on_market(ts_ns, message)
-        self._on_the_way.append((ts_ns + self._matcher.terms.feed_latency_ns, messages))
+        self._on_the_way.append((self._feed.due(ts_ns), messages))
 
     def _until(self, limit_ns: int | None) -> Iterator[Moment]:
         """Yield every instant before `limit_ns`; with None, until nothing is under way."""

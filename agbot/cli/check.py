@@ -15,7 +15,7 @@ from agbot.control import state_dir
 from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
-from agbot.settings import Settings
+from agbot.settings import PaperSettings, Settings
 from agbot.store.rebuild import strategy_faults
 from agbot.units import NS_PER_MS, usd_text
 
@@ -119,8 +119,20 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("polymarket", f"{settings.polymarket.hosts.clob} on {settings.polymarket.chain}"),
         ("live", _live(settings)),
         ("monitor", f"{settings.monitor.endpoint}, buffer {settings.monitor.buffer_size}"),
-        ("paper venue", f"orders {_ms(settings.paper.order_latency_ns)}, feed {_ms(settings.paper.feed_latency_ns)}"),
+        ("paper venue", _paper(settings.paper)),
     ]
+
+
+def _paper(paper: PaperSettings) -> str:
+    conditions = paper.conditions
+    told = {
+        f"orders {_ms(paper.order_latency_ns)}, feed {_ms(paper.feed_latency_ns)}": conditions.delays is None,
+        "latencies of its own": conditions.delays is not None,
+        "late or failing settlement": not conditions.settling.at_once,
+        f"outages: {len(conditions.outages)}": bool(conditions.outages),
+        "rebates and rewards estimated": conditions.incentives is not None,
+    }
+    return ", ".join(text for text, holds in told.items() if holds)
 
 
 def _live(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agbot.errors import ConfigError
+from agbot.errors import ConfigError, StrategyError
 
 if TYPE_CHECKING:
     from agbot.run.attach import Screens
@@ -183,6 +183,12 @@ def _replay(settings: Settings, options: dict[str, Any]) -> None:
             result = {**run.summary(), "tokens": by_token(run.engine)}
             click.echo(
                 json.dumps(result) if options["as_json"] else f"{table(result.pop('tokens'))}\n\n{summary(result)}"
+            )
+        for failed in run.tally.failed.values():
+            raise StrategyError(
+                f"strategy {failed.strategy} was stopped: {failed.reason} in market {failed.market}\n{failed.details}",
+                id="AGB-640",
+                remedy="mend it and replay again; docs/strategies.md has the rules of a strategy",
             )
 
 

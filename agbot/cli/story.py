@@ -16,6 +16,7 @@ from agbot.store.audit_rows import moment
 from agbot.store.explain import Choice, Story
 from agbot.store.explain_sight import Quote, Sight
 from agbot.store.explain_turns import Turn
+from agbot.store.rebuild import strategies_of
 from agbot.units import NS_PER_MS, SCALE, to_text, usd_text
 from agbot.venue.convert import to_order
 from agbot.venue.polymarket.compose import VENUE, Terms, compose
@@ -127,7 +128,7 @@ def _wish(story: Story, choice: Choice) -> str:
 
 
 def _by(story: Story, strategy: str) -> str:
-    params = [params for name, params, _ in story.header.strategies if name == strategy]
+    params = [params for name, params in strategies_of(story.header) if name == strategy]
     given = f" with {params[0]}" if params and params[0] != "{}" else " with its defaults" if params else ""
     return f"{strategy}{given}"
 

@@ -29,10 +29,10 @@ FAILED_SCOPE: Final = "strategy"
 @attrs.frozen
 class _Registered:
     strategy: Strategy
-    only_in: frozenset[str]
+    only_in: frozenset[str] | None
 
     def follows(self, market: Market) -> bool:
-        return not self.only_in or market.id in self.only_in or market.slug in self.only_in
+        return self.only_in is None or market.id in self.only_in or market.slug in self.only_in
 
 
 @attrs.frozen
@@ -81,15 +81,22 @@ class MultiMarketCoordinator:
         """Return the ids of all strategies, as they were registered."""
         return tuple(self._registered)
 
-    def register_strategy(self, strategy_id: StrategyId, strategy: Strategy, markets: Iterable[str] = ()) -> None:
-        """Ask `strategy` from now on, about `markets` only (ids or slugs) when there are any.
+    def strategy(self, strategy_id: StrategyId) -> Strategy:
+        """Return a strategy by its id; KeyError for one that nobody registered."""
+        return self._registered[strategy_id].strategy
+
+    def register_strategy(
+        self, strategy_id: StrategyId, strategy: Strategy, markets: Iterable[str] | None = None
+    ) -> None:
+        """Ask `strategy` from now on, about `markets` only (ids or slugs) unless that is None.
 
         Raises:
             ValueError: another strategy goes by this id.
         """
         if strategy_id in self._registered:
             raise ValueError(f"two strategies are called {strategy_id!r}: their orders could not be told apart")
-        self._registered[strategy_id] = _Registered(strategy, frozenset(markets))
+        only_in = None if markets is None else frozenset(markets)
+        self._registered[strategy_id] = _Registered(strategy, only_in)
 
     def route_market_tick(self, now_ns: int, market: Market, news: Collected) -> Iterator[tuple[StrategyId, Intent]]:
         """Yield what each strategy that follows `market` wishes now; the state may change between two wishes."""

@@ -73,7 +73,7 @@ class Engine:
         self.triggers = state.triggers
         self.coordinator = MultiMarketCoordinator(state, self.admission)
         for strategy in strategies:
-            self.coordinator.register_strategy(strategy.id, strategy, getattr(strategy, "only_in", ()))
+            self.coordinator.register_strategy(strategy.id, strategy, getattr(strategy, "only_in", None))
         self._orders_opened = 0
         self._out = Collected()
         self._apply: Mapping[type, Callable[[int, Any], None]] = self._dispatch()

@@ -91,6 +91,8 @@ class ConditionBook:
             through = (order.price - price) * order.side.sign
             if through < 0:
                 break
+            if through == 0:
+                order.printed += size
             order.ahead, reach = self._run_queue(order, left) if through == 0 else (0, left)
             left -= self._fill(order, reach, matches)
         return matches
@@ -178,7 +180,10 @@ class ConditionBook:
         return ahead, size - (order.ahead - ahead)
 
     def _move(self, order: Resting, old: int) -> None:
-        order.ahead = self._rule.level_moved(order.ahead, old, self._levels[order.side].visible(order.price))
+        new = self._levels[order.side].visible(order.price)
+        if new != old:
+            order.ahead = self._rule.level_moved(order.ahead, old, new, order.printed)
+            order.printed = 0
 
     def _fill_reached(self) -> list[MakerMatch]:
         matches: list[MakerMatch] = []

@@ -21,6 +21,7 @@ CROSSES_BOOK: Final = "invalid post-only order: order crosses book"
 SELF_TRADE: Final = "self trade: order crosses a resting order of the same account"
 NO_BALANCE: Final = "not enough balance / allowance"
 BAD_EXPIRATION: Final = "invalid expiration"
+NOT_FOUND: Final = "order not found"
 
 
 @attrs.frozen(kw_only=True)

@@ -1,29 +1,34 @@
 """The paper venue's core: orders, account and books on one virtual clock. Pure: time comes in as an argument.
 
-Commands take effect `order_latency_ns` after they are given and their evidence is due `feed_latency_ns` after the
-effect; at one instant things happen in the order they were handed over. A market event takes effect at the time it is
-handed over, never later: held back, it would show a strategy the future of the venue it trades on. Who replays a
-recording delays the *strategy's* copy by the feed latency instead.
+Commands take effect one order delay after they are given and their evidence is due one answer delay after the effect;
+at one instant things happen in the order they were handed over. A market event takes effect at the time it is handed
+over, never later: held back, it would show a strategy the future of the venue it trades on. Who replays a recording
+delays the *strategy's* copy by the feed delay instead.
 
 Every order ends with exactly one of: OrderRejected, an OrderFilled that is `final`, OrderCancelled, OrderExpired.
+A fill that did not settle at once is told again when it does: CONFIRMED, or FAILED and taken back.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import attrs
 
-from agbot.matching.account import Account, match_kind, trade_value
-from agbot.matching.book import MakerMatch
-from agbot.matching.checks import NO_BALANCE, NO_BOOK, SELF_TRADE, Terms, shape_refusal, taking_refusal
-from agbot.matching.listings import Listing, Listings
+from agbot.matching.account import Account, trade_value
+from agbot.matching.book import ConditionBook, MakerMatch
+from agbot.matching.checks import NO_BALANCE, NO_BOOK, NOT_FOUND, SELF_TRADE, Terms, shape_refusal, taking_refusal
+from agbot.matching.conditions import Conditions
+from agbot.matching.fills import Fills
+from agbot.matching.latency import Constant, Delays
+from agbot.matching.listings import BookOf, Listing, Listings
+from agbot.matching.outages import NEVER_ARRIVED, WIPED
 from agbot.matching.queue import QueueRule
 from agbot.matching.register import Register, Ticket
+from agbot.matching.rewards import Earnings
 from agbot.matching.takers import Taking, seen_from_yes
+from agbot.matching.transit import Transit
 from agbot.model.commands import CancelOrder, PlaceOrder
 from agbot.model.events import (
     BookDelta,
@@ -37,12 +42,11 @@ from agbot.model.events import (
     OrderCancelled,
     OrderEvidence,
     OrderExpired,
-    OrderFilled,
     OrderRejected,
     TickSizeChanged,
     TradePrint,
 )
-from agbot.model.ids import ClientOrderId, TokenId, TradeId, VenueOrderId
+from agbot.model.ids import ClientOrderId, TokenId, VenueOrderId
 from agbot.model.market import Market
 from agbot.model.order import Liquidity, OrderState, Side, TimeInForce
 from agbot.units import to_text
@@ -72,6 +76,8 @@ class PaperMatcher:
         positions: shares held at the start, by token.
         terms: latencies, fees and bounds.
         queue_rule: how the size ahead of a resting order moves; `BackOfQueue` unless given.
+        conditions: what makes the venue less than ideal; nothing unless given.
+        book_of: makes the books, with a queue rule of their own, in place of those of Python.
     """
 
     def __init__(
@@ -81,57 +87,77 @@ class PaperMatcher:
         positions: Mapping[TokenId, int] | None = None,
         terms: Terms | None = None,
         queue_rule: QueueRule | None = None,
+        conditions: Conditions | None = None,
+        book_of: BookOf | None = None,
     ) -> None:
         self.terms = terms or Terms()
+        self.conditions = conditions or Conditions()
+        order, feed = Constant(self.terms.order_latency_ns), Constant(self.terms.feed_latency_ns)
+        self.delays = self.conditions.delays or Delays(order=order, answer=feed, feed=feed)
+        """Of the three ways; the feed's is for who replays market data."""
+        self.earnings = Earnings(self.conditions.incentives) if self.conditions.incentives else None
+        """Estimates of what makers are paid beside their trades, None when nobody asked for them."""
         self._account = Account(cash, positions)
-        self._listings = Listings(queue_rule)
+        self._listings = Listings(book_of or (lambda _market: ConditionBook(queue_rule)))
         self._register = Register()
-        self._heap: list[tuple[int, int, Callable[[int], None]]] = []
-        self._outbox: deque[tuple[int, OrderEvidence]] = deque()
-        self._seq = 0
-        self._now = 0
+        self._transit = Transit(self.conditions, self.delays)
+        self._watched = bool(self.conditions.outages or self.earnings)
+        """Whether something happens by the mere passing of time."""
+        self._fills = Fills(self.conditions, self._account, self._listings, self._transit, self.earnings)
 
     def submit(self, now_ns: int, order: PlaceOrder) -> int:
-        """Send an order and return when its answer (OrderAccepted or OrderRejected) is due.
+        """Send an order and return when it arrives; its answer is OrderAccepted or OrderRejected.
 
         Raises:
             VenueDuplicate: the id was used before; the earlier order is what it was.
         """
-        return self._send(now_ns, partial(self._arrive, self._register.add(order, now_ns)))
+        return self._transit.send(now_ns, partial(self._arrive, self._register.add(order, now_ns)))
 
     def cancel(self, now_ns: int, command: CancelOrder) -> int:
-        """Send a cancel and return when its answer (OrderCancelled or CancelRejected) is due."""
-        return self._send(now_ns, partial(self._cancel, command))
+        """Send a cancel and return when it arrives; its answer is OrderCancelled or CancelRejected."""
+        return self._transit.send(now_ns, partial(self._cancel, command))
 
     def cancel_all(self, now_ns: int, reason: str = "cancel all") -> int:
-        """Take every order off that rests when this arrives; return when the last OrderCancelled is due."""
-        return self._send(now_ns, partial(self._cancel_all, reason))
+        """Take every order off that rests when this arrives, and return when that is."""
+        return self._transit.send(now_ns, partial(self._cancel_all, reason))
 
     def on_market(self, now_ns: int, event: MarketData) -> None:
         """Hand over a market event; books come from the YES stream, prints from both tokens."""
-        self._schedule(now_ns, partial(self._apply, event))
+        self._transit.schedule(now_ns, partial(self._apply, event))
 
     def next_due(self) -> int | None:
         """Return when `advance` next has something to do, None when nothing is under way."""
-        times = [self._heap[0][0]] if self._heap else []
-        times += [self._outbox[0][0]] if self._outbox else []
-        return min(times, default=None)
+        return self._transit.next_due()
+
+    @property
+    def told_ns(self) -> int:
+        """Return when everything that the venue has said so far is heard."""
+        return self._transit.told_ns
+
+    def deaf(self, now_ns: int) -> str:
+        """Return why no request gets through now, empty when it does."""
+        return "the venue is down" if self._transit.down(now_ns) else ""
+
+    def cancels_from(self, now_ns: int) -> int:
+        """Return when a cancel is taken again after an outage, `now_ns` when it is now."""
+        return self._transit.cancels_from(now_ns)
 
     def advance(self, now_ns: int) -> list[OrderEvidence]:
         """Let everything happen that is due by `now_ns` and return the evidence that reaches us by then, in order.
 
         Time never runs backwards: a clock that steps back counts as one that stands still.
         """
-        end_ns = max(now_ns, self._now)
-        while self._heap and self._heap[0][0] <= end_ns:
-            at, _, action = heapq.heappop(self._heap)
-            self._now = max(self._now, at)
-            action(self._now)
-        self._now = end_ns
-        evidence: list[OrderEvidence] = []
-        while self._outbox and self._outbox[0][0] <= end_ns:
-            evidence.append(self._outbox.popleft()[1])
-        return evidence
+        transit = self._transit
+        end_ns = max(now_ns, transit.now_ns)
+        for at_ns, action in transit.actions(end_ns):
+            if self._watched:
+                self._pass_time(at_ns)
+            transit.now_ns = at_ns
+            action(at_ns)
+        if self._watched:
+            self._pass_time(end_ns)
+        transit.now_ns = end_ns
+        return transit.heard()
 
     @property
     def cash(self) -> int:
@@ -170,29 +196,53 @@ class PaperMatcher:
         """Return the ids of all orders that have not ended, in flight or resting."""
         return tuple(self._register.pending())
 
-    def _send(self, now_ns: int, action: Callable[[int], None]) -> int:
-        arrival = max(now_ns, self._now) + self.terms.order_latency_ns
-        self._schedule(arrival, action)
-        return arrival + self.terms.feed_latency_ns
+    def _pass_time(self, until_ns: int) -> None:
+        while (wiped := self._transit.next_wipe(until_ns)) is not None:
+            if live := self._register.live():  # else it may be long past when the run begins
+                self._pass_time(wiped)
+                self._transit.now_ns = wiped
+            for ticket in live:
+                self._take_off(ticket, WIPED, wiped)
+        if self.earnings is not None:
+            for minute_ns in self.earnings.minutes(until_ns):
+                self._listings.each(partial(self.earnings.sample, minute_ns, since=self._register.accepted_ns))
 
-    def _schedule(self, at_ns: int, action: Callable[[int], None]) -> None:
-        self._seq += 1
-        heapq.heappush(self._heap, (at_ns, self._seq, action))
-
-    def _emit(self, evidence: OrderEvidence) -> None:
-        self._outbox.append((evidence.ts_ns + self.terms.feed_latency_ns, evidence))
-
-    def _arrive(self, ticket: Ticket, now_ns: int) -> None:
-        listing = self._listings.get(ticket.order.market)
-        refusal: str | None = NO_BOOK
-        if listing is not None:
-            refusal = shape_refusal(ticket.order, listing.market, now_ns, self.terms)
-            refusal = refusal or self._match(ticket, listing, now_ns)
-        if refusal is not None:
+    def _arrive(self, ticket: Ticket, asked_ns: int, now_ns: int) -> None:
+        outage = self._transit.outage(now_ns)
+        if self._transit.down(now_ns):
+            self._after_outage(asked_ns, now_ns, ticket.id, partial(self._never_arrived, ticket))
+            return
+        refusal = (outage and outage.refuses_order(ticket.order)) or self._judged(ticket, asked_ns, now_ns)
+        if refusal:
             self._close(ticket, OrderState.REJECTED, now_ns)
-            self._emit(OrderRejected(ticket.id, refusal, now_ns))
+            self._transit.tell(OrderRejected(ticket.id, refusal, now_ns), asked_ns)
 
-    def _match(self, ticket: Ticket, listing: Listing, now_ns: int) -> str | None:
+    def _after_outage(self, asked_ns: int, now_ns: int, name: ClientOrderId, then: Callable[[int], None]) -> None:
+        """Leave a request unanswered, and let what became of it be known when the venue can be asked again."""
+        gave_up = self._transit.silence(name, asked_ns)
+        outage = self._transit.down(now_ns)
+        self._transit.schedule(max(gave_up, outage.to_ns if outage else now_ns), then)
+
+    def _never_arrived(self, ticket: Ticket, now_ns: int) -> None:
+        self._close(ticket, OrderState.REJECTED, now_ns)
+        self._transit.tell(OrderRejected(ticket.id, NEVER_ARRIVED, now_ns))
+
+    def _found(self, name: ClientOrderId, now_ns: int) -> None:
+        """Say what a look at the venue shows of an order whose cancel was lost; an end is told anyway."""
+        ticket = self._register.get(name)
+        if ticket is None:
+            self._transit.tell(CancelRejected(name, NOT_FOUND, now_ns))
+        elif ticket.live:
+            self._transit.tell(OrderAccepted(name, VenueOrderId(name), now_ns))
+
+    def _judged(self, ticket: Ticket, asked_ns: int, now_ns: int) -> str | None:
+        listing = self._listings.get(ticket.order.market)
+        if listing is None:
+            return NO_BOOK
+        refusal = shape_refusal(ticket.order, listing.market, now_ns, self.terms)
+        return refusal or self._match(ticket, listing, asked_ns, now_ns)
+
+    def _match(self, ticket: Ticket, listing: Listing, asked_ns: int, now_ns: int) -> str | None:
         order, book = ticket.order, listing.book
         side, limit = seen_from_yes(listing.market, order)
         if book.crosses_own(side, limit):
@@ -205,7 +255,7 @@ class PaperMatcher:
         if refusal is None:
             book.take(side, fills)
             self._register.accept(ticket, now_ns)
-            self._emit(OrderAccepted(ticket.id, VenueOrderId(ticket.id), now_ns))
+            self._transit.tell(OrderAccepted(ticket.id, VenueOrderId(ticket.id), now_ns), asked_ns)
             self._trade_now(ticket, taking, fills, now_ns)
             self._keep_rest(ticket, listing, now_ns)
         return refusal
@@ -226,28 +276,12 @@ class PaperMatcher:
         side, limit = seen_from_yes(listing.market, order)
         listing.book.rest(ticket.id, side, limit, ticket.remaining)
         if order.time_in_force is TimeInForce.GTD:
-            self._schedule(order.expire_ns - self.terms.gtd_early_ns, partial(self._expire, ticket))
+            self._transit.schedule(order.expire_ns - self.terms.gtd_early_ns, partial(self._expire, ticket))
 
     def _fill(
         self, ticket: Ticket, market: Market, at: Level, fee: int, now_ns: int, *, liquidity: Liquidity, ended: bool
     ) -> None:
-        order, (yes_price, size) = ticket.order, at
-        self._account.trade(order.token, order.side, size, trade_value(market, order.token, yes_price, size), fee)
-        ticket.filled += size
-        ticket.fills += 1
-        ticket.state, ticket.ts_ns = OrderState.PARTIALLY_FILLED, now_ns
-        fill = OrderFilled(
-            ticket.id,
-            TradeId(f"{ticket.id}-t{ticket.fills}"),
-            market.yes_price(order.token, yes_price),
-            size,
-            fee,
-            liquidity,
-            now_ns,
-            match=match_kind(market, order.token, order.side),
-            final=ended,
-        )
-        self._emit(fill)
+        self._fills.add(ticket, market, at, fee, now_ns, liquidity=liquidity, ended=ended)
         if ended:
             self._close(ticket, OrderState.FILLED, now_ns)
 
@@ -256,28 +290,31 @@ class PaperMatcher:
         if listing := self._listings.get(ticket.order.market):
             listing.book.remove(ticket.id)
 
-    def _take_off(self, ticket: Ticket, reason: str, now_ns: int) -> None:
+    def _take_off(self, ticket: Ticket, reason: str, now_ns: int, asked_ns: int | None = None) -> None:
         self._close(ticket, OrderState.CANCELLED, now_ns)
-        self._emit(OrderCancelled(ticket.id, reason, now_ns))
+        self._transit.tell(OrderCancelled(ticket.id, reason, now_ns), asked_ns)
 
     def _expire(self, ticket: Ticket, now_ns: int) -> None:
         if not ticket.state.terminal:
             self._close(ticket, OrderState.EXPIRED, now_ns)
-            self._emit(OrderExpired(ticket.id, now_ns))
+            self._transit.tell(OrderExpired(ticket.id, now_ns))
 
-    def _cancel(self, command: CancelOrder, now_ns: int) -> None:
-        ticket = self._register.get(command.client_order_id)
-        # A cancel sent before its order arrives before it: the venue has not seen the order yet.
-        if ticket is None or ticket.state is OrderState.PENDING_NEW:
-            self._emit(CancelRejected(command.client_order_id, "order not found", now_ns))
-        elif ticket.state.terminal:
-            self._emit(CancelRejected(ticket.id, f"order is already {ticket.state}", now_ns))
-        else:
-            self._take_off(ticket, command.reason, now_ns)
+    def _cancel(self, command: CancelOrder, asked_ns: int, now_ns: int) -> None:
+        name, outage = command.client_order_id, self._transit.outage(now_ns)
+        ticket = self._register.get(name)
+        if self._transit.down(now_ns):
+            self._after_outage(asked_ns, now_ns, name, partial(self._found, name))
+        elif refusal := (outage and outage.refuses_cancel()) or _cancel_refusal(ticket):
+            self._transit.tell(CancelRejected(name, refusal, now_ns), asked_ns)
+        elif ticket is not None:
+            self._take_off(ticket, command.reason, now_ns, asked_ns)
 
-    def _cancel_all(self, reason: str, now_ns: int) -> None:
+    def _cancel_all(self, reason: str, asked_ns: int, now_ns: int) -> None:
+        if self._transit.cancels_from(now_ns) > now_ns:
+            return  # what it asked for is named by nobody's answer: who asked looks, and asks again
         for ticket in self._register.live():
-            self._take_off(ticket, reason, now_ns)
+            self._take_off(ticket, reason, now_ns, asked_ns)
+        self._transit.reply(now_ns)
 
     def _reserve(self, ticket: Ticket) -> int:
         order, listing = ticket.order, self._listings.get(ticket.order.market)
@@ -288,9 +325,9 @@ class PaperMatcher:
 
     def _funds_refusal(self, taking: Taking, limit: int, fills: Sequence[Level]) -> str | None:
         order = taking.order
-        free = self.cash - self.reserved_cash
+        free = self._account.spendable - self.reserved_cash
         if order.side is Side.SELL:
-            held = self._account.position(order.token) - self.reserved_shares(order.token)
+            held = self._account.sellable(order.token) - self.reserved_shares(order.token)
             if held < order.size:
                 return f"{NO_BALANCE}: {to_text(held)} shares free, the order sells {to_text(order.size)}"
         needed = taking.cash_needed(limit, fills)
@@ -328,7 +365,7 @@ class PaperMatcher:
             return  # whoever watches the market says so; nothing is paid on a claim that cannot be true
         for ticket in self._register.live(event.market):
             self._take_off(ticket, "market resolved", now_ns)
-        self._listings.resolve(event.market)
+        self._listings.resolve(event.market, event.winner)
         self._account.redeem(listing.market, event.winner)
 
     def _view(self, ticket: Ticket) -> PaperOrder:
@@ -336,3 +373,10 @@ class PaperMatcher:
         resting = listing.book.get(ticket.id) if listing else None
         ahead = resting.ahead if resting else 0
         return PaperOrder(order=ticket.order, state=ticket.state, filled=ticket.filled, ahead=ahead, ts_ns=ticket.ts_ns)
+
+
+def _cancel_refusal(ticket: Ticket | None) -> str:
+    # A cancel sent before its order arrives before it: the venue has not seen the order yet.
+    if ticket is None or ticket.state is OrderState.PENDING_NEW:
+        return NOT_FOUND
+    return f"order is already {ticket.state}" if ticket.state.terminal else ""

@@ -19,18 +19,27 @@ ENDED_KEPT: Final = 10_000
 
 @attrs.define
 class Ticket:
-    """One order's life at the venue; `filled` in 10⁻⁶ shares, `fills` counts its executions."""
+    """One order's life at the venue; `filled` in 10⁻⁶ shares, `fills` counts its executions.
+
+    `accepted_ns` is when the venue took it, 0 when it did not.
+    """
 
     order: PlaceOrder
     state: OrderState
     ts_ns: int
     filled: int = 0
     fills: int = 0
+    accepted_ns: int = 0
 
     @property
     def id(self) -> ClientOrderId:
         """Return the client order id."""
         return self.order.client_order_id
+
+    @property
+    def live(self) -> bool:
+        """Return whether the venue took it and it has not ended."""
+        return self.state is not OrderState.PENDING_NEW and not self.state.terminal
 
     @property
     def remaining(self) -> int:
@@ -65,7 +74,12 @@ class Register:
     def accept(self, ticket: Ticket, now_ns: int) -> None:
         """Make it live."""
         ticket.state, ticket.ts_ns = OrderState.OPEN, now_ns
+        ticket.accepted_ns = now_ns
         self._live[ticket.id] = ticket
+
+    def accepted_ns(self, order_id: ClientOrderId) -> int:
+        """Return when the venue took a live order."""
+        return self._live[order_id].accepted_ns
 
     def close(self, ticket: Ticket, state: OrderState, now_ns: int) -> None:
         """End it, and forget the one that ended longest ago when more than `ENDED_KEPT` are held."""

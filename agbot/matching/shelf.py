@@ -13,7 +13,10 @@ from agbot.model.order import Side
 
 @attrs.define(kw_only=True, eq=False)
 class Resting:
-    """An order on the book, seen from YES. `ahead` is the background size that trades before it."""
+    """An order on the book, seen from YES.
+
+    `ahead` is the background size that trades before it, `printed` what traded at its price since its level moved last.
+    """
 
     id: ClientOrderId
     side: Side
@@ -21,6 +24,7 @@ class Resting:
     remaining: int
     ahead: int
     seq: int
+    printed: int = 0
 
 
 class Shelf:

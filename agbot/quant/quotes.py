@@ -109,6 +109,21 @@ class Glft:
         return np.asarray(np.log(grown.sum(axis=1)))
 
 
+def inventory_slope(gamma: float, variance: float, k: float, fills: float) -> float:
+    """Return how far one share of inventory moves bid and ask, usd: γV·tanh(x)/x with x² = 2kγV·η, for V at the end.
+
+    ln v(q) of `Glft` to second order in q: its slope s solves ds/dt = γσ² − 2kηs². With no fills to come this is
+    Avellaneda and Stoikov's γV, with many the closed form far from the end; V may be that of a bounded price.
+
+    Args:
+        variance: V, of the price over the horizon, usd².
+        fills: rate·horizon, the fills a side would have over the horizon at the mid; η = fills·(1 + γ/k)^−(1 + k/γ).
+    """
+    alone = gamma * variance
+    x = math.sqrt(2 * k * alone * fills * math.exp(-(1 + k / gamma) * math.log1p(gamma / k)))
+    return alone * math.tanh(x) / x if x > 1e-8 else alone
+
+
 @attrs.frozen
 class Indifferent:
     """Prices at which one more share of a claim changes nothing: to buy, to sell, and for a little of either."""

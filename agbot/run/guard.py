@@ -6,9 +6,10 @@ from typing import Final
 
 import trio
 
+from agbot.core.coordinator import FAILED_SCOPE
 from agbot.core.engine import Engine
 from agbot.core.step import Step
-from agbot.core.triggers import Baseline, Trip
+from agbot.core.triggers import Baseline
 from agbot.log import get_logger
 from agbot.model.events import Event
 from agbot.run.baseline import BaselineFile
@@ -25,10 +26,11 @@ log = get_logger(__name__)
 class Guard:
     """Observer of the engine and a service.
 
-    Theory of operation: the latch is closed in the very step that passed a limit, before its commands leave; cancelling
-    and the receipt follow in the service. The baseline is written when it changed: at once after a trip or a fill, so
-    that the next run does not take what was lost for money that left, else within `KEEP_S`, which is what a kill -9 can
-    cost of a rise of the peak. A fall costs nothing: it is measured anew.
+    Theory of operation: the latch is closed in the very step that passed a limit, or in which a strategy raised (then
+    for that strategy alone), before its commands leave; cancelling and the receipt follow in the service. The baseline
+    is written when it changed: at once after a trip or a fill, so that the next run does not take what was lost for
+    money that left, else within `KEEP_S`, which is what a kill -9 can cost of a rise of the peak. A fall costs nothing:
+    it is measured anew.
     """
 
     def __init__(self, engine: Engine, killer: Killer, file: BaselineFile) -> None:
@@ -36,34 +38,43 @@ class Guard:
         self._killer = killer
         self._file = file
         self._kept: Baseline | None = engine.settings.baseline
-        self._trip: Trip | None = None
-        self._tripped = trio.Event()
+        self._closed: list[tuple[str, str, str]] = []
+        """What the service still has to see off the book: reason, scope and name."""
+        self._woken = trio.Event()
         self._traded = trio.Event()
         self._disk = trio.CapacityLimiter(1)
 
     def observe(self, _batch: list[Event], step: Step) -> None:
-        """Look at one step; closes the latch when a limit was passed."""
+        """Look at one step; closes the latch when a limit was passed or a strategy raised."""
+        for failed in step.failed:
+            log.critical("strategy.failed", strategy=failed.strategy, market=failed.market, details=failed.details)
+            self._close(failed.reason, FAILED_SCOPE, failed.strategy)
         if step.tripped is not None:
-            self._killer.close_latch(str(step.tripped), BY)
+            self._close(str(step.tripped), "", "")
             self._write(self._engine.baseline())
-            self._trip = step.tripped
-            self._tripped.set()
         if step.tripped is not None or step.fills or step.voided:  # again after a trip: a write under way may be older
             self._traded.set()
 
     async def run(self) -> None:
-        """Kill when a limit was passed, and keep the baseline, until cancelled."""
+        """Take off what was closed, and keep the baseline, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep)
             while True:
-                await self._tripped.wait()
-                self._tripped = trio.Event()
-                log.critical("killswitch.tripped", reason=str(self._trip))
-                await self._killer.on(str(self._trip), BY)
+                await self._woken.wait()
+                self._woken = trio.Event()
+                while self._closed:
+                    reason, scope, name = self._closed.pop(0)
+                    log.critical("killswitch.tripped", reason=reason, scope=scope, name=name)
+                    await self._killer.on(reason, BY, scope, name)
 
     def close(self) -> None:
         """Write the baseline at the end of a run."""
         self._write(self._engine.baseline())
+
+    def _close(self, reason: str, scope: str, name: str) -> None:
+        self._killer.close_latch(reason, BY, scope, name)
+        self._closed.append((reason, scope, name))
+        self._woken.set()
 
     async def _keep(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from typing import Any
 
 from agbot.core.engine import Engine
 from agbot.core.oms import Heard, OrderRecord
-from agbot.core.step import Decision, Step
+from agbot.core.step import Decision, Step, StrategyFailed
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import (
     BookDelta,
@@ -78,6 +78,8 @@ class Publisher:
         for command in step.output.commands:
             if isinstance(command, PlaceOrder):
                 self._registry.counter("exec.orders_placed", venue=command.venue, side=command.side).add(1)
+        for failed in step.failed:
+            self._failed(failed)
         told = {heard.contradiction for heard in step.heard}
         for anomaly in step.output.anomalies:
             if anomaly in told:
@@ -193,6 +195,17 @@ class Publisher:
             correlation_id=record.command.correlation,
             reason=f"trade {fill.trade_id} of {record.command.client_order_id} failed to settle: "
             f"{to_text(fill.size)} at {to_text(fill.price)} taken back",
+        )
+
+    def _failed(self, failed: StrategyFailed) -> None:
+        self._registry.event(
+            "log",
+            level="error",
+            event="strategy.failed",
+            strategy_id=failed.strategy,
+            market_id=failed.market,
+            reason=f"{failed.reason}: it is stopped, and its orders are taken off",
+            details=failed.details,
         )
 
     def _contradicted(self, heard: Heard) -> None:

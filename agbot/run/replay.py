@@ -34,7 +34,7 @@ from agbot.store.mirror import MirrorCheck
 from agbot.store.rebuild import engine_of, header_of
 from agbot.store.recording import Recording
 from agbot.telemetry.registry import Registry
-from agbot.units import NS_PER_S, ms
+from agbot.units import NS_PER_S, ms, usd_text
 
 RUN_ID: Final = "replay"
 YIELD_EVERY: Final = 64
@@ -83,7 +83,7 @@ class ReplayRun:
             journal=str(self.journal.path),
             capital=settings.capital_usd,
         )
-        self.matcher = paper_matcher(settings.paper, recording.markets, Account(cash=settings.capital_usd))
+        self.matcher = paper_matcher(settings, recording.markets, Account(cash=settings.capital_usd))
         self.ticks = TickWatch(recording.markets)
         self.mirror = MirrorCheck(recording.markets)
         self.loop = VirtualLoop(self._step, self.matcher, recording.markets, self._groups())
@@ -113,6 +113,7 @@ class ReplayRun:
         """Return counts, money and the decision digest; the journal's place last."""
         return {
             **self.tally.result(),
+            **self._estimates(),
             "timestamps": self.mirror.timestamps,
             "synthetic_tick_changes": sum(self.ticks.synthetic.values()),
             "mirror_exceptions": self.mirror.exceptions,
@@ -120,6 +121,16 @@ class ReplayRun:
             "journal_records": self.journal.seq,
             "decision_digest": self.recorder.digest.hex(),
             "journal": str(self.journal.path),
+        }
+
+    def _estimates(self) -> dict[str, str]:
+        """Return what makers are paid beside their trades, when the configuration asks for it; no part of the PnL."""
+        earnings = self.matcher.earnings
+        if earnings is None:
+            return {}
+        return {
+            "estimated_rebates_usd": usd_text(earnings.rebates),
+            "estimated_rewards_usd": usd_text(earnings.rewards),
         }
 
     async def _drive(self) -> None:

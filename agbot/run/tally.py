@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from agbot.core.engine import Engine
-from agbot.core.step import Step
+from agbot.core.step import Step, StrategyFailed
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import BookDelta, BookSnapshot, Event, TradePrint
 from agbot.model.order import OrderState
@@ -21,6 +21,7 @@ class Tally:
         self.events: Counter[type] = Counter()
         self.commands: Counter[type] = Counter()
         self.denials: Counter[str] = Counter()
+        self.failed: dict[str, StrategyFailed] = {}
         self.fills = 0
         self.filled_size = 0
 
@@ -28,6 +29,7 @@ class Tally:
         """Count one step."""
         self.events.update(map(type, batch))
         self.commands.update(map(type, step.output.commands))
+        self.failed.update({failed.strategy: failed for failed in step.failed})
         for decision in step.output.decisions:
             self.denials.update(decision.violated)
         self.fills += len(step.fills) - len(step.voided)
@@ -55,6 +57,7 @@ class Tally:
             "filled_shares": to_text(self.filled_size),
             "denials": sum(self.denials.values()),
             "denials_by_policy": dict(sorted(self.denials.items())),
+            "strategies_failed": {name: failed.reason for name, failed in self.failed.items()},
             "denials_repeated": engine.coordinator.denials_repeated,
             "fees_usd": usd_text(portfolio.fees),
             "realised_usd": usd_text(portfolio.realised()),

@@ -17,7 +17,7 @@ from agbot.model.events import MarketData, OrderAttempted
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.run.bot import Service
-from agbot.settings import PaperSettings
+from agbot.settings import Settings
 from agbot.venue.care import Care
 from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import VenueAdapter
@@ -72,7 +72,7 @@ OpenVenue = Callable[["RunPlan", Account, Callable[[], int]], VenueLink]
 
 def open_paper(plan: RunPlan, account: Account, now_ns: Callable[[], int]) -> VenueLink:
     """Return a paper venue with the account as it was left."""
-    venue = PaperVenue(paper_matcher(plan.settings.paper, plan.markets, account), now_ns)
+    venue = PaperVenue(paper_matcher(plan.settings, plan.markets, account), now_ns)
     return VenueLink(venue=venue, run=venue.run, on_market=venue.on_market)
 
 
@@ -82,12 +82,14 @@ def open_shadow(_plan: RunPlan, _account: Account, now_ns: Callable[[], int]) ->
     return VenueLink(venue=venue, run=venue.run)
 
 
-def paper_matcher(paper: PaperSettings, markets: Sequence[Market], account: Account) -> PaperMatcher:
-    """Return the paper venue's core with the account as it was left."""
+def paper_matcher(settings: Settings, markets: Sequence[Market], account: Account) -> PaperMatcher:
+    """Return the paper venue's core with the account as it was left; what it draws follows from the run's seed."""
+    paper = settings.paper
     tokens = {m.id: m for m in markets}
     positions: Counter[TokenId] = Counter()
     for c in account.positions:
         if c.market in tokens:
             positions[tokens[c.market].token(c.outcome)] += c.size
     terms = Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns)
-    return PaperMatcher(account.cash, positions=positions, terms=terms)
+    conditions = attrs.evolve(paper.conditions, seed=settings.seed)
+    return PaperMatcher(account.cash, positions=positions, terms=terms, conditions=conditions)

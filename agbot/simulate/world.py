@@ -8,17 +8,20 @@ from functools import partial
 from hashlib import blake2b
 from typing import Final
 
+from agbot.core.rules import InventoryLimit, PositionLimit, Rule
 from agbot.core.step import Step
+from agbot.core.view import Strategy
 from agbot.exchange.api import Ask
 from agbot.exchange.core.model import Fact
 from agbot.latch import NEVER_SET, LatchState
 from agbot.model.events import Event
 from agbot.secrets import Secret
 from agbot.simulate.audit import Auditor
-from agbot.simulate.bot import SimBot
+from agbot.simulate.bot import INVENTORY_MAX, POSITION_MAX, SimBot
 from agbot.simulate.crowd import CALMLY, EVERY_S, Crowd
 from agbot.simulate.disk import Disk
 from agbot.simulate.schedule import OWN, TROUBLE_S, Trouble
+from agbot.simulate.trader import Trader
 from agbot.simulate.venue import SimVenue
 from agbot.simulate.virtual import Heap
 from agbot.simulate.wire import Weather
@@ -34,6 +37,7 @@ from agbot.web.http import Response
 
 START_NS: Final = 1_790_000_000 * NS_PER_S
 MARKETS: Final = 3
+RULES: Final[tuple[Rule, ...]] = (PositionLimit(None, POSITION_MAX), InventoryLimit(INVENTORY_MAX))
 BACK_S: Final = 2.0
 """From the end of one life to the start of the next."""
 CALM_S: Final = 25.0
@@ -56,20 +60,26 @@ class World:
         seed: decides everything but the troubles.
         troubles: what goes wrong, and when.
         every_s: seconds between two acts of the crowd, on average.
+        markets: how many there are.
 
     Attributes:
+        rules: policies of the bot.
         clock_off_ns: how much the bot's clock is off.
         lives: of the bot, the last one last.
         begun: lives so far.
         observed: events that reached the core.
     """
 
-    def __init__(self, seed: int, troubles: Sequence[Trouble], every_s: float = EVERY_S) -> None:
+    rules: Sequence[Rule] = RULES
+
+    def __init__(
+        self, seed: int, troubles: Sequence[Trouble], every_s: float = EVERY_S, markets: int = MARKETS
+    ) -> None:
         self.seed = seed
         self.dice = random.Random(f"world {seed}")  # noqa: S311 - a simulation
         self.heap = Heap(START_NS)
         self.weather = Weather(self.dice)
-        self.venue = SimVenue(self.heap, seed, MARKETS)
+        self.venue = SimVenue(self.heap, seed, markets)
         self.disk = Disk(self.heap)
         key = SigningKey.parse(Secret(self.venue.key))
         self.signer = OrderSigner(key, Account.of_owner(key.address), POLYGON)
@@ -81,9 +91,17 @@ class World:
         self.over = False
         self.auditor = Auditor(self)
         self.venue.core.listeners.append(self._hear)
-        self._crowd = Crowd(self.venue, random.Random(f"crowd {seed}"), every_s)  # noqa: S311 - likewise
+        self._crowd = self.crowd(random.Random(f"crowd {seed}"), every_s)  # noqa: S311 - likewise
         self._digest = blake2b(digest_size=16)
         self._troubles = troubles
+
+    def crowd(self, dice: random.Random, every_s: float) -> Crowd:
+        """Return everybody else."""
+        return Crowd(self.venue, dice, every_s)
+
+    def strategies(self, life: int) -> Sequence[Strategy]:
+        """Return what a life of the bot trades by."""
+        return [Trader(self.seed * 1000 + life)]
 
     @property
     def wallet(self) -> str:
@@ -136,6 +154,8 @@ class World:
         self._digest.update(b"%d %d" % (bot.number, step.now_ns))
         self._digest.update(encode_batch(batch))
         self._digest.update(encode_output(step.output))
+        for failed in step.failed:
+            self.auditor.blame(f"strategy {failed.strategy} failed: {failed.details}")
 
     def _run_for(self, seconds: float) -> None:
         self.heap.run_until(self.heap.now_ns + int(seconds * NS_PER_S))

@@ -45,9 +45,9 @@ commit;
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What a run was made of; enough to build the same core again.
 
-    `strategies` are (name, parameters as JSON, markets or None for all). `fence` is the wallet's token, 0
-    without a wallet; `reconciled` what the start found at the venue, as JSON: corrections with both figures and source.
-    `limits` and `baseline` are what makes the kill switch trip.
+    `strategies` are (name, parameters as JSON, markets or None for all), `chosen` the rest of each as JSON. `fence` is
+    the wallet's token, 0 without a wallet; `reconciled` what the start found at the venue, as JSON: corrections with
+    both figures and source. `limits` and `baseline` are what makes the kill switch trip.
     """
 
     run_id: str
@@ -65,6 +65,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     fence: int = 0
     reconciled: str = ""
+    chosen: tuple[str, ...] = ()
 
 
 @attrs.frozen

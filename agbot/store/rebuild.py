@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import attrs
@@ -51,6 +52,7 @@ def header_of(
         seed=settings.seed,
         policies=policies_text(policies, rules),
         strategies=tuple((s.name, _params(s), s.markets) for s in settings.strategies),
+        chosen=tuple(_rest(s) for s in settings.strategies),
         started_ns=started_ns,
         carried=carried,
         source=source,
@@ -75,15 +77,29 @@ def engine_of(header: Header) -> Engine:
         baseline=header.baseline,
     )
     rules = parse_rules(loads(header.policies, "<journal>", "json"))
-    strategies = [_built(name, params, markets) for name, params, markets in header.strategies]
+    strategies = [_built(*each, rest) for each, rest in zip(header.strategies, _chosen(header), strict=True)]
+    for name, count in Counter(strategy.id for strategy in strategies).items():
+        if count > 1:
+            reason = f"{count} strategies are called {name!r}: their orders could not be told apart"
+            raise ConfigError(reason, id="AGB-114", key="strategies", remedy="give each its own id")
     return Engine(settings, Gate(rules), strategies)
+
+
+def strategies_of(header: Header) -> list[tuple[str, str]]:
+    """Return the strategies of a run by the id their orders go by, where the configuration says it, and parameters."""
+    rows = zip(header.strategies, _chosen(header), strict=True)
+    return [(json.loads(rest).get("id") or name, params) for (name, params, _), rest in rows]
+
+
+def _chosen(header: Header) -> tuple[str, ...]:
+    return (*header.chosen, *["{}"] * (len(header.strategies) - len(header.chosen)))
 
 
 def strategy_faults(settings: Settings) -> Iterator[ConfigError]:
     """Yield what is wrong with the strategies and their parameters, with file and line; nothing is started."""
     for chosen in settings.strategies:
         try:
-            _built(chosen.name, _params(chosen), chosen.markets)
+            _built(chosen.name, _params(chosen), chosen.markets, _rest(chosen))
         except ConfigError as e:
             yield _placed(chosen, e)
 
@@ -100,8 +116,13 @@ def _params(chosen: StrategySettings) -> str:
     return json.dumps(dict(chosen.params), default=str)
 
 
-def _built(name: str, params: str, markets: tuple[str, ...] | None) -> Strategy:
-    strategy = build(name, json.loads(params))
+def _rest(chosen: StrategySettings) -> str:
+    sizing = None if chosen.sizing is None else dict(chosen.sizing)
+    return json.dumps({"id": chosen.id, "sizing": sizing}, default=str)
+
+
+def _built(name: str, params: str, markets: tuple[str, ...] | None, rest: str) -> Strategy:
+    strategy = build(name, json.loads(params), **json.loads(rest))
     return strategy if markets is None else OnlyIn(strategy, markets)
 
 

@@ -165,6 +165,19 @@ def test_a_recording_that_ends_early_is_an_error_not_a_traceback(recording, home
     assert "Traceback" not in done.err
 
 
+def test_a_replay_tells_the_author_of_a_strategy_what_it_raised(recording, home, tmp_path):
+    file = tmp_path / "broken.py"
+    file.write_text("class Broken:\n    id = 'broken'\n    def decide(self, view):\n        return 1 / 0\n")
+    words = ["run", "--replay", str(recording), "--no-web", "--json", "--strategy", f"{file}:Broken"]
+    done = home.agbot(*words, "--strategy", "quoter")
+    assert done.code == 1
+    assert "[AGB-640]" in done.err
+    assert "ZeroDivisionError: division by zero" in done.err
+    summary = json.loads(done.out[done.out.index("{") :])
+    assert summary["strategies_failed"] == {"broken": "it raised ZeroDivisionError"}
+    assert summary["fills"] > 0
+
+
 @pytest.mark.parametrize(("terminal", "shown"), [(True, True), (False, False)])
 def test_the_bar_is_for_terminals(terminal, shown, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)

@@ -42,6 +42,7 @@ strategies:
     markets: [0xAB, "0xcd"]
     params: {edge: 0.0100, on: true, none: ~, list: [1, x]}
   - {name: other, markets: all}
+  - {name: other, id: another}
 paper: {order_latency_s: 1, feed_latency_ms: 0}
 polymarket:
   {chain: amoy, clob: "http://127.0.0.1:9/", user_socket: "wss://u/", tokens_per_socket: 7, custom_features: false}
@@ -98,6 +99,7 @@ def test_every_key(tmp_path: Path) -> None:
                 params={"edge": Decimal("0.01"), "on": True, "none": None, "list": [Decimal(1), "x"]},
             ),
             StrategySettings(name="other"),
+            StrategySettings(name="other", id="another"),
         ),
         markets=("0xAB",),
         realtime=("btcusd", "price.equity:aaplusd"),

@@ -297,7 +297,7 @@ def test_links_and_unlisted_tokens_change_nothing(bench: Any) -> None:
 
 def test_latency_delays_the_effect_and_then_the_news(make_bench: Callable[..., Any]) -> None:
     bench = make_bench(order_latency_ns=50, feed_latency_ns=10)
-    assert bench.matcher.submit(bench.now, place(price="0.52", size="10")) == bench.now + 60
+    assert bench.matcher.submit(bench.now, place(price="0.52", size="10")) == bench.now + 50
     assert bench.matcher.status(ClientOrderId("o1")).state is OrderState.PENDING_NEW
     assert bench.matcher.next_due() == bench.now + 50
     # The ask goes away while the order is under way.

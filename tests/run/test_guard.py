@@ -79,6 +79,30 @@ async def test_a_trip_is_followed_by_the_whole_sequence_of_a_kill(bench, nursery
     nursery.cancel_scope.cancel()
 
 
+class Boom:
+    id = "boom"
+
+    def decide(self, view):
+        raise ZeroDivisionError(view.market.id)
+
+
+async def test_a_strategy_that_raises_is_closed_on_disk_and_its_orders_are_taken_off(bench, nursery):
+    bench.core.engine.coordinator.register_strategy("boom", Boom())
+    nursery.start_soon(bench.guard.run)
+    step = bench.core.wish()
+    assert [failed.strategy for failed in step.failed] == ["boom"]
+    assert "ZeroDivisionError: m1" in step.failed[0].details
+    (closed,) = bench.latch.read().scopes
+    assert (closed.scope, closed.name, closed.reason) == ("strategy", "boom", "it raised ZeroDivisionError")
+    assert not bench.latch.read().on
+    with trio.fail_after(60):
+        told = await bench.inbox.receive()
+        while not any(isinstance(e, KillSwitchProven) for e in told):
+            told += await bench.inbox.receive()
+    assert told[-1] == KillSwitchProven("strategy", "boom", 0, 0, bench.core.now)
+    nursery.cancel_scope.cancel()
+
+
 async def test_the_baseline_is_kept_while_it_changes(bench, nursery, until):
     bench.lose(10)
     nursery.start_soon(bench.guard.run)

@@ -14,6 +14,8 @@ import trio.testing
 
 from agbot.control import socket_path
 from agbot.errors import ConfigError, RecordingError, UnsupportedOrder
+from agbot.matching.conditions import Conditions, Settling
+from agbot.matching.rewards import Incentives, Programme
 from agbot.model.events import BookSnapshot, TradePrint
 from agbot.model.market import Market
 from agbot.model.order import Side
@@ -22,7 +24,7 @@ from agbot.settings import PaperSettings, Settings
 from agbot.store.history import read_history, write_history
 from agbot.store.verify import verify
 from agbot.testing.builders import levels, make_market
-from agbot.units import NS_PER_MS, NS_PER_S, to_units
+from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_units
 
 START = 1_700_000_000 * NS_PER_S
 
@@ -82,6 +84,20 @@ async def test_a_recording_that_can_be_worked_out_by_hand(tiny, replay):
     assert (result["mirror_exceptions"], result["skipped_records"], result["impossible_messages"]) == (0, 0, 0)
     # bid and ask (a buy of NO); after the fill a lower bid, while the ask keeps its place in the queue
     assert (result["orders_placed"], result["orders_filled"], result["orders_cancelled"]) == (3, 1, 2)
+    assert verify(run.journal.path).digest == result["decision_digest"]
+
+
+async def test_a_venue_that_takes_every_trade_back(tiny, replay):
+    """The bid fills after two seconds and fails after three: no money has moved, and the journal says the same."""
+    conditions = Conditions(
+        settling=Settling(after_ns=NS_PER_S, fail_rate=SCALE),
+        incentives=Incentives(programme=Programme(rebate_rate=SCALE, daily_usd=SCALE)),
+    )
+    run = replay(tiny, settings=Settings(paper=PaperSettings(conditions=conditions)))
+    result = await run.run()
+    assert (result["cash_usd"], result["inventory_usd"], result["pnl_usd"]) == ("10000.00", "0.00", "0.00")
+    assert (result["estimated_rebates_usd"], result["estimated_rewards_usd"]) == ("0.00", "0.00")
+    assert run.matcher.cash == run.engine.portfolio.cash
     assert verify(run.journal.path).digest == result["decision_digest"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
@@ -20,6 +22,7 @@ from agbot.settings import Settings, StrategySettings
 from agbot.store import rebuild
 from agbot.store.journal import Header
 from agbot.store.rebuild import engine_of, header_of
+from agbot.strategy.sizing import Kelly
 from agbot.units import to_units
 
 
@@ -79,8 +82,33 @@ def test_a_wrong_policy_file_starts_nothing(tmp_path):
 
 def test_strategies_keep_their_parameters():
     settings = Settings(strategies=(StrategySettings(name="quoter", params={"size": "7.5", "skew_ticks": 2}),))
-    (quoter,) = again(header(settings)).strategies
+    quoter = again(header(settings)).coordinator.strategy("quoter")
     assert (quoter.params.size, quoter.params.skew_ticks) == (to_units("7.5"), 2)
+
+
+def test_one_strategy_runs_twice_under_two_ids():
+    each = [StrategySettings(name="quoter", id=name, markets=(name,)) for name in ("one", "two")]
+    assert again(header(Settings(strategies=tuple(each)))).coordinator.strategies == ("one", "two")
+
+
+def test_a_sizing_is_kept():
+    sizing = {"type": "Kelly", "fraction": Decimal("0.25")}
+    built = again(header(Settings(strategies=(StrategySettings(name="quoter", id="q", sizing=sizing),))))
+    assert built.coordinator.strategy("q").inner.sizing == Kelly(fraction="0.25")
+
+
+def test_a_journal_from_before_ids_is_read():
+    old = msgspec.structs.replace(header(), chosen=())
+    assert again(old).coordinator.strategies == ("quoter",)
+
+
+def test_two_of_one_id_cannot_be_told_apart(tmp_path):
+    yours = tmp_path / "yours.py"
+    yours.write_text("class Mine:\n    id = 'quoter'\n    def decide(self, view):\n        return []\n")
+    each = (StrategySettings(name="quoter"), StrategySettings(name=f"{yours}:Mine"))
+    with pytest.raises(ConfigError) as caught:
+        again(header(Settings(strategies=each)))
+    assert caught.value.id == "AGB-114"
 
 
 @pytest.mark.parametrize(

@@ -10,44 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.core.book import OrderBook
 from agbot.core.view import Cancel, Intent, OwnOrder, Place, View
-from agbot.model.events import Level
 from agbot.model.ids import ClientOrderId, TokenId
-from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, Side
 from agbot.strategy.quoter import Quoter, QuoterParams
 from agbot.testing.builders import levels, make_market, shares
-from agbot.units import SCALE, TICKS, complement, notional, on_tick, to_text, to_units
+from agbot.testing.strategies import view_of
+from agbot.units import SCALE, TICKS, notional, on_tick, to_text, to_units
 
-BIDS = levels(("0.47", "100"), ("0.46", "200"))
-ASKS = levels(("0.53", "100"), ("0.54", "200"))
 LIVE = [state for state in OrderState if not state.terminal]
-
-
-def book_of(tick: int, bids: Sequence[Level], asks: Sequence[Level]) -> OrderBook:
-    book = OrderBook(tick)
-    book.snapshot(bids, asks, 1)
-    return book
-
-
-def view_of(
-    bids: Sequence[Level] = BIDS,
-    asks: Sequence[Level] = ASKS,
-    *,
-    market: Market | None = None,
-    yes: int = 0,
-    no: int = 0,
-    cash: int = shares(1000),
-    orders: Sequence[OwnOrder] = (),
-    trusted: bool = True,
-) -> View:
-    market = market or make_market()
-    mirrored = [[(complement(p), s) for p, s in side] for side in (asks, bids)]
-    books = {Outcome.YES: book_of(market.tick, bids, asks), Outcome.NO: book_of(market.tick, *mirrored)}
-    return View(
-        now_ns=1, market=market, books=books, yes_size=yes, no_size=no, orders=orders, cash=cash, trusted=trusted
-    )
 
 
 def own(

@@ -7,14 +7,13 @@ from email.utils import formatdate
 from typing import Any, Final
 
 from agbot.exchange.api import Reply, error
+from agbot.matching.outages import WORDS, OutageKind
 from agbot.units import NS_PER_S
 from agbot.web.server import Break
 
-RESTARTING: Final = error(425, "service not ready")
-DISABLED: Final = error(503, "Trading is currently disabled. Check polymarket.com for updates")
-CANCEL_ONLY: Final = error(
-    503, "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
-)
+RESTARTING: Final = error(425, WORDS[OutageKind.RESTART])
+DISABLED: Final = error(503, WORDS[OutageKind.DISABLED])
+CANCEL_ONLY: Final = error(503, WORDS[OutageKind.CANCEL_ONLY])
 UNAUTHORIZED: Final = error(401, "Unauthorized/Invalid api key")
 REGION: Final = error(
     403,
@@ -33,8 +32,7 @@ _BROKEN_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCon
 
 def post_only_mode(retry_after_s: int) -> Reply:
     """Return the 503 of the minutes behind a restart."""
-    told = "post-only mode: only post-only orders and cancels are allowed"
-    body = {"error": told, "code": "post_only_mode", "retry_after_seconds": retry_after_s}
+    body = {"error": WORDS[OutageKind.POST_ONLY], "code": "post_only_mode", "retry_after_seconds": retry_after_s}
     return Reply(body, 503, (("Retry-After", str(retry_after_s)),))
 
 

@@ -195,7 +195,7 @@ class Vwap(Sliced[VwapParams]):
         return merged(vwap(units, self.params.profile or [1] * self.params.slices), least)
 
 
-class ImplementationShortfall(Sliced[ShortfallParams]):
+class Shortfall(Sliced[ShortfallParams]):
     """Early where waiting risks more than trading costs."""
 
     def __init__(self, params: ShortfallParams, *, name: str = "shortfall") -> None:

@@ -20,10 +20,27 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
-from agbot.errors import UnsupportedOrder, VenueNotFound, VenueProtocolError, VenueRefused, VenueUnavailable
+from agbot.errors import (
+    UnsupportedOrder,
+    VenueAmbiguous,
+    VenueNotFound,
+    VenueProtocolError,
+    VenueRefused,
+    VenueUnavailable,
+)
+from agbot.matching.outages import NO_ANSWER
 from agbot.matching.paper import PaperMatcher, PaperOrder
 from agbot.model.commands import CancelOrder
-from agbot.model.events import CancelRejected, MarketData, OrderAccepted, OrderEvidence, OrderRejected, Source, said_by
+from agbot.model.events import (
+    CancelRejected,
+    MarketData,
+    OrderAccepted,
+    OrderEvidence,
+    OrderRejected,
+    OrderUnknown,
+    Source,
+    said_by,
+)
 from agbot.model.ids import ClientOrderId, VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
 from agbot.units import NS_PER_S, to_decimal
@@ -37,7 +54,7 @@ One more is a reader that is gone; from then on the stream is closed, so that a 
 AMENDED_KEPT: Final = 10_000
 _SHORTEST_NAP_NS: Final = 1_000
 
-_Answer: TypeAlias = OrderAccepted | OrderRejected
+_Answer: TypeAlias = OrderAccepted | OrderRejected | OrderUnknown
 
 
 class PaperVenue:
@@ -64,6 +81,7 @@ class PaperVenue:
         self._reached_ns = 0
         self._placing: dict[ClientOrderId, _Answer | None] = {}
         self._cancelling: Counter[ClientOrderId] = Counter()
+        self._silent: set[ClientOrderId] = set()
         self._previous: dict[str, str] = {}
         self._down = ""
 
@@ -113,18 +131,23 @@ class PaperVenue:
         answer = await self._answer(command.client_order_id)
         if isinstance(answer, OrderRejected):
             raise VenueRefused(answer.reason, venue=self.venue_id)
+        if isinstance(answer, OrderUnknown):
+            raise VenueAmbiguous(answer.reason, venue=self.venue_id)
         return _ack(self._known(command.client_order_id))
 
     async def cancel_order(self, order_id: str) -> CancelAck:
         """Cancel and wait for the state the venue found; see the port."""
         await self._enter()
         name = self._known(order_id).order.client_order_id
-        due = self.matcher.cancel(self._now_ns(), CancelOrder(name, "cancelled by us"))
+        arrival = self.matcher.cancel(self._now_ns(), CancelOrder(name, "cancelled by us"))
         self._cancelling[name] += 1
         try:
-            await self._reach(due)
+            await self._hear(arrival)
+            if name in self._silent:
+                raise VenueAmbiguous(NO_ANSWER, venue=self.venue_id)
         finally:
             self._cancelling -= Counter([name])
+            self._silent.discard(name)
         return _cancel_ack(self._known(order_id))
 
     async def replace_order(self, order_id: str, *, price: Decimal, size: Decimal) -> OrderAck:
@@ -155,7 +178,10 @@ class PaperVenue:
         """Take off every order that rests when this arrives, and return what was taken."""
         await self._enter()
         before = self.matcher.pending_ids()
-        await self._reach(self.matcher.cancel_all(self._now_ns()))
+        arrival = self.matcher.cancel_all(self._now_ns())
+        if self.matcher.cancels_from(arrival) > arrival:
+            raise VenueUnavailable("it takes no cancels now", venue=self.venue_id)
+        await self._hear(arrival)
         after = (self.matcher.status(name) for name in before)
         return [_cancel_ack(order) for order in after if order and order.state is OrderState.CANCELLED]
 
@@ -175,8 +201,8 @@ class PaperVenue:
 
     async def _enter(self) -> None:
         await trio.lowlevel.checkpoint()
-        if self._down:
-            raise VenueUnavailable(self._down, venue=self.venue_id)
+        if reason := self._down or self.matcher.deaf(self._now_ns()):
+            raise VenueUnavailable(reason, venue=self.venue_id)
         self._catch_up()
 
     def _known(self, order_id: str) -> PaperOrder:
@@ -196,6 +222,11 @@ class PaperVenue:
                 await self._nap()
         finally:
             del self._placing[name]
+
+    async def _hear(self, arrival_ns: int) -> None:
+        """Wait until what a command did when it arrived is heard."""
+        await self._reach(arrival_ns)
+        await self._reach(self.matcher.told_ns)
 
     async def _reach(self, at_ns: int) -> None:
         self._wake()
@@ -226,8 +257,11 @@ class PaperVenue:
 
     def _pass_on(self, evidence: OrderEvidence) -> None:
         name = evidence.client_order_id
-        if isinstance(evidence, OrderAccepted | OrderRejected) and name in self._placing:
+        if isinstance(evidence, OrderAccepted | OrderRejected | OrderUnknown) and name in self._placing:
             self._placing[name] = evidence
+            return
+        if isinstance(evidence, OrderUnknown) and self._cancelling[name]:
+            self._silent.add(name)
             return
         if isinstance(evidence, CancelRejected) and self._cancelling[name]:
             return

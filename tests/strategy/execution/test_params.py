@@ -123,7 +123,7 @@ def test_the_examples_of_the_page_are_configurations(root):
         for row in loads(text, PAGE, "yaml").plain()["strategies"]:
             kind, params = ALGORITHMS[row["name"]]
             found.append(kind(params(**row["params"])).metadata()["strategy"])
-    assert found == ["Twap", "ImplementationShortfall", "Bracket"]
+    assert found == ["Twap", "Shortfall", "Bracket"]
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
