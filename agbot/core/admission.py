@@ -119,7 +119,7 @@ class Admission:
 
     def cash_free(self) -> int:
         """Return cash not spoken for by resting or in-flight buys (10⁻⁶ usd)."""
-        return self._state.portfolio.cash - self._resting_usd()
+        return self._state.portfolio.cash - self._state.oms.reserved_usd
 
     def exposure(self, now_ns: int, market: Market, place: Place, strategy: StrategyId = NOBODY) -> Exposure:
         """Return the position as it is and as it could become if everything live fills."""
@@ -127,7 +127,7 @@ class Admission:
         prospect = self.prospect(now_ns, market, place, strategy)
         net, ends = state.portfolio.net(market), prospect.ends
         live = list(state.oms.all_live())
-        resting = sum([record.reserved_usd for record in live])
+        resting = state.oms.reserved_usd
         return Exposure(
             market_id=market.id,
             net_position=net,
@@ -152,9 +152,6 @@ class Admission:
         if place.side is Side.BUY:
             return _notional(place)
         return notional(max(place.price, self._state.books[place.token].best_bid), place.size)
-
-    def _resting_usd(self) -> int:
-        return sum(record.reserved_usd for record in self._state.oms.all_live())
 
     def _standing(self, market: Market) -> tuple[str, ...]:
         oms = self._state.oms

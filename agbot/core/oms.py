@@ -188,9 +188,18 @@ class Oms:
         self._orders: dict[ClientOrderId, OrderRecord] = {}
         self._live: dict[MarketId, dict[ClientOrderId, OrderRecord]] = {}
         self.in_flight = 0
+        self._reserved: int | None = 0
+        """What all live buys may cost; None when it has to be added up again."""
         self.ended: Counter[OrderState] = Counter()
         self.unsettled: Counter[TokenId] = Counter()
         """Shares bought whose trades are provisional: counted as held, and not ours to sell yet."""
+
+    @property
+    def reserved_usd(self) -> int:
+        """Return the cash that may still leave for all live orders (10⁻⁶ usd)."""
+        if self._reserved is None:
+            self._reserved = sum([record.reserved_usd for record in self.all_live()])
+        return self._reserved
 
     def begin(self, now_ns: int, command: PlaceOrder, *, denied: str = "") -> OrderRecord:
         """Record a new order as PENDING_NEW, or as DENIED with the reason."""
@@ -198,6 +207,7 @@ class Oms:
         state = OrderState.DENIED if denied else OrderState.PENDING_NEW
         record = OrderRecord(command=command, state=state, opened_ns=now_ns, reason=denied, changed_ns=now_ns)
         self._orders[command.client_order_id] = record
+        self._reserved = None
         if not denied:
             self._live.setdefault(command.market, {})[command.client_order_id] = record
             self.in_flight += 1
@@ -213,6 +223,7 @@ class Oms:
         record = self._orders.get(event.client_order_id)
         if record is None:
             raise IllegalTransition(_not_ours(event))
+        self._reserved = None
         match event:
             case OrderFilled():
                 return self._fill(now_ns, record, event)

@@ -34,7 +34,7 @@ from agbot.units import NS_PER_S, SCALE, to_text, usd_text
 MARKETS: Final = 30
 PAIRED: Final = 4
 """Markets at the end of the list that move together, two and two."""
-CROWD_EVERY_S: Final = 0.5
+CROWD_EVERY_S: Final = 4.0
 QUARTER_S: Final = 900.0
 RICH: Final = 20_000 * SCALE
 SOUGHT: Final = ("maker", "arbitrage", "trend", "revert", "pairs")
