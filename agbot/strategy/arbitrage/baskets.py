@@ -114,11 +114,6 @@ class Basket:
         """Return what a set brings in one state."""
         return sum(state.pays(want) for want in self.wants)
 
-    def lost(self, market: MarketId) -> Basket:
-        """Return what is left of it once a market has resolved NO."""
-        states = tuple(state for state in self.states if not state.yes[market])
-        return attrs.evolve(self, wants=tuple(w for w in self.wants if w.market != market), states=states)
-
     def without(self, gone: Iterable[int]) -> Basket:
         """Return the basket less some legs, by their place."""
         left_out = frozenset(gone)

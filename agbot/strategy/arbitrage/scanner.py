@@ -21,7 +21,7 @@ from agbot.model.events import ASK, BID
 from agbot.model.ids import MarketId
 from agbot.model.market import Outcome
 from agbot.model.order import OrderState, Side, TimeInForce
-from agbot.strategy.arbitrage.baskets import EVENTS, Basket, BasketKey, Universe, Want
+from agbot.strategy.arbitrage.baskets import Basket, BasketKey, Universe, Want
 from agbot.strategy.arbitrage.detect import See, find, mispricing, sellable
 from agbot.strategy.arbitrage.leftover import Held, Leftover, leftover
 from agbot.strategy.arbitrage.params import ArbitrageParams
@@ -198,11 +198,6 @@ class Arbitrage(Lifecycle):
         return None
 
     def _carry_on(self, view: View, see: See, plan: Plan, proof: Proof | None) -> Wishes:
-        for market in dict.fromkeys(want.market for want in plan.basket.wants):
-            seen = see(market)
-            if seen is not None and seen.winner is Outcome.NO and plan.basket.identity in EVENTS:
-                plan.drop(market)
-                self._plan_of.pop(market, None)
         legs = [self._leg_now(see(want.market), want, before, view) for want, before in _rows(plan)]
         repairs = plan.step(view.now_ns, legs, self.params)
         if plan.phase is Phase.DONE:
