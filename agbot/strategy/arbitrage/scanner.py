@@ -107,13 +107,16 @@ class Arbitrage(Lifecycle):
 
     def _look(self, view: View, see: See) -> Wishes:
         best: Proof | None = None
+        cluster = self._universe.cluster(view.market.id)
+        owns = {market for market in cluster if (seen := see(market)) and (seen.own_yes > 0 or seen.own_no > 0)}
         for basket in self._universe.baskets(view.market.id):
+            if not basket.sold_in <= owns:
+                continue
             proof = find(basket, see, self.params)
             if proof is None or not self._passes(proof, basket, view, see):
                 self._since.pop(basket.key, None)
             elif view.now_ns >= self._since.setdefault(basket.key, view.now_ns) + self.params.confirm_ms:
                 best = proof if best is None or proof.worst > best.worst else best
-        cluster = self._universe.cluster(view.market.id)
         if best is None or view.now_ns < max(self._quiet_ns.get(market, 0) for market in cluster):
             return None
         return self._open(best, view.now_ns, see)
