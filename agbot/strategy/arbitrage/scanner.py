@@ -168,7 +168,7 @@ class Arbitrage(Lifecycle):
     def _left_over(self, now_ns: int, views: Sequence[View]) -> tuple[Plan, Proof | None] | None:
         """Return a plan for what lacks its counterpart in markets that hang together, None where nothing does."""
         held = {(v.market.id, o): v.own_yes if o is Outcome.YES else v.own_no for v in views for o in Outcome}
-        if not any(size > 0 for size in held.values()) or any(v.winner or not v.trusted for v in views):
+        if not any(size > 0 for size in held.values()) or not all(view.trusted for view in views):
             return None
         markets = {view.market.id for view in views}
         families = [f for f in self._universe.families if f.wants[0].market in markets]

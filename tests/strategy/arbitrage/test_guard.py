@@ -16,6 +16,7 @@ CHEAP = ([], [("0.45", "100")], [], [("0.50", "100")])
 QUICK = {"confirm_ms": "0", "depth_part": "1"}
 
 
+TEN = to_units("10")
 OPEN = OwnOrder(client_order_id="o", token="m1-yes", side=Side.BUY, price=1, remaining=1, state=OrderState.OPEN)
 
 
@@ -130,3 +131,19 @@ def test_a_view_that_stands_alone_is_no_reason_to_fail(see_books):
     assert isinstance(view, View)
     assert view.around is NOTHING
     assert Arbitrage(ArbitrageParams(**QUICK)).decide(view)
+
+
+def test_a_held_set_is_sold_where_it_brings_more_than_it_pays(see_books):
+    rich = see_books({make_market(min_size=1): ([("0.56", "40")], [], [("0.50", "40")], [])}, {"m1": (TEN, TEN)})
+    assert {(leg.token, leg.side) for leg in asked(rich)} == {("m1-yes", Side.SELL), ("m1-no", Side.SELL)}
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_is_left_over_waits_until_all_books_are_there(see_books, trusted):
+    """Of three legs two are held; the third is to be had, but its book may not have come yet."""
+    markets = [make_market(f"m{i}", event_id="e", neg_risk=True, min_size=1) for i in range(3)]
+    rows = ([("0.30", "100")], [("0.32", "100")], [("0.68", "100")], [("0.70", "100")])
+    views = see_books(dict.fromkeys(markets, rows), {"m0": (TEN, 0), "m1": (TEN, 0)})
+    views = {m: attrs.evolve(v, trusted=trusted or m != "m2") for m, v in views.items()}
+    wishes = asked(views, exhaustive={"e": 3})
+    assert [(wish.token, wish.side) for wish in wishes] == ([("m2-yes", Side.BUY)] if trusted else [])
