@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import attrs
@@ -90,7 +91,7 @@ class Basket:
         """Return what tells it from others."""
         return self.identity, self.wants
 
-    @property
+    @cached_property
     def pays(self) -> int:
         """Return what a set pays in the worst state, those of a mismatch left out (10⁻⁶ usd)."""
         return min(self.in_state(state) for state in self.states if not state.mismatch)
@@ -100,24 +101,19 @@ class Basket:
         """Return what a set pays in the worst state of all."""
         return min(self.in_state(state) for state in self.states)
 
-    @property
+    @cached_property
     def riskless(self) -> bool:
         """Return whether nothing but logic and the venue's own rules is relied on."""
         return not any(state.mismatch for state in self.states)
 
-    @property
-    def sells(self) -> bool:
-        """Return whether it needs shares that are held."""
-        return any(want.side is SELL for want in self.wants)
+    @cached_property
+    def sold_in(self) -> frozenset[MarketId]:
+        """Return the markets in which it needs shares that are held."""
+        return frozenset(want.market for want in self.wants if want.side is SELL)
 
     def in_state(self, state: State) -> int:
         """Return what a set brings in one state."""
         return sum(state.pays(want) for want in self.wants)
-
-    def lost(self, market: MarketId) -> Basket:
-        """Return what is left of it once a market has resolved NO."""
-        states = tuple(state for state in self.states if not state.yes[market])
-        return attrs.evolve(self, wants=tuple(w for w in self.wants if w.market != market), states=states)
 
     def without(self, gone: Iterable[int]) -> Basket:
         """Return the basket less some legs, by their place."""
@@ -209,7 +205,7 @@ class Universe:
         self._cluster.update(dict.fromkeys(joined, joined))
 
     def _add(self, basket: Basket) -> None:
-        if not basket.sells:
+        if not basket.sold_in:
             self.families.append(basket)
         for market in dict.fromkeys(want.market for want in basket.wants):
             self._baskets[market].append(basket)

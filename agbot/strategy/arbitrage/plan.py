@@ -21,7 +21,7 @@ from typing import Final
 
 import attrs
 
-from agbot.model.ids import MarketId, TokenId
+from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.strategy.arbitrage.baskets import Basket
@@ -127,13 +127,6 @@ class Plan:
         self.told = [0] * len(self.basket.wants)
         self.sent_ns = self.started_ns
 
-    def drop(self, market: MarketId) -> None:
-        """Go on without the legs in a market that has resolved NO: the rest of an event's basket still holds."""
-        kept = [i for i, want in enumerate(self.basket.wants) if want.market != market]
-        self.basket = self.basket.lost(market)
-        self.before, self.limits = [self.before[i] for i in kept], [self.limits[i] for i in kept]
-        self.told, self._tried = [self.told[i] for i in kept], None
-
     def hear(self, leg: int, side: Side, size: int, value: int, fee: int, *, voided: bool) -> None:
         """Take in what an execution cost (10⁻⁶ usd), or that it was taken back."""
         sign = -1 if voided else 1
@@ -153,8 +146,8 @@ class Plan:
             return self._rest(Phase.UNKNOWN, "an order was sent and not heard of")
         if any(leg.live for leg in legs):
             return ()
-        if not legs or any(leg.over for leg in legs):
-            return self._rest(Phase.DONE, "a market of it has paid out: what is left is held to the end")
+        if any(leg.over for leg in legs):
+            return self._rest(Phase.DONE, "a market of it has paid out")
         uneven = max(leg.got for leg in legs) - min(leg.got for leg in legs)
         if uneven < max(1, *(leg.market.min_size for leg in legs)):
             return self._even(legs, uneven)

@@ -21,7 +21,7 @@ from agbot.model.events import ASK, BID
 from agbot.model.ids import MarketId
 from agbot.model.market import Outcome
 from agbot.model.order import OrderState, Side, TimeInForce
-from agbot.strategy.arbitrage.baskets import EVENTS, Basket, BasketKey, Universe, Want
+from agbot.strategy.arbitrage.baskets import Basket, BasketKey, Universe, Want
 from agbot.strategy.arbitrage.detect import See, find, mispricing, sellable
 from agbot.strategy.arbitrage.leftover import Held, Leftover, leftover
 from agbot.strategy.arbitrage.params import ArbitrageParams
@@ -107,13 +107,16 @@ class Arbitrage(Lifecycle):
 
     def _look(self, view: View, see: See) -> Wishes:
         best: Proof | None = None
+        cluster = self._universe.cluster(view.market.id)
+        owns = {market for market in cluster if (seen := see(market)) and (seen.own_yes > 0 or seen.own_no > 0)}
         for basket in self._universe.baskets(view.market.id):
+            if not basket.sold_in <= owns:
+                continue
             proof = find(basket, see, self.params)
             if proof is None or not self._passes(proof, basket, view, see):
                 self._since.pop(basket.key, None)
             elif view.now_ns >= self._since.setdefault(basket.key, view.now_ns) + self.params.confirm_ms:
                 best = proof if best is None or proof.worst > best.worst else best
-        cluster = self._universe.cluster(view.market.id)
         if best is None or view.now_ns < max(self._quiet_ns.get(market, 0) for market in cluster):
             return None
         return self._open(best, view.now_ns, see)
@@ -165,7 +168,7 @@ class Arbitrage(Lifecycle):
     def _left_over(self, now_ns: int, views: Sequence[View]) -> tuple[Plan, Proof | None] | None:
         """Return a plan for what lacks its counterpart in markets that hang together, None where nothing does."""
         held = {(v.market.id, o): v.own_yes if o is Outcome.YES else v.own_no for v in views for o in Outcome}
-        if not any(size > 0 for size in held.values()) or any(v.winner or not v.trusted for v in views):
+        if not any(size > 0 for size in held.values()) or not all(view.trusted for view in views):
             return None
         markets = {view.market.id for view in views}
         families = [f for f in self._universe.families if f.wants[0].market in markets]
@@ -198,11 +201,6 @@ class Arbitrage(Lifecycle):
         return None
 
     def _carry_on(self, view: View, see: See, plan: Plan, proof: Proof | None) -> Wishes:
-        for market in dict.fromkeys(want.market for want in plan.basket.wants):
-            seen = see(market)
-            if seen is not None and seen.winner is Outcome.NO and plan.basket.identity in EVENTS:
-                plan.drop(market)
-                self._plan_of.pop(market, None)
         legs = [self._leg_now(see(want.market), want, before, view) for want, before in _rows(plan)]
         repairs = plan.step(view.now_ns, legs, self.params)
         if plan.phase is Phase.DONE:

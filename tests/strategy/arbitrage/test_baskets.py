@@ -62,13 +62,6 @@ def test_a_decided_event_holds_nothing_more():
     assert [universe.cluster(market) for market in ("m0", "m1", "m2", "x")] == [(), (), (), ("x",)]
 
 
-def test_a_lost_leg_takes_its_states_along():
-    (all_yes,) = [b for b in of_event(["a", "b", "c"], exhaustive=True) if b.pays == SCALE]
-    left = all_yes.lost("b")
-    assert [state.name for state in left.states] == ["a wins", "c wins"]
-    assert left.pays == SCALE
-
-
 FAMILIES = Universe(event(), Relations(exhaustive={"e": 3})).families
 ANY = Universe(event(), Relations()).families
 

@@ -62,6 +62,8 @@ def test_a_held_set_is_sold_for_more_than_it_pays(see_books):
     proof = find(complete_set(market.id, Side.SELL), views.get, free())
     assert (proof.size, proof.worst, proof.locked) == (to_units("25"), to_units("0.75"), 0)
     assert verify(proof, books_of(proof, views)) is None
+    unsettled = {m: attrs.evolve(v, no_unsettled=to_units("40")) for m, v in views.items()}
+    assert find(complete_set(market.id, Side.SELL), unsettled.get, free()).size == to_units("20")
     nothing_held = see_books({market: ([("0.55", "40")], [], [("0.48", "30")], [])})
     assert find(complete_set(market.id, Side.SELL), nothing_held.get, free()) is None
 
