@@ -140,7 +140,7 @@ def _words(trials: int, dsr: float | None, overfit: Overfit | None) -> str:
     if dsr is None:
         return f"{UNKNOWN}: no trial of {trials} has returns that could be judged"
     if dsr < DSR_MIN:
-        return f"{OVERFIT}: the best of {trials} trials is what luck gives (DSR {dsr:.2f}, under {DSR_MIN})"
+        return f"{OVERFIT}: the best of {trials} trials is not beyond luck (DSR {dsr:.2f}, under {DSR_MIN})"
     if overfit is None:
         return f"{UNKNOWN}: DSR {dsr:.2f}, but with one trial, or under four periods, nothing says how it was chosen"
     if overfit.pbo > PBO_MAX:
