@@ -9,15 +9,16 @@ import sys
 import attrs
 import pytest
 
+from agbot.backtest.columns import Columns
 from agbot.backtest.result import Report, read_report
 from agbot.backtest.run import report, run
 from agbot.backtest.source import open_data
 from agbot.backtest.spec import BacktestSpec, Generated, Sources
-from agbot.errors import ConfigError
+from agbot.errors import ConfigError, RecordingError
 from agbot.model.events import BookSnapshot, MarketResolved, TradePrint
 from agbot.model.order import Side
 from agbot.settings import Settings, StrategySettings
-from agbot.store.history import write_history
+from agbot.store.history import read_history, write_history
 from agbot.store.verify import verify
 from agbot.testing.builders import levels, make_market
 from agbot.units import NS_PER_S, SCALE, to_units
@@ -171,6 +172,15 @@ def test_data_without_messages_is_refused(tmp_path):
     write_history(path, [make_market()], [])
     with pytest.raises(ConfigError, match="AGB-586"):
         run(BacktestSpec(settings=Settings(), data=Sources(recordings=(path,))))
+
+
+def test_columns_decide_what_their_recording_decides(demo, demo_spec, tmp_path):
+    Columns.of(read_history(demo_spec.data.recordings[0])).save(tmp_path / "demo.npz")
+    found = run(attrs.evolve(demo_spec, data=Sources(columns=tmp_path / "demo.npz")))
+    assert (found.digest, found.points, found.source) == (demo.digest, demo.points, "demo.npz")
+    (tmp_path / "demo.npz").write_bytes(b"")
+    with pytest.raises(RecordingError, match="AGB-561"):
+        open_data(Sources(columns=tmp_path / "demo.npz"))
 
 
 def test_recordings_are_merged_by_time(demo_spec, tiny):
