@@ -101,6 +101,8 @@ class PaperMatcher:
         self._listings = Listings(book_of or (lambda _market: ConditionBook(queue_rule)))
         self._register = Register()
         self._transit = Transit(self.conditions, self.delays)
+        self._watched = bool(self.conditions.outages or self.earnings)
+        """Whether something happens by the mere passing of time."""
         self._fills = Fills(self.conditions, self._account, self._listings, self._transit, self.earnings)
 
     def submit(self, now_ns: int, order: PlaceOrder) -> int:
@@ -148,9 +150,13 @@ class PaperMatcher:
         transit = self._transit
         end_ns = max(now_ns, transit.now_ns)
         for at_ns, action in transit.actions(end_ns):
-            self._pass_time(at_ns)
+            if self._watched:
+                self._pass_time(at_ns)
+            transit.now_ns = at_ns
             action(at_ns)
-        self._pass_time(end_ns)
+        if self._watched:
+            self._pass_time(end_ns)
+        transit.now_ns = end_ns
         return transit.heard()
 
     @property
@@ -194,12 +200,12 @@ class PaperMatcher:
         while (wiped := self._transit.next_wipe(until_ns)) is not None:
             if live := self._register.live():  # else it may be long past when the run begins
                 self._pass_time(wiped)
+                self._transit.now_ns = wiped
             for ticket in live:
                 self._take_off(ticket, WIPED, wiped)
         if self.earnings is not None:
             for minute_ns in self.earnings.minutes(until_ns):
                 self._listings.each(partial(self.earnings.sample, minute_ns, since=self._register.accepted_ns))
-        self._transit.now_ns = until_ns
 
     def _arrive(self, ticket: Ticket, asked_ns: int, now_ns: int) -> None:
         outage = self._transit.outage(now_ns)

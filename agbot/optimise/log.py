@@ -73,7 +73,8 @@ class TrialLog:
             StoreError: AGB-573, it cannot be written.
         """
         self._write({**_spelled(trial), **origin})
-        self._results[trial.key] = trial
+        self._results[trial.key] = trial  # before the disk is waited for: who interrupts that still finds it
+        self._sync()
 
     def _open(self) -> BinaryIO:
         try:
@@ -98,6 +99,7 @@ class TrialLog:
             self._file.truncate(sum(len(line) + 1 for line in lines))
         if not lines:
             self._write(header)
+            self._sync()
             return
         self._check(self._row(1, lines[0]), header)
         for number, line in enumerate(lines[1:], 2):
@@ -129,6 +131,11 @@ class TrialLog:
         try:
             self._file.write(json.dumps(row).encode() + b"\n")
             self._file.flush()
+        except OSError as e:
+            raise self._unusable(e) from e
+
+    def _sync(self) -> None:
+        try:
             os.fsync(self._file.fileno())
         except OSError as e:
             raise self._unusable(e) from e

@@ -48,7 +48,7 @@ def test_a_random_strategy_over_500_trials_is_overfit(study: Callable[..., Study
 
 
 def test_the_overfit_probability_of_noise_is_one_half_on_average() -> None:
-    verdicts = [judge(family(40, Noise(seed=seed, periods=64))) for seed in range(20)]
+    verdicts = [judge(family(40, Noise(seed=seed, periods=24))) for seed in range(20)]
     assert {verdict.word for verdict in verdicts} == {OVERFIT}
     pbo = [verdict.overfit.pbo for verdict in verdicts if verdict.overfit]
     assert len(pbo) == 20
@@ -66,7 +66,7 @@ def test_skill_among_noise_is_found() -> None:
 
 
 def test_a_choice_among_equals_is_not_called_skill() -> None:
-    words = [judge(family(20, Noise(seed=seed, periods=64, skill=0.9), skilled=20)) for seed in range(10)]
+    words = [judge(family(20, Noise(seed=seed, periods=24, skill=2.0), skilled=20)) for seed in range(10)]
     assert all(verdict.dsr is not None and verdict.dsr >= DSR_MIN for verdict in words)
     assert sum(verdict.word in (DOUBTFUL, OVERFIT) for verdict in words) >= 7  # by chance nine and a half
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from agbot.optimise.outcome import Failed, Outcome, Params
 from agbot.optimise.pool import Pool
 from agbot.optimise.study import Study
-from agbot.testing.trials import Deadly, Noise
+from agbot.testing.trials import Deadly
 
 Make = Callable[..., Study]
 GRID = "parameters: {n: {low: 1, high: 12, step: 1}}"
@@ -37,14 +36,7 @@ def test_a_trial_that_kills_its_process_twice_has_failed_and_no_other_has(tmp_pa
     assert all(isinstance(result, Outcome) for result in results.values())
 
 
-def test_stopping_leaves_no_process_behind() -> None:
-    with closing(Pool(2).run(Noise(), JOBS)) as results:
-        next(results)
-        assert multiprocessing.active_children()
-    assert multiprocessing.active_children() == []
-
-
-def test_ctrl_c_keeps_what_is_finished(study: Make) -> None:
+def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process_behind(study: Make) -> None:
     def interrupt(known: int, _wanted: int) -> None:
         if known == 4:
             raise KeyboardInterrupt
