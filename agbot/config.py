@@ -227,6 +227,7 @@ def _strategy(node: Located, faults: list[ConfigError], base: Path) -> StrategyS
         id=fields.read("id", _name, ""),
         markets=fields.read("markets", _markets, None),
         params=fields.read("params", _params, {}),
+        sizing=fields.read("sizing", _sizing, None),
         node=params or node,
     )
     fields.close()
@@ -305,6 +306,13 @@ def _markets(node: Located) -> tuple[str, ...] | None:
     if not node.items:
         raise node.fault("the list is empty", id="AGB-107", remedy="write all, or remove the strategy")
     return node.as_names()
+
+
+def _sizing(node: Located) -> Mapping[str, Plain]:
+    from agbot.strategy.sized import parse_sizing  # noqa: PLC0415 - NumPy, and most configurations have none
+
+    parse_sizing(node)
+    return _params(node)
 
 
 def _params(node: Located) -> Mapping[str, Plain]:

@@ -106,7 +106,8 @@ class RedisSettings:
 
 @attrs.frozen(kw_only=True)
 class StrategySettings:
-    """One strategy. `markets` None means all; `id` is what its orders go by, empty for its own name.
+    """One strategy. `markets` None means all; `id` is what its orders go by, empty for its own name; `sizing` bounds
+    what it opens.
 
     `node` locates faults the strategy finds in its parameters.
     """
@@ -115,6 +116,7 @@ class StrategySettings:
     id: str = ""
     markets: tuple[str, ...] | None = None
     params: Mapping[str, Plain] = attrs.field(factory=dict)
+    sizing: Mapping[str, Plain] | None = None
     node: Located | None = attrs.field(default=None, eq=False, repr=False)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 import agbot.secrets
 
 ROOT = Path(__file__).resolve().parents[1]
 UNMEASURED = (
+    "core/test_losses.py",
     "crash/",
     "e2e/",
     "examples/",
@@ -21,18 +23,23 @@ UNMEASURED = (
     "test_packaging.py",
     "test_tidy.py",
     "exchange/clients/",
+    "exchange/test_clob_junk.py",
     "exchange/test_conformance_of_box.py",
+    "exchange/test_conservation.py",
     "exchange/test_crowd.py",
     "exchange/test_junk.py",
     "exchange/test_load.py",
     "exchange/test_population.py",
     "exchange/test_rehearsal.py",
+    "matching/test_paper_properties.py",
+    "model/test_wire.py",
     "run/test_start_sequences.py",
     "simulate/test_worlds.py",
     "simulate/test_soak.py",
     "venue/polymarket/oracles/",
+    "venue/polymarket/test_limits.py",
 )
-"""Whole processes with deadlines, and thousands of steps: coverage makes them nearly twice as slow."""
+"""Whole processes with deadlines, and thousands of steps or examples: coverage makes them nearly twice as slow."""
 
 LONGEST = "test_nothing_is_lost"
 """Uses every core for a minute or two: at the end the other workers would stand still meanwhile."""
@@ -40,6 +47,12 @@ LONGEST = "test_nothing_is_lost"
 # A busy machine is no bug: examples have no deadline of their own, the test has one (pytest-timeout).
 hypothesis.settings.register_profile("agbot", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("agbot")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Have hypothesis find out once, before there are workers, which characters UTF-8 holds: it takes seconds."""
+    st.text(st.characters(codec="utf-8")).validate()
 
 
 @pytest.fixture(scope="session", autouse=True)

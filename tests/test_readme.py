@@ -103,8 +103,12 @@ def test_ci_does_what_the_readme_says() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "python3 -m venv .venv && .venv/bin/pip install '.[dev]' && .venv/bin/nox\n" in readme
-    for part in ('python3 -m venv "$scratch/venv"', "install -q '.[dev]'", '"${nox[@]}" 2>&1'):
+    for part in ('python3 -m venv "$scratch/venv"', "install -q --no-compile '.[dev]'", '"${nox[@]}" -R -s tests 2>&1'):
         assert part in script
+    run = {name for names in re.findall(r'"\$\{nox\[@\]\}".* -s ([a-z ]+)', script) for name in names.split()}
+    default = re.search(r"nox\.options\.sessions = \[(.*?)\]", (ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    assert default is not None
+    assert run == {*re.findall(r"\w+", default.group(1)), "native", "build", "audit"}
     packages = re.search(r"apt install ([\w -]+)`", readme)
     assert packages is not None
     required = re.search(r"required=\((.*?)\)", script)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Final
@@ -18,6 +19,7 @@ from agbot.matching.paper import PaperMatcher
 from agbot.matching.queue import QueueRule
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
 from agbot.model.events import NOTES, Event, KillSwitchSet, OrderEvidence, Source, Timer, said_by
+from agbot.model.ids import TokenId
 
 OURS: Final = "agbot"
 """Who closed the kill switch when its own limits did: the core does that again by itself, or has no reason to."""
@@ -44,7 +46,11 @@ class Again:
         there: Ways | None = None,
         back: Ways | None = None,
     ) -> None:
-        positions = {m.token(c.outcome): c.size for c in run.header.carried for m in run.markets if m.id == c.market}
+        listed = {market.id: market for market in run.markets}
+        positions: Counter[TokenId] = Counter()
+        for carried in run.header.carried:
+            if carried.market in listed:
+                positions[listed[carried.market].token(carried.outcome)] += carried.size
         self._engine = engine
         self._matcher = PaperMatcher(run.header.capital, positions=positions, queue_rule=queue)
         self._turns = turns

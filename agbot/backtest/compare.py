@@ -135,7 +135,7 @@ def _again(
         there=None if ideal else run.there.settle(),
         back=None if ideal else run.back.settle(),
     )
-    watch, first = Watch(engine), _First(_journaled(run.path))
+    watch, first = Watch(engine, header.started_ns), _First(_journaled(run.path))
     for now_ns, batch, step in again.run():
         watch.observe(now_ns, batch, step)
         first.look(now_ns, step.output)
@@ -149,7 +149,10 @@ def _on(data: Opened, run: Lived, queue: str, *, ideal: bool = False) -> Backtes
     engine = engine_of(run.header)
     terms = Terms() if ideal else Terms(order_latency_ns=run.there.usual_ns, feed_latency_ns=run.back.usual_ns)
     matcher = PaperMatcher(run.header.capital, terms=terms, queue_rule=QUEUES[queue]())
-    loop, watch = VirtualLoop(engine.step, matcher, data.source.markets, data.source.groups()), Watch(engine)
+    loop, watch = (
+        VirtualLoop(engine.step, matcher, data.source.markets, data.source.groups()),
+        Watch(engine, run.header.started_ns),
+    )
     for moment in _whole(loop):
         watch.observe(*moment)
     return result_of(watch.end(loop.now_ns), _what(run, queue, ways(matcher.delays)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -34,9 +34,13 @@ class Thinned(Generic[T]):
                 self._kept.append(item)
         self.seen += 1
 
-    def skip(self) -> None:
-        """Count an item that is not wanted."""
-        self.seen += 1
+    def reach(self, seen: int, item: Callable[[int], T]) -> None:
+        """Count items until `seen` are; ``item(number)`` is asked for those that are kept, numbers from 0."""
+        while self.seen < seen:
+            if self.wants:
+                self.add(item(self.seen))
+            else:
+                self.seen = min(seen, -(-self.seen // self.stride) * self.stride)
 
     def kept(self) -> Iterable[T]:
         """Return what was kept, in order."""

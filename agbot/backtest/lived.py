@@ -86,7 +86,7 @@ def lived(path: Path) -> Lived:
     """Return what a journal tells. StoreError: AGB-588 nothing happened in it, or it cannot be read."""
     header = header_of_run(path)
     engine = engine_of(header)
-    watch, clock = Watch(engine), _Clock()
+    watch, clock = Watch(engine, header.started_ns), _Clock()
     fees, last_ns = 0, 0
     for turn in turns(path):
         step = engine.step(turn.now_ns, turn.batch)

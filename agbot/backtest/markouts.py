@@ -74,11 +74,11 @@ class Markouts:
     def observe(self, now_ns: int, touched: Iterable[MarketId], trades: Iterable[Trade]) -> None:
         """Take in a step after it was made: markets it touched, and the fills it told of."""
         if self._waits:
-            self._settle(now_ns - 1)
+            self._settle(now_ns - 1, self._last.__getitem__)
+            self._settle(now_ns, self._now)
             for market in touched:
                 if market in self._waits:
                     self._last[market] = self._now(market)
-            self._settle(now_ns)
         for trade in trades:
             self._begin(now_ns, trade)
 
@@ -95,12 +95,12 @@ class Markouts:
                 horizon.waiting.append(trade)
                 self._waits[trade.market] += 1
 
-    def _settle(self, until_ns: int) -> None:
+    def _settle(self, until_ns: int, mid2_of: Callable[[MarketId], int | None]) -> None:
         for horizon in self._horizons:
             waiting = horizon.waiting
             while waiting and waiting[0].ts_ns + horizon.after_ns <= until_ns:
                 trade = waiting.popleft()
-                horizon.settle(trade, self._last[trade.market])
+                horizon.settle(trade, mid2_of(trade.market))
                 self._waits[trade.market] -= 1
                 if not self._waits[trade.market]:
                     del self._waits[trade.market]

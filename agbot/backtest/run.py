@@ -70,7 +70,7 @@ def run(
     data = open_data(spec.data)
     header = _header(spec, data)
     engine = engine_of(header)
-    watch, matcher = Watch(engine), _matcher(spec)
+    watch, matcher = Watch(engine, header.started_ns), _matcher(spec)
 
     def drive(step: Stepper) -> int:
         loop = make_loop(step, matcher, data.source.markets, data.source.groups())

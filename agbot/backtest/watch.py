@@ -17,7 +17,7 @@ from agbot.core.engine import Engine
 from agbot.core.oms import OrderRecord
 from agbot.core.step import Step
 from agbot.model.commands import CancelOrder, PlaceOrder
-from agbot.model.events import Event, MarketResolved, OrderFilled, Timer
+from agbot.model.events import Event, MarketResolved, OrderFilled
 from agbot.model.ids import MarketId, StrategyId
 from agbot.model.order import Liquidity, OrderState, Side
 from agbot.store.codec import GENESIS, chain, encode_output
@@ -61,9 +61,13 @@ class What:
 
 
 class Watch:
-    """Observer of one run. `digest` is over all that was decided, asked and filled, in order, each with its time."""
+    """Observer of one run. `digest` is over all that was decided, asked and filled, in order, each with its time.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        start_ns: when the first second begins; the curve has a point each second, or fewer.
+    """
+
+    def __init__(self, engine: Engine, start_ns: int) -> None:
         self.digest = GENESIS
         self.events = 0
         self.turnover = 0
@@ -80,6 +84,7 @@ class Watch:
         self._ordered = 0
         self._rows: Thinned[_Row] = Thinned(POINTS_MAX)
         self._last: list[_Row] = []
+        self._start_ns = self.next_ns = start_ns
         self._drawn: tuple[MarketId, ...] = ()
         self._traded: dict[_Key, _Traded] = {}
 
@@ -95,8 +100,16 @@ class Watch:
         for failed in step.failed:
             where_and_what = "\n".join(line.strip() for line in failed.details.strip().splitlines()[-3:])
             self.failed.setdefault(failed.strategy, where_and_what)
-        self._measure()
-        if not self._rows.seen or (batch and type(batch[-1]) is Timer):
+        self.look(now_ns)
+
+    def look(self, now_ns: int) -> None:
+        """Take in the account as it is; at `next_ns` at the latest, or the curve has that second's figures later."""
+        equity = self.engine.portfolio.equity()
+        if equity >= self._peak:
+            self._peak = equity
+        elif self._peak - equity > self.drawdown:
+            self.drawdown, self.drawdown_peak = self._peak - equity, self._peak
+        if now_ns >= self.next_ns:
             self._sample(now_ns)
 
     def end(self, now_ns: int) -> Watch:
@@ -201,25 +214,17 @@ class Watch:
             self.calibrated.resolved(market, event.winner)
             self.markouts.resolved(market.id, event.winner == market.yes)
 
-    def _measure(self) -> None:
-        equity = self.engine.portfolio.equity()
-        if equity >= self._peak:
-            self._peak = equity
-        elif self._peak - equity > self.drawdown:
-            self.drawdown, self.drawdown_peak = self._peak - equity, self._peak
-
     def _sample(self, now_ns: int) -> None:
-        if self._rows.wants:
-            row = self._row(now_ns)
-            self.inventory_max = max(self.inventory_max, row[0].inventory)
-            self._rows.add(row)
-        else:
-            self._rows.skip()
+        """Take the account as it is for every second that has passed."""
+        seconds = (now_ns - self._start_ns) // NS_PER_S + 1
+        self.next_ns = self._start_ns + seconds * NS_PER_S
+        self._rows.reach(seconds, lambda number: self._row(self._start_ns + number * NS_PER_S))
 
     def _row(self, now_ns: int) -> _Row:
         if len(self._drawn) < MARKETS_DRAWN:
             self._drawn = tuple(self.engine.markets)[:MARKETS_DRAWN]
         portfolio = self.engine.portfolio
+        self.inventory_max = max(self.inventory_max, portfolio.inventory_usd())
         mids = tuple(mid2 // 2 if (mid2 := self._middle2(m)) is not None else None for m in self._drawn)
         return Point(now_ns, portfolio.equity(), portfolio.inventory_usd()), mids
 

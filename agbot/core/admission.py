@@ -39,6 +39,7 @@ VENUE_DEGRADED: Final = "VenueDegraded"
 NO_MARKET: Final = MarketId("")
 """Stands for the account's cash among differences."""
 
+NOBODY: Final = StrategyId("")
 FLATTEN: Final = StrategyId("flatten")
 """Whose orders unwind while the kill switch is on: they only ever sell, at once, what is held and settled."""
 
@@ -94,7 +95,7 @@ class Admission:
             return (MARKET_RESOLVED,)
         if now_ns < self._rejections.get((strategy, market_id), (0, 0))[1]:
             return (REJECTED_LATELY,)
-        exposure = self.exposure(now_ns, market, place)
+        exposure = self.exposure(now_ns, market, place, strategy)
         return (
             *(() if unwinds else self._health(market, exposure)),
             *self._standing(market),
@@ -120,10 +121,10 @@ class Admission:
         """Return cash not spoken for by resting or in-flight buys (10⁻⁶ usd)."""
         return self._state.portfolio.cash - self._resting_usd()
 
-    def exposure(self, now_ns: int, market: Market, place: Place) -> Exposure:
+    def exposure(self, now_ns: int, market: Market, place: Place, strategy: StrategyId = NOBODY) -> Exposure:
         """Return the position as it is and as it could become if everything live fills."""
         state = self._state
-        prospect = self.prospect(now_ns, market, place)
+        prospect = self.prospect(now_ns, market, place, strategy)
         net, ends = state.portfolio.net(market), prospect.ends
         live = list(state.oms.all_live())
         resting = sum([record.reserved_usd for record in live])
@@ -143,9 +144,9 @@ class Admission:
             prospect=prospect,
         )
 
-    def prospect(self, now_ns: int, market: Market, place: Place | None) -> Prospect:
-        """Return an order against the whole account, or without one the account as `market` sees it."""
-        return Prospect(self._state, self.losses, self.outlook, now_ns, market, place)
+    def prospect(self, now_ns: int, market: Market, place: Place | None, strategy: StrategyId = NOBODY) -> Prospect:
+        """Return an order of `strategy` against the whole account, or without one the account as `market` sees it."""
+        return Prospect(self._state, self.losses, self.outlook, now_ns, market, place, strategy)
 
     def _order_usd(self, place: Place) -> int:
         if place.side is Side.BUY:

@@ -284,6 +284,11 @@ class Portfolio:
         share = self._by_strategy.get((strategy, market))
         return (share.size(Outcome.YES), share.size(Outcome.NO)) if share else (0, 0)
 
+    def spent_by(self, strategy: str) -> int:
+        """Return what the shares that a strategy holds of its own have cost, 10⁻⁶ usd."""
+        shares = (share for (name, _), share in self._by_strategy.items() if name == strategy)
+        return sum(max(0, position.cost) for share in shares for position in share.tokens.values())
+
     def net(self, market: Market) -> int:
         """Return YES minus NO shares."""
         return self.holding(market).net

@@ -11,7 +11,7 @@ from agbot.core.oms import OrderRecord
 from agbot.core.outlook import Outlook
 from agbot.core.view import Place
 from agbot.model.events import ASK, BID
-from agbot.model.ids import MarketId
+from agbot.model.ids import MarketId, StrategyId
 from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.quant.horizon import Horizon
@@ -39,13 +39,21 @@ class _Once(Generic[T]):
 
 class Prospect:
     """An order, its market, and the account it would change; `place` is None where only the account is looked at.
+    `strategy` is whose order it is, empty where nobody says.
 
     Money and shares in 10⁻⁶; every figure counts what is live as `Losses` does. It lives for one look: what it has
     worked out it keeps, so it does not see what changes afterwards.
     """
 
     def __init__(  # noqa: PLR0917 - what it looks at
-        self, state: CoreState, losses: Losses, outlook: Outlook, now_ns: int, market: Market, place: Place | None
+        self,
+        state: CoreState,
+        losses: Losses,
+        outlook: Outlook,
+        now_ns: int,
+        market: Market,
+        place: Place | None,
+        strategy: StrategyId,
     ) -> None:
         self._state = state
         self._losses = losses
@@ -55,6 +63,7 @@ class Prospect:
         self.now_ns = now_ns
         self.market = market
         self.place = place
+        self.strategy = strategy
 
     @property
     def order(self) -> Place:
@@ -79,6 +88,11 @@ class Prospect:
     def sent_since(self, since_ns: int) -> int:
         """Return how many orders left at this time or after."""
         return sum(sent >= since_ns for sent in self._state.sent)
+
+    def at_work(self, strategy: str) -> int:
+        """Return what a strategy's positions have cost and its resting buys may still cost, without this order."""
+        resting = (r.reserved_usd for r in self._state.oms.all_live() if r.command.strategy == strategy)
+        return self._state.portfolio.spent_by(strategy) + sum(resting)
 
     @property
     def is_open(self) -> bool:

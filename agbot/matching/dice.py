@@ -17,6 +17,11 @@ def mixed(value: int) -> int:
     return value ^ (value >> 31)
 
 
+def key(seed: int, stream: int) -> int:
+    """Return what a stream's draws have in common: ``mixed(key(seed, stream) ^ number)`` is the `number`th."""
+    return mixed(mixed(seed & _MASK) ^ stream)
+
+
 def draw(seed: int, stream: int, number: int) -> int:
     """Return the `number`th uniform draw of a stream, within [0, 2⁶⁴)."""
-    return mixed(mixed(mixed(seed & _MASK) ^ stream) ^ number)
+    return mixed(key(seed, stream) ^ number)

@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 import attrs
 
-from agbot.matching.dice import TOP, draw
+from agbot.matching.dice import TOP, key, mixed
 
 _STEP_NS: Final = 1_000
 """Drawn delays are whole microseconds: the last bits of `exp` differ between machines."""
@@ -133,15 +133,18 @@ class Line:
 
     def __init__(self, delay: Delay, seed: int, stream: Stream, *, overtaking: bool = False) -> None:
         self._delay = delay
-        self._seed = seed
-        self._stream = stream
+        self._constant_ns = delay.delay_ns if isinstance(delay, Constant) else None
+        self._key = key(seed, stream)
         self._overtaking = overtaking
         self._sent = 0
         self._latest_ns = 0
 
     def due(self, sent_ns: int) -> int:
         """Return when a message that is sent at `sent_ns` arrives."""
-        arrival = sent_ns + self._delay.ns(draw(self._seed, self._stream, self._sent), sent_ns)
+        delay_ns = self._constant_ns
+        if delay_ns is None:
+            delay_ns = self._delay.ns(mixed(self._key ^ self._sent), sent_ns)
+        arrival = sent_ns + delay_ns
         self._sent += 1
         if not self._overtaking:
             arrival = self._latest_ns = max(arrival, self._latest_ns)

@@ -91,7 +91,7 @@ class Outages:
 
     def at(self, now_ns: int) -> Outage | None:
         """Return how the venue is out at a time; None while all is well."""
-        index = bisect_right(self._starts, now_ns) - 1
+        index = bisect_right(self._starts, now_ns) - 1 if self._all else -1
         if index < 0:
             return None
         last = self._all[index]
@@ -117,3 +117,7 @@ class Outages:
     def next_wipe(self, until_ns: int) -> int | None:
         """Return, once each, when what rests is cancelled, of the times up to `until_ns` the earliest."""
         return self._wipes.pop(0) if self._wipes and self._wipes[0] <= until_ns else None
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self._all)

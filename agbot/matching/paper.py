@@ -17,12 +17,12 @@ from functools import partial
 import attrs
 
 from agbot.matching.account import Account, trade_value
-from agbot.matching.book import MakerMatch
+from agbot.matching.book import ConditionBook, MakerMatch
 from agbot.matching.checks import NO_BALANCE, NO_BOOK, NOT_FOUND, SELF_TRADE, Terms, shape_refusal, taking_refusal
 from agbot.matching.conditions import Conditions
 from agbot.matching.fills import Fills
 from agbot.matching.latency import Constant, Delays
-from agbot.matching.listings import Listing, Listings
+from agbot.matching.listings import BookOf, Listing, Listings
 from agbot.matching.outages import NEVER_ARRIVED, WIPED
 from agbot.matching.queue import QueueRule
 from agbot.matching.register import Register, Ticket
@@ -77,6 +77,7 @@ class PaperMatcher:
         terms: latencies, fees and bounds.
         queue_rule: how the size ahead of a resting order moves; `BackOfQueue` unless given.
         conditions: what makes the venue less than ideal; nothing unless given.
+        book_of: makes the books, with a queue rule of their own, in place of those of Python.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class PaperMatcher:
         terms: Terms | None = None,
         queue_rule: QueueRule | None = None,
         conditions: Conditions | None = None,
+        book_of: BookOf | None = None,
     ) -> None:
         self.terms = terms or Terms()
         self.conditions = conditions or Conditions()
@@ -96,9 +98,11 @@ class PaperMatcher:
         self.earnings = Earnings(self.conditions.incentives) if self.conditions.incentives else None
         """Estimates of what makers are paid beside their trades, None when nobody asked for them."""
         self._account = Account(cash, positions)
-        self._listings = Listings(queue_rule)
+        self._listings = Listings(book_of or (lambda _market: ConditionBook(queue_rule)))
         self._register = Register()
         self._transit = Transit(self.conditions, self.delays)
+        self._watched = bool(self.conditions.outages or self.earnings)
+        """Whether something happens by the mere passing of time."""
         self._fills = Fills(self.conditions, self._account, self._listings, self._transit, self.earnings)
 
     def submit(self, now_ns: int, order: PlaceOrder) -> int:
@@ -146,9 +150,13 @@ class PaperMatcher:
         transit = self._transit
         end_ns = max(now_ns, transit.now_ns)
         for at_ns, action in transit.actions(end_ns):
-            self._pass_time(at_ns)
+            if self._watched:
+                self._pass_time(at_ns)
+            transit.now_ns = at_ns
             action(at_ns)
-        self._pass_time(end_ns)
+        if self._watched:
+            self._pass_time(end_ns)
+        transit.now_ns = end_ns
         return transit.heard()
 
     @property
@@ -192,12 +200,12 @@ class PaperMatcher:
         while (wiped := self._transit.next_wipe(until_ns)) is not None:
             if live := self._register.live():  # else it may be long past when the run begins
                 self._pass_time(wiped)
+                self._transit.now_ns = wiped
             for ticket in live:
                 self._take_off(ticket, WIPED, wiped)
         if self.earnings is not None:
             for minute_ns in self.earnings.minutes(until_ns):
                 self._listings.each(partial(self.earnings.sample, minute_ns, since=self._register.accepted_ns))
-        self._transit.now_ns = until_ns
 
     def _arrive(self, ticket: Ticket, asked_ns: int, now_ns: int) -> None:
         outage = self._transit.outage(now_ns)

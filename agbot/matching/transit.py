@@ -48,6 +48,9 @@ class Transit:
     def tell(self, evidence: OrderEvidence, asked_ns: int | None = None) -> None:
         """Let the venue say something at the time it names; `asked_ns` is when the command left that it answers."""
         through = self._answers.due(evidence.ts_ns)
+        if not self._outages:
+            self._push(through, evidence)
+            return
         due = self._outages.down_until(through)
         if asked_ns is not None and due > max(through, asked_ns + SILENCE_NS):
             self.silence(evidence.client_order_id, asked_ns)
@@ -82,7 +85,10 @@ class Transit:
 
     def next_due(self) -> int | None:
         """Return when something happens or is heard next."""
-        return min((queue[0][0] for queue in (self._heap, self._outbox) if queue), default=None)
+        if self._heap and self._outbox:
+            return min(self._heap[0][0], self._outbox[0][0])
+        queue = self._heap or self._outbox
+        return queue[0][0] if queue else None
 
     def actions(self, until_ns: int) -> Iterator[tuple[int, Action]]:
         """Yield what happens up to `until_ns`, also what comes of it meanwhile."""

@@ -148,7 +148,7 @@ class _Witness(Admission):
         known = market is not None and place.token in (market.yes, market.no)
         rows: list[tuple[str, str, str]] = []
         if market is not None and known and not any(_kind(name) in _ASKED_FIRST for name in violated):
-            rows = [*self._own(market, place), *self._policies(self.exposure(now_ns, market, place))]
+            rows = [*self._own(market, place), *self._policies(self.exposure(now_ns, market, place, strategy))]
         shown = {rule for rule, _, _ in rows}
         first = (name for name in violated if name not in shown)
         rows = [*((name, *self._why(name, now_ns, market_id, strategy)) for name in first), *rows]

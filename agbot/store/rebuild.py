@@ -117,7 +117,8 @@ def _params(chosen: StrategySettings) -> str:
 
 
 def _rest(chosen: StrategySettings) -> str:
-    return json.dumps({"id": chosen.id})
+    sizing = None if chosen.sizing is None else dict(chosen.sizing)
+    return json.dumps({"id": chosen.id, "sizing": sizing}, default=str)
 
 
 def _built(name: str, params: str, markets: tuple[str, ...] | None, rest: str) -> Strategy:

@@ -29,7 +29,23 @@ LOADING_FAILS: Final = (
     LookupError,
 )
 """What a module may raise while it is loaded."""
-_KNOWN: Final[dict[str, str]] = {"quoter": "agbot.strategy.quoter:Quoter"}
+_KNOWN: Final[dict[str, str]] = {
+    "quoter": "agbot.strategy.quoter:Quoter",
+    "maker": "agbot.strategy.maker:Maker",
+    "trend": "agbot.strategy.trend:Trend",
+    "revert": "agbot.strategy.revert:Revert",
+    "pairs": "agbot.strategy.pairs:Pairs",
+    "twap": "agbot.strategy.execution:Twap",
+    "vwap": "agbot.strategy.execution:Vwap",
+    "pov": "agbot.strategy.execution:Pov",
+    "shortfall": "agbot.strategy.execution:Shortfall",
+    "iceberg": "agbot.strategy.execution:Iceberg",
+    "pegged": "agbot.strategy.execution:Pegged",
+    "stop": "agbot.strategy.execution:Stop",
+    "trailing": "agbot.strategy.execution:Trailing",
+    "bracket": "agbot.strategy.execution:Bracket",
+    "oco": "agbot.strategy.execution:Oco",
+}
 """Where each of ours is; its parameters are the class of the same name with Params behind it."""
 
 
@@ -56,9 +72,16 @@ def names() -> tuple[str, ...]:
     return tuple(_KNOWN)
 
 
-def build(name: str, params: Mapping[str, Any], *, id: str = "") -> Strategy:  # noqa: A002 - the key's name
+def build(
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    id: str = "",  # noqa: A002 - the key's name
+    sizing: Mapping[str, Any] | None = None,
+) -> Strategy:
     """Return the strategy `name` with `params`: one of ours, one of an installed package (entry points of the group
-    ``agbot.strategies``), or yours as ``module:Class`` or ``path/file.py:Class``; its orders go by `id`.
+    ``agbot.strategies``), or yours as ``module:Class`` or ``path/file.py:Class``; its orders go by `id`, and what it
+    opens is no larger than `sizing` says.
 
     Your class takes its parameters by keyword.
 
@@ -67,11 +90,15 @@ def build(name: str, params: Mapping[str, Any], *, id: str = "") -> Strategy:  #
     """
     make = _yours(_offered(name) or name, params) if ":" in name or _offered(name) else _ours(name, params)
     try:
-        strategy = make()
+        strategy = make() if sizing is None else _sized(make(), sizing)
         return Called(strategy, id) if id else strategy
     except (ValueError, TypeError, ArithmeticError) as e:
         key = f"strategies.{name}.params"
         raise ConfigError(f"impossible parameter: {e}", id="AGB-118", key=key, remedy="docs/strategies.md") from e
+
+
+def _sized(strategy: Strategy, sizing: Mapping[str, Any]) -> Strategy:
+    return cast("Strategy", importlib.import_module("agbot.strategy.sized").sized(strategy, sizing))
 
 
 def _ours(name: str, params: Mapping[str, Any]) -> Callable[[], Strategy]:

@@ -91,7 +91,7 @@ class Sized:
 
     def __init__(self, strategy: Strategy, sizing: Sizing) -> None:
         self.id: StrategyId = strategy.id
-        self.only_in = getattr(strategy, "only_in", ())
+        self.only_in = getattr(strategy, "only_in", None)
         self.sizing = sizing
         self._strategy = strategy
         self._shrunk = self._dropped = self._unsaid = 0

@@ -2,12 +2,8 @@
 #include "binding.h"
 
 #include "agbot/ag_book.h"
+#include "objects.h"
 #include "rows.h"
-
-typedef struct {
-    PyObject_HEAD
-    ag_book_t *book;
-} book_t;
 
 static ag_book_t *of(PyObject *self) { return ((book_t *)self)->book; }
 

@@ -17,16 +17,20 @@ from agbot.backtest.run import run
 from agbot.backtest.source import open_data
 from agbot.backtest.spec import Sources
 from agbot.backtest.turns import messages, turns
+from agbot.core.portfolio import CarriedPosition
 from agbot.core.step import Decision
 from agbot.errors import StoreError
 from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import CancelAll, CancelOrder
 from agbot.model.events import OrderAccepted, OrderFilled, Timer
+from agbot.model.market import Outcome
+from agbot.run.engine import Recorder
 from agbot.settings import PaperSettings
 from agbot.store.codec import encode_batch
 from agbot.store.history import read_history, write_history
 from agbot.store.journal import BATCH, RUN, Header, Journal
-from agbot.units import NS_PER_MS
+from agbot.store.rebuild import engine_of, header_of
+from agbot.units import NS_PER_MS, to_units
 
 PARTS = ("fees", "queue", "decision drift", "missed data", "latency")
 
@@ -83,9 +87,9 @@ def test_the_first_decision_that_is_another_one_is_named(lives):
     assert not isinstance(first.live.what, Decision) or first.live.what in told[: first.number]
 
 
-def test_fills_that_the_model_would_not_have_are_the_queue(demo_spec, lives):
-    path, _ = lives(50, 10, queue="proportional", data=demo_spec.data)
-    same, other = compare(path, queue="proportional"), compare(path, queue="back")
+def test_fills_that_the_model_would_not_have_are_the_queue(lives):
+    path, _ = lives(50, 10, queue="front")
+    same, other = compare(path, queue="front"), compare(path, queue="back")
     assert by_name(same)["queue"] == 0
     assert by_name(other)["queue"] + by_name(other)["decision drift"] != 0
     assert other.live.trades > other.simulated.trades
@@ -120,6 +124,29 @@ def test_data_the_run_did_not_get_is_missed(short_spec, lives, tmp_path):
     assert by_name(found)["missed data"] != 0
     assert by_name(found)["queue"] == by_name(found)["decision drift"] == 0
     assert found.ideal.pnl == lives(0, 0)[1].pnl
+
+
+def test_positions_of_an_earlier_run_are_there_again(short_spec, tmp_path):
+    """Fifty shares of YES, held by two; the quoter sells of them, and nothing differs."""
+    data, settings = open_data(short_spec.data).source, short_spec.settings
+    market = data.markets[0]
+    carried = tuple(
+        CarriedPosition(market.id, Outcome.YES, to_units(25), to_units(10), n) for n in ("quoter", "wallet")
+    )
+    header = header_of(
+        settings, run_id="r", mode="BACKTEST", started_ns=1, source="", capital=settings.capital_usd, carried=carried
+    )
+    engine = engine_of(header)
+    with closing(Journal(tmp_path / "r.agj")) as journal:
+        recorder = Recorder(engine, journal, header)
+        matcher = PaperMatcher(settings.capital_usd, positions={market.yes: to_units(50)})
+        loop = VirtualLoop(lambda at, batch: recorder.step(at, batch)[0], matcher, data.markets, data.groups())
+        assert [*loop.run(), *loop.finish("over")]
+        recorder.end(loop.now_ns, "over")
+    found = compare(tmp_path / "r.agj", queue="back")
+    assert by_name(found) == dict.fromkeys(PARTS, 0)
+    assert (found.drift, found.drift_ideal) == (None, None)
+    assert any(not fill.buy for fill in found.ideal.fills)
 
 
 def test_market_data_comes_in_the_venues_order_and_all_of_it(lives):

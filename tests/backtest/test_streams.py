@@ -27,16 +27,15 @@ def test_a_thinned_series_keeps_evenly_spaced_items_within_its_bound(count, limi
     assert thinned.stride == 1 or 2 * len(kept) >= limit
 
 
-@given(st.lists(st.booleans(), max_size=100))
-def test_who_asks_whether_an_item_is_wanted_gets_the_same_series(asks):
-    asked, told = Thinned(8), Thinned(8)
-    for number, ask in enumerate(asks):
-        told.add(number)
-        if ask and not asked.wants:
-            asked.skip()
-        else:
-            asked.add(number)
-    assert asked.kept() == told.kept()
+@given(st.lists(st.integers(0, 300), max_size=20), st.sampled_from([2, 8]))
+def test_jumps_keep_what_steps_would(jumps, limit):
+    stepped, jumped, total = Thinned(limit), Thinned(limit), 0
+    for jump in jumps:
+        total += jump
+        jumped.reach(total, lambda number: number)
+    for number in range(total):
+        stepped.add(number)
+    assert (jumped.kept(), jumped.seen, jumped.stride) == (stepped.kept(), stepped.seen, stepped.stride)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, -2])

@@ -91,6 +91,8 @@ WRONG = [
     ("strategies: [{name: q, markets: []}]", "[AGB-107] c.yaml:1: strategies[0].markets: the list is empty → write all, or remove the strategy"),
     ("strategies: [{name: q, params: 3}]", "[AGB-106] c.yaml:1: strategies[0].params: expected a mapping, got '3' → write 'key: value' lines"),
     ("strategies:\n  - name: q\n  - name: q", "[AGB-114] c.yaml:3: strategies[1]: the strategy 'q' is given twice → keep one of them, or give each an id"),
+    ("strategies: [{name: q, sizing: {type: Kely}}]", "[AGB-624] c.yaml:1: strategies[0].sizing.type: there is no sizing 'Kely' → did you mean 'Kelly'?"),
+    ("strategies: [{name: q, sizing: {type: Kelly, fraction: 7}}]", "[AGB-625] c.yaml:1: strategies[0].sizing.fraction: impossible parameter: 'fraction' must be <= 1: 7.0 → docs/market_making.md"),
     ("markets:\n  - 0x1\n  - null", "[AGB-106] c.yaml:3: markets[1]: expected text, got nothing → write text, in quotes"),
     ("mode: demo\nmode: demo", "[AGB-102] c.yaml:2: mode: the key is already set in line 1 → keep one of them"),
     ("mode:\n\tdemo", "[AGB-101] c.yaml:2: a tab is used for indentation → indent with spaces"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agbot.core.engine import Engine, EngineSettings
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
+from agbot.core.rules.account import StrategyBudget
 from agbot.core.view import Cancel, Intent, Place, View
 from agbot.model.commands import CancelOrder, PlaceOrder
 from agbot.model.events import (
@@ -251,6 +252,46 @@ def test_what_strategies_hold_adds_up_to_the_account(trades: list[tuple[str, int
     own = [portfolio.own(name, ONE.id)[0] for name in "ab"]
     assert sum(own) == portfolio.position(ONE, Outcome.YES).size
     assert sum(portfolio.strategy_pnl().values()) == portfolio.equity() - portfolio.initial_equity()
+
+
+# ---------------------------------------------------------------- budgets
+
+
+def budgeted(**usd: int) -> tuple[Floor, dict[str, Heard]]:
+    """Return a floor whose strategies a and b have budgets, and those."""
+    strategies = {name: Heard(name) for name in "ab"}
+    floor = Floor(*strategies.values())
+    floor.engine.state.gate.change([StrategyBudget(name, shares(most)) for name, most in usd.items()])
+    return floor, strategies
+
+
+def test_a_budget_counts_what_is_held_and_what_rests_of_its_own_strategy_alone() -> None:
+    floor, strategies = budgeted(a=10, b=100)
+    a, b = strategies["a"], strategies["b"]
+    order = floor.order(a, bid(size=10))  # 4 usd rest
+    floor.fill(order, 5)  # 2 usd held, 2 rest
+    floor.order(b, bid(size=100))
+    floor.order(a, bid(size=15))  # 6 usd more: all of it
+    a.next = [bid(size=5)]
+    step = floor.step(*book(ONE))
+    assert [d.violated for d in step.output.decisions] == [("StrategyBudget(a)",)]
+    a.next = [bid(size=5, side=Side.SELL)]
+    assert len(floor.step(*book(ONE)).output.commands) == 1  # out it may go
+    b.next = [bid(size=5)]
+    assert len(floor.step(*book(ONE)).output.commands) == 1
+
+
+@given(st.integers(0, 20), st.lists(st.tuples(st.sampled_from("ab"), st.integers(5, 30), st.booleans()), max_size=12))
+def test_no_strategy_ever_has_more_at_work_than_its_budget(most: int, wishes: list[tuple[str, int, bool]]) -> None:
+    floor, strategies = budgeted(a=most)
+    for name, size, fills in wishes:
+        strategies[name].next = [bid(size=size)]
+        for command in floor.step(*book(ONE)).output.commands:
+            floor.step(OrderAccepted(command.client_order_id, "v", floor.now))
+            if fills:
+                floor.fill(command.client_order_id, size)
+        at_work = floor.engine.admission.prospect(floor.now, ONE, None).at_work("a")
+        assert at_work <= shares(most)
 
 
 # ---------------------------------------------------------------- one that raises

@@ -258,7 +258,13 @@ def test_losses_in_a_row():
 
 def examples():
     """One of each type that is written in a file, by its keys."""
-    values = {"markets": ("a", "b"), "implies": (("a", "b"),), "latent": (("a", "b", -500_000),), "market_id": "a"}
+    values = {
+        "markets": ("a", "b"),
+        "implies": (("a", "b"),),
+        "latent": (("a", "b", -500_000),),
+        "market_id": "a",
+        "strategy": "a",
+    }
     for kind, keys in file.TYPES.items():
         yield kind(**{key: values.get(key, True if key == "enabled" else 700_000) for key in keys})
 

@@ -16,7 +16,7 @@ from agbot.model.events import BookSnapshot, MarketListed, OperatorOrder, OrderC
 from agbot.model.market import Market
 from agbot.model.order import OrderType, Side, TimeInForce
 from agbot.run.gateway import Gateway
-from agbot.run.inbox import Inbox
+from agbot.run.inbox import URGENT_MAX, Inbox
 from agbot.store.codec import decode_output, encode_output
 from agbot.units import SCALE
 from agbot.venue.paper import PaperVenue, adapter
@@ -70,8 +70,10 @@ async def durable(_seq):
 
 
 @pytest.mark.slow
-async def test_thousands_of_orders_cancelled_at_once_are_all_heard_of(autojump_clock):
-    """More than the venue's queue of evidence holds: not one cancel is lost between venue and core."""
+async def test_thousands_of_orders_cancelled_at_once_are_all_heard_of(autojump_clock, monkeypatch):
+    """More than the inbox holds of what is urgent: not one cancel is lost between venue and core."""
+    # Each order has what all others reserve summed anew; this crowd's cash is not what is looked at.
+    monkeypatch.setattr(PaperMatcher, "reserved_cash", 0)
     inbox, heard = Inbox(), set()
     venue = PaperVenue(PaperMatcher(10**13), lambda: 10**18)
     venue.on_market([MarketListed(MARKET, 1), BOOK])
@@ -90,7 +92,7 @@ async def test_thousands_of_orders_cancelled_at_once_are_all_heard_of(autojump_c
                 heard |= {e.client_order_id for e in await inbox.receive() if isinstance(e, OrderCancelled)}
         nursery.cancel_scope.cancel()
     assert venue.matcher.open_orders() == ()
-    assert len(heard) == CROWD
+    assert len(heard) == CROWD > URGENT_MAX
 
 
 class Deaf(PaperVenue):

@@ -29,6 +29,7 @@ CASES = [
     ({"type": "PositionPct", "max_pct": "0.0001"}, buy()),
     ({"type": "EventExposure", "max_pct": "0.0001"}, buy()),
     ({"type": "MaxPositions", "max_positions": 0}, buy(where=2)),
+    ({"type": "StrategyBudget", "strategy": "operator", "max_usd": 0}, buy()),
     ({"type": "VarLimit", "max_var_usd": "0.01"}, buy()),
     ({"type": "ExpectedShortfallLimit", "max_es_usd": "0.01"}, buy()),
     ({"type": "GreeksLimit", "max_delta": "0.01"}, buy()),

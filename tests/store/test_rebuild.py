@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
@@ -20,6 +22,7 @@ from agbot.settings import Settings, StrategySettings
 from agbot.store import rebuild
 from agbot.store.journal import Header
 from agbot.store.rebuild import engine_of, header_of
+from agbot.strategy.sizing import Kelly
 from agbot.units import to_units
 
 
@@ -86,6 +89,12 @@ def test_strategies_keep_their_parameters():
 def test_one_strategy_runs_twice_under_two_ids():
     each = [StrategySettings(name="quoter", id=name, markets=(name,)) for name in ("one", "two")]
     assert again(header(Settings(strategies=tuple(each)))).coordinator.strategies == ("one", "two")
+
+
+def test_a_sizing_is_kept():
+    sizing = {"type": "Kelly", "fraction": Decimal("0.25")}
+    built = again(header(Settings(strategies=(StrategySettings(name="quoter", id="q", sizing=sizing),))))
+    assert built.coordinator.strategy("q").inner.sizing == Kelly(fraction="0.25")
 
 
 def test_a_journal_from_before_ids_is_read():

@@ -1,4 +1,4 @@
-"""Market makers through the whole core on simulated markets: what they do, to the last share, and what they never do."""
+"""Market makers through the whole core on simulated markets: what they do to the last share, and never do."""
 
 from __future__ import annotations
 

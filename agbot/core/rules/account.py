@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import attrs
 
 from agbot.core.rules.measured import Measured, NotKnown, part_of_equity, usd
+from agbot.model.order import Side
 from agbot.quant.horizon import Horizon
-from agbot.units import NS_PER_S, SCALE, to_text
+from agbot.units import NS_PER_S, SCALE, notional, to_text
 
 if TYPE_CHECKING:
     from agbot.core.prospect import Prospect
@@ -84,6 +85,39 @@ class EventExposure(Measured):
 
     def __str__(self) -> str:
         return f"at most {percent(self.max_pct)} of the equity lost in the markets of one event"
+
+
+@attrs.frozen
+class StrategyBudget(Measured):
+    """At most `max_usd` at work in one strategy: what its own shares cost, and what its buys may still cost."""
+
+    strategy: str
+    max_usd: int
+    whole: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """Return what a denial calls it."""
+        return f"StrategyBudget({self.strategy})"
+
+    def forbids(self, asked: Prospect) -> bool:
+        """Return whether the order is this strategy's and would put more to work."""
+        return asked.strategy == self.strategy and super().forbids(asked)
+
+    def _before(self, asked: Prospect) -> float:
+        return asked.at_work(self.strategy)
+
+    def _after(self, asked: Prospect) -> float:
+        before = asked.at_work(self.strategy)
+        if asked.place is None or asked.strategy != self.strategy or asked.place.side is Side.SELL:
+            return before
+        return before + (asked.place.budget or notional(asked.place.price, asked.place.size))
+
+    def _limit(self, asked: Prospect) -> float:  # noqa: ARG002 - as the base has it
+        return self.max_usd
+
+    def __str__(self) -> str:
+        return f"at most {usd(self.max_usd)} at work in {self.strategy}"
 
 
 @attrs.frozen

@@ -74,6 +74,7 @@ SECONDS: Final = Kind(_seconds, lambda ns: to_text(ns // 1000))
 CONFIDENCE: Final = Kind(lambda node: node.as_units(SCALE // 2, SCALE - 1))
 VOLATILITY: Final = Kind(lambda node: node.as_units(0, 100 * SCALE))
 SWITCH: Final = Kind(Located.as_bool, _same)
+TEXT: Final = Kind(Located.as_text, _same)
 MARKET: Final = Kind(_market_id, _same, optional=True)
 NAMES: Final = Kind(Located.as_names, list)
 PAIRS: Final = Kind(lambda node: tuple(_pair(item) for item in node.as_list()), lambda pairs: [list(p) for p in pairs])
@@ -92,6 +93,7 @@ TYPES: Final[Mapping[Any, Mapping[str, Kind]]] = {
     account.MaxLoss: {"max_loss_usd": AMOUNT},
     account.PositionPct: {"max_pct": PART},
     account.EventExposure: {"max_pct": PART},
+    account.StrategyBudget: {"strategy": TEXT, "max_usd": AMOUNT},
     account.MaxPositions: {"max_positions": COUNT},
     account.VarLimit: {"max_var_usd": AMOUNT, **MODEL},
     account.ExpectedShortfallLimit: {"max_es_usd": AMOUNT, **MODEL},

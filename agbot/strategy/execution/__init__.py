@@ -9,7 +9,7 @@ from agbot.core.view import Strategy
 from agbot.strategy.execution.bracket import Bracket, BracketParams
 from agbot.strategy.execution.flow import Pov, PovParams
 from agbot.strategy.execution.sliced import (
-    ImplementationShortfall,
+    Shortfall,
     ShortfallParams,
     Twap,
     TwapParams,
@@ -23,7 +23,7 @@ ALGORITHMS: Final[dict[str, tuple[Callable[..., Strategy], type[Any]]]] = {
     "twap": (Twap, TwapParams),
     "vwap": (Vwap, VwapParams),
     "pov": (Pov, PovParams),
-    "shortfall": (ImplementationShortfall, ShortfallParams),
+    "shortfall": (Shortfall, ShortfallParams),
     "iceberg": (Iceberg, IcebergParams),
     "pegged": (Pegged, PeggedParams),
     "stop": (Stop, StopParams),
@@ -39,13 +39,13 @@ __all__ = [
     "BracketParams",
     "Iceberg",
     "IcebergParams",
-    "ImplementationShortfall",
     "Oco",
     "OcoParams",
     "Pegged",
     "PeggedParams",
     "Pov",
     "PovParams",
+    "Shortfall",
     "ShortfallParams",
     "Stop",
     "StopParams",

@@ -19,6 +19,7 @@ import attrs
 
 from agbot.core.view import BookView, Cancel, Intent, OwnOrder, Place, View
 from agbot.model.events import ASK, BID
+from agbot.model.fees import taker_fee
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.model.order import OrderState, Side
@@ -120,13 +121,14 @@ def taking(book: BookView, side: Side, size: int, *, limit: int, max_slippage: i
     worst = bounded(side, best + side.sign * max_slippage, limit, book.tick)
     if (best - worst) * side.sign > 0:
         return f"the best price {to_text(best)} is beyond the limit {to_text(limit)}"
-    shelf, price, there = ASK if side is Side.BUY else BID, best, 0
+    shelf, price, deepest, there = ASK if side is Side.BUY else BID, best, best, 0
     for _ in range(LEVELS_MAX):
-        there += book.size_at(shelf, price)
+        if visible := book.size_at(shelf, price):
+            deepest, there = price, there + visible
         if there >= size or price == worst:
             break
         price += side.sign * book.tick
-    return Quote(price=price, most=there, why=f"takes to {to_text(price)}")
+    return Quote(price=deepest, most=there, why=f"takes to {to_text(deepest)}")
 
 
 def best_of_others(view: View, token: TokenId, side: Side) -> int:
@@ -178,9 +180,11 @@ def limited(view: View, token: TokenId, side: Side, limit: int, *, size: int, ma
 
 def afforded(view: View, token: TokenId, side: Side, price: int) -> int:
     """Return the shares that cash, or what is held and settled and not offered by us, allow."""
-    if side is Side.BUY:
-        return max(0, view.cash - 1) * SCALE // price
-    settled = view.yes_settled if token == view.market.yes else view.no_settled
+    market = view.market
+    if side is Side.BUY:  # its fee is paid from the same cash
+        fee = -(-taker_fee(1000 * SCALE, price, market.fee_rate, market.fee_exponent) // 1000)
+        return max(0, view.cash - 1) * SCALE // (price + fee)
+    settled = view.yes_settled if token == market.yes else view.no_settled
     return max(0, settled - working(ours(view, token, side)))
 
 
@@ -188,7 +192,7 @@ def work(view: View, goal: Goal) -> Work:
     """Return what brings the orders to the goal."""
     orders = ours(view, goal.token, goal.side)
     wrong = [(order, why) for order in orders if order.state in MOVABLE and (why := _wrong(view, goal, orders, order))]
-    wrong = wrong or _beyond(goal, orders)
+    wrong += _beyond(goal, orders, [order for order, _ in wrong])
     cancels: list[Intent] = [Cancel(client_order_id=order.client_order_id, why=why) for order, why in wrong]
     place, why = _next(view, goal, orders)
     if place is not None:
@@ -213,11 +217,11 @@ def _wrong(view: View, goal: Goal, orders: Sequence[OwnOrder], order: OwnOrder) 
     return f"{to_text(off)} from {to_text(quote.price)}: {quote.why}" if off > quote.tolerance else ""
 
 
-def _beyond(goal: Goal, orders: Sequence[OwnOrder]) -> list[tuple[OwnOrder, str]]:
+def _beyond(goal: Goal, orders: Sequence[OwnOrder], going: Sequence[OwnOrder]) -> list[tuple[OwnOrder, str]]:
     """Return the newest orders that must go because more works than is left, such as after a fill told late."""
-    found, excess = [], working(orders) - max(0, goal.left)
-    excess -= sum(order.remaining for order in orders if order.state is OrderState.PENDING_CANCEL)
-    for order in reversed(orders):
+    staying = [order for order in orders if order not in going and order.state is not OrderState.PENDING_CANCEL]
+    found, excess = [], working(staying) - max(0, goal.left)
+    for order in reversed(staying):
         if excess > 0 and order.state in MOVABLE:
             found.append((order, f"more works than the {to_text(max(0, goal.left))} that are left"))
             excess -= order.remaining

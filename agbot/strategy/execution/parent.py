@@ -48,6 +48,8 @@ class Parent(Generic[P]):
         self.status = Status(stage=Stage.WAITING, done=0, left=params.total, working=0, why="not asked yet")
         self.first_ns = 0
         self._looked_ns = 0
+        self._hindrance = ""
+        """What was said last before the time was up."""
         self._noes: dict[Side, tuple[int, str]] = {}
         """Until when nothing is placed on a side, and why."""
 
@@ -179,12 +181,16 @@ class Parent(Generic[P]):
     def _status(self, view: View, done: int, left: int, busy: int, why: str) -> Status:
         next_ns, next_size = self.upcoming(view.now_ns) if left else (0, 0)
         stage = self._stage(view, left)
+        if stage is Stage.OVER:
+            why = f"{to_text(left)} undone: {why}{self._hindrance}"
+        else:
+            self._hindrance = f", before that: {why}"
         return Status(
             stage=stage,
             done=done,
             left=left,
             working=busy,
-            why=f"{to_text(left)} undone: {why}" if stage is Stage.OVER else why,
+            why=why,
             next_ns=next_ns,
             next_size=next_size,
         )

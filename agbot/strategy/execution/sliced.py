@@ -136,6 +136,10 @@ class Sliced(Styled[S], ABC):
             self._terms, self._table = terms, self._planned(*terms)
         return self._table
 
+    def observe(self, view: View) -> None:
+        """Make the schedule known before its time, for who asks what comes next."""
+        self.timetable(view)
+
     def due(self, view: View, done: int) -> tuple[int, str]:
         """Return what the open slice allows."""
         table, params = self.timetable(view), self.params
@@ -161,6 +165,8 @@ class Sliced(Styled[S], ABC):
         params = self.params
         start_ns = params.start.at(self.first_ns)
         span_ns = params.end.at(self.first_ns) - start_ns
+        if span_ns <= 0:  # an end in UTC that had passed at the first look
+            return Timetable(sizes=(), opens=(), step=step)
         least = max(1, -(-min_size // step))
         sizes = exchanged(self.slices(params.total // step, least, span_ns), least, params.size_jitter, params.seed)
         opens = opening_times(start_ns, span_ns, len(sizes), params.time_jitter, params.seed) if sizes else []
@@ -189,7 +195,7 @@ class Vwap(Sliced[VwapParams]):
         return merged(vwap(units, self.params.profile or [1] * self.params.slices), least)
 
 
-class ImplementationShortfall(Sliced[ShortfallParams]):
+class Shortfall(Sliced[ShortfallParams]):
     """Early where waiting risks more than trading costs."""
 
     def __init__(self, params: ShortfallParams, *, name: str = "shortfall") -> None:

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agbot.quant.execution import twap, vwap
+from agbot.strategy.execution import ALGORITHMS
 from agbot.strategy.execution.schedule import Timetable, draw, exchanged, merged, opening_times, splitmix64
 from agbot.strategy.execution.sliced import ShortfallParams
+from agbot.testing.builders import make_market
 from agbot.units import SCALE
+from tests.strategy.execution.floor import Floor
 
 seeds = st.integers(0, 10**12)
 parts = st.integers(0, SCALE)
@@ -135,6 +138,49 @@ def test_a_path_is_exact_falls_and_is_earlier_with_more_aversion(units, least, a
 def test_no_aversion_is_a_straight_line():
     params = ShortfallParams(market="m", total=1, slices=12, sigma="0.08", eta="0.0000005")
     assert params.path(5000, 900 * 10**9) == [round(5000 * (at + 1) / 12) - round(5000 * at / 12) for at in range(12)]
+
+
+# ---------------------------------------------------------------- the vectors, through the strategies
+
+
+def sizes_of(kind, least, **changes):
+    """Return the slices of a strategy's timetable in whole shares, in a market of whole shares."""
+    name, params = kind
+    floor = Floor(market=make_market(size_step=SCALE, min_size=least * SCALE))
+    plain = {"market": "m1", "end": "18000", "time_jitter": 0, "size_jitter": 0}
+    found = name(params(**plain, **changes)).timetable(floor.view())
+    assert found.opens == tuple(18_000 * 10**9 * at // len(found.sizes) for at in range(len(found.sizes)))
+    return [size // SCALE for size in found.sizes]
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "changes", "expected"),
+    [
+        ("twap", 1, {"total": 1000, "slices": 7}, [142, 143, 143, 143, 143, 143, 143]),
+        ("twap", 5, {"total": 53, "slices": 10}, [5, 5, 5, 6, 5, 5, 6, 5, 5, 6]),
+        ("twap", 500, {"total": 123457, "slices": 24}, [5144] * 23 + [5145]),
+        ("vwap", 1, {"total": 1000, "profile": ["5", "10", "20", "40", "25"]}, [50, 100, 200, 400, 250]),
+        ("vwap", 1, {"total": 10, "profile": [1, 1, 1]}, [3, 3, 4]),
+        ("vwap", 1, {"total": 7, "profile": ["1000", 1, 1, 1]}, [6, 0, 0, 1]),
+        ("vwap", 5, {"total": 7, "profile": ["1000", 1, 1, 1]}, [7, 0, 0, 0]),
+        # Almgren and Chriss's example, strategy A: an hour stands for a day
+        (
+            "shortfall",
+            1,
+            {
+                "total": 1_000_000,
+                "slices": 5,
+                "sigma": "0.95",
+                "eta": "0.0000025",
+                "gamma": "0.00000025",
+                "aversion": "0.000002",
+            },
+            [571401, 245666, 106637, 48653, 27643],
+        ),
+    ],
+)
+def test_a_timetable_is_the_vector(name, least, changes, expected):
+    assert sizes_of(ALGORITHMS[name], least, **changes) == expected
 
 
 # ---------------------------------------------------------------- what is due

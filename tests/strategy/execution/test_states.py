@@ -110,7 +110,7 @@ def test_the_end_takes_off_what_can_be_cancelled(state, restart):
     assert floor.working() == 0
     done = floor.own_yes
     assert twap.status.stage is Stage.OVER
-    assert twap.status.why.startswith(f"{to_text(shares(100) - done)} undone: ")
+    assert twap.status.why.startswith(f"{to_text(shares(100) - done)} undone: its time is up")
 
 
 @pytest.mark.parametrize("state", LIVE, ids=str)
@@ -212,6 +212,17 @@ def test_after_a_kill_switch_it_catches_up_slice_by_slice_and_says_so():
     assert floor.own_yes == shares(100)
 
 
+def test_what_is_undone_is_told_with_what_was_in_the_way():
+    floor, twap = Floor(), Twap(params(slices=1))
+    floor.denies = ("PositionLimit",)
+    floor.look(twap)
+    floor.wait(0.5)
+    floor.look(twap)
+    floor.wait(100)
+    assert floor.look(twap) == []
+    assert twap.status.why == "100 undone: its time is up, before that: denied: PositionLimit"
+
+
 def test_catching_up_has_a_cap():
     floor, twap = Floor(), Twap(params(max_child="12"))
     floor.wait(0)
@@ -224,10 +235,16 @@ def test_before_its_start_it_waits():
     floor, twap = Floor(), Twap(params(start="10", end="110"))
     assert floor.look(twap) == []
     assert (twap.status.stage, twap.status.why) == (Stage.WAITING, "its time has not come")
-    assert (twap.status.next_ns, twap.status.next_size) == (0, 0)
+    assert (twap.status.next_ns, twap.status.next_size) == (T0 + 10 * 10**9, shares(10))
     floor.wait(10)
     assert shown(floor.look(twap)) == ANOTHER
     assert (twap.status.next_ns, twap.status.next_size) == (T0 + 20 * 10**9, shares(10))
+
+
+def test_an_end_that_had_passed_at_the_first_look_trades_nothing():
+    floor, twap = Floor(), Twap(params(end="2026-02-25T06:13:19Z"))
+    assert floor.look(twap) == []
+    assert twap.status.stage is Stage.OVER
 
 
 def test_other_markets_are_none_of_its_business():
@@ -252,7 +269,7 @@ def test_a_resolved_market_is_left_alone():
         ({"limit": "0.515"}, ASKS, [], "the best price 0.52 is beyond the limit 0.515"),
         ({"limit": "0.525"}, levels(("0.52", "20"), ("0.53", "90")), [("BUY", "0.52", "20")], "buy 20"),
         ({}, levels(("0.52", "20"), ("0.53", "90")), [("BUY", "0.53", "50")], "buy 50"),
-        ({}, levels(("0.52", "20"), ("0.55", "90")), [("BUY", "0.54", "20")], "buy 20"),
+        ({}, levels(("0.52", "20"), ("0.55", "90")), [("BUY", "0.52", "20")], "buy 20"),
         ({"max_slippage": 0}, levels(("0.52", "20"), ("0.53", "90")), [("BUY", "0.52", "20")], "buy 20"),
         ({}, levels(("0.52", "3")), [], "only 3 can be traded now, below the minimum of 5"),
         ({}, (), [], "nobody is there to trade with"),
@@ -351,6 +368,9 @@ def test_money_and_shares_bound_a_child():
     floor, twap = Floor(), Twap(params(slices=1))
     floor.cash = shares(26)
     assert shown(floor.look(twap)) == [("BUY", "0.52", "49.999998")]
+    floor, twap = Floor(market=make_market(fee_rate=40_000)), Twap(params(slices=1))
+    floor.cash = shares(26)
+    assert shown(floor.look(twap)) == [("BUY", "0.52", "49.058082")], "26 / (0.52 + 0.04·0.52·0.48)"
     floor, twap = Floor(yes=shares(40)), Twap(params(slices=1, side="SELL"))
     assert shown(floor.look(twap)) == [("SELL", "0.48", "40")]
 

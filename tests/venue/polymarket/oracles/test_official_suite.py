@@ -160,7 +160,10 @@ OURS = {
 
 @cache
 def suite_with_ours(suite: str) -> ModuleType:
-    """Return a test module of the wheel in which every name we have a function for means ours."""
+    """Return a test module of the wheel in which every name we have a function for means ours.
+
+    An integer has no decimals: to find that out by its text, two million times, is a third of what their loops take.
+    """
     spec = importlib.util.spec_from_file_location(f"official_{Path(suite).stem}", file_of(suite))
     assert spec
     assert spec.loader
@@ -170,6 +173,8 @@ def suite_with_ours(suite: str) -> ModuleType:
     assert replaced, f"{suite} tests nothing of ours"
     for name in replaced:
         setattr(module, name, OURS[name])
+    if theirs := getattr(module, "decimal_places", None):
+        module.decimal_places = lambda x: 0 if type(x) is int else theirs(x)  # type: ignore[attr-defined]
     return module
 
 
