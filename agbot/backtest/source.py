@@ -14,9 +14,9 @@ from typing import Final, Protocol, TypeAlias
 import attrs
 import msgspec
 
+from agbot.backtest.columns import Columns
 from agbot.backtest.spec import Generated, Sources
 from agbot.core.ticks import TickWatch
-from agbot.errors import ConfigError
 from agbot.model.events import BookSnapshot, MarketData, MarketResolved
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
@@ -63,17 +63,17 @@ class Opened:
         return sum(read) / len(read) if read else 0.0
 
 
-class Recordings:
-    """Several recordings as one, merged by time; ticks that nobody announced are."""
+class Merged:
+    """Several sources as one, merged by time; ticks that nobody announced are."""
 
-    def __init__(self, recordings: Sequence[Recording]) -> None:
-        self._recordings = recordings
-        self.markets = tuple({m.id: m for recording in recordings for m in recording.markets}.values())
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self.markets = tuple({market.id: market for source in sources for market in source.markets}.values())
 
     def groups(self) -> Iterator[Group]:
-        """Yield the groups of all of them; see `Recording.groups`."""
+        """Yield the groups of all of them, in time order."""
         ticks = TickWatch(self.markets)
-        for ts_ns, group in heapq.merge(*(r.groups() for r in self._recordings), key=itemgetter(0)):
+        for ts_ns, group in heapq.merge(*(source.groups() for source in self._sources), key=itemgetter(0)):
             yield ts_ns, list(ticks.announce(group))
 
 
@@ -110,15 +110,14 @@ class Demo:
 
 
 def open_data(data: Sources) -> Opened:
-    """Return the source that `data` names. RecordingError, or ConfigError as `open_recording` raises."""
+    """Return the source that `data` names. RecordingError or ConfigError: what the readers of its files raise."""
     if data.generated:
         return Opened(Demo(data.generated), "generated", _hash(repr(data.generated).encode()))
     if data.columns:
-        raise ConfigError(
-            f"{data.columns}: this agbot reads no columns", id="AGB-582", remedy="name recordings, or generated"
-        )
+        columns = Columns.load(data.columns)
+        return Opened(Merged([columns]), data.columns.name, columns.digest)
     recordings = tuple(open_recording(path, data.terms) for path in data.recordings)
-    source = Recordings(recordings)
+    source = Merged(recordings)
     told = msgspec.msgpack.encode([source.markets, [_file_hash(path) for path in data.recordings]])
     return Opened(source, ", ".join(path.name for path in data.recordings), _hash(told), recordings)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from agbot.backtest.result import BacktestResult, Report
+from agbot.backtest.result import Attribution, BacktestResult, Report
 from agbot.backtest.words import lasting, moment, percent
 from agbot.units import NS_PER_S, SCALE, to_text, usd_text
 
 ASSUMPTIONS: Final = "docs/backtest.md"
+ROWS_MAX: Final = 25
+_COLUMNS: Final = ("strategy", "market", "fills", "shares", "fees usd", "PnL usd")
 
 
 def lines(report: Report) -> dict[str, str]:
@@ -47,15 +48,22 @@ def figures_of(columns: Mapping[str, BacktestResult]) -> list[dict[str, str]]:
 
 
 def attribution(run: BacktestResult) -> list[dict[str, str]]:
-    """Return PnL by strategy and market, the account's last."""
-    rows = [
-        (row.strategy, row.market, row.fills, row.shares, row.fees, row.pnl)
-        for row in sorted(run.attribution, key=lambda row: (row.strategy, row.pnl))
-    ]
-    rows.append(("account", "", run.trades, run.orders.filled, run.fees, run.pnl))
-    names = ("strategy", "market", "fills", "shares", "fees usd", "PnL usd")
-    told = ((s, m, str(n), to_text(size), usd_text(fees), usd_text(pnl)) for s, m, n, size, fees, pnl in rows)
-    return [dict(zip(names, row, strict=True)) for row in told]
+    """Return PnL by strategy and market, the largest by amount, then each strategy's, the account's last."""
+    ranked = sorted(run.attribution, key=lambda row: -abs(row.pnl))
+    by_strategy = {name: [row for row in ranked if row.strategy == name] for name in run.strategies}
+    rows = [_row(row.strategy, row.market, [row]) for row in ranked[:ROWS_MAX]]
+    if others := ranked[ROWS_MAX:]:
+        rows.append(_row(f"{len(others)} others", "", others))
+    if len(by_strategy) > 1:
+        rows += [_row(name, "all", of) for name, of in by_strategy.items()]
+    account = (str(run.trades), to_text(run.orders.filled), usd_text(run.fees), usd_text(run.pnl))
+    return [*rows, dict(zip(_COLUMNS, ("account", "", *account), strict=True))]
+
+
+def _row(strategy: str, market: str, of: Sequence[Attribution]) -> dict[str, str]:
+    fills, shares = str(sum(row.fills for row in of)), to_text(sum(row.shares for row in of))
+    fees, pnl = usd_text(sum(row.fees for row in of)), usd_text(sum(row.pnl for row in of))
+    return dict(zip(_COLUMNS, (strategy, market, fills, shares, fees, pnl), strict=True))
 
 
 def markouts(run: BacktestResult) -> list[dict[str, str]]:
@@ -83,14 +91,6 @@ def calibration(run: BacktestResult) -> list[dict[str, str]]:
         }
         for b in (run.calibration.buckets if run.calibration else ())
     ]
-
-
-def by_strategy(run: BacktestResult) -> dict[str, int]:
-    """Return PnL by strategy, 10⁻⁶ usd."""
-    total: Counter[str] = Counter()
-    for row in run.attribution:
-        total[row.strategy] += row.pnl
-    return dict(total)
 
 
 def text(report: Report, table: Callable[..., str], pairs: Callable[[Mapping[str, object]], str]) -> str:

@@ -84,7 +84,7 @@ class Watch:
         self._ordered = 0
         self._rows: Thinned[_Row] = Thinned(POINTS_MAX)
         self._last: list[_Row] = []
-        self._start_ns = self._next_ns = start_ns
+        self._start_ns = self.next_ns = start_ns
         self._drawn: tuple[MarketId, ...] = ()
         self._traded: dict[_Key, _Traded] = {}
 
@@ -100,8 +100,16 @@ class Watch:
         for failed in step.failed:
             where_and_what = "\n".join(line.strip() for line in failed.details.strip().splitlines()[-3:])
             self.failed.setdefault(failed.strategy, where_and_what)
-        self._measure()
-        if now_ns >= self._next_ns:
+        self.look(now_ns)
+
+    def look(self, now_ns: int) -> None:
+        """Take in the account as it is; at `next_ns` at the latest, or the curve has that second's figures later."""
+        equity = self.engine.portfolio.equity()
+        if equity >= self._peak:
+            self._peak = equity
+        elif self._peak - equity > self.drawdown:
+            self.drawdown, self.drawdown_peak = self._peak - equity, self._peak
+        if now_ns >= self.next_ns:
             self._sample(now_ns)
 
     def end(self, now_ns: int) -> Watch:
@@ -206,17 +214,10 @@ class Watch:
             self.calibrated.resolved(market, event.winner)
             self.markouts.resolved(market.id, event.winner == market.yes)
 
-    def _measure(self) -> None:
-        equity = self.engine.portfolio.equity()
-        if equity >= self._peak:
-            self._peak = equity
-        elif self._peak - equity > self.drawdown:
-            self.drawdown, self.drawdown_peak = self._peak - equity, self._peak
-
     def _sample(self, now_ns: int) -> None:
         """Take the account as it is for every second that has passed."""
         seconds = (now_ns - self._start_ns) // NS_PER_S + 1
-        self._next_ns = self._start_ns + seconds * NS_PER_S
+        self.next_ns = self._start_ns + seconds * NS_PER_S
         self._rows.reach(seconds, lambda number: self._row(self._start_ns + number * NS_PER_S))
 
     def _row(self, now_ns: int) -> _Row:

@@ -49,11 +49,15 @@ def _columns(found: Comparison) -> dict[str, BacktestResult]:
 
 def _text(found: Comparison, path: Path) -> str:
     from agbot.backtest.table import figures_of  # noqa: PLC0415
+    from agbot.backtest.words import percent  # noqa: PLC0415
     from agbot.cli.tables import pairs, table  # noqa: PLC0415
-    from agbot.units import usd_text  # noqa: PLC0415
+    from agbot.units import to_text  # noqa: PLC0415
 
-    parts = [{"part of the gap": p.name, "usd": usd_text(p.usd), "is": p.words} for p in found.parts]
-    parts.append({"part of the gap": "gap", "usd": usd_text(found.gap), "is": "ideal less live"})
+    rows = [*((part.name, part.usd, part.words) for part in found.parts), ("gap", found.gap, "ideal less live")]
+    parts = [
+        {"part of the gap": name, "usd": to_text(usd), "of it": percent(usd, found.gap), "is": words}
+        for name, usd, words in rows
+    ]
     head = {
         "run": path,
         "strategies": ", ".join(found.live.strategies),

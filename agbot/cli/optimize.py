@@ -115,7 +115,7 @@ def _searched(study: Study, identity: dict[str, str]) -> Report:
         walked = walk(folds_of(first, how), study.explore) if how is not None else None
     except KeyboardInterrupt:
         click.echo(
-            f"\nstopped: {len(study.log.trials)} trials are kept in {study.log.path}; the same command goes on",
+            f"\nstopped: {study.log.count} trials are kept in {study.log.path}; the same command goes on",
             err=True,
         )
         sys.exit(1)

@@ -164,7 +164,8 @@ def _ran(spec: BacktestSpec, stretch: Stretch) -> BacktestResult:
     if result.data != stretch.hash:
         raise ConfigError(f"{stretch.name} is not what it was", id="AGB-576", remedy="the same data on every worker")
     for name, reason in result.failed.items():
-        raise RuntimeError(f"strategy {name}: {reason}")
+        first, *rest = reason.splitlines()
+        raise RuntimeError(f"strategy {name}: {rest[-1]} ({first})" if rest else f"strategy {name}: {first}")
     return result
 
 

@@ -61,6 +61,11 @@ class TrialLog:
         """Return every trial, in an order that no timing changes."""
         return tuple(self._results[key] for key in sorted(self._results))
 
+    @property
+    def count(self) -> int:
+        """Return how many trials there are."""
+        return len(self._results)
+
     def find(self, params: Params) -> Result | None:
         """Return what came of these parameters, None when they were never tried."""
         trial = self._results.get(key_of(params))

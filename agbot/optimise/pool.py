@@ -65,19 +65,20 @@ class Pool:
                         _give(hand, waiting.popleft(), jobs)
                 for ready in wait([*hands]):
                     hand = hands[ready]
-                    job = hand.job
-                    assert job is not None, "nobody speaks without a job"
+                    job, hand.job = hand.job, None
                     try:
                         result = hand.connection.recv()
                     except (EOFError, OSError):
                         del hands[hand.connection]
                         code = hand.end()
+                        if job is None:
+                            continue  # it ended while it had nothing to do
                         deaths[job] += 1
                         if deaths[job] < DEATHS_MAX:
                             waiting.appendleft(job)
                             continue
                         result = Failed(f"its process ended {DEATHS_MAX} times, at last with exit code {code}")
-                    hand.job = None
+                    assert job is not None, "nobody speaks without a job"
                     yield job, result
         finally:
             for hand in hands.values():

@@ -47,6 +47,7 @@ class Report:
             "pnl": verdict.best.result.pnl if verdict.best and isinstance(verdict.best.result, Outcome) else None,
             "sharpe": verdict.sharpe,
             "sharpe_of_luck": verdict.luck,
+            "sharpe_wanted": verdict.bar,
             "periods": verdict.periods,
             "dsr": verdict.dsr,
             "pbo": verdict.overfit.pbo if verdict.overfit else None,
@@ -65,8 +66,8 @@ class Report:
         lines["trials"] = f"{verdict.trials} ever run, {verdict.failed} of them failed; all are counted"
         lines["best in sample"] = _text(verdict.best)
         lines["sharpe"] = (
-            f"{_number(verdict.sharpe)} a period over {verdict.periods}; "
-            f"luck alone gives the best of so many {verdict.luck:z.3f}"
+            f"{_number(verdict.sharpe)} a period over {verdict.periods}; luck alone gives the best of so many "
+            f"{_number(verdict.luck)}, beyond it is {_number(verdict.bar)}"
         )
         lines["DSR"] = f"{_number(verdict.dsr)}; P(true Sharpe > luck), wanted at least {DSR_MIN}"
         lines["PBO"] = (

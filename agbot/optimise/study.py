@@ -79,5 +79,5 @@ class Study:
         return result
 
     def _tell(self, left: int) -> None:
-        known = len(self.log.trials)
+        known = self.log.count
         self.on_trials(known, known + left)

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from agbot.optimise.outcome import Outcome, Trial
+from agbot.quant.normal import ppf
 from agbot.quant.overfit import SPLITS_MAX, Estimate, Overfit, cscv, deflated, expected_best, track_record
 from agbot.quant.performance import moments, sharpe
 
@@ -35,6 +36,8 @@ class Verdict:
         trials: every one that was ever run, the failed ones too.
         best: has the highest Sharpe ratio a period; None where none has one.
         luck: the Sharpe ratio that the best of so many has without skill.
+        bar: the ratio that would be enough after so many trials, of normal returns: each trial raises it; None where
+            the periods are too few for any.
         dsr: the probability that the best one's true ratio is above that; None where it has no law.
         overfit: what becomes of the best out of sample; None with fewer than two trials or four periods.
         enough: periods it would take to be 0.95 sure of being above luck; None for never.
@@ -47,6 +50,7 @@ class Verdict:
     best: Trial | None
     sharpe: float | None
     luck: float
+    bar: float | None
     dsr: float | None
     overfit: Overfit | None
     enough: float | None
@@ -84,11 +88,20 @@ def judge(trials: Sequence[Trial]) -> Verdict:
         best=best,
         sharpe=ratio,
         luck=luck,
+        bar=_bar(periods, luck),
         dsr=dsr,
         overfit=overfit,
         enough=track_record(estimate, DSR_MIN, luck) if estimate else None,
         words=_words(len(trials), dsr, overfit),
     )
+
+
+def _bar(periods: int, luck: float) -> float | None:
+    """Return the ratio s at which (s − luck)·√((n − 1)/(1 + s²/2)) is the quantile of DSR_MIN."""
+    square = ppf(DSR_MIN) ** 2
+    n = periods - 1
+    a, b, c = n - square / 2, luck * n, luck**2 * n - square
+    return (b + math.sqrt(b * b - a * c)) / a if a > 0 else None
 
 
 def _estimate(best: Trial | None) -> Estimate | None:
@@ -127,7 +140,7 @@ def _words(trials: int, dsr: float | None, overfit: Overfit | None) -> str:
     if dsr is None:
         return f"{UNKNOWN}: no trial of {trials} has returns that could be judged"
     if dsr < DSR_MIN:
-        return f"{OVERFIT}: the best of {trials} trials is what luck gives (DSR {dsr:.2f}, under {DSR_MIN})"
+        return f"{OVERFIT}: the best of {trials} trials is not beyond luck (DSR {dsr:.2f}, under {DSR_MIN})"
     if overfit is None:
         return f"{UNKNOWN}: DSR {dsr:.2f}, but with one trial, or under four periods, nothing says how it was chosen"
     if overfit.pbo > PBO_MAX:

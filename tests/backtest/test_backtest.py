@@ -9,18 +9,22 @@ import sys
 import attrs
 import pytest
 
+from agbot.backtest.columns import Columns
 from agbot.backtest.result import Report, read_report
 from agbot.backtest.run import report, run
 from agbot.backtest.source import open_data
 from agbot.backtest.spec import BacktestSpec, Generated, Sources
-from agbot.errors import ConfigError
+from agbot.backtest.table import figures_of
+from agbot.errors import ConfigError, RecordingError
+from agbot.matching.conditions import Conditions, Settling
+from agbot.matching.rewards import Incentives, Programme
 from agbot.model.events import BookSnapshot, MarketResolved, TradePrint
 from agbot.model.order import Side
 from agbot.settings import Settings, StrategySettings
-from agbot.store.history import write_history
+from agbot.store.history import read_history, write_history
 from agbot.store.verify import verify
 from agbot.testing.builders import levels, make_market
-from agbot.units import NS_PER_S, SCALE, to_units
+from agbot.units import NS_PER_S, SCALE, to_units, usd_text
 
 START = 1_700_000_000 * NS_PER_S
 SD_LAD = "20250617_mlb-sd-lad-2025-06-17_market-events.csv.gz"
@@ -173,6 +177,15 @@ def test_data_without_messages_is_refused(tmp_path):
         run(BacktestSpec(settings=Settings(), data=Sources(recordings=(path,))))
 
 
+def test_columns_decide_what_their_recording_decides(demo, demo_spec, tmp_path):
+    Columns.of(read_history(demo_spec.data.recordings[0])).save(tmp_path / "demo.npz")
+    found = run(attrs.evolve(demo_spec, data=Sources(columns=tmp_path / "demo.npz")))
+    assert (found.digest, found.points, found.source) == (demo.digest, demo.points, "demo.npz")
+    (tmp_path / "demo.npz").write_bytes(b"")
+    with pytest.raises(RecordingError, match="AGB-561"):
+        open_data(Sources(columns=tmp_path / "demo.npz"))
+
+
 def test_recordings_are_merged_by_time(demo_spec, tiny):
     both = Sources(recordings=(*demo_spec.data.recordings, *tiny.data.recordings))
     source = open_data(both).source
@@ -195,3 +208,28 @@ def test_a_generated_history_resolves_and_is_the_same_again():
     assert changed.data != one.data
     assert changed.digest != one.digest
     assert one.capital == 10_000 * SCALE
+
+
+def under(demo_spec, **conditions):
+    """Return the demo's specification at a paper venue that is less than ideal."""
+    paper = attrs.evolve(demo_spec.settings.paper, conditions=Conditions(**conditions))
+    return attrs.evolve(demo_spec, settings=attrs.evolve(demo_spec.settings, paper=paper))
+
+
+def test_trades_that_fail_to_settle_leave_no_trace_in_the_sums(demo_spec, demo):
+    found = run(under(demo_spec, settling=Settling(after_ns=NS_PER_S, fail_rate=SCALE // 2)))
+    assert sum(row.pnl for row in found.attribution) == found.pnl
+    assert sum(row.shares for row in found.attribution) == found.orders.filled
+    assert 0 < found.trades < len(found.fills)
+    assert found.pnl != demo.pnl
+    assert found.digest != demo.digest
+
+
+def test_what_makers_are_paid_beside_trades_is_estimated_and_no_part_of_the_pnl(demo_spec, demo):
+    programme = Programme(rebate_rate=SCALE // 4, daily_usd=1_000_000 * SCALE, min_size=SCALE)
+    found = run(under(demo_spec, incentives=Incentives(programme=programme)))
+    assert found.rewards > 0
+    assert (found.digest, found.pnl, demo.rewards) == (demo.digest, demo.pnl, 0)
+    rows = {row["figure"]: row["chosen"] for row in figures_of({"chosen": found})}
+    assert rows["rewards usd, estimated"] == usd_text(found.rewards)
+    assert "rewards usd, estimated" not in {row["figure"] for row in figures_of({"chosen": demo})}

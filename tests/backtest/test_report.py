@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from agbot import __version__, cli
 from agbot.backtest import charts, svg
 from agbot.backtest.page import page
-from agbot.backtest.result import Report, read_report
+from agbot.backtest.result import Attribution, Report, read_report
 from agbot.backtest.run import run
+from agbot.backtest.table import ROWS_MAX, attribution
 from agbot.backtest.words import lasting, told
 from agbot.errors import ConfigError
 from agbot.matching.latency import Constant, Delays, LogNormal, Recorded
-from agbot.units import NS_PER_MS, NS_PER_S, to_units
+from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_units
 
 
 def invoke(*args):
@@ -88,6 +89,23 @@ def test_a_result_with_nothing_in_it_can_be_shown(short):
     assert charts.prices(empty) == []
 
 
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(-(10**9), 10**9)), min_size=1, max_size=60))
+def test_the_table_of_strategies_adds_up_however_long_it_is(short, drawn):
+    rows = tuple(
+        Attribution(strategy=name, market=f"m{i}", fills=1, shares=SCALE, fees=0, pnl=cents * 10_000)
+        for i, (name, cents) in enumerate(drawn)
+    )
+    total = sum(row.pnl for row in rows)
+    found = msgspec.structs.replace(
+        short.chosen, strategies=("a", "b"), attribution=rows, equity=short.chosen.capital + total
+    )
+    told = [(row["strategy"], row["market"], to_units(row["PnL usd"])) for row in attribution(found)]
+    assert sum(pnl for name, market, pnl in told if market != "all" and name != "account") == total
+    assert sum(pnl for _, market, pnl in told if market == "all") == total
+    assert told[-1] == ("account", "", total)
+    assert len(told) <= ROWS_MAX + 4
+
+
 def test_names_from_outside_do_no_harm(short):
     evil = "<script>alert(1)</script>"
     found = msgspec.structs.replace(
@@ -141,17 +159,10 @@ def test_compare_shows_columns_and_parts(short_spec, tmp_path):
     assert re.search(r"^figure +live +simulated +ideal$", done.output, re.MULTILINE)
     assert re.search(r"^simulated +decides the same, (\d+) of \1 decisions$", done.output, re.MULTILINE)
     assert re.search(r"^ideal +decides otherwise from decision \d+", done.output, re.MULTILINE)
-    parts = re.findall(
-        r"^(fees|queue|decision drift|missed data|latency|gap) +(-?\d+\.\d\d) ", done.output, re.MULTILINE
-    )
-    assert [name for name, _ in parts] == ["queue"] * 0 + [
-        "fees",
-        "queue",
-        "decision drift",
-        "missed data",
-        "latency",
-        "gap",
-    ]
+    names = ["fees", "queue", "decision drift", "missed data", "latency", "gap"]
+    parts = re.findall(rf"^({'|'.join(names)}) +(-?\d+(?:\.\d+)?) ", done.output, re.MULTILINE)
+    assert [name for name, _ in parts] == names
+    assert sum(to_units(usd) for _, usd in parts[:-1]) == to_units(parts[-1][1]) != 0
     assert invoke("compare", tmp_path / "r.agj", "--queue", "no").exception.id == "AGB-583"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 from agbot.errors import ConfigError
 from agbot.located import loads
+from agbot.optimise.cluster import Cluster
 from agbot.optimise.outcome import text_of
 from agbot.optimise.plan import Plan, read_plan
 from agbot.optimise.search import drawn, search_of
 from agbot.optimise.space import Dimension, Space, read_space
+from agbot.testing.trials import Noise
 
 
 def space(text: str) -> Space:
@@ -141,3 +144,13 @@ def test_tpe_goes_where_it_went_well() -> None:
         late = proposals(Plan(space=WIDE, method="tpe", trials=80, seed=1), best, -100)[40:]
         near = [params for params in late if abs(int(params["a"]) - best) <= 5 and params["b"] == "u"]
         assert len(near) > len(late) // 2, best  # by chance it would be a tenth
+
+
+def test_what_is_not_installed_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConfigError, match=r"pip install 'agbot\[optimise\]'") as caught:
+        search_of(Plan(space=WIDE, method="tpe"))
+    assert caught.value.id == "AGB-574"
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"pip install 'agbot\[dask\]'"):
+        next(Cluster("tcp://127.0.0.1:1").run(Noise(), [{}]))

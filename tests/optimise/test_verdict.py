@@ -87,6 +87,21 @@ def test_figures_are_those_of_the_formulas() -> None:
     assert verdict.overfit == cscv(table, 16)
 
 
+@pytest.mark.parametrize(("periods", "trials"), [(30, 2), (64, 20), (256, 3)])
+def test_the_bar_is_the_ratio_that_would_be_enough(periods: int, trials: int) -> None:
+    found = family(trials, Noise(periods=periods))
+    verdict = judge(found)
+    ratios = [ratio for trial in found if (ratio := trial.sharpe()) is not None]
+    assert verdict.bar is not None
+    assert verdict.bar > verdict.luck > 0
+    enough = deflated(Estimate(sharpe=verdict.bar), periods, trials, float(np.var(ratios, ddof=1)))
+    assert enough == pytest.approx(DSR_MIN)
+
+
+def test_two_periods_are_never_enough() -> None:
+    assert judge(family(5, Noise(periods=2))).bar is None
+
+
 def test_failed_trials_raise_the_bar() -> None:
     trials = family(12, Noise())
     failed = [Trial({"n": Decimal(n)}, Failed("x")) for n in range(100, 400)]

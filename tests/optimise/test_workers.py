@@ -12,7 +12,7 @@ import pytest
 from agbot.optimise.outcome import Failed, Outcome, Params
 from agbot.optimise.pool import Pool
 from agbot.optimise.study import Study
-from agbot.testing.trials import Deadly
+from agbot.testing.trials import Deadly, Noise
 
 Make = Callable[..., Study]
 GRID = "parameters: {n: {low: 1, high: 12, step: 1}}"
@@ -34,6 +34,17 @@ def test_a_trial_that_kills_its_process_twice_has_failed_and_no_other_has(tmp_pa
     assert results.pop(4) == Failed("its process ended 2 times, at last with exit code -9")
     assert len(results) == 11
     assert all(isinstance(result, Outcome) for result in results.values())
+
+
+def test_a_process_that_ends_while_it_has_nothing_to_do_is_not_missed() -> None:
+    results = Pool(2).run(Noise(), JOBS[:3])
+    found = [next(results), next(results)]
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+    found += results
+    assert sorted(place for place, _ in found) == [0, 1, 2]
+    assert all(isinstance(result, Outcome) for _, result in found)
 
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process_behind(study: Make) -> None:
