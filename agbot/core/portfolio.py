@@ -284,6 +284,11 @@ class Portfolio:
         share = self._by_strategy.get((strategy, market))
         return (share.size(Outcome.YES), share.size(Outcome.NO)) if share else (0, 0)
 
+    def sizes(self, market: Market) -> list[tuple[int, int]]:
+        """Return the (YES, NO) shares in `market` of the account, then of each strategy that ever traded there."""
+        shares = [share for (_, market_id), share in self._by_strategy.items() if market_id == market.id]
+        return [(h.size(Outcome.YES), h.size(Outcome.NO)) for h in (self.holding(market), *shares)]
+
     def net(self, market: Market) -> int:
         """Return YES minus NO shares."""
         return self.holding(market).net

@@ -20,7 +20,7 @@ import attrs
 from agbot.matching.account import Account, match_kind, trade_value
 from agbot.matching.book import ConditionBook, MakerMatch
 from agbot.matching.checks import NO_BALANCE, NO_BOOK, SELF_TRADE, Terms, shape_refusal, taking_refusal
-from agbot.matching.listings import BookOf, Listing, Listings
+from agbot.matching.listings import BookOf, Listing, Listings, PaperBook
 from agbot.matching.queue import QueueRule
 from agbot.matching.register import Register, Ticket
 from agbot.matching.takers import Taking, seen_from_yes
@@ -42,7 +42,7 @@ from agbot.model.events import (
     TickSizeChanged,
     TradePrint,
 )
-from agbot.model.ids import ClientOrderId, TokenId, TradeId, VenueOrderId
+from agbot.model.ids import ClientOrderId, MarketId, TokenId, TradeId, VenueOrderId
 from agbot.model.market import Market
 from agbot.model.order import Liquidity, OrderState, Side, TimeInForce
 from agbot.units import to_text
@@ -134,6 +134,16 @@ class PaperMatcher:
         while self._outbox and self._outbox[0][0] <= end_ns:
             evidence.append(self._outbox.popleft()[1])
         return evidence
+
+    def book(self, market: MarketId) -> PaperBook | None:
+        """Return the book of a market that trades, None for others. Who changes it tells `matched` what it filled."""
+        listing = self._listings.get(market)
+        return listing.book if listing is not None else None
+
+    def matched(self, market: MarketId, matches: Sequence[MakerMatch], now_ns: int) -> None:
+        """Book fills of our resting orders that a change of `book` caused; their evidence is due as always."""
+        if listing := self._listings.get(market):
+            self._fill_makers(listing, matches, now_ns)
 
     @property
     def cash(self) -> int:
