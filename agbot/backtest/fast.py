@@ -18,10 +18,11 @@ import numpy as np
 
 from agbot._book import Book
 from agbot._replay import Replay
-from agbot.backtest.columns import Columns, Kind
+from agbot.backtest.columns import Columns
 from agbot.backtest.loop import QUIET_INSTANTS_MAX, Moment, Stepper, submit
 from agbot.backtest.woken import Script, Woken
 from agbot.core.book import OrderBook
+from agbot.core.coordinator import FAILED_SCOPE
 from agbot.core.engine import Engine
 from agbot.core.marks import mark
 from agbot.core.step import Step
@@ -40,14 +41,13 @@ from agbot.model.events import (
     TradePrint,
     said_by,
 )
-from agbot.model.ids import MarketId
+from agbot.model.ids import MarketId, StrategyId
 from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.units import NS_PER_S
 
 NEVER: Final = 2**63 - 1
 NS_PER_DAY: Final = 86_400 * NS_PER_S
-_SLOW, _PRINTS = 1, 2
 _PLAIN: Final = {BookDelta, BookSnapshot, TradePrint, Timer}
 
 
@@ -80,10 +80,10 @@ class FastLoop:
         self._matcher = matcher
         self._step = step or engine.step
         self._feed_ns = matcher.terms.feed_latency_ns
-        self._times: list[int] = columns.rows["ts_ns"][columns.bounds[:-1]].tolist()
+        self._ts, self._bounds, self._groups = columns.rows["ts_ns"], columns.bounds, len(columns.bounds) - 1
         self._venue = self._sight = self._instants = 0
-        self._timer_ns = self._times[0] + NS_PER_S if self._times else 0
-        self._quiet = _Quiet(engine, strategies, matcher, columns) if columns.plain and self._times else None
+        self._timer_ns = self._time(0) + NS_PER_S if self._groups else 0
+        self._quiet = _Quiet(engine, strategies, matcher, columns) if columns.plain and self._groups else None
 
     def run(self) -> Iterator[Moment]:
         """Yield (virtual now, batch, step) of the instants that went through the engine, until the columns end."""
@@ -103,18 +103,17 @@ class FastLoop:
     def _stretch(self) -> None:
         """Let C go on as far as it can."""
         if self._quiet is not None and self._quiet.can_run():
-            due_ns = self._matcher.next_due()
-            self._venue, self._sight, self._timer_ns, self.now_ns = self._quiet.run(
-                (self._venue, self._sight, self._timer_ns), NEVER if due_ns is None else due_ns
-            )
+            stands = (self._venue, self._sight, self._timer_ns, self.now_ns)
+            self._venue, self._sight, self._timer_ns, now_ns = self._quiet.run(*stands)
+            self.now_ns = max(self.now_ns, now_ns)
 
     def _next(self) -> int | None:
         """Return when something happens next; the timer alone is nothing, once there is no more to come."""
         times = [] if (due_ns := self._matcher.next_due()) is None else [due_ns]
-        if self._venue < len(self._times):
-            times.append(self._times[self._venue])
+        if self._venue < self._groups:
+            times.append(self._time(self._venue))
         if self._sight < self._venue:
-            times.append(self._times[self._sight] + self._feed_ns)
+            times.append(self._time(self._sight) + self._feed_ns)
         return max(self.now_ns, min(*times, self._timer_ns)) if times else None
 
     def _instant(self, at_ns: int) -> Moment | None:
@@ -122,10 +121,10 @@ class FastLoop:
         self._instants += 1
         assert self._instants < QUIET_INSTANTS_MAX, f"{QUIET_INSTANTS_MAX} instants between two messages: a loop"
         self.now_ns = at_ns
-        if self._venue < len(self._times) and self._times[self._venue] <= at_ns:
+        if self._venue < self._groups and self._time(self._venue) <= at_ns:
             self._publish(at_ns)
         batch: list[Event] = []
-        while self._sight < self._venue and self._times[self._sight] + self._feed_ns <= at_ns:
+        while self._sight < self._venue and self._time(self._sight) + self._feed_ns <= at_ns:
             batch.extend(self._messages(self._sight))
             self._sight += 1
         batch.extend(said_by(Source.SIMULATED, evidence) for evidence in self._matcher.advance(at_ns))
@@ -140,11 +139,14 @@ class FastLoop:
         self._venue += 1
         self._instants = 0
 
+    def _time(self, group: int) -> int:
+        return int(self._ts[self._bounds[group]])
+
     def _messages(self, group: int) -> list[Any]:
-        low, high = self.columns.bounds[group : group + 2].tolist()
+        low, high = self._bounds[group : group + 2].tolist()
         found: list[Any] = self.columns.messages(low, high)
         if group == 0:
-            return [MarketListed(market, self._times[0]) for market in self.columns.markets] + found
+            return [MarketListed(market, self._time(0)) for market in self.columns.markets] + found
         return found
 
     def _carry(self, at_ns: int, batch: list[Event]) -> Moment:
@@ -197,7 +199,7 @@ class _Quiet:
         self._core = Replay(
             columns.rows.view(np.uint8),
             columns.bounds,
-            _flags(columns),
+            columns.flags,
             matcher.terms.feed_latency_ns,
             len(self._strategies),
             self._matched,
@@ -212,7 +214,8 @@ class _Quiet:
             self._core.bind_strategy(i, strategy.strategy.decide, int(strategy.wake), seen)
         self._grids: list[tuple[Book, bool] | None] = [None] * len(self._tokens)
         self._native = True
-        self._asking = False
+        self._asking = True
+        self._failed: set[StrategyId] = set()
         self._follows: object = None
         self._repeated = 0
 
@@ -223,16 +226,15 @@ class _Quiet:
         triggers = self.engine.triggers
         return self._native and (not triggers.watching or (triggers.known is not None and self._believed()))
 
-    def run(self, at: tuple[int, int, int], due_ns: int) -> tuple[int, int, int, int]:
-        """Go on from (venue's group, strategies' group, timer); return where it stopped, and when."""
+    def run(self, venue: int, sight: int, timer_ns: int, now_ns: int) -> tuple[int, int, int, int]:
+        """Go on from the venue's group, the strategies' and the timer; return where they stand then, and when it is."""
         triggers, oms = self.engine.triggers, self.engine.oms
         beats = triggers.watching and triggers.limits.heartbeat_ns is not None
         timers = not beats and len(self.engine.markets) == len(self._places)
         timers = timers and not any(record.cancel_ns for record in oms.all_live())
-        now_ns = self._core.stands()[3]
         midnight = (utc_day(now_ns) + 1) * NS_PER_DAY if triggers.watching else NEVER
-        self._core.resume(*at, self._asking, timers, triggers.watching)
-        said = self._core.run(midnight, due_ns)
+        self._core.resume(venue, sight, timer_ns, self._asking, timers, triggers.watching)
+        said = self._core.run(midnight, self._due_ns())
         if said is not None:
             silent, answer, raised = said
             self._script.write(silent, answer, raised=raised)
@@ -261,6 +263,9 @@ class _Quiet:
         book = self._matcher.book(market)
         assert isinstance(book, NativeBook)
         self._matcher.matched(market, book.named(matches), self._core.stands()[3])
+        return self._due_ns()
+
+    def _due_ns(self) -> int:
         due_ns = self._matcher.next_due()
         return NEVER if due_ns is None else due_ns
 
@@ -288,6 +293,7 @@ class _Quiet:
             if (place := self._places.get(market_id)) is not None:
                 self._core.meet(place, True)
         self._doubt(step)
+        self._failed.update(failed.strategy for failed in step.failed)
         self._bind_follows()
 
     def _bind_market(self, place: int | None) -> None:
@@ -323,7 +329,8 @@ class _Quiet:
 
     def _bind_follows(self) -> None:
         engine, scopes = self.engine, self.engine.state.gate.scopes
-        failed = [strategy.failed and ("strategy", strategy.id) in scopes for strategy in self._strategies]
+        self._failed = {strategy for strategy in self._failed if (FAILED_SCOPE, strategy) in scopes}
+        failed = [strategy.id in self._failed for strategy in self._strategies]
         now = (failed, len(engine.markets))
         if now == self._follows:
             return
@@ -342,10 +349,3 @@ class _Quiet:
         open_markets = [market for market in engine.markets.values() if market.id not in resolved]
         trusted = (engine.books[token].trusted for market in open_markets for token in (market.yes, market.no))
         return not open_markets or any(trusted)
-
-
-def _flags(columns: Columns) -> Any:
-    kind = columns.rows["kind"]
-    slow = np.isin(kind, (Kind.OTHER, Kind.TICK, Kind.RESOLVED))
-    flags = np.where(slow, _SLOW, np.where(kind == Kind.TRADE, _PRINTS, 0)).astype(np.uint8)
-    return np.bitwise_or.reduceat(flags, columns.bounds[:-1])

@@ -64,7 +64,6 @@ class Woken:
         self.strategy = strategy
         self.wake = wake
         self.only_in: Sequence[str] | None = getattr(strategy, "only_in", None)
-        self.failed = False
         self.script = Script()
         self._seen: dict[MarketId, Bests] = {}
         self._own: dict[MarketId, tuple[Sequence[OwnOrder], int, int, bool]] = {}
@@ -77,10 +76,9 @@ class Woken:
     def decide(self, view: View) -> Sequence[Intent]:
         """Return what the strategy wishes when it is woken, nothing when it sleeps on."""
         if (said := self.script.read()) is None:
-            return self._asked(view) if self.wakes(view) else ()
+            return self.strategy.decide(view) if self.wakes(view) else ()
         answer, raised = said
         if raised:
-            self.failed = True
             raise answer
         return answer  # type: ignore[no-any-return]  # what the strategy said
 
@@ -112,12 +110,6 @@ class Woken:
             row[:] = self._seen_of(market)
             self._seen[market] = row
         return rows
-
-    def _asked(self, view: View) -> Sequence[Intent]:
-        self.failed = True
-        answer = self.strategy.decide(view)
-        self.failed = False
-        return answer
 
     def _seen_of(self, market: MarketId) -> Bests:
         return self._seen.setdefault(market, np.full(BESTS, -1, dtype=np.int64))

@@ -76,6 +76,8 @@ static int wakes(replay_t *self, asked_t *asked, sight_t *slot, size_t strategy,
 static PyObject *decide(replay_t *self, asked_t *asked, PyObject *view, size_t market) {
     const ag_replay_t *core = &self->core;
     bool prints = core->grouped && (core->flags[core->sight] & AG_GROUP_PRINTS);
+    if (self->now == NULL && (self->now = PyLong_FromLongLong(core->now_ns)) == NULL)
+        return NULL;
     if (set(view, self->now_name, self->now) < 0)
         return NULL;
     if (core->second && set(view, self->second_name, Py_True) < 0)
@@ -138,11 +140,8 @@ static int ask_one(replay_t *self, size_t strategy, size_t market) {
 int replay_ask(void *given) {
     replay_t *self = given;
     int said = 0;
-    Py_XDECREF(self->now);
-    self->now = PyLong_FromLongLong(self->core.now_ns);
+    Py_CLEAR(self->now);
     self->place = 0;
-    if (self->now == NULL)
-        return -1;
     for (size_t i = 0; said == 0 && i < self->core.touched_count; i++)
         for (size_t strategy = 0; said == 0 && strategy < self->asked_count; strategy++)
             said = ask_one(self, strategy, self->core.touched[i]);
