@@ -128,6 +128,11 @@ class Columns:
         flags = slow.astype(np.uint8) | ((kind == Kind.TRADE).astype(np.uint8) << 1)
         return np.bitwise_or.reduceat(flags, self.bounds[:-1]) if len(self.rows) else flags
 
+    @property
+    def messages_held(self) -> int:
+        """Return how many messages they hold."""
+        return int(np.count_nonzero(self.rows["kind"] != Kind.MORE))
+
     @cached_property
     def digest(self) -> str:
         """Return the SHA-256 of markets, rows and other messages, whatever file they are in."""

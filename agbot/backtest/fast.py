@@ -11,7 +11,7 @@ account as live, and `VirtualLoop` over the same messages takes the same decisio
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 import numpy as np
@@ -51,6 +51,19 @@ NS_PER_DAY: Final = 86_400 * NS_PER_S
 _PLAIN: Final = {BookDelta, BookSnapshot, TradePrint, Timer}
 
 
+class Onlooker(Protocol):
+    """Who wants to look in between, at what nothing came of."""
+
+    @property
+    def stop_ns(self) -> int:
+        """When a stretch must have ended: the first instant from then on goes through the engine."""
+        ...
+
+    def refresh(self) -> None:
+        """Look now, at the end of a stretch."""
+        ...
+
+
 class FastLoop:
     """Runs columns against a paper venue.
 
@@ -63,6 +76,7 @@ class FastLoop:
         matcher: the paper venue; its books should be those of `agbot.matching.native.native_books`.
         columns: the market data; its markets are listed at the first timestamp.
         step: journals and steps the engine; `engine.step` unless given.
+        onlooker: looks at the end of each stretch, and says when one must end.
     """
 
     def __init__(
@@ -73,7 +87,9 @@ class FastLoop:
         columns: Columns,
         *,
         step: Stepper | None = None,
+        onlooker: Onlooker | None = None,
     ) -> None:
+        self._onlooker = onlooker
         self.engine = engine
         self.columns = columns
         self.now_ns = 0
@@ -83,7 +99,9 @@ class FastLoop:
         self._ts, self._bounds, self._groups = columns.rows["ts_ns"], columns.bounds, len(columns.bounds) - 1
         self._venue = self._sight = self._instants = 0
         self._timer_ns = self._time(0) + NS_PER_S if self._groups else 0
-        self._quiet = _Quiet(engine, strategies, matcher, columns) if columns.plain and self._groups else None
+        self._quiet: _Quiet | None = None
+        if columns.plain and self._groups:
+            self._quiet = _Quiet(engine, strategies, matcher, columns, onlooker)
 
     def run(self) -> Iterator[Moment]:
         """Yield (virtual now, batch, step) of the instants that went through the engine, until the columns end."""
@@ -106,6 +124,8 @@ class FastLoop:
             stands = (self._venue, self._sight, self._timer_ns, self.now_ns)
             self._venue, self._sight, self._timer_ns, now_ns = self._quiet.run(*stands)
             self.now_ns = max(self.now_ns, now_ns)
+            if self._onlooker is not None:
+                self._onlooker.refresh()
 
     def _next(self) -> int | None:
         """Return when something happens next; the timer alone is nothing, once there is no more to come."""
@@ -185,8 +205,16 @@ class _Around:
 class _Quiet:
     """Keeps C told of what the engine knows, and the engine of what C counted."""
 
-    def __init__(self, engine: Engine, strategies: Sequence[Woken], matcher: PaperMatcher, columns: Columns) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        strategies: Sequence[Woken],
+        matcher: PaperMatcher,
+        columns: Columns,
+        onlooker: Onlooker | None,
+    ) -> None:
         self.engine = engine
+        self._onlooker = onlooker
         self._matcher = matcher
         self._columns = columns
         if engine.coordinator.strategies != tuple(strategy.id for strategy in strategies):
@@ -267,7 +295,8 @@ class _Quiet:
 
     def _due_ns(self) -> int:
         due_ns = self._matcher.next_due()
-        return NEVER if due_ns is None else due_ns
+        times = (NEVER if due_ns is None else due_ns, NEVER if self._onlooker is None else self._onlooker.stop_ns)
+        return min(times)
 
     def _count(self) -> None:
         for token, deltas, snapshots, locked, crossed, updated_ns in self._core.counted():
