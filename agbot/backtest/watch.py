@@ -97,8 +97,9 @@ class Watch:
             if type(event) is MarketResolved:
                 self._resolved(event)
         for failed in step.failed:
-            where_and_what = "\n".join(line.strip() for line in failed.details.strip().splitlines()[-3:])
-            self.failed.setdefault(failed.strategy, where_and_what)
+            told = [line.strip() for line in failed.details.strip().splitlines()]
+            where = next((line for line in reversed(told) if line.startswith("File ")), "")
+            self.failed.setdefault(failed.strategy, f"it raised {told[-1]} ({where})")
         if now_ns >= self._next_ns:
             self._sample(now_ns)
             self._measure()
