@@ -62,14 +62,14 @@ def _number(value: object) -> Decimal:
 
 def to_decimal(units: int) -> Decimal:
     """Return integer 10⁻⁶ units as the exact `Decimal`, without trailing zeros."""
-    whole, part = divmod(abs(units), SCALE)
-    sign = "-" if units < 0 else ""
-    return Decimal(f"{sign}{whole}.{part:06d}".rstrip("0").rstrip("."))
+    return Decimal(to_text(units))
 
 
 def to_text(units: int) -> str:
     """Return integer 10⁻⁶ units as plain decimal text, such as ``"0.52"``."""
-    return f"{to_decimal(units):f}"
+    whole, part = divmod(abs(units), SCALE)
+    sign = "-" if units < 0 else ""
+    return f"{sign}{whole}.{part:06d}".rstrip("0").rstrip(".")
 
 
 def usd_text(units: int) -> str:

@@ -139,6 +139,10 @@ class OrderBook:
         """Return the visible size of a level, 0 when there is none."""
         return self.grid.size_at(side, price)
 
+    def top(self, side: int, n: int, /) -> list[Level]:
+        """Return up to `n` levels as (price, size), best first."""
+        return self.grid.top(side, n)
+
     def size_down_to(self, price: int) -> int:
         """Return the visible size of all bids at `price` or above."""
         return sum(size for bid, size in self.grid.levels(BID) if bid >= price)

@@ -67,6 +67,7 @@ def sight(
         denied=denied,
         prints=news.prints.get(market.id, ()) if news else (),
         second=news is not None and news.second,
+        winner=position.winner,
         around=around,
     )
 

@@ -37,6 +37,10 @@ class BookView(Protocol):
         """Return the visible size of a level, 0 when there is none. `side` is events.BID or events.ASK."""
         ...
 
+    def top(self, side: int, n: int, /) -> list[tuple[int, int]]:
+        """Return up to `n` levels as (price, size), best first."""
+        ...
+
     def microprice(self) -> float | None:
         """Return the size-weighted mid in 10⁻⁶ usd, None unless both sides are there."""
         ...
@@ -142,6 +146,7 @@ class View:
         fills: executions of the asking strategy in this market since it was asked last; `ended`, `denied` likewise.
         prints: what traded in this market since.
         second: whether a second has passed.
+        winner: the outcome that was paid, None while the market has not resolved.
     """
 
     now_ns: int
@@ -162,6 +167,7 @@ class View:
     denied: Sequence[OwnDenial] = ()
     prints: Sequence[TradePrint] = ()
     second: bool = False
+    winner: Outcome | None = None
     around: Around = NOTHING
 
     @property

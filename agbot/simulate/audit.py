@@ -9,7 +9,8 @@ from agbot.exchange.core.model import Fact, Order, OrderNews, OrderTold, TradeSt
 from agbot.model.commands import PlaceOrder
 from agbot.model.order import OrderState, Side
 from agbot.run.reconcile import Report
-from agbot.simulate.bot import POSITION_MAX, SimBot
+from agbot.simulate.bot import SimBot
+from agbot.simulate.setting import POSITION_MAX
 from agbot.store.codec import decode_output
 from agbot.store.journal import STEP
 from agbot.units import NS_PER_S, SCALE

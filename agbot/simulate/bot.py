@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agbot import __version__
 from agbot.core.engine import Engine
 from agbot.core.health import Steadied
-from agbot.core.portfolio import CarriedPosition
 from agbot.core.risk import Gate
-from agbot.core.rules import InventoryLimit, PositionLimit
 from agbot.core.state import EngineSettings
 from agbot.core.step import Step
 from agbot.errors import AgbotError, ConfigError, ExecutionError
@@ -35,11 +33,10 @@ from agbot.run.venues import Account
 from agbot.secrets import Secret
 from agbot.simulate.disk import SimJournal
 from agbot.simulate.start import start
-from agbot.simulate.trader import Trader
 from agbot.simulate.virtual import Life
 from agbot.simulate.wire import SimNet, SimTransport
 from agbot.store.journal import Header
-from agbot.units import NS_PER_S, SCALE, complement
+from agbot.units import NS_PER_S, complement
 from agbot.venue.pace import Nursery
 from agbot.venue.polymarket.adapter import PolymarketVenue
 from agbot.venue.polymarket.auth import ApiCredentials
@@ -55,10 +52,7 @@ from agbot.venue.polymarket.wallets import Account as Wallet
 if TYPE_CHECKING:
     from agbot.simulate.world import World
 
-POSITION_MAX: Final = 60 * SCALE
-INVENTORY_MAX: Final = 400 * SCALE
 IN_FLIGHT_MAX: Final = 16
-RULES: Final = (PositionLimit(None, POSITION_MAX), InventoryLimit(INVENTORY_MAX))
 DRAIN_S: Final = 3.0
 BACKSTOP_S: Final = 5.0
 
@@ -288,7 +282,11 @@ class SimBot:
             fence=self.number + 1,
             reconciled=reconciled,
         )
-        self.engine = _engine(run_id, account.cash, account.positions, Trader(world.seed * 1000 + self.number))
+        settings = EngineSettings(
+            run_id=run_id, capital=account.cash, in_flight_max=IN_FLIGHT_MAX, carried=account.positions
+        )
+        strategies = world.setting.strategies(world.seed * 1000 + self.number)
+        self.engine = Engine(settings, Gate(world.setting.rules), strategies)
         self._recorder = Recorder(self.engine, self.journal, header)
         self._gateway = Gateway(
             self.adapter,
@@ -342,8 +340,3 @@ class SimBot:
         assert self.engine is not None
         if self.engine.halted and not any(self.engine.oms.all_live()):
             self._flat.set()
-
-
-def _engine(run_id: str, cash: int, carried: tuple[CarriedPosition, ...], strategy: Trader) -> Engine:
-    settings = EngineSettings(run_id=run_id, capital=cash, in_flight_max=IN_FLIGHT_MAX, carried=carried)
-    return Engine(settings, Gate(RULES), [strategy])

@@ -21,16 +21,22 @@ CALMLY: Final = 8
 
 
 class Crowd:
-    """Two wallets on every market, acting at random moments, `every_s` seconds apart on average."""
+    """Two wallets on every market, acting at random moments, `every_s` seconds apart on average.
 
-    def __init__(self, venue: SimVenue, dice: random.Random, every_s: float = EVERY_S) -> None:
+    `middle` is where prices begin and the least they fall to, in cents.
+    """
+
+    def __init__(
+        self, venue: SimVenue, dice: random.Random, every_s: float = EVERY_S, middle: tuple[int, int] = (50, 20)
+    ) -> None:
         self._every_s = every_s
         self.slower = 1.0
         self._venue = venue
         self._dice = dice
         self._count = 0
         self._resting = False
-        self._middle = {listing.condition: 50 for listing in venue.listings}
+        begins, self._least = middle
+        self._middle = {listing.condition: begins for listing in venue.listings}
         """In cents."""
         self._mine: dict[str, list[str]] = {listing.condition: [] for listing in venue.listings}
         for wallet in (MAKER, TAKER):
@@ -58,7 +64,7 @@ class Crowd:
 
     def _quote(self, listing: Listing) -> None:
         middle = self._middle[listing.condition] + self._dice.choice((-1, 0, 0, 1))
-        self._middle[listing.condition] = middle = min(max(middle, 20), 80)
+        self._middle[listing.condition] = middle = min(max(middle, self._least), 80)
         self._venue.act(lambda core, now_ns: self._requote(core, listing, middle, now_ns))
 
     def _requote(self, core: Exchange, listing: Listing, middle: int, now_ns: int) -> None:

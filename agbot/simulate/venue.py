@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -15,7 +15,6 @@ from agbot.exchange.clob.owners import Owners
 from agbot.exchange.core.exchange import Exchange
 from agbot.exchange.core.model import Listing
 from agbot.exchange.core.terms import Terms
-from agbot.exchange.markets.catalogue import generated
 from agbot.exchange.mischief.requests import Mischief
 from agbot.exchange.mischief.sockets import SocketMischief
 from agbot.exchange.routing import Router
@@ -32,7 +31,7 @@ BEAT_NS: Final = NS_PER_S
 
 
 class SimVenue:
-    """One exchange with `markets` markets and one test key.
+    """One exchange with its markets and one test key.
 
     Attributes:
         core: its truth.
@@ -41,10 +40,10 @@ class SimVenue:
         key, row: the test key, and what the ready line would tell of it.
     """
 
-    def __init__(self, heap: Heap, seed: int, markets: int) -> None:
+    def __init__(self, heap: Heap, seed: int, listings: Sequence[Listing]) -> None:
         self.heap = heap
         self.core = core = Exchange(Terms(), seed=seed)
-        for listing in generated(seed, markets):
+        for listing in listings:
             core.list_market(listing, heap.now_ns)
         self.keys = Keyring(seed)
         self.owners = Owners()

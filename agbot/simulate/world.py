@@ -16,9 +16,10 @@ from agbot.model.events import Event
 from agbot.secrets import Secret
 from agbot.simulate.audit import Auditor
 from agbot.simulate.bot import SimBot
-from agbot.simulate.crowd import CALMLY, EVERY_S, Crowd
+from agbot.simulate.crowd import CALMLY, EVERY_S
 from agbot.simulate.disk import Disk
 from agbot.simulate.schedule import OWN, TROUBLE_S, Trouble
+from agbot.simulate.setting import ANYTHING, Setting
 from agbot.simulate.venue import SimVenue
 from agbot.simulate.virtual import Heap
 from agbot.simulate.wire import Weather
@@ -33,7 +34,6 @@ from agbot.venue.polymarket.wire.public import decode_clob_market
 from agbot.web.http import Response
 
 START_NS: Final = 1_790_000_000 * NS_PER_S
-MARKETS: Final = 3
 BACK_S: Final = 2.0
 """From the end of one life to the start of the next."""
 CALM_S: Final = 25.0
@@ -56,6 +56,7 @@ class World:
         seed: decides everything but the troubles.
         troubles: what goes wrong, and when.
         every_s: seconds between two acts of the crowd, on average.
+        setting: its markets and the strategy of its bot.
 
     Attributes:
         clock_off_ns: how much the bot's clock is off.
@@ -64,12 +65,15 @@ class World:
         observed: events that reached the core.
     """
 
-    def __init__(self, seed: int, troubles: Sequence[Trouble], every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, seed: int, troubles: Sequence[Trouble], every_s: float = EVERY_S, *, setting: Setting = ANYTHING
+    ) -> None:
         self.seed = seed
+        self.setting = setting
         self.dice = random.Random(f"world {seed}")  # noqa: S311 - a simulation
         self.heap = Heap(START_NS)
         self.weather = Weather(self.dice)
-        self.venue = SimVenue(self.heap, seed, MARKETS)
+        self.venue = SimVenue(self.heap, seed, setting.listings(seed))
         self.disk = Disk(self.heap)
         key = SigningKey.parse(Secret(self.venue.key))
         self.signer = OrderSigner(key, Account.of_owner(key.address), POLYGON)
@@ -81,7 +85,8 @@ class World:
         self.over = False
         self.auditor = Auditor(self)
         self.venue.core.listeners.append(self._hear)
-        self._crowd = Crowd(self.venue, random.Random(f"crowd {seed}"), every_s)  # noqa: S311 - likewise
+        dice = random.Random(f"crowd {seed}")  # noqa: S311 - likewise
+        self._crowd = setting.crowd(self.venue, dice, every_s, setting.middle)
         self._digest = blake2b(digest_size=16)
         self._troubles = troubles
 

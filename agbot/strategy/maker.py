@@ -25,7 +25,7 @@ from agbot.quant.odds import expit, logit
 from agbot.quant.quotes import fill_spread, held_to_the_end, inventory_slope
 from agbot.strategy.lifecycle import Lifecycle, Wishes
 from agbot.strategy.maker_params import MakerParams
-from agbot.strategy.quoting import Quote, Wanted, in_ticks, requote, signed, whole_size
+from agbot.strategy.quoting import Quote, Wanted, Why, in_ticks, requote, signed, whole_size
 from agbot.strategy.signals.fills import FillCurve
 from agbot.strategy.watch import Watch
 from agbot.units import NS_PER_S, SCALE, complement, tick_down, tick_up, to_text
@@ -97,11 +97,11 @@ class Maker(Lifecycle):
         super().__init__(name=name)
         self.params = params or MakerParams()
         self._watched: dict[MarketId, Watch] = {}
-        self._said: dict[str, str] = {}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the model, and what was last said of each market."""
-        return {**super().metadata(), "model": self.params.model, "markets": dict(self._said)}
+        """Return the model, and what is known of each market."""
+        known = {market: {"mid": w.mid, "logit_vol": w.logit_vol} for market, w in self._watched.items()}
+        return {**super().metadata(), "model": self.params.model, "markets": known}
 
     def initialize(self, view: View) -> Wishes:
         """Begin to watch a market."""
@@ -126,17 +126,19 @@ class Maker(Lifecycle):
         if view.second:
             watch.second(view)
         quoted = self._quoted(view, watch)
-        sides = {side: self._wanted(view, watch, side, quoted) for side in Side}
-        return requote(view, sides, self.params.tolerance_ticks * view.book.tick)
-
-    def _wanted(self, view: View, watch: Watch, side: Side, quoted: _Quoted | str) -> Wanted:
         if isinstance(quoted, str):
-            return Wanted((), lambda: quoted)
+            none = Wanted((), quoted)
+            return requote(view, {Side.BUY: none, Side.SELL: none}, 0)
+        why = Why(lambda: self._why(view, quoted))
+        bid, ask = (self._wanted(view, watch, side, quoted, why) for side in (Side.BUY, Side.SELL))
+        return requote(view, {Side.BUY: bid, Side.SELL: ask}, self.params.tolerance_ticks * view.book.tick)
+
+    def _wanted(self, view: View, watch: Watch, side: Side, quoted: _Quoted, why: Why) -> Wanted:
         until_ns = watch.guard.until_ns(side)
         if view.now_ns < until_ns:
             name, left_s = "bid" if side is Side.BUY else "ask", -(-(until_ns - view.now_ns) // NS_PER_S)
-            return Wanted((), lambda: f"{self.params.guard_fills} fills on the {name}: {left_s} s without it")
-        return Wanted(self._levels(view, side, quoted), lambda: self._why(view, quoted), round(quoted.fair * SCALE))
+            return Wanted((), f"{self.params.guard_fills} fills on the {name}: {left_s} s without it")
+        return Wanted(self._levels(view, side, quoted), why, round(quoted.fair * SCALE))
 
     def _why(self, view: View, quoted: _Quoted) -> str:
         moved = round((quoted.reservation - quoted.fair) * SCALE)
@@ -148,7 +150,8 @@ class Maker(Lifecycle):
         """Return the quotes of a side, the best first, as far as grid and inventory have room."""
         params, tick, sign = self.params, view.book.tick, side.sign
         room = params.max_position - sign * view.own_net
-        price, quotes = quoted.bid if side is Side.BUY else quoted.ask, list[Quote]()
+        price = quoted.bid if side is Side.BUY else quoted.ask
+        quotes: list[Quote] = []
         lowest, highest = max(tick, params.low), min(complement(tick), params.high)
         for _ in range(params.levels):
             size = whole_size(view, min(quoted.size, room))

@@ -15,7 +15,7 @@ from agbot.core.view import Intent, View
 from agbot.model.ids import StrategyId
 from agbot.model.order import Side
 from agbot.strategy.fields import count, decimal
-from agbot.strategy.quoting import Quote, Wanted, in_ticks, requote, signed, whole_size
+from agbot.strategy.quoting import Quote, Wanted, Why, in_ticks, requote, signed, whole_size
 from agbot.units import SCALE, complement, tick_down, tick_up, to_text
 
 
@@ -58,7 +58,7 @@ class Quoter:
         """Return cancels for quotes that are wrong, then the quotes that are missing."""
         fair = self._fair(view)
         if isinstance(fair, str):
-            bid = ask = Wanted((), lambda: fair)
+            bid = ask = Wanted((), fair)
         else:
             bid, ask = self._sides(view, fair)
         return requote(view, {Side.BUY: bid, Side.SELL: ask}, self.params.tolerance_ticks * view.book.tick)
@@ -72,10 +72,11 @@ class Quoter:
         bid = min(tick_down(fair + shift - half, tick), tick_down(book.best_ask - 1, tick))
         ask = max(tick_up(fair + shift + half, tick), tick_up(book.best_bid + 1, tick))
 
-        def why() -> str:
+        def say() -> str:
             inventory = f"inventory {signed(net)}/{to_text(params.max_position)}"
             return f"fair {to_text(fair // 100 * 100)}, {inventory} shifts {in_ticks(shift, tick)}"
 
+        why = Why(say)
         return (
             Wanted(self._quotes(view, Side.BUY, bid) if bid >= max(tick, params.low) else (), why, fair),
             Wanted(self._quotes(view, Side.SELL, ask) if ask <= min(complement(tick), params.high) else (), why, fair),

@@ -34,15 +34,29 @@ class Quote:
     most: int
 
 
+class Why:
+    """A reason that is put into words when somebody asks, and once: most looks change nothing."""
+
+    __slots__ = ("_said", "_say")
+
+    def __init__(self, say: Callable[[], str]) -> None:
+        self._say = say
+        self._said = ""
+
+    def __str__(self) -> str:
+        self._said = self._said or self._say()
+        return self._said
+
+
 @attrs.frozen
 class Wanted:
     """What should rest on one side of YES, the best price first, and why. No quotes: the side is to be empty.
 
-    `why` is asked for only when something is said to a person. `fair` is what a share of YES is held to be worth.
+    `fair` is what a share of YES is held to be worth.
     """
 
     quotes: Sequence[Quote]
-    why: Callable[[], str]
+    why: Why | str
     fair: int = 0
 
 
@@ -55,9 +69,9 @@ def requote(view: View, wanted: Mapping[Side, Wanted], tolerance: int) -> list[I
     """
     standing = list(_standing(view, wanted, tolerance))
     intents: list[Intent] = [
-        Cancel(client_order_id=order.client_order_id, why=f"{why}: {wanted[side].why()}")
+        Cancel(client_order_id=order.client_order_id, why=f"{why}: {wanted[side].why}")
         for order, side, quote in standing
-        if order.state in _MOVABLE and (why := _wrong(view, order, wanted[side], quote))
+        if order.state in _MOVABLE and (why := _wrong(view, order, wanted[side], quote, tolerance))
     ]
     purse: _Purse | None = None
     for side, each in wanted.items():
@@ -116,14 +130,17 @@ def _nearest(quotes: Sequence[Quote], price: int) -> Quote | None:
     return min(quotes, key=lambda quote: abs(quote.price - price))
 
 
-def _wrong(view: View, order: OwnOrder, wanted: Wanted, quote: Quote | None) -> str:
+def _wrong(view: View, order: OwnOrder, wanted: Wanted, quote: Quote | None, tolerance: int) -> str:
     """Return why an order has to go, empty while it may stay."""
     if quote is None:
         price = view.market.yes_price(order.token, order.price)
         nearest = _nearest(wanted.quotes, price)
         if nearest is None:
             return f"no {'bid' if yes_side(view, order) is Side.BUY else 'ask'} now"
-        return f"{in_ticks(abs(nearest.price - price), view.book.tick)} from {to_text(nearest.price)}"
+        away = abs(nearest.price - price)
+        if away <= tolerance:
+            return f"another stands at {to_text(nearest.price)}"
+        return f"{in_ticks(away, view.book.tick)} from {to_text(nearest.price)}"
     if order.remaining > quote.most:
         return "more than the room for inventory"
     if order.remaining < view.market.min_size:
@@ -165,7 +182,7 @@ class _Purse:
             side=action,
             price=price,
             size=size,
-            why=f"{name} {to_text(quote.price)} ×{to_text(size)}: {wanted.why()}",
+            why=f"{name} {to_text(quote.price)} ×{to_text(size)}: {wanted.why}",
             post_only=True,
             fair=view.market.yes_price(token, wanted.fair),
         )

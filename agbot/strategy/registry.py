@@ -32,6 +32,7 @@ LOADING_FAILS: Final = (
 _KNOWN: Final[dict[str, str]] = {
     "quoter": "agbot.strategy.quoter:Quoter",
     "maker": "agbot.strategy.maker:Maker",
+    "arbitrage": "agbot.strategy.arbitrage:Arbitrage",
     "trend": "agbot.strategy.trend:Trend",
     "revert": "agbot.strategy.revert:Revert",
     "pairs": "agbot.strategy.pairs:Pairs",

@@ -107,7 +107,7 @@ class Sized:
     def decide(self, view: View) -> Sequence[Intent]:
         """Ask the strategy, and return what it wishes within the sizing."""
         self.sizing.watch(view)
-        wishes = self._strategy.decide(view)
+        wishes = list(self._strategy.decide(view))
         gone = {wish.client_order_id if isinstance(wish, Cancel) else wish.replaces for wish in wishes}
         return [sized for sized in self._each(view, wishes, gone) if sized is not None]
 

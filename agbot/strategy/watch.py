@@ -10,6 +10,7 @@ from agbot.core.view import OwnFill, View
 from agbot.model.events import TradePrint
 from agbot.model.order import Side
 from agbot.quant.odds import logit
+from agbot.quant.signals import Top
 from agbot.strategy.signals import LogitVolatility, OrderFlow
 from agbot.strategy.signals.fills import FillRate
 from agbot.units import SCALE
@@ -56,6 +57,7 @@ class Watch:
         self.mid: float | None = None
         self._vol = LogitVolatility(vol_period) if vol_period else None
         self._flow = OrderFlow(flow_period) if flow_period else None
+        self._top: Top | None = None
 
     @property
     def logit_vol(self) -> float | None:
@@ -89,7 +91,9 @@ class Watch:
         self.mid = (book.best_bid + book.best_ask) / (2 * SCALE)
         if self._flow is not None:
             top = (book.best_bid, book.best_bid_size / SCALE, book.best_ask, book.best_ask_size / SCALE)
-            self._flow.update(top)
+            if top != self._top:
+                self._flow.update(top)
+            self._top = top
 
     def _traded(self, view: View, mid: float) -> None:
         """Take one taker a side and batch, who reached as far as the furthest of its prints."""

@@ -90,7 +90,8 @@ class Weighted:
         found = self._found(self._moves(now)) if now else None
         self._known = found is not None
         parts = np.ones(len(now)) if found is None else found / (prices * (1 - prices)) * np.maximum(prices, 1 - prices)
-        self._parts = dict(zip(now, (parts / parts.sum()).tolist(), strict=True)) if now else {}
+        millionths = np.floor(parts / parts.sum() * SCALE)  # the last digit of a machine's algebra changes no size
+        self._parts = dict(zip(now, (millionths / SCALE).tolist(), strict=True)) if now else {}
 
     def _found(self, moves: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the weights of what is known, None where it is too little."""

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.quant.quotes import Glft, Lmsr, avellaneda_stoikov, fill_spread, held_to_the_end, on_ticks
+from agbot.quant.quotes import (
+    Glft,
+    Lmsr,
+    avellaneda_stoikov,
+    fill_spread,
+    held_to_the_end,
+    on_ticks,
+    simulated,
+)
 
 TICKS = [Fraction(1, 10), Fraction(1, 100), Fraction(1, 200), Fraction(1, 1000), Fraction(1, 10_000)]
 prices = st.fractions(Fraction(-1, 2), Fraction(3, 2), max_denominator=10**6)
@@ -70,6 +78,29 @@ def test_a_claim_is_priced_inside_and_lower_the_more_is_held(p: float, gamma: fl
     assert 0 <= here.bid <= here.ask <= 1
     assert more.marginal <= here.marginal
     assert more.ask == pytest.approx(here.bid, abs=1e-9)
+
+
+@given(p=probabilities, gamma=st.floats(1e-3, 1.0), q=st.integers(-20, 20))
+def test_at_its_prices_a_share_more_or_less_is_as_good(p: float, gamma: float, q: int) -> None:
+    found = held_to_the_end(p, gamma, q)
+
+    def worth(shares: int, paid: float) -> float:
+        return p * math.exp(-gamma * (shares - paid)) + (1 - p) * math.exp(gamma * paid)
+
+    assert worth(q + 1, found.bid) == pytest.approx(worth(q, 0.0))
+    assert worth(q - 1, -found.ask) == pytest.approx(worth(q, 0.0))
+
+
+@pytest.mark.parametrize("gamma", [0.01, 0.1, 0.5])
+def test_quoting_by_inventory_holds_less_for_less_profit_as_the_paper_has_it(gamma: float) -> None:
+    leaning, constant = (
+        simulated(gamma, 1.5, 140, 2, steps=200, step=0.005, paths=4000, seed=3, by_inventory=each)
+        for each in (True, False)
+    )
+    assert leaning.std_q < constant.std_q
+    assert leaning.std_profit < constant.std_profit
+    assert leaning.mean_profit < constant.mean_profit
+    assert abs(leaning.mean_q) < 4 * leaning.std_q / math.sqrt(4000)
 
 
 @given(p=probabilities)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
 from agbot.core.view import Intent, OwnFill, OwnOrder, Place, View
+from agbot.located import loads
 from agbot.model.events import TradePrint
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.order import Liquidity, OrderState, Side
 from agbot.strategy.maker import Maker, MakerParams
+from agbot.strategy.sized import SIZINGS, Sized, sized
 from agbot.testing.builders import levels, make_market, shares
 from agbot.units import NS_PER_S, to_text, to_units
 from tests.strategy.test_quoter import cancelled, own, shown, view_of
@@ -107,7 +110,7 @@ def test_order_flow_moves_fair_value_as_far_as_it_may() -> None:
     # Bids of 100, 300, 500: 400 shares of flow over a depth of 600 is ⅔ of a tick; the microprice is at the asks' side.
     def fair(**params: str) -> float:
         quoter, intents = maker(flow_period=2, **params), list[Intent]()
-        for size in ("100", "300", "500"):
+        for size in ("100", "300", "500", "500", "500"):  # looks at what did not change say nothing new
             intents = list(quoter.decide(seen(bids=levels(("0.47", size)), asks=levels(("0.53", "100")))))
         return next(i.fair for i in intents if isinstance(i, Place))
 
@@ -263,6 +266,12 @@ def test_the_reward_band_is_met_where_it_pays(
     assert {row[3] for row in shown(intents)} == {size}
 
 
+def test_a_band_narrower_than_a_tick_is_approached_and_the_book_is_not_met() -> None:
+    view = seen(bids=levels(("0.50", "100")), asks=levels(("0.51", "100")))
+    intents = maker(edge="0.05", reward_usd="2", reward_distance="0.001").decide(view)
+    assert prices(view, intents) == {"bid": "0.5", "ask": "0.51"}
+
+
 # What is learnt
 
 
@@ -296,6 +305,16 @@ def test_a_taker_counts_once_a_batch_as_far_as_it_reached() -> None:
     assert curve.k == pytest.approx(2 / (0.06 + 0.05))
 
 
+def test_what_traded_is_held_against_the_mid_from_before_it() -> None:
+    quoter = maker(k=0)
+    quoter.decide(seen())
+    moved = seen(bids=levels(("0.55", "9")), asks=levels(("0.61", "9")))
+    quoter.decide(traded(moved, 1, "0.53"))
+    curve = quoter._watched[moved.market.id].fills.curve(NOW + NS_PER_S)
+    assert curve is not None
+    assert curve.k == pytest.approx(1 / 0.03)
+
+
 def test_volatility_is_bounded_until_it_is_realised() -> None:
     quoter, resting = Maker(MakerParams(model="glft", vol_period=3, gamma="0.005")), seen(own_yes=shares(190))
     unknown = prices(resting, quoter.decide(resting))
@@ -305,7 +324,25 @@ def test_volatility_is_bounded_until_it_is_realised() -> None:
 
 
 def test_it_says_what_it_is() -> None:
-    assert Maker(name="mm").metadata()["model"] == "cara"
+    quoter = Maker(name="mm")
+    quoter.decide(seen())
+    assert quoter.metadata() == {
+        "strategy": "Maker",
+        "id": "mm",
+        "model": "cara",
+        "markets": {"m1": {"mid": 0.5, "logit_vol": None}},
+    }
+
+
+def test_the_page_has_every_parameter_and_its_example_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "market_making.md").read_text(encoding="utf-8")
+    kinds = [MakerParams, *SIZINGS.values()]
+    names = {field.name for kind in kinds for field in attrs.fields(kind) if field.init} | set(SIZINGS)
+    assert sorted(name for name in names if f"`{name}`" not in page) == []
+    example = loads(page.partition("```yaml")[2].partition("```")[0], "page.yaml").fields["strategies"].items[0]
+    params: Any = example.fields["params"].plain()
+    assert MakerParams(**params).size == shares(20)
+    assert isinstance(sized(Maker(), example.fields["sizing"]), Sized)
 
 
 # Parameters

@@ -203,6 +203,14 @@ def test_the_variance_is_bounded_and_all_of_it_at_the_end(p: float, vol: float, 
     assert bounded_variance(p, vol, ns, None) == pytest.approx(bounded_variance(1 - p, vol, ns, None))
 
 
+@pytest.mark.parametrize("part", [0.01, 0.5, 0.99])
+def test_towards_a_known_end_a_price_varies_without_any_volatility(part: float) -> None:
+    left = 3600 * SECOND
+    assert bounded_variance(0.5, 0.0, int(part * left), left) == pytest.approx(
+        math.asin(part) / (2 * math.pi), rel=1e-6
+    )
+
+
 def test_a_short_while_moves_a_price_as_its_logit_says() -> None:
     moved = bounded_variance(0.3, 5.0, YEAR_NS // 8760, None)
     assert math.sqrt(moved) == pytest.approx(5.0 * 0.21 * math.sqrt(1 / 8760), rel=0.01)

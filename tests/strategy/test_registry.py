@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from agbot.errors import ConfigError
 from agbot.strategy.quoter import Quoter
-from agbot.strategy.registry import build, names
+from agbot.strategy.registry import _KNOWN, _ours_at, build, names
 from agbot.testing.builders import shares
 
 YOURS = """
@@ -37,7 +38,21 @@ def test_the_quoter_is_built_from_what_a_person_writes() -> None:
     strategy = build("quoter", {"size": "25", "skew_ticks": 2})
     assert isinstance(strategy, Quoter)
     assert (strategy.id, strategy.params.size, strategy.params.skew_ticks) == ("quoter", shares(25), 2)
-    assert names() == ("quoter",)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_name_has_a_class_and_parameters_with_bounds(name: str) -> None:
+    make, kind = _ours_at(_KNOWN[name])
+    required = [field.name for field in attrs.fields(kind) if field.default is attrs.NOTHING]
+    if not required:
+        assert build(name, {}).id == name
+    else:
+        with pytest.raises(ConfigError, match=required[0]):
+            build(name, {})
+    with pytest.raises(ConfigError) as caught:
+        build(name, {"no_such_parameter": 1})
+    assert caught.value.id == "AGB-118"
+    assert callable(make)
 
 
 def test_your_own_class_is_loaded_from_its_file(yours: str) -> None:

@@ -51,7 +51,7 @@ class Goal:
 
     Args:
         left: shares still to be done; what works never passes them.
-        due: of those, how many may be working now.
+        due: of those, how many may be working now; never more than are left.
         quote: where, or why nowhere.
         quiet: why nothing is placed for the moment, though what rests may stay.
         over: nothing may rest any more, not even what could not be placed again.
@@ -233,7 +233,7 @@ def _next(view: View, goal: Goal, orders: Sequence[OwnOrder]) -> tuple[Place | N
     busy, quote, market = working(orders), goal.quote, view.market
     if isinstance(quote, str) or goal.quiet:
         return None, goal.quiet or str(quote)
-    free, allowed = goal.left - busy, min(goal.due, goal.left) - busy
+    free, allowed = goal.left - busy, goal.due - busy
     if allowed <= 0:
         return None, goal.why
     least = least_of(market, view.books[market.outcome(goal.token)], goal.side, quote.price)

@@ -39,6 +39,16 @@ class Resting:
         return 0 if self.state.terminal else self.place.size - self.filled
 
 
+def shown(intents: Sequence[Intent]) -> list[tuple[str, str, str]]:
+    """Return (side, price, size) of what is placed."""
+    return [(i.side.value, to_text(i.price), to_text(i.size)) for i in intents if isinstance(i, Place)]
+
+
+def cancels(intents: Sequence[Intent]) -> list[str]:
+    """Return the names of what is cancelled."""
+    return [i.client_order_id for i in intents if isinstance(i, Cancel)]
+
+
 class Floor:
     """One market, one strategy."""
 

@@ -130,3 +130,9 @@ def test_the_examples_of_the_page_are_configurations(root):
 def test_the_page_names_every_parameter(name, root):
     page = (root / PAGE).read_text(encoding="utf-8")
     assert [f.name for f in attrs.fields(ALGORITHMS[name][1]) if f"`{f.name}`" not in page] == []
+
+
+def test_each_is_listed_under_its_name():
+    assert list(ALGORITHMS) == [
+        "twap", "vwap", "pov", "shortfall", "iceberg", "pegged", "stop", "trailing", "bracket", "oco",
+    ]  # fmt: skip

@@ -65,12 +65,11 @@ async def test_what_is_under_way_when_it_goes_down_has_no_answer(autojump_clock:
     async with trio.open_nursery() as nursery:
         await nursery.start(shell.run)
         news = shell.evidence()
-        first, second = await anext(news), await anext(news)
+        told = [await anext(news), await anext(news)]
         nursery.cancel_scope.cancel()
-    assert isinstance(first, OrderRejected)
-    assert first.client_order_id == "o2"
-    assert isinstance(second, OrderAccepted)
-    assert second.client_order_id == "o1"
+    # Which of the two requests left first is the scheduler's choice.
+    found = {type(evidence): evidence.client_order_id for evidence in told}
+    assert found == {OrderRejected: "o2", OrderAccepted: "o1"}
     assert (await shell.get_order_status("o1")).status is OrderState.OPEN
 
 
