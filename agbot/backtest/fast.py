@@ -123,6 +123,8 @@ class FastLoop:
         if self._quiet is not None and self._quiet.can_run():
             stands = (self._venue, self._sight, self._timer_ns, self.now_ns)
             self._venue, self._sight, self._timer_ns, now_ns = self._quiet.run(*stands)
+            if self._sight == self._groups:  # it was to stop later: time ends with what there was
+                now_ns = min(now_ns, self._time(self._groups - 1) + self._feed_ns)
             self.now_ns = max(self.now_ns, now_ns)
             if self._onlooker is not None:
                 self._onlooker.refresh()

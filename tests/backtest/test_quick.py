@@ -45,10 +45,16 @@ def test_the_whole_report_is_that_of_the_slow_way(tmp_path, seed, faster, order_
     assert slow.period_ns == (2 if faster == 30 else 1) * NS_PER_S
 
 
-def test_a_recorded_game_too(shared, tmp_path):
-    game = shared / "data" / "polymarket_l2_mlb" / "20250619_mlb-hou-bal-2025-06-19_market-events.csv.gz"
-    source = open_data(Sources(recordings=(game,))).source
+GAMES = {
+    "20250617_mlb-sd-lad-2025-06-17_market-events.csv.gz": "fbee2bc62aafd0df0a2b290ee74401a5",
+    "20250619_mlb-hou-bal-2025-06-19_market-events.csv.gz": "7f4b52237d73ec50545467385aa07119",
+}
+
+
+@pytest.mark.parametrize(("game", "digest"), GAMES.items())
+def test_the_recorded_games_too(shared, tmp_path, game, digest):
+    source = open_data(Sources(recordings=(shared / "data" / "polymarket_l2_mlb" / game,))).source
     Columns.of_groups(source.markets, source.groups()).save(tmp_path / "game.npz")
     quick, slow = both(tmp_path / "game.npz")
     assert quick == slow
-    assert slow.digest == "7f4b52237d73ec50545467385aa07119"
+    assert slow.digest == digest
