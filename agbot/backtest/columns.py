@@ -121,6 +121,19 @@ class Columns:
         return np.concatenate(([0], changes, [len(self.rows)])) if len(self.rows) else np.zeros(1, dtype=np.int64)
 
     @cached_property
+    def flags(self) -> npt.NDArray[np.uint8]:
+        """Return for each group whether a row of it is neither level nor print (1), and whether one is a print (2)."""
+        kind = self.rows["kind"]
+        slow = (kind == Kind.OTHER) | (kind == Kind.TICK) | (kind == Kind.RESOLVED)
+        flags = slow.astype(np.uint8) | ((kind == Kind.TRADE).astype(np.uint8) << 1)
+        return np.bitwise_or.reduceat(flags, self.bounds[:-1]) if len(self.rows) else flags
+
+    @property
+    def messages_held(self) -> int:
+        """Return how many messages they hold."""
+        return int(np.count_nonzero(self.rows["kind"] != Kind.MORE))
+
+    @cached_property
     def digest(self) -> str:
         """Return the SHA-256 of markets, rows and other messages, whatever file they are in."""
         said = hashlib.sha256(b"agbot columns 1\0")

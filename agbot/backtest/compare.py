@@ -169,6 +169,7 @@ def _what(run: Lived, queue: str, latency: str) -> What:
         version=result.version,
         source=result.source,
         data=result.data,
+        messages=result.messages,
         first_ns=result.first_ns,
         seed=result.seed,
         queue=queue,

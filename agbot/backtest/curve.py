@@ -24,6 +24,11 @@ class Thinned(Generic[T]):
         """Return whether the next item would be kept."""
         return self.seen % self.stride == 0
 
+    @property
+    def next_kept(self) -> int:
+        """Return the number of the next item that would be kept."""
+        return -(-self.seen // self.stride) * self.stride
+
     def add(self, item: T) -> None:
         """Count an item, and keep it if it is its turn."""
         if self.wants:
@@ -40,7 +45,7 @@ class Thinned(Generic[T]):
             if self.wants:
                 self.add(item(self.seen))
             else:
-                self.seen = min(seen, -(-self.seen // self.stride) * self.stride)
+                self.seen = min(seen, self.next_kept)
 
     def kept(self) -> Iterable[T]:
         """Return what was kept, in order."""

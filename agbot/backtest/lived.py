@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from agbot.backtest.result import BacktestResult
-from agbot.backtest.turns import header_of_run, is_evidence, turns
+from agbot.backtest.turns import header_of_run, is_evidence, is_market_data, turns
 from agbot.backtest.watch import Watch, What, result_of
 from agbot.core.engine import Engine
 from agbot.errors import StoreError
@@ -87,7 +87,7 @@ def lived(path: Path) -> Lived:
     header = header_of_run(path)
     engine = engine_of(header)
     watch, clock = Watch(engine, header.started_ns), _Clock()
-    fees, last_ns = 0, 0
+    fees = messages = last_ns = 0
     for turn in turns(path):
         step = engine.step(turn.now_ns, turn.batch)
         watch.observe(turn.now_ns, turn.batch, step)
@@ -98,6 +98,7 @@ def lived(path: Path) -> Lived:
             clock.sent(turn.now_ns, command)
         fees += sum(_fee(engine, record.command, fill) for record, fill in step.fills)
         fees -= sum(_fee(engine, record.command, fill) for record, fill in step.voided)
+        messages += sum(is_market_data(event) for event in turn.batch)
         last_ns = turn.now_ns
     if not last_ns:
         raise StoreError(f"{path}: nothing happened in this run", id="AGB-588", remedy="name a run that traded")
@@ -111,6 +112,7 @@ def lived(path: Path) -> Lived:
                 version=header.version,
                 source=f"{header.source or header.mode} ({path.name})",
                 data="",
+                messages=messages,
                 first_ns=header.started_ns,
                 seed=header.seed,
                 queue=f"as it was ({header.mode})",

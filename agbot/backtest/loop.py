@@ -115,14 +115,16 @@ class VirtualLoop:
     def _carry(self, now_ns: int, batch: list[Event]) -> Moment:
         step = self._step(now_ns, batch)
         for command in step.output.commands:
-            self._submit(now_ns, command)
+            submit(self._matcher, now_ns, command)
         return now_ns, batch, step
 
-    def _submit(self, now_ns: int, command: Command) -> None:
-        match command:
-            case PlaceOrder():
-                self._matcher.submit(now_ns, command)
-            case CancelOrder():
-                self._matcher.cancel(now_ns, command)
-            case CancelAll():
-                self._matcher.cancel_all(now_ns)
+
+def submit(matcher: PaperMatcher, now_ns: int, command: Command) -> None:
+    """Send one command to the paper venue."""
+    match command:
+        case PlaceOrder():
+            matcher.submit(now_ns, command)
+        case CancelOrder():
+            matcher.cancel(now_ns, command)
+        case CancelAll():
+            matcher.cancel_all(now_ns)

@@ -12,6 +12,7 @@ from agbot.backtest.result import Markout
 from agbot.model.ids import MarketId
 from agbot.units import NS_PER_S, SCALE
 
+NEVER: Final = 2**63 - 1
 HORIZONS_NS: Final = (0, NS_PER_S, 5 * NS_PER_S, 60 * NS_PER_S)
 
 
@@ -70,6 +71,16 @@ class Markouts:
     def resolved(self, market: MarketId, yes_won: bool) -> None:
         """Take the outcome for the middle from now on."""
         self._paid[market] = 2 * SCALE if yes_won else 0
+
+    @property
+    def due_ns(self) -> int:
+        """Return when a fill is next held against the middle, `NEVER` when none waits."""
+        return min((h.waiting[0].ts_ns + h.after_ns for h in self._horizons if h.waiting), default=NEVER)
+
+    def refresh(self) -> None:
+        """Take the middles of this moment for those fills are held against until more is told."""
+        for market in self._waits:
+            self._last[market] = self._now(market)
 
     def observe(self, now_ns: int, touched: Iterable[MarketId], trades: Iterable[Trade]) -> None:
         """Take in a step after it was made: markets it touched, and the fills it told of."""

@@ -101,6 +101,7 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Args:
         data: SHA-256 of the market data.
+        messages: of market data that were read.
         capital: equity at the start; `equity` at the end, after everything was cancelled.
         digest: over every decision, command and fill in order.
         period_ns: between two points of the curve; the last point comes when it comes.
@@ -118,9 +119,9 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     data: str
     strategies: tuple[str, ...]
     markets: int
+    messages: int
     first_ns: int
     last_ns: int
-    events: int
     seed: int
     queue: str
     latency: str

@@ -8,19 +8,26 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import attrs
+import msgspec
 
 from agbot import __version__
+from agbot.backtest.columns import Columns
+from agbot.backtest.fast import FastLoop
 from agbot.backtest.loop import Moment, Stepper, VirtualLoop
 from agbot.backtest.queues import HIGHEST, LOWEST, QUEUES
 from agbot.backtest.result import BacktestResult, Report
-from agbot.backtest.source import Group, Opened, open_data
+from agbot.backtest.source import Group, Opened, Source, open_data
 from agbot.backtest.spec import BacktestSpec
 from agbot.backtest.watch import Watch, What, result_of
+from agbot.backtest.woken import Woken
 from agbot.backtest.words import told
 from agbot.core.engine import Engine
 from agbot.core.step import Step
+from agbot.core.view import Strategy
 from agbot.errors import ConfigError
 from agbot.matching.checks import Terms
+from agbot.matching.conditions import Conditions
+from agbot.matching.native import native_books
 from agbot.matching.paper import PaperMatcher
 from agbot.model.events import Event
 from agbot.model.market import Market
@@ -55,13 +62,15 @@ def run(
     progress: Progress | None = None,
     *,
     journal: Path | None = None,
-    make_loop: LoopMaker = VirtualLoop,
+    make_loop: LoopMaker | None = None,
 ) -> BacktestResult:
     """Return what the backtest came to: the same for the same spec and data, whoever runs it where.
 
     Args:
         progress: told the part that was read, 0–1, now and then.
         journal: a file to keep every batch and decision in, as a live run does; None for none.
+        make_loop: what drives it; None for `FastLoop` where the data are columns and nothing needs each instant, else
+            `VirtualLoop`. All of them decide the same.
 
     Raises:
         ConfigError: strategies or policies are wrong, AGB-586 there is no market data.
@@ -69,11 +78,17 @@ def run(
     """
     data = open_data(spec.data)
     header = _header(spec, data)
-    engine = engine_of(header)
-    watch, matcher = Watch(engine, header.started_ns), _matcher(spec)
+    columns = None if journal or make_loop else _quick(spec, data)
+    strategies: list[Woken] = []
+    engine = engine_of(header, lambda strategy: _woken(strategy, strategies)) if columns else engine_of(header)
+    watch, read = Watch(engine, header.started_ns), _Read(data.source)
+    matcher = _matcher(spec, native=columns is not None)
 
     def drive(step: Stepper) -> int:
-        loop = make_loop(step, matcher, data.source.markets, data.source.groups())
+        if columns is not None:
+            loop: Loop = FastLoop(engine, strategies, matcher, columns, onlooker=watch)
+        else:
+            loop = (make_loop or VirtualLoop)(step, matcher, data.source.markets, read.groups())
         for count, moment in enumerate(loop.run()):
             watch.observe(*moment)
             if progress and count % PROGRESS_EVERY == 0:
@@ -95,6 +110,7 @@ def run(
             version=__version__,
             source=data.name,
             data=data.hash,
+            messages=read.messages if columns is None else columns.messages_held,
             first_ns=header.started_ns,
             seed=spec.settings.seed,
             queue=spec.queue,
@@ -132,16 +148,41 @@ def _header(spec: BacktestSpec, data: Opened) -> Header:
         started_ns=first[0],
         source=data.name,
         capital=settings.capital_usd,
-        limits=settings.killswitch,
+        limits=msgspec.structs.replace(settings.killswitch, heartbeat_ns=None),  # virtual time misses no beat
     )
 
 
-def _matcher(spec: BacktestSpec) -> PaperMatcher:
+class _Read:
+    """Counts what is read of a source."""
+
+    def __init__(self, source: Source) -> None:
+        self.messages = 0
+        self._source = source
+
+    def groups(self) -> Iterator[Group]:
+        for ts_ns, messages in self._source.groups():
+            self.messages += len(messages)
+            yield ts_ns, messages
+
+
+def _quick(spec: BacktestSpec, data: Opened) -> Columns | None:
+    """Return columns that the fast loop takes with this paper venue, None where each instant has to be gone through."""
+    ideal = attrs.evolve(spec.settings.paper.conditions, seed=0) == Conditions()
+    return data.source if isinstance(data.source, Columns) and ideal else None
+
+
+def _woken(strategy: Strategy, asked: list[Woken]) -> Strategy:
+    asked.append(Woken(strategy))
+    return asked[-1]
+
+
+def _matcher(spec: BacktestSpec, *, native: bool) -> PaperMatcher:
     paper = spec.settings.paper
     return PaperMatcher(
         spec.settings.capital_usd,
         terms=Terms(order_latency_ns=paper.order_latency_ns, feed_latency_ns=paper.feed_latency_ns),
         queue_rule=QUEUES[spec.queue](),
+        book_of=native_books(QUEUES[spec.queue]()) if native else None,
         conditions=attrs.evolve(paper.conditions, seed=spec.settings.seed),
     )
 

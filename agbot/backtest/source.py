@@ -115,7 +115,7 @@ def open_data(data: Sources) -> Opened:
         return Opened(Demo(data.generated), "generated", _hash(repr(data.generated).encode()))
     if data.columns:
         columns = Columns.load(data.columns)
-        return Opened(Merged([columns]), data.columns.name, columns.digest)
+        return Opened(columns, data.columns.name, columns.digest)
     recordings = tuple(open_recording(path, data.terms) for path in data.recordings)
     source = Merged(recordings)
     told = msgspec.msgpack.encode([source.markets, [_file_hash(path) for path in data.recordings]])

@@ -23,7 +23,7 @@ def lines(report: Report) -> dict[str, str]:
         "data": f"{run.source} (sha256 {run.data[:16]})",
         "span": f"{moment(run.first_ns)} to {moment(run.last_ns)} ({lasting(run.last_ns - run.first_ns)})",
         "markets": str(run.markets),
-        "events": f"{run.events:,}",
+        "messages": f"{run.messages:,}",
         "capital": f"{usd_text(run.capital)} usd",
         "seed": str(run.seed),
         "queue": f"{run.queue} (bounds: {report.lower.queue}, {report.upper.queue})",

@@ -69,6 +69,11 @@ def is_evidence(event: Event) -> bool:
     return isinstance(event, _EVIDENCE)
 
 
+def is_market_data(event: Event) -> bool:
+    """Return whether an event is about markets, not about us."""
+    return isinstance(event, _MARKET)
+
+
 def messages(path: Path, *, at_the_bot: bool) -> Iterator[Message]:
     """Yield the market data of a run in the order it took effect at the venue.
 

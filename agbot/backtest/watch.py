@@ -52,6 +52,7 @@ class What:
     version: str
     source: str
     data: str
+    messages: int
     first_ns: int
     seed: int
     queue: str
@@ -69,7 +70,6 @@ class Watch:
 
     def __init__(self, engine: Engine, start_ns: int) -> None:
         self.digest = GENESIS
-        self.events = 0
         self.turnover = 0
         self.drawdown = self.drawdown_peak = self.inventory_max = 0
         self.denials: Counter[str] = Counter()
@@ -84,13 +84,12 @@ class Watch:
         self._ordered = 0
         self._rows: Thinned[_Row] = Thinned(POINTS_MAX)
         self._last: list[_Row] = []
-        self._start_ns = self.next_ns = start_ns
+        self._start_ns = self._next_ns = start_ns
         self._drawn: tuple[MarketId, ...] = ()
         self._traded: dict[_Key, _Traded] = {}
 
     def observe(self, now_ns: int, batch: Sequence[Event], step: Step) -> None:
         """Take in one step right after it was made."""
-        self.events += len(batch)
         if step.fills or step.voided or not step.output.empty:
             self._decided(now_ns, step)
         self.markouts.observe(now_ns, step.touched, [self._trade(r, f) for r, f in step.fills])
@@ -98,19 +97,30 @@ class Watch:
             if type(event) is MarketResolved:
                 self._resolved(event)
         for failed in step.failed:
-            where_and_what = "\n".join(line.strip() for line in failed.details.strip().splitlines()[-3:])
-            self.failed.setdefault(failed.strategy, where_and_what)
-        self.look(now_ns)
+            told = [line.strip() for line in failed.details.strip().splitlines()]
+            where = next((line for line in reversed(told) if line.startswith("File ")), "")
+            self.failed.setdefault(failed.strategy, f"it raised {told[-1]} ({where})")
+        if now_ns >= self._next_ns:
+            self._sample(now_ns)
+            self._measure()
+        elif step.fills or step.voided or not step.output.empty:
+            self._measure()
 
-    def look(self, now_ns: int) -> None:
-        """Take in the account as it is; at `next_ns` at the latest, or the curve has that second's figures later."""
+    @property
+    def stop_ns(self) -> int:
+        """Return when this must look next, whatever happens or does not."""
+        return min(self._next_ns, self.markouts.due_ns)
+
+    def refresh(self) -> None:
+        """Look at the books as they are, after what nobody told of."""
+        self.markouts.refresh()
+
+    def _measure(self) -> None:
         equity = self.engine.portfolio.equity()
         if equity >= self._peak:
             self._peak = equity
         elif self._peak - equity > self.drawdown:
             self.drawdown, self.drawdown_peak = self._peak - equity, self._peak
-        if now_ns >= self.next_ns:
-            self._sample(now_ns)
 
     def end(self, now_ns: int) -> Watch:
         """Take the last look and return what was watched."""
@@ -217,8 +227,8 @@ class Watch:
     def _sample(self, now_ns: int) -> None:
         """Take the account as it is for every second that has passed."""
         seconds = (now_ns - self._start_ns) // NS_PER_S + 1
-        self.next_ns = self._start_ns + seconds * NS_PER_S
         self._rows.reach(seconds, lambda number: self._row(self._start_ns + number * NS_PER_S))
+        self._next_ns = self._start_ns + self._rows.next_kept * NS_PER_S
 
     def _row(self, now_ns: int) -> _Row:
         if len(self._drawn) < MARKETS_DRAWN:
@@ -242,7 +252,6 @@ def result_of(watch: Watch, what: What) -> BacktestResult:
         strategies=engine.coordinator.strategies,
         markets=len(engine.markets),
         last_ns=points[-1].ts_ns,
-        events=watch.events,
         capital=engine.portfolio.initial_equity(),
         equity=engine.portfolio.equity(),
         fees=engine.portfolio.fees,

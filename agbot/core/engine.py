@@ -12,7 +12,7 @@ from typing import Any, Final
 from agbot.core.admission import FLATTEN, Admission
 from agbot.core.book import OrderBook
 from agbot.core.coordinator import FAILED_SCOPE, MultiMarketCoordinator
-from agbot.core.marks import liquidation
+from agbot.core.marks import mark
 from agbot.core.oms import OrderRecord
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate, covers
@@ -288,13 +288,7 @@ class Engine:
     # -- marks and decisions ---------------------------------------------------------------------------------------
 
     def _mark(self, market: Market) -> None:
-        yes, no = self.books[market.yes], self.books[market.no]
-        holding = self.portfolio.holding(market)
-        if holding.flat:
-            self.portfolio.mark(market, 0)
-        elif yes.snapshots or no.snapshots:  # a book that is not to be trusted still holds the last levels known
-            self.portfolio.mark(market, liquidation(holding.tokens, yes, no))
-        self.portfolio.mark_strategies(market, lambda tokens: liquidation(tokens, yes, no))
+        mark(self.portfolio, market, self.books[market.yes], self.books[market.no])
 
     def _look(self, now_ns: int) -> None:
         """Hold the figures against their limits; what is passed closes the gate before anything is decided."""

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agbot.core.book import OrderBook
-from agbot.core.portfolio import Position
-from agbot.model.market import Outcome
+from agbot.core.portfolio import Portfolio, Position
+from agbot.model.market import Market, Outcome
+
+
+def mark(portfolio: Portfolio, market: Market, yes: OrderBook, no: OrderBook) -> None:
+    """Mark what the account and its strategies hold in `market` by its books of this moment."""
+    holding = portfolio.holding(market)
+    if holding.flat:
+        portfolio.mark(market, 0)
+    elif yes.snapshots or no.snapshots:  # a book that is not to be trusted still holds the last levels known
+        portfolio.mark(market, liquidation(holding.tokens, yes, no))
+    portfolio.mark_strategies(market, lambda tokens: liquidation(tokens, yes, no))
 
 
 def liquidation(held: Mapping[Outcome, Position], yes: OrderBook, no: OrderBook) -> int:

@@ -289,6 +289,11 @@ class Portfolio:
         shares = (share for (name, _), share in self._by_strategy.items() if name == strategy)
         return sum(max(0, position.cost) for share in shares for position in share.tokens.values())
 
+    def sizes(self, market: Market) -> list[tuple[int, int]]:
+        """Return the (YES, NO) shares in `market` of the account, then of each strategy that ever traded there."""
+        shares = [share for (_, market_id), share in self._by_strategy.items() if market_id == market.id]
+        return [(h.size(Outcome.YES), h.size(Outcome.NO)) for h in (self.holding(market), *shares)]
+
     def net(self, market: Market) -> int:
         """Return YES minus NO shares."""
         return self.holding(market).net

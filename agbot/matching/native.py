@@ -7,6 +7,7 @@ from typing import Final
 
 from agbot._condition import Condition
 from agbot.matching.book import MakerMatch
+from agbot.matching.listings import BookOf
 from agbot.matching.queue import BackOfQueue, FrontOfQueue, LogQueue, PowerQueue, ProportionalQueue, QueueRule
 from agbot.matching.shelf import Resting
 from agbot.model.events import ASK, BID, Change, Level
@@ -27,6 +28,18 @@ _SIDES: Final = (Side.BUY, Side.SELL)
 def has_native(rule: QueueRule) -> bool:
     """Return whether a rule exists in C: one of somebody's own does not."""
     return type(rule) in _NUMBERS
+
+
+def native_books(rule: QueueRule | None = None) -> BookOf:
+    """Return what makes books in C for `PaperMatcher`; `BackOfQueue` unless a rule is given.
+
+    Raises:
+        ValueError: the rule is somebody's own, and does not exist in C.
+    """
+    of = rule or BackOfQueue()
+    if not has_native(of):
+        raise ValueError(f"queue rule {type(of).__name__} does not exist in C: give the matcher the rule itself")
+    return lambda market: NativeBook(of, market.tick)
 
 
 class NativeBook:

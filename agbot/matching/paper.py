@@ -22,7 +22,7 @@ from agbot.matching.checks import NO_BALANCE, NO_BOOK, NOT_FOUND, SELF_TRADE, Te
 from agbot.matching.conditions import Conditions
 from agbot.matching.fills import Fills
 from agbot.matching.latency import Constant, Delays
-from agbot.matching.listings import BookOf, Listing, Listings
+from agbot.matching.listings import BookOf, Listing, Listings, PaperBook
 from agbot.matching.outages import NEVER_ARRIVED, WIPED
 from agbot.matching.queue import QueueRule
 from agbot.matching.register import Register, Ticket
@@ -46,7 +46,7 @@ from agbot.model.events import (
     TickSizeChanged,
     TradePrint,
 )
-from agbot.model.ids import ClientOrderId, TokenId, VenueOrderId
+from agbot.model.ids import ClientOrderId, MarketId, TokenId, VenueOrderId
 from agbot.model.market import Market
 from agbot.model.order import Liquidity, OrderState, Side, TimeInForce
 from agbot.units import to_text
@@ -158,6 +158,16 @@ class PaperMatcher:
             self._pass_time(end_ns)
         transit.now_ns = end_ns
         return transit.heard()
+
+    def book(self, market: MarketId) -> PaperBook | None:
+        """Return the book of a market that trades, None for others. Who changes it tells `matched` what it filled."""
+        listing = self._listings.get(market)
+        return listing.book if listing is not None else None
+
+    def matched(self, market: MarketId, matches: Sequence[MakerMatch], now_ns: int) -> None:
+        """Book fills of our resting orders that a change of `book` caused; their evidence is due as always."""
+        if listing := self._listings.get(market):
+            self._fill_makers(listing, matches, now_ns)
 
     @property
     def cash(self) -> int:

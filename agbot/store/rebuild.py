@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -66,8 +66,12 @@ def policies_text(policies: Sequence[Rule], caps: Sequence[Rule] = ()) -> str:
     return json.dumps({"policies": [spelled(rule) for rule in _together(policies, caps)]})
 
 
-def engine_of(header: Header) -> Engine:
-    """Return a fresh core as the header describes it. ConfigError for an unknown strategy or parameter."""
+def engine_of(header: Header, as_asked: Callable[[Strategy], Strategy] = lambda strategy: strategy) -> Engine:
+    """Return a fresh core as the header describes it. ConfigError for an unknown strategy or parameter.
+
+    Args:
+        as_asked: what stands in a strategy's place between it and the core.
+    """
     settings = EngineSettings(
         run_id=header.run_id,
         capital=header.capital,
@@ -78,6 +82,7 @@ def engine_of(header: Header) -> Engine:
     )
     rules = parse_rules(loads(header.policies, "<journal>", "json"))
     strategies = [_built(*each, rest) for each, rest in zip(header.strategies, _chosen(header), strict=True)]
+    strategies = [as_asked(strategy) for strategy in strategies]
     for name, count in Counter(strategy.id for strategy in strategies).items():
         if count > 1:
             reason = f"{count} strategies are called {name!r}: their orders could not be told apart"

@@ -17,4 +17,16 @@ typedef struct {
     ag_condition_t *condition;
 } condition_t;
 
+/* Whether `object` is of that type; TypeError, or what the import says, when it is not. */
+static inline bool is_a(PyObject *object, const char *module_name, const char *type_name) {
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *type = module == NULL ? NULL : PyObject_GetAttrString(module, type_name);
+    int same = type == NULL ? -1 : PyObject_IsInstance(object, type);
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+    if (same == 0)
+        PyErr_Format(PyExc_TypeError, "needs a %s.%s", module_name, type_name);
+    return same > 0;
+}
+
 #endif

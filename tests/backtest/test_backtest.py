@@ -7,9 +7,11 @@ import subprocess
 import sys
 
 import attrs
+import msgspec
 import pytest
 
 from agbot.backtest.columns import Columns
+from agbot.backtest.loop import VirtualLoop
 from agbot.backtest.result import Report, read_report
 from agbot.backtest.run import report, run
 from agbot.backtest.source import open_data
@@ -179,8 +181,12 @@ def test_data_without_messages_is_refused(tmp_path):
 
 def test_columns_decide_what_their_recording_decides(demo, demo_spec, tmp_path):
     Columns.of(read_history(demo_spec.data.recordings[0])).save(tmp_path / "demo.npz")
-    found = run(attrs.evolve(demo_spec, data=Sources(columns=tmp_path / "demo.npz")))
-    assert (found.digest, found.points, found.source) == (demo.digest, demo.points, "demo.npz")
+    spec = attrs.evolve(demo_spec, data=Sources(columns=tmp_path / "demo.npz"))
+    quick, slow = run(spec), run(spec, make_loop=VirtualLoop)
+    assert quick == slow
+    assert msgspec.structs.replace(quick, source=demo.source, data=demo.data) == demo
+    kept = run(spec, journal=tmp_path / "r.agj")
+    assert kept == quick
     (tmp_path / "demo.npz").write_bytes(b"")
     with pytest.raises(RecordingError, match="AGB-561"):
         open_data(Sources(columns=tmp_path / "demo.npz"))
