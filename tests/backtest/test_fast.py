@@ -59,7 +59,7 @@ def same(setting: Setting) -> dict[str, Any]:
     return fast
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     strategies=asked,
@@ -79,7 +79,7 @@ def test_both_loops_are_the_same_loop(
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     strategies=asked,
@@ -102,7 +102,7 @@ def test_recordings_of_real_books_come_to_the_same(shared: Path, name: str, feed
     [path] = (shared / "data" / "polymarket_l2_mlb").glob(f"*{name}*")
     recording = open_recording(path)
     watch = TickWatch(recording.markets)
-    groups = [(ts, list(watch.announce(messages))) for ts, messages in recording.groups()][:1_200]
+    groups = [(ts, list(watch.announce(messages))) for ts, messages in recording.groups()][:900]
     fast = same(
         Setting(
             groups=groups,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import backtest
+
 ROOT = Path(__file__).parents[2]
 PROMISES = {
     ("ring append", "<= 1.5 x no-op FASTCALL"),
@@ -38,6 +40,15 @@ PROMISES = {
     ("risk parity of 20 assets", ">= 30 x faster than skfolio"),
     ("risk parity of 20 assets", ">= 30 x faster than riskfolio-lib"),
     ("Kelly bets on 5 outcomes", ">= 100 x faster than cvxpy"),
+    (backtest.EVERY, ">= 15 x faster than nautilus_trader, L2 deltas"),
+    (backtest.PRICE, ">= 1 x faster than hftbacktest, each feed event"),
+    (backtest.LINEAR, "<= 1.3 x an event of the shorter one"),
+    (backtest.MEMORY, "<= 1.5 x one of 100 markets"),
+    (backtest.MARKETS, "for comparison"),
+    (f"{backtest.READING}, beside nautilus_trader, L2 deltas", "for comparison"),
+    (f"{backtest.BEST}, beside hftbacktest, each feed event", "for comparison"),
+    (f"{backtest.EVERY}, beside backtesting.py, a bar", "for comparison"),
+    (f"{backtest.EVERY}, beside vectorbt, a bar", "for comparison"),
 }
 
 
@@ -83,7 +94,7 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
-        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.risk, m.models);"
+        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.risk, m.models, m.backtest);"
         "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
