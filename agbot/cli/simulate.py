@@ -23,6 +23,11 @@ TOLD_MAX = 5
 @click.option(
     "--hours", type=click.FloatRange(0, min_open=True), help="One world of so many hours; does memory stay flat?"
 )
+@click.option(
+    "--day",
+    type=click.FloatRange(0, min_open=True),
+    help="Five strategies on thirty markets for so many hours; who made what?",
+)
 @click.option("--faults", help="Only these, with commas between.  [default: all; --list names them]")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
 @click.option("--defects", is_flag=True, help="Plant known defects, one by one, and tell which seed finds each.")
@@ -34,6 +39,7 @@ def command(  # noqa: PLR0917 - options
     seeds: int | None,
     seed: int | None,
     hours: float | None,
+    day: float | None,
     faults: str | None,
     workers: int | None,
     defects: bool,
@@ -50,6 +56,7 @@ def command(  # noqa: PLR0917 - options
     agbot simulate --seed 4711 --trace  one world again, aloud
     agbot simulate --faults crash,reply_lost --seeds 100
     agbot simulate --hours 72           one world of three days, and what is kept in memory
+    agbot simulate --day 24             five strategies at once: their parts against the venue's ledger
 
     The core, the gateway and the Polymarket adapter are the real ones, the venue is agbot's own exchange; time is
     virtual and the same seed is the same world. Exit code 1 when a world failed: its seed and the shortest list of
@@ -66,6 +73,9 @@ def command(  # noqa: PLR0917 - options
     first = 1 if seed is None else seed
     if hours is not None:
         _soak(first, hours, as_json)
+        return
+    if day is not None:
+        _day(first, day, as_json)
         return
     if defects:
         _plant(range(first, first + count), workers or 0, as_json)
@@ -99,6 +109,26 @@ def _plant(seeds: range, workers: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"defects": rows}))
     sys.exit(0 if all(row["seeds"] for row in rows) else 1)
+
+
+def _day(seed: int, hours: float, as_json: bool) -> None:
+    from agbot.cli.tables import table  # noqa: PLC0415
+    from agbot.simulate.day import Day  # noqa: PLC0415
+
+    world = Day(seed, hours)
+    with click.progressbar(world.live(), length=world.quarters, label="hours", file=sys.stderr, hidden=as_json) as bar:
+        for _ in bar:
+            pass
+    told = world.told()
+    if as_json:
+        click.echo(json.dumps(told))
+    else:
+        denials = [{**row, "said": row["said"][0] if row["said"] else ""} for row in told["denials"]]
+        click.echo(f"{table(told['strategies'])}\n\n{table(denials)}\n")
+        click.echo(f"markets in which strategies held against each other: {told['netted']}")
+        click.echo(f"strategies {told['strategies_usd']} usd, account {told['account_usd']} usd")
+        click.echo("\n".join(told["found"]) or "their parts add up to the account and to the venue's ledger")
+    sys.exit(1 if told["found"] else 0)
 
 
 def _soak(seed: int, hours: float, as_json: bool) -> None:

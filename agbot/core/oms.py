@@ -17,7 +17,6 @@ and are marked LIVE: such an order is PARTIALLY_FILLED by its filled size, OPEN 
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -25,6 +24,7 @@ from typing import Final
 import attrs
 import msgspec
 
+from agbot.core.lifecycle import NEXT, PROVISIONAL, SETTLES, Evidence, Live
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import (
     CancelRejected,
@@ -45,85 +45,6 @@ CONTRADICTIONS_KEPT: Final = 8
 """Of one order; the journal has all of them."""
 CANCEL_AGAIN_NS: Final = 5 * NS_PER_S
 """A cancel without an answer for this long was lost: it may leave again. Longer than the gateway waits for one."""
-
-
-class Evidence(enum.StrEnum):
-    """What can be known about an order, whichever source said it."""
-
-    ACCEPTED = "ACCEPTED"
-    REJECTED = "REJECTED"
-    PART_FILL = "PART_FILL"
-    FULL_FILL = "FULL_FILL"
-    VOIDED = "VOIDED"
-    CANCEL_SENT = "CANCEL_SENT"
-    CANCEL_REFUSED = "CANCEL_REFUSED"
-    CANCELLED = "CANCELLED"
-    EXPIRED = "EXPIRED"
-    SILENCE = "SILENCE"
-
-
-class _Live(enum.Enum):
-    LIVE = "PENDING_NEW, OPEN or PARTIALLY_FILLED"
-
-
-LIVE: Final = _Live.LIVE
-_S, _E = OrderState, Evidence
-
-_WORKING: Final[dict[Evidence, OrderState | _Live]] = {
-    _E.ACCEPTED: LIVE,
-    _E.PART_FILL: _S.PARTIALLY_FILLED,
-    _E.FULL_FILL: _S.FILLED,
-    _E.VOIDED: LIVE,
-    _E.CANCEL_SENT: _S.PENDING_CANCEL,
-    _E.CANCEL_REFUSED: LIVE,
-    _E.CANCELLED: _S.CANCELLED,
-    _E.EXPIRED: _S.EXPIRED,
-    _E.SILENCE: _S.UNKNOWN,
-}
-
-
-def _ended(state: OrderState) -> dict[Evidence, OrderState | _Live]:
-    same = (_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE, _E.PART_FILL, _E.CANCELLED, _E.VOIDED)
-    return {**dict.fromkeys(same, state), _E.FULL_FILL: _S.FILLED}
-
-
-NEXT: Final[dict[OrderState, dict[Evidence, OrderState | _Live]]] = {
-    _S.PENDING_NEW: {**_WORKING, _E.REJECTED: _S.REJECTED},
-    _S.OPEN: _WORKING,
-    _S.PARTIALLY_FILLED: _WORKING,
-    _S.PENDING_CANCEL: {
-        **_WORKING,
-        _E.ACCEPTED: _S.PENDING_CANCEL,
-        _E.PART_FILL: _S.PENDING_CANCEL,
-        _E.VOIDED: _S.PENDING_CANCEL,
-        _E.REJECTED: _S.REJECTED,
-    },
-    _S.UNKNOWN: {
-        **_WORKING,
-        _E.REJECTED: _S.REJECTED,
-        _E.VOIDED: _S.UNKNOWN,
-        _E.CANCEL_SENT: _S.UNKNOWN,
-        _E.CANCEL_REFUSED: _S.UNKNOWN,
-    },
-    _S.FILLED: {
-        **dict.fromkeys((_E.ACCEPTED, _E.CANCEL_REFUSED, _E.SILENCE, _E.PART_FILL, _E.FULL_FILL), _S.FILLED),
-        _E.VOIDED: _S.CANCELLED,
-    },
-    _S.CANCELLED: _ended(_S.CANCELLED),
-    _S.EXPIRED: _ended(_S.EXPIRED),
-    _S.REJECTED: dict.fromkeys((_E.REJECTED, _E.CANCEL_REFUSED, _E.SILENCE), _S.REJECTED),
-    _S.DENIED: {},
-}
-
-PROVISIONAL: Final = frozenset({Settlement.MATCHED, Settlement.MINED, Settlement.RETRYING})
-_SETTLES: Final[dict[Settlement, frozenset[Settlement]]] = {
-    Settlement.MATCHED: frozenset({Settlement.MINED, Settlement.RETRYING, Settlement.CONFIRMED, Settlement.FAILED}),
-    Settlement.MINED: frozenset({Settlement.RETRYING, Settlement.CONFIRMED, Settlement.FAILED}),
-    Settlement.RETRYING: frozenset({Settlement.MINED, Settlement.CONFIRMED, Settlement.FAILED}),
-    Settlement.CONFIRMED: frozenset(),
-    Settlement.FAILED: frozenset(),
-}
-"""What a trade's settlement may become; an older word that arrives late is ignored."""
 
 
 class IllegalTransition(Exception):  # noqa: N818 - it is a word of the table, not of the user
@@ -321,7 +242,7 @@ class Oms:
                 f"{told.size} at {told.price}"
             )
         before, after = known.settlement, told.settlement
-        if after not in _SETTLES[before]:
+        if after not in SETTLES[before]:
             if after is before or after in PROVISIONAL:
                 return None
             raise IllegalTransition(f"trade {told.trade_id} of {told.client_order_id} was {before} and is now {after}")
@@ -345,7 +266,7 @@ class Oms:
         after = NEXT[record.state].get(evidence)
         if after is None:
             raise IllegalTransition(f"{evidence} for {record.command.client_order_id} in state {record.state}")
-        if isinstance(after, _Live):
+        if isinstance(after, Live):
             return _live_state(record, evidence)
         return after
 

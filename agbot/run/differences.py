@@ -18,7 +18,8 @@ import attrs
 import trio
 
 from agbot.core.engine import Engine
-from agbot.core.oms import PROVISIONAL, OrderRecord
+from agbot.core.lifecycle import PROVISIONAL
+from agbot.core.oms import OrderRecord
 from agbot.core.step import Step
 from agbot.errors import ConfigError, ExecutionError
 from agbot.log import get_logger

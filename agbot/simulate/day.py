@@ -5,9 +5,10 @@ The crowd is the simulation's, but that some markets move together (for pairs) a
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -116,15 +117,38 @@ class Day(World):
             build("pairs", {**price, "pairs": pairs, "window": 60, "max_p": "0.2", "enter": "1.5", "leg_s": 30}),
         ]
 
-    def live(self) -> None:
-        """Live through it."""
+    @property
+    def quarters(self) -> int:
+        """Return how many quarters of an hour it has, the last one perhaps shorter."""
+        return math.ceil(self._hours * 3600 / QUARTER_S)
+
+    def live(self) -> Iterator[int]:
+        """Live through it; yield after each quarter of an hour."""
+        left_s = self._hours * 3600
         with quiet():
             self._start()
-            for _ in range(max(1, round(self._hours * 3600 / QUARTER_S))):
-                self._run_for(min(QUARTER_S, self._hours * 3600))
+            for quarter in range(self.quarters):
+                self._run_for(min(QUARTER_S, left_s))
+                left_s -= QUARTER_S
                 self.auditor.checkpoint()
                 self.auditor.tidy()
+                yield quarter
             self.found = [*self._finish(), *self._unlike()]
+
+    def told(self) -> dict[str, Any]:
+        """Return the outcome as plain values, money as decimal text."""
+        rows = self.attribution()
+        return {
+            "strategies": [{**attrs.asdict(row), "pnl": usd_text(row.pnl)} for row in rows],
+            "denials": [
+                {"strategy": strategy, "rule": rule, "denied": denied.count, "said": denied.said}
+                for (strategy, rule), denied in sorted(self.denied.items())
+            ],
+            "netted": len(self.netted),
+            "strategies_usd": usd_text(sum(row.pnl for row in rows)),
+            "account_usd": usd_text(self.account_pnl()),
+            "found": self.found,
+        }
 
     def observe(self, bot: SimBot, batch: list[Event], step: Step) -> None:
         """Count what was done and denied, and look who holds against whom."""

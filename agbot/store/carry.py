@@ -9,7 +9,8 @@ from typing import Final, TypeVar
 import attrs
 import msgspec
 
-from agbot.core.oms import PROVISIONAL, Heard, Oms, OrderRecord
+from agbot.core.lifecycle import PROVISIONAL
+from agbot.core.oms import Heard, Oms, OrderRecord
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.errors import StoreError
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder

@@ -25,7 +25,7 @@ from agbot.quant.odds import expit, logit
 from agbot.quant.quotes import fill_spread, held_to_the_end, inventory_slope
 from agbot.strategy.lifecycle import Lifecycle, Wishes
 from agbot.strategy.maker_params import MakerParams
-from agbot.strategy.quoting import Quote, Wanted, Why, in_ticks, requote, signed, whole_size
+from agbot.strategy.quoting import Quote, Wanted, Why, in_ticks, others, requote, signed, whole_size
 from agbot.strategy.signals.fills import FillCurve
 from agbot.strategy.watch import Watch
 from agbot.units import NS_PER_S, SCALE, complement, tick_down, tick_up, to_text
@@ -207,9 +207,11 @@ class Maker(Lifecycle):
             return "the book is not trusted"
         if book.empty or book.locked or book.crossed:
             return "the book is empty, locked or crossed"
-        micro = book.microprice()
-        if micro is None:
+        best = others(view)
+        if best is None:
             return "the book has one side only"
+        (bid, bid_size), (ask, ask_size) = best
+        micro = (bid * ask_size + ask * bid_size) / (bid_size + ask_size)
         fair = min(max(micro, 1), SCALE - 1) / SCALE
         prior = self._prior(view.market)
         if prior is not None:

@@ -10,12 +10,14 @@ held, else a BUY of NO at the complement: the same price, whichever needs no new
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from agbot.core.view import Cancel, Intent, OwnOrder, Place, View
+from agbot.model.events import ASK, BID, Level
 from agbot.model.ids import TokenId
 from agbot.model.order import OrderState, Side
 from agbot.units import SCALE, complement, notional, to_text
@@ -88,6 +90,28 @@ def requote(view: View, wanted: Mapping[Side, Wanted], tolerance: int) -> list[I
 def yes_side(view: View, order: OwnOrder | Place) -> Side:
     """Return which side of YES an order is on: buying NO is asking."""
     return order.side if order.token == view.market.yes else order.side.other
+
+
+def others(view: View) -> tuple[Level, Level] | None:
+    """Return the best bid and ask of YES as everybody else makes them, None where a side has nobody.
+
+    A quoter that takes its own quotes for the market runs after itself. A feed may show our orders or not: they are
+    taken off a level that shows more, a level of exactly our size is ours alone, one that shows less has not got them.
+    """
+    bid, ask = _best_of_others(view, Side.BUY), _best_of_others(view, Side.SELL)
+    return None if bid is None or ask is None else (bid, ask)
+
+
+def _best_of_others(view: View, side: Side) -> Level | None:
+    ours: Counter[int] = Counter()
+    for order in view.orders:
+        if yes_side(view, order) is side:
+            ours[view.market.yes_price(order.token, order.price)] += order.remaining
+    for price, size in view.book.top(BID if side is Side.BUY else ASK, len(ours) + 1):
+        left = size - ours[price] if size >= ours[price] else size
+        if left:
+            return price, left
+    return None
 
 
 def whole_size(view: View, size: int) -> int:
