@@ -180,6 +180,13 @@ def sim(session: nox.Session) -> None:
 
 
 @nox.session
+def day(session: nox.Session) -> None:
+    """24 hours of five strategies on thirty markets: do their parts add up to the venue's ledger?"""
+    install(session)
+    session.run("agbot", "simulate", *(session.posargs or ["--day", "24"]), env=SAFE_PATH)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """72 hours in one simulated world: does memory stay flat, and is nothing lost? About 20 minutes."""
     install(session)

@@ -31,6 +31,7 @@ from agbot.settings import (
     RtdsSettings,
     Settings,
     StrategySettings,
+    TradeSettings,
 )
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_text
 from agbot.venue.polymarket.hosts import Hosts
@@ -49,6 +50,8 @@ CHAINS: Final = ("polygon", "amoy")
 
 _SOCKETS: Final = ("market_socket", "user_socket", "realtime")
 _PAGES: Final = ("clob", "gamma", "data", "geoblock")
+_STREAMS: Final = ("approved", "decisions", "results", "opportunities")
+_STREAM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
 
 
@@ -191,8 +194,35 @@ def _reconcile(fields: Fields) -> ReconcileSettings:
 
 
 def _redis(fields: Fields) -> RedisSettings | None:
-    name = fields.require("name", _name, "")
-    return RedisSettings(name=name, plain=fields.read("plain", Located.as_bool, False))
+    alone = "trades" in fields.node.fields  # then no kill switch need be shared
+    return RedisSettings(
+        name=(fields.read if alone else fields.require)("name", _name, ""),
+        plain=fields.read("plain", Located.as_bool, False),
+        trades=_section(fields, "trades", _trades, None),
+    )
+
+
+def _trades(fields: Fields) -> TradeSettings:
+    base = TradeSettings()
+    names = {name: fields.read(name, _stream, getattr(base, name)) for name in ("group", *_STREAMS)}
+    for name in _STREAMS:
+        node = fields.get(name)
+        if node is not None and [names[each] for each in _STREAMS].count(names[name]) > 1:
+            remedy = f"one stream for each of {', '.join(_STREAMS)}"
+            fields.faults.append(node.fault(f"{node} is used for two streams", id="AGB-655", remedy=remedy))
+    return TradeSettings(
+        **names,
+        approve_opportunities=fields.read("approve_opportunities", Located.as_bool, base.approve_opportunities),
+        keep=fields.read("keep", lambda node: node.as_int(1, BUFFER_MAX), base.keep),
+    )
+
+
+def _stream(node: Located) -> str:
+    text = node.as_text()
+    if not _STREAM.fullmatch(text):
+        remedy = "use 1 to 64 letters, digits, and . _ : - after the first"
+        raise node.fault(f"{node} cannot name a stream or a group", id="AGB-655", remedy=remedy)
+    return text
 
 
 def _cap(node: Located) -> int:

@@ -136,6 +136,7 @@ _AFTER_DENIAL: Final = {
     "DayCap": "wait for midnight UTC: live.max_day_usd or a DayCap policy bounds what is traded in a day",
     "KillSwitch": "agbot killswitch status says why; off: agbot killswitch off --by NAME --reason TEXT",
     "Halted": "the bot is stopping; start it again",
+    "TooLate": "expires_ms had passed when it came to be decided: approve it again under another request_id",
 }
 
 

@@ -92,16 +92,37 @@ class ReconcileSettings:
 
 
 @attrs.frozen(kw_only=True)
-class RedisSettings:
-    """What bots share through Redis, whose address is in the environment: docs/killswitch.md.
+class TradeSettings:
+    """The streams over which other programs approve trades and hear of them: docs/control.md.
 
     Args:
-        name: of the kill switch; bots that name the same one stop together.
-        plain: whether an unencrypted address beyond this machine is meant.
+        group: the consumer group; one bot reads it.
+        approve_opportunities: what is in `opportunities` is traded as if it were approved; else it is only counted.
+        keep: about how many entries the streams that we write keep.
     """
 
-    name: str
+    group: str = "agbot"
+    approved: str = "trade.approved"
+    decisions: str = "trade.decisions"
+    results: str = "trade.results"
+    opportunities: str = "opportunities.detected"
+    approve_opportunities: bool = False
+    keep: int = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class RedisSettings:
+    """What goes through Redis, whose address is in the environment: docs/killswitch.md, docs/control.md.
+
+    Args:
+        name: of the shared kill switch; bots that name the same one stop together. Empty where none is shared.
+        plain: whether an unencrypted address beyond this machine is meant.
+        trades: None means that no trades come in this way.
+    """
+
+    name: str = ""
     plain: bool = False
+    trades: TradeSettings | None = None
 
 
 @attrs.frozen(kw_only=True)

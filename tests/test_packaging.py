@@ -58,6 +58,7 @@ def test_metadata(project: dict[str, object]) -> None:
         "dask",
         "redis",
         "bench",
+        "optimise",
         "dev",
     }
 

@@ -50,6 +50,7 @@ COMMANDS = {
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",
     "cancel": "Cancel one order, or all.",
+    "trade": "Hand over a trade that another program approved, once; hear what became of it.",
     "signer": "Hold the private key in a process of its own, with limits of its own.",
 }
 

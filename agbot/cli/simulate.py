@@ -26,7 +26,7 @@ TOLD_MAX = 5
 @click.option(
     "--day",
     type=click.FloatRange(0, min_open=True),
-    help="Five strategies on thirty markets for so many hours; who made what?",
+    help="Five strategies on thirty markets for so many hours.",
 )
 @click.option("--faults", help="Only these, with commas between.  [default: all; --list names them]")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")

@@ -35,6 +35,7 @@ REJECTED_LATELY: Final = "RejectedLately"
 RECONCILE_DIFFERENCE: Final = "ReconcileDifference"
 VENUE_DOWN: Final = "VenueDown"
 VENUE_DEGRADED: Final = "VenueDegraded"
+TOO_LATE: Final = "TooLate"
 
 NO_MARKET: Final = MarketId("")
 """Stands for the account's cash among differences."""
@@ -87,8 +88,8 @@ class Admission:
         unwinds = strategy == FLATTEN and place.side is Side.SELL and place.time_in_force.immediate
         if not unwinds and (closed := self._closed(market, strategy)):
             return closed
-        if state.halted:
-            return (HALTED,)
+        if state.halted or 0 < place.valid_until_ns < now_ns:
+            return (HALTED if state.halted else TOO_LATE,)
         if market is None or place.token not in (market.yes, market.no):
             return (UNKNOWN_MARKET,)
         if market_id in state.resolved:

@@ -15,7 +15,7 @@ from agbot.model.events import OperatorOrder, OrderFilled
 from agbot.model.ids import ClientOrderId, MarketId, StrategyId, VenueId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import OrderState, OrderType, Side
-from agbot.units import SCALE
+from agbot.units import SCALE, tick_down, tick_up
 
 INT64_MAX: Final = 2**63 - 1
 
@@ -176,20 +176,30 @@ def command_of(
 
 
 def operator_place(event: OperatorOrder, book: OrderBook | None) -> Place:
-    """Return the wish a person's order is; the shares a budget buys are counted at the best ask of `book`."""
+    """Return the wish of a person or program; the shares a budget buys are counted at the best ask of `book`."""
     is_budget = event.order_type is OrderType.MARKET and event.side is Side.BUY
     return Place(
         token=event.token,
         side=event.side,
-        price=event.price,
+        price=_price_for(event, book),
         size=_shares_for(event, book) if is_budget else event.size,
-        why="operator's order",
+        why=f"approved by {event.source}: {event.why or 'no reason given'}" if event.source else "operator's order",
         order_type=event.order_type,
         time_in_force=event.time_in_force,
         post_only=event.post_only,
         expire_ns=event.expire_ns,
         budget=event.size if is_budget else 0,
+        valid_until_ns=event.valid_until_ns,
     )
+
+
+def _price_for(event: OperatorOrder, book: OrderBook | None) -> int:
+    """Return the worst price allowed: the limit, and no further from the best price than the slippage that is left."""
+    if event.slippage < 0 or book is None or book.empty:
+        return event.price
+    if event.side is Side.BUY:
+        return max(book.tick, min(event.price, tick_down(book.best_ask + event.slippage, book.tick)))
+    return min(SCALE - book.tick, max(event.price, tick_up(book.best_bid - event.slippage, book.tick)))
 
 
 def _shares_for(event: OperatorOrder, book: OrderBook | None) -> int:

@@ -216,7 +216,8 @@ class Place:
 
     The token may be of any market that the strategy follows.
 
-    `fair` is what the strategy holds a share of the token to be worth (10⁻⁶ usd), 0 when it does not say.
+    `fair` is what the strategy holds a share of the token to be worth (10⁻⁶ usd), 0 when it does not say. After
+    `valid_until_ns` the wish is denied, 0 is never.
     """
 
     token: TokenId
@@ -231,6 +232,7 @@ class Place:
     budget: int = 0
     replaces: str = ""
     fair: int = 0
+    valid_until_ns: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -22,7 +22,7 @@ class Sharing(Protocol):
 
 async def switch(world: Sharing) -> Finding:
     """D23: whether the shared kill switch can be read, lets orders through, and survives a restart of Redis."""
-    if world.redis is None:
+    if world.redis is None or not world.redis.name:
         return ok("nothing is shared with other bots: the configuration has no section redis")
     name = world.redis.name
     link = await trio.to_thread.run_sync(partial(Link.found, plain=world.redis.plain))

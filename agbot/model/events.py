@@ -13,6 +13,7 @@ import msgspec
 
 from agbot.model.ids import ClientOrderId, MarketId, TokenId, TradeId, VenueId, VenueOrderId
 from agbot.model.market import Market
+from agbot.model.notes import ResultTold, TradeRefused
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
 
 BID: Final = 0
@@ -266,7 +267,9 @@ class VenueHealth(_Fact, frozen=True):
 class OperatorOrder(_Fact, frozen=True):
     """A person or another program asks for an order; it passes the same gate as a strategy's.
 
-    One that is `reduce_only` unwinds what is held while the kill switch is on.
+    One that is `reduce_only` unwinds what is held while the kill switch is on. `source` names the program that approved
+    it, with its reason in `why`; it is empty for a person's. `slippage` (10⁻⁶ usd) is how far beyond the best price it
+    may go, −1 as far as `price`; it is too late after `valid_until_ns`, 0 is never.
     """
 
     request_id: str
@@ -281,6 +284,10 @@ class OperatorOrder(_Fact, frozen=True):
     expire_ns: int
     ts_ns: int
     reduce_only: bool = False
+    source: str = ""
+    why: str = ""
+    slippage: int = -1
+    valid_until_ns: int = 0
 
 
 class OperatorCancel(_Fact, frozen=True):
@@ -377,9 +384,9 @@ OrderEvidence: TypeAlias = (
 Operator: TypeAlias = (
     OperatorOrder | OperatorCancel | PoliciesSet | KillSwitchSet | KillSwitchProven | HaltRequested | DifferenceAccepted
 )
-Note: TypeAlias = OrderAttempted | KillSwitchProven
+Note: TypeAlias = OrderAttempted | KillSwitchProven | TradeRefused | ResultTold
 """What is kept for those who ask later; it changes nothing."""
 Event: TypeAlias = (
     MarketData | OrderEvidence | Timer | HeartbeatLost | VenueHealth | Operator | ReconcileDifference | Note
 )
-NOTES: Final = (OrderAttempted, KillSwitchProven)
+NOTES: Final = (OrderAttempted, KillSwitchProven, TradeRefused, ResultTold)

@@ -157,7 +157,7 @@ class Reconcile:
             self.report.rounding = off if abs(off) <= ROUNDING else 0
         self.report.allowances = found.allowances
         self._tell()
-        return found
+        return attrs.evolve(found, requests=self._past.requests(venue_ended=False)) if self._past else found
 
     async def _strangers(self, past: Past, wallet: str) -> dict[str, int] | None:
         """Return what traded that no journal explains: all pages of trades since the last run began are read for it."""

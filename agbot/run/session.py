@@ -13,6 +13,7 @@ import msgspec
 import trio
 
 from agbot.control import socket_path, state_dir
+from agbot.core.approvals import Request
 from agbot.core.limits import OFF
 from agbot.core.risk import covers
 from agbot.core.rules import Rule
@@ -27,7 +28,8 @@ from agbot.run.audit import AuditShell
 from agbot.run.baseline import BaselineFile
 from agbot.run.bot import Flat, Parts, Service, Stop
 from agbot.run.clock import Clock, closed_by
-from agbot.run.control import ControlServer
+from agbot.run.control import ControlServer, Handler
+from agbot.run.desk import Desk
 from agbot.run.differences import Differences
 from agbot.run.engine import COMMANDS_MAX, EngineTask, Observer, Recorder
 from agbot.run.execution import LocalExecution
@@ -49,6 +51,7 @@ from agbot.run.shared_kills import SharedKills
 from agbot.run.spend import DaySpend
 from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
+from agbot.run.trade_streams import TradeStreams
 from agbot.run.venue_watch import VenueWatch
 from agbot.run.venues import Account, OpenVenue, open_paper
 from agbot.settings import Settings
@@ -161,7 +164,12 @@ class Session:
             baseline=self._baseline(),
         )
         fence = plan.fence.token if plan.fence else 0
-        header = msgspec.structs.replace(header, fence=fence, reconciled=json.dumps(plan.found) if plan.found else "")
+        header = msgspec.structs.replace(
+            header,
+            fence=fence,
+            reconciled=json.dumps(plan.found) if plan.found else "",
+            requests=account.requests,
+        )
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{self.run_id}.agj")
         self.recorder = Recorder(self.engine, self.journal, header)
@@ -179,6 +187,9 @@ class Session:
         self.venue = self._spared(self.link.venue)
         self.differences = self._compared(plan.reads) if plan.reads else None
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
+        self.shell = JournalShell(self.journal)
+        self.desk = self._desk(account.requests)
+        self.streams = TradeStreams.of(self.desk, plan, self.registry, lambda: bool(self.stop.reason), now_ns)
         self.flattener = Flattener(self.engine, self.execution, now_ns)
         self.killer = Killer(
             engine=self.engine, inbox=self.inbox, venue=self.venue, latch=self.latch, gate=self.gate, now_ns=now_ns
@@ -200,11 +211,10 @@ class Session:
 
     def parts(self, *more: Observer) -> Parts:
         """Return the nursery tree's parts; `more` observe the engine too."""
-        shell = JournalShell(self.journal)
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend, differences = self.plan.spend, self.differences
-        more_services = (differences, self.plan.onlooker, self.shared_kills)
-        observed = (self.guard, self.publisher, self.tally, self.flat, self.execution)
+        more_services = (differences, self.plan.onlooker, self.shared_kills, self.streams)
+        observed = (self.guard, self.publisher, self.tally, self.flat, self.execution, self.desk)
         observers: list[Observer] = [o.observe for o in observed]
         observers += [*(o.observe for o in (spend, differences) if o), *more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
@@ -212,7 +222,7 @@ class Session:
             self.venue,
             self.inbox,
             receive,
-            durable=shell.durable,
+            durable=self.shell.durable,
             closed=self.closed,
             now_ns=now_ns,
             permit=self.refused,
@@ -223,7 +233,7 @@ class Session:
         self.link.on_market(listed)
         self.inbox.send_urgent(*listed)
         return Parts(
-            store=shell.run,
+            store=self.shell.run,
             beside=[*self.plan.beside, self.audit.run, *(o.run for o in more_services if o)],
             push=self.plan.push(self.registry, self.facts.run_event()),
             end_push=self.registry.close,
@@ -232,7 +242,7 @@ class Session:
             venue_link=self.link.run,
             venue=self.venue,
             gateway=gateway.run,
-            control=ControlServer(socket_path(self.plan.state_dir), self.operator().handlers()).run,
+            control=ControlServer(socket_path(self.plan.state_dir), self.handlers()).run,
             clock=self._timely,
             feeds=[self.plan.feed, *self.plan.references],
             on_market=self.link.on_market,
@@ -340,8 +350,16 @@ class Session:
         if self.plan.watch:
             self.plan.watch.publish(self.registry)
 
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return all that can be asked over the control socket."""
+        return {**self.operator().handlers(), **self.desk.handlers()}
+
+    def _desk(self, kept: Sequence[Request]) -> Desk:
+        venue, seq, durable = self.venue.supported, lambda: self.journal.seq, self.shell.durable
+        return Desk(self.engine, self.inbox, kept, supported=venue, written=seq, durable=durable, now_ns=now_ns)
+
     def operator(self) -> Operator:
-        """Return the control socket's handlers."""
+        """Return what an operator can ask."""
         return Operator(
             facts=self.facts,
             engine=self.engine,
@@ -357,7 +375,9 @@ class Session:
 
 
 def _account(carry: Carry | None, settings: Settings) -> Account:
-    return Account(cash=carry.cash, positions=carry.positions) if carry else Account(cash=settings.capital_usd)
+    if carry is None:
+        return Account(cash=settings.capital_usd)
+    return Account(cash=carry.cash, positions=carry.positions, requests=carry.requests)
 
 
 def _carried(plan: RunPlan) -> Carry | None:

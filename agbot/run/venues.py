@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from agbot.core.approvals import Request
 from agbot.core.health import WELL, Condition
 from agbot.core.portfolio import CarriedPosition
 from agbot.matching.checks import Terms
@@ -32,6 +33,7 @@ class Account:
     """What a run starts with: free cash in 10⁻⁶ usd, and positions.
 
     At a venue, `balance` is its figure for the usd, those behind orders included, and `allowances` are by spender.
+    `requests` are the trades that other programs had approved before.
     """
 
     cash: int
@@ -40,6 +42,7 @@ class Account:
     allowances: Mapping[str, int] = attrs.field(factory=dict)
     resting: int = 0
     """How many orders of the key rest."""
+    requests: tuple[Request, ...] = ()
 
 
 async def idle(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

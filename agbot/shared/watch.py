@@ -61,7 +61,7 @@ class Shared:
     @classmethod
     def of(cls, settings: Settings, row: str, who: str) -> Shared | None:
         """Return what a configuration shares, None when that is nothing; see `Link.found` for what it raises."""
-        if settings.redis is None:
+        if settings.redis is None or not settings.redis.name:
             return None
         link = Link.found(plain=settings.redis.plain)
         host, pid = socket.gethostname(), os.getpid()

@@ -27,10 +27,11 @@ from agbot.model.events import (
     OrderUnknown,
     PoliciesSet,
 )
+from agbot.model.notes import TradeRefused
 from agbot.units import to_text
 
 Row = dict[str, Any]
-Said: TypeAlias = KillSwitchSet | PoliciesSet | HaltRequested | DifferenceAccepted | OrderAttempted
+Said: TypeAlias = KillSwitchSet | PoliciesSet | HaltRequested | DifferenceAccepted | OrderAttempted | TradeRefused
 
 _KINDS: Final[dict[type, str]] = {
     OrderAccepted: "ack",
@@ -131,6 +132,7 @@ def _decision(decision: Decision) -> Row:
         "size": to_text(decision.size),
         "violated": list(decision.violated),
         "why": decision.why,
+        **({"request_id": decision.request_id} if decision.request_id else {}),
     }
 
 
@@ -182,5 +184,7 @@ def _said(event: Said) -> str:
             return "attempt"
         case PoliciesSet():
             return "policies"
+        case TradeRefused():
+            return "refused"
         case KillSwitchSet(on=on):
             return "kill" if on else "release"

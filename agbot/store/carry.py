@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import attrs
 import msgspec
 
+from agbot.core.approvals import Approvals, Request
 from agbot.core.lifecycle import PROVISIONAL
 from agbot.core.oms import Heard, Oms, OrderRecord
 from agbot.core.portfolio import CarriedPosition, Portfolio
@@ -30,7 +31,8 @@ _MAY_HAVE_TRADED: Final = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.
 class Carry:
     """Cash in 10⁻⁶ usd and positions at the end of run `from_run`, or up to its first record in `set_aside`.
 
-    It began at `started_ns`, UTC nanoseconds by the clock of then.
+    It began at `started_ns`, UTC nanoseconds by the clock of then. `requests` are the trades that other programs had
+    approved, for a run whose venue is simulated.
     """
 
     cash: int
@@ -39,6 +41,7 @@ class Carry:
     started_ns: int
     seed: int
     set_aside: tuple[tuple[int, str], ...] = ()
+    requests: tuple[Request, ...] = ()
 
 
 def carry_latest(directory: Path, mode: str, seed: int | None = None) -> Carry | None:
@@ -115,6 +118,7 @@ class Past:
         self.markets: dict[MarketId, Market] = {}
         self.heard: Heard | None = None
         self._carried = header.carried
+        self._approvals = Approvals(header.requests)
         self._ends: dict[ClientOrderId, int] = {}
 
     @classmethod
@@ -175,7 +179,12 @@ class Past:
             self.header.started_ns,
             self.header.seed,
             self.set_aside,
+            self.requests(venue_ended=True),
         )
+
+    def requests(self, *, venue_ended: bool) -> tuple[Request, ...]:
+        """Return the trades that other programs approved, and what became of them; see `Approvals.carried`."""
+        return self._approvals.carried(self.last_ns, whole=not self.set_aside, venue_ended=venue_ended)
 
     # -- facts -----------------------------------------------------------------------------------------------------
 
@@ -192,6 +201,7 @@ class Past:
 
     def event(self, now_ns: int, event: Event) -> None:
         """Fold in what happened; a repeated fact, or one that cannot be true, changes nothing, as in the core."""
+        self._approvals.fold(event)
         match event:
             case MarketListed(market=market):
                 if market.id not in self.markets:
@@ -212,6 +222,8 @@ class Past:
         counted = isinstance(event, OrderFilled) and self.oms.counts(event)
         self.heard = self.oms.hear(now_ns, event)
         record = self.oms.get(event.client_order_id)
+        if record is not None:
+            self._approvals.follow(record)
         if record is not None and isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
             self._money(record.command, record.trades[event.trade_id], taken_back=counted)
 
@@ -233,6 +245,7 @@ class Past:
         self._ends = {r.command.client_order_id: self.last_ns for r in self.oms.all()} | self._ends
         known = {carried.market for carried in self._carried} | self.markets.keys()
         self._carried += tuple(carried for carried in header.carried if carried.market not in known)
+        self._approvals.take_over(header.requests)
         self.header, self.last_ns = header, max(self.last_ns, header.started_ns)
         return self
 
@@ -240,7 +253,10 @@ class Past:
         """Fold in one record of a journal; msgspec.DecodeError when it is not one."""
         self.last_ns = max(self.last_ns, record.now_ns)
         if record.kind == STEP:
-            for command in decode_output(record.body).commands:
+            output = decode_output(record.body)
+            for decision in output.decisions:
+                self._approvals.decided(decision)
+            for command in output.commands:
                 self.command(record.now_ns, command)
         elif record.kind == BATCH:
             for event in decode_batch(record.body):

@@ -20,6 +20,7 @@ from typing import Final
 import attrs
 import msgspec
 
+from agbot.core.approvals import Request
 from agbot.core.limits import OFF, Limits
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.triggers import Baseline
@@ -47,7 +48,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     `strategies` are (name, parameters as JSON, markets or None for all), `chosen` the rest of each as JSON. `fence` is
     the wallet's token, 0 without a wallet; `reconciled` what the start found at the venue, as JSON: corrections with
-    both figures and source. `limits` and `baseline` are what makes the kill switch trip.
+    both figures and source. `limits` and `baseline` are what makes the kill switch trip. `requests` are the trades that
+    other programs had approved before.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     fence: int = 0
     reconciled: str = ""
     chosen: tuple[str, ...] = ()
+    requests: tuple[Request, ...] = ()
 
 
 @attrs.frozen

@@ -23,7 +23,7 @@ from agbot.run.lock import exclusive
 from agbot.run.plans import Start, trade
 from agbot.run.session import Session, prepare_state_dir, run_id_at
 from agbot.run.venues import Account, paper_matcher
-from agbot.settings import PaperSettings, Settings
+from agbot.settings import Settings
 from agbot.store.codec import decode_batch
 from agbot.store.journal import BATCH, END, JournalReader
 from agbot.store.verify import verify
@@ -140,7 +140,7 @@ def test_the_paper_account_is_as_it_was_left():
         CarriedPosition("m1", Outcome.NO, to_units("1"), to_units("1"), "a"),
         CarriedPosition("gone", Outcome.NO, to_units("5"), to_units("1"), "a"),
     ]
-    matcher = paper_matcher(PaperSettings(), [market], Account(cash=to_units("50"), positions=tuple(carried)))
+    matcher = paper_matcher(Settings(), [market], Account(cash=to_units("50"), positions=tuple(carried)))
     assert matcher.cash == to_units("50")
     assert matcher.positions == {"m1-yes": to_units("9"), "m1-no": to_units("1")}
 
