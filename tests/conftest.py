@@ -34,6 +34,8 @@ UNMEASURED = (
     "matching/test_paper_properties.py",
     "model/test_wire.py",
     "run/test_start_sequences.py",
+    "simulate/test_arbitrage_worlds.py",
+    "simulate/test_day.py",
     "simulate/test_worlds.py",
     "simulate/test_soak.py",
     "venue/polymarket/oracles/",

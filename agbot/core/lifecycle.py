@@ -24,6 +24,8 @@ class Evidence(enum.StrEnum):
 
 
 class Live(enum.Enum):
+    """Stands for the three states of an order that works: which one, its quantities say."""
+
     LIVE = "PENDING_NEW, OPEN or PARTIALLY_FILLED"
 
 

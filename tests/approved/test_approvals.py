@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.core.approvals import KEPT_NS, NEVER_DECIDED, Approvals, Request, Status
-from agbot.core.oms import PROVISIONAL, Oms
+from agbot.core.lifecycle import PROVISIONAL
+from agbot.core.oms import Oms
 from agbot.core.step import Decision
 from agbot.model.events import (
     OrderAccepted,

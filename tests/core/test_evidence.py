@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from agbot.core.engine import Engine, EngineSettings
-from agbot.core.oms import CONTRADICTIONS_KEPT, NEXT, Evidence, Oms
+from agbot.core.lifecycle import NEXT, Evidence
+from agbot.core.oms import CONTRADICTIONS_KEPT, Oms
 from agbot.core.risk import Gate
 from agbot.core.view import Place
 from agbot.model.events import (

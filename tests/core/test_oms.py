@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.core.oms import LIVE, NEXT, Evidence, IllegalTransition, Oms
+from agbot.core.lifecycle import LIVE, NEXT, Evidence
+from agbot.core.oms import IllegalTransition, Oms
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import (
     CancelRejected,

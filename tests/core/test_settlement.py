@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agbot.core.engine import Engine, EngineSettings
-from agbot.core.oms import NEXT, Evidence, IllegalTransition, Oms
+from agbot.core.lifecycle import NEXT, Evidence
+from agbot.core.oms import IllegalTransition, Oms
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate
 from agbot.model.events import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from agbot.core.view import Place
 from agbot.errors import ConfigError, NotFoundError
 from agbot.model.events import KillSwitchSet, OrderAccepted
 from agbot.model.order import Side
@@ -84,7 +85,7 @@ async def test_a_strategy_is_closed_on_its_own(bench):
     assert states == {"o0": "PENDING_CANCEL", "o1": "OPEN"}
     receipt = await bench.kill(scope="strategy", name="script")
     assert (receipt["orders_cancelled"], sorted(bench.venue.orders)) == (1, ["o1", "o2"])
-    place_it = place(token=bench.core.market.yes)
+    place_it = Place(token=bench.core.market.yes, side=Side.BUY, price=500_000, size=10 * SCALE, why="w")
     denied = bench.core.engine.admission.violations(1, "m1", "script", place_it)
     assert denied == ("KillSwitch(strategy script)",)
     assert bench.core.engine.admission.violations(bench.core.now, "m1", "operator", place_it) == ()
