@@ -170,6 +170,7 @@ def _policies(markets: list[Market]) -> list[Any]:
         account.MaxLoss(far),
         account.PositionPct(SCALE),
         account.EventExposure(SCALE),
+        account.StrategyBudget("bench", far),
         account.MaxPositions(500),
         account.VarLimit(max_var_usd=far),
         account.ExpectedShortfallLimit(max_es_usd=far),

@@ -167,9 +167,9 @@ def _nothing_is_read_after_a_reconnect() -> Defect:
 def _resting_orders_do_not_count() -> Defect:
     honest = Admission.exposure
 
-    def exposure(self: Admission, now_ns: int, market: Any, place: Any) -> Any:
+    def exposure(self: Admission, *asked: Any) -> Any:
         with patch.object(Oms, "live", lambda _self, _market: iter(())):
-            return honest(self, now_ns, market, place)
+            return honest(self, *asked)
 
     return patch.object(Admission, "exposure", exposure)
 

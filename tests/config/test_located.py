@@ -167,7 +167,7 @@ def test_bombs_are_refused_at_once() -> None:
         began = time.perf_counter()
         with pytest.raises(ConfigError):
             loads(text, "f", "yaml" if syntax == "yaml" else "json")
-        assert time.perf_counter() - began < 5
+        assert time.perf_counter() - began < 30  # a bomb that goes off takes hours
 
 
 NUMBERS = [
