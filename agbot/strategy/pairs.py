@@ -26,7 +26,7 @@ from agbot.model.ids import MarketId, StrategyId
 from agbot.quant.odds import logit
 from agbot.quant.reversion import Pair, cointegrated
 from agbot.strategy.fields import count, real, seconds
-from agbot.strategy.sampled import MISSED_MAX, SampledParams
+from agbot.strategy.sampled import MISSED_MAX, ReturnsParams
 from agbot.strategy.targets import HUNDREDTH, Mover, Target, mid, own, spread_ticks
 from agbot.units import SCALE
 
@@ -41,35 +41,22 @@ def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 @attrs.frozen(kw_only=True)
-class PairsParams(SampledParams):
+class PairsParams(ReturnsParams):
     """Which pairs, and when.
 
     Args:
         pairs: [y, x] of market ids or slugs.
         window: samples of the test.
         refit: samples between two tests.
-        max_p: p-value up to which a spread is taken to come back.
-        enter, exit, stop: deviations of the spread to open, close and give up.
         max_ratio: most shares of x for each of y.
         leg_s: seconds within which the second leg has to follow.
-        rest_s: seconds without a position after one was given up.
     """
 
     pairs: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
     window: int = count(120, 16)
     refit: int = count(20, 1)
-    max_p: float = real("0.05", attrs.validators.gt(0), attrs.validators.le(1))
-    enter: float = real("2", attrs.validators.gt(0))
-    exit: float = real("0.5", attrs.validators.ge(0))
-    stop: float = real("4", attrs.validators.gt(0))
     max_ratio: float = real("3", attrs.validators.gt(0))
     leg_s: int = seconds("10", attrs.validators.gt(0))
-    rest_s: int = seconds("600", attrs.validators.ge(0))
-
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        if not self.exit < self.enter < self.stop:
-            raise ValueError("exit is below enter, and enter below stop")
 
 
 class Stage(enum.StrEnum):

@@ -20,41 +20,26 @@ from agbot.core.view import Intent, View
 from agbot.model.ids import MarketId, StrategyId
 from agbot.quant.odds import expit
 from agbot.quant.reversion import dickey_fuller, p_value
-from agbot.strategy.fields import count, real, seconds
-from agbot.strategy.sampled import Pace, SampledParams
+from agbot.strategy.fields import count, real
+from agbot.strategy.sampled import Pace, ReturnsParams, learnt
 from agbot.strategy.signals import HalfLife, ZScore
 from agbot.strategy.targets import Mover, Target, own, spread_ticks
 from agbot.units import SCALE
 
 
 @attrs.frozen(kw_only=True)
-class RevertParams(SampledParams):
+class RevertParams(ReturnsParams):
     """When to lean against a price.
 
     Args:
         window: samples of the mean, the deviation, the test and the half-life.
         refit: samples between two tests.
-        max_p: p-value up to which the price is taken to come back.
-        enter: deviations from which a position is opened.
-        exit: deviations at which it is closed.
-        stop: deviations at which it is given up.
         max_half_life: samples within which half has to come back.
-        rest_s: seconds without a position after one was given up.
     """
 
     window: int = count(120, 16)
     refit: int = count(10, 1)
-    max_p: float = real("0.05", attrs.validators.gt(0), attrs.validators.le(1))
-    enter: float = real("2", attrs.validators.gt(0))
-    exit: float = real("0.5", attrs.validators.ge(0))
-    stop: float = real("4", attrs.validators.gt(0))
     max_half_life: float = real("15", attrs.validators.gt(0))
-    rest_s: int = seconds("600", attrs.validators.ge(0))
-
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        if not self.exit < self.enter < self.stop:
-            raise ValueError("exit is below enter, and enter below stop")
 
 
 class _Seen:
@@ -102,12 +87,7 @@ class Revert:
 
     def decide(self, view: View) -> list[Intent]:
         """Return the order that brings what is held nearer to what the score says."""
-        seen = self._seen.setdefault(view.market.id, _Seen(self.params))
-        if (x := seen.pace.sample(view)) is not None:
-            if seen.pace.lost:
-                seen = self._seen[view.market.id] = _Seen(self.params)
-                seen.pace.sample(view)
-            seen.take(x)
+        seen = learnt(self._seen, view, lambda: _Seen(self.params))
         return self._mover.toward(view, self._target(view, seen))
 
     def _target(self, view: View, seen: _Seen) -> Target:

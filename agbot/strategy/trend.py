@@ -19,7 +19,7 @@ from agbot.core.view import Intent, View
 from agbot.model.ids import MarketId, StrategyId
 from agbot.quant.odds import expit
 from agbot.strategy.fields import count, real
-from agbot.strategy.sampled import Pace, SampledParams
+from agbot.strategy.sampled import Pace, SampledParams, learnt
 from agbot.strategy.signals import Ema
 from agbot.strategy.signals.windows import Moments
 from agbot.strategy.targets import Mover, Target, own, spread_ticks
@@ -85,12 +85,7 @@ class Trend:
 
     def decide(self, view: View) -> list[Intent]:
         """Return the order that brings what is held nearer to what the strength says."""
-        seen = self._seen.setdefault(view.market.id, _Seen(self.params))
-        if (x := seen.pace.sample(view)) is not None:
-            if seen.pace.lost:
-                seen = self._seen[view.market.id] = _Seen(self.params)
-                seen.pace.sample(view)
-            seen.take(x)
+        seen = learnt(self._seen, view, lambda: _Seen(self.params))
         return self._mover.toward(view, self._target(view, seen))
 
     def _target(self, view: View, seen: _Seen) -> Target:
