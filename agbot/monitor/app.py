@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -18,7 +17,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from agbot.errors import ConfigError
-from agbot.monitor.hub import Hub, Reader
+from agbot.monitor.hub import BACKLOG_BYTES_MAX, BACKLOG_TICKS_MAX, Hub
 from agbot.monitor.prometheus import CONTENT_TYPE, exposition
 from agbot.telemetry.protocol import (
     APP,
@@ -31,7 +30,9 @@ from agbot.telemetry.protocol import (
     Health,
     encode,
 )
+from agbot.web.http import PushRoute
 from agbot.web.origin import is_unspecified, refusal_of_strangers
+from agbot.web.outlet import Outlet
 from agbot.web.server import Request, Response, Server, SocketRoute
 
 READERS_MAX: Final = 100
@@ -75,7 +76,9 @@ async def serve(
         partial(_answer, hub, _load_site()),
         {
             INGEST_PATH: SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX),
-            DASHBOARD_PATH: SocketRoute(partial(_dashboard, hub), 4096),
+            DASHBOARD_PATH: PushRoute(
+                talk=partial(_dashboard, hub), waiting_max=BACKLOG_TICKS_MAX, bytes_max=BACKLOG_BYTES_MAX
+            ),
         },
         refuse=refusal_of_strangers(host),
     )
@@ -108,34 +111,15 @@ async def _ingest(hub: Hub, ws: WebSocketConnection, _: Request) -> None:
         feed.close()
 
 
-async def _dashboard(hub: Hub, ws: WebSocketConnection, request: Request) -> None:
+async def _dashboard(hub: Hub, outlet: Outlet, request: Request) -> None:
     if len(hub.readers) >= READERS_MAX:
-        await ws.aclose(CLOSE_TRY_LATER, "too many readers")
+        outlet.leave(CLOSE_TRY_LATER, "too many readers")
         return
-    reader = hub.subscribe(plain="v=0" in request.query.split("&"))
+    reader = hub.subscribe(outlet, plain="v=0" in request.query.split("&"))
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_until_closed, ws, nursery.cancel_scope)
-            with reader.scope:
-                await _send_frames(ws, reader)
-            nursery.cancel_scope.cancel()
+        await outlet.over.wait()
     finally:
         hub.readers.discard(reader)
-
-
-async def _send_frames(ws: WebSocketConnection, reader: Reader) -> None:
-    with suppress(ConnectionClosed):
-        while not reader.dropped:
-            for frame in await reader.take():
-                await ws.send_message(frame)
-        await ws.aclose(CLOSE_TRY_LATER, "too slow")
-
-
-async def _until_closed(ws: WebSocketConnection, session: trio.CancelScope) -> None:
-    with suppress(ConnectionClosed):
-        while True:
-            await ws.get_message()  # a page has nothing to tell; reading keeps pings and the close alive
-    session.cancel()
 
 
 def _answer(hub: Hub, site: dict[str, Response], request: Request) -> Response:

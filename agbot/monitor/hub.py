@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Sequence
 from typing import Final
 
 import structlog
-import trio
 
 from agbot import __version__
 from agbot.monitor.state import Changes, RunState
@@ -25,6 +22,7 @@ from agbot.telemetry.protocol import (
     decode_line,
     encode,
 )
+from agbot.web.outlet import Outlet, text_frame
 
 RUNS_MAX: Final = 8
 """Runs remembered; the oldest that has no bot goes first."""
@@ -32,8 +30,6 @@ BACKLOG_TICKS_MAX: Final = 20
 """Ticks (2 s) a reader may be behind."""
 BACKLOG_BYTES_MAX: Final = 4 << 20
 """Bytes a reader may be behind, the frame on its way not counted."""
-DROP_GRACE_S: Final = 1.0
-"""A dropped reader may still take the frame on its way and its close code for this long."""
 COMPLAIN_EVERY: Final = 1000
 """Of a connection's malformed lines the first is logged, then one in so many."""
 
@@ -41,40 +37,13 @@ _log = structlog.get_logger("agbot.monitor")
 
 
 class Reader:
-    """One dashboard connection: frames wait here until its send task takes them."""
+    """One dashboard connection, and what it has been told."""
 
-    def __init__(self, *, plain: bool) -> None:
+    def __init__(self, outlet: Outlet, *, plain: bool) -> None:
+        self.outlet = outlet
         self.plain = plain
         self.fresh = True
-        self.dropped = False
-        self.scope = trio.CancelScope()
-        """Wraps the send task; gets a deadline when the reader is dropped."""
-        self._ticks: deque[Sequence[str]] = deque()
-        self._bytes = 0
-        self._wake = trio.Event()
-
-    def offer(self, frames: Sequence[str]) -> bool:
-        """Add one tick's frames; False when the reader is too far behind and was dropped."""
-        self._ticks.append(frames)
-        self._bytes += sum(map(len, frames))
-        self._wake.set()
-        if len(self._ticks) <= BACKLOG_TICKS_MAX and (self._bytes <= BACKLOG_BYTES_MAX or len(self._ticks) == 1):
-            return True
-        self._ticks.clear()
-        self.dropped = True
-        self.scope.deadline = trio.current_time() + DROP_GRACE_S
-        return False
-
-    async def take(self) -> Sequence[str]:
-        """Return the next tick's frames, waiting for them; empty once the reader is dropped."""
-        while not self._ticks and not self.dropped:
-            self._wake = trio.Event()
-            await self._wake.wait()
-        if self.dropped:
-            return ()
-        frames = self._ticks.popleft()
-        self._bytes -= sum(map(len, frames))
-        return frames
+        """Its next frame is a snapshot."""
 
 
 class Feed:
@@ -161,9 +130,9 @@ class Hub:
         """Return the ear for a new bot connection."""
         return Feed(self)
 
-    def subscribe(self, *, plain: bool = False) -> Reader:
+    def subscribe(self, outlet: Outlet, *, plain: bool = False) -> Reader:
         """Add a reader; its first frame comes with the next tick."""
-        reader = Reader(plain=plain)
+        reader = Reader(outlet, plain=plain)
         self.readers.add(reader)
         return reader
 
@@ -190,9 +159,10 @@ class Hub:
         for reader in list(self.readers):
             offered = frames.for_reader(plain=reader.plain, whole=reader.fresh or anew)
             reader.fresh = False
-            if not reader.offer(offered):
+            if offered and not reader.outlet.offer(offered):
                 self.readers.discard(reader)
-                _log.warning("slow reader dropped", readers=len(self.readers))
+                if reader.outlet.dropped:
+                    _log.warning("slow reader dropped", readers=len(self.readers))
 
     def _youngest(self) -> RunState:
         return next((run for run in reversed(self._runs.values()) if run.bots), self.left)
@@ -206,23 +176,24 @@ class _Frames:
         self._changes = changes
         self._tick = tick
         self._at_ms = at_ms
-        self._made: dict[tuple[bool, bool], Sequence[str]] = {}
+        self._made: dict[tuple[bool, bool], bytes] = {}
 
-    def for_reader(self, *, plain: bool, whole: bool) -> Sequence[str]:
+    def for_reader(self, *, plain: bool, whole: bool) -> bytes:
+        """Return the tick for one kind of reader, as it goes on the wire."""
         kind = (plain, whole)
         if kind not in self._made:
-            self._made[kind] = self._plain(whole=whole) if plain else (self._frame(whole=whole),)
+            self._made[kind] = self._plain(whole=whole) if plain else text_frame(self._frame(whole=whole))
         return self._made[kind]
 
-    def _frame(self, *, whole: bool) -> str:
+    def _frame(self, *, whole: bool) -> bytes:
         if whole:
-            return encode(self._run.snapshot(self._tick, self._at_ms)).decode()
+            return encode(self._run.snapshot(self._tick, self._at_ms))
         changes = self._changes
-        return encode(Delta(self._tick, self._at_ms, self._run.bots > 0, changes.metrics, changes.events)).decode()
+        return encode(Delta(self._tick, self._at_ms, self._run.bots > 0, changes.metrics, changes.events))
 
-    def _plain(self, *, whole: bool) -> Sequence[str]:
+    def _plain(self, *, whole: bool) -> bytes:
         entries = [m.entry() for m in self._run.metrics.values()] if whole else self._changes.metrics
-        return [encode(_plain_frame(entry)).decode() for entry in entries]
+        return b"".join(text_frame(encode(_plain_frame(entry))) for entry in entries)
 
 
 def _plain_frame(entry: MetricEntry) -> PlainFrame:

@@ -22,6 +22,7 @@ from agbot.telemetry.protocol import (
     MetricEntry,
     MetricLine,
     Snapshot,
+    bucket,
     series_key,
 )
 from agbot.timeseries import TimeSeries
@@ -39,6 +40,7 @@ CHARTED: Final = frozenset(
         "polymarket.inventory.value_usd",
         "strategy.pnl_usd",
         "agbot.equity_usd",
+        "risk.current_drawdown",
     }
 )
 CHARTED_MAX: Final = 64
@@ -48,11 +50,12 @@ CHART_TICKS: Final = 2
 
 
 class _Tally:
-    __slots__ = ("count", "last", "max", "min", "sum")
+    __slots__ = ("buckets", "count", "last", "max", "min", "sum")
 
     def __init__(self, value: float) -> None:
         self.count = 1
         self.sum = self.min = self.max = self.last = value
+        self.buckets = {bucket(value): 1}
 
     def add(self, value: float) -> None:
         self.count += 1
@@ -60,9 +63,11 @@ class _Tally:
         self.min = min(self.min, value)
         self.max = max(self.max, value)
         self.last = value
+        where = bucket(value)
+        self.buckets[where] = self.buckets.get(where, 0) + 1
 
     def value(self) -> HistogramValue:
-        return HistogramValue(self.count, self.sum, self.min, self.max, self.last)
+        return HistogramValue(self.count, self.sum, self.min, self.max, self.last, tuple(sorted(self.buckets.items())))
 
 
 class Metric:

@@ -6,6 +6,7 @@ weight, so that the terminal and the command line can use it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -28,6 +29,10 @@ FRAME_BYTES_MAX: Final = 1 << 20
 """The bot sends no longer frame, the monitor takes none."""
 SNAPSHOT_BYTES_MAX: Final = 1 << 24
 """What a reader of the dashboard must be ready to take in one frame."""
+
+BUCKET_MIN: Final = -40
+BUCKET_MAX: Final = 80
+"""Of a histogram: from 2^-10 to 2^20, a factor of 1.19 each."""
 
 ORDERS_KEPT: Final = 200
 FILLS_KEPT: Final = 200
@@ -66,13 +71,18 @@ class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HistogramValue(msgspec.Struct, frozen=True, gc=False):
-    """The observations of one tick (in a snapshot: of the whole run)."""
+    """The observations of one tick (in a snapshot: of the whole run).
+
+    `buckets` holds (k, how many) for values of [2^(k/4), 2^((k+1)/4)), k rising; values below 2^(BUCKET_MIN/4), zero
+    and negative ones included, are in bucket `BUCKET_MIN`, all from 2^(BUCKET_MAX/4) in `BUCKET_MAX`.
+    """
 
     count: int
     sum: float
     min: float
     max: float
     last: float
+    buckets: tuple[tuple[int, int], ...] = ()
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag_field="kind", tag="snapshot"):
@@ -188,3 +198,10 @@ def series_key(name: str, labels: Mapping[str, str]) -> str:
     """Return ``name|{labels}``, the labels as compact JSON in sorted order: one key a name and label set."""
     ordered = labels if len(labels) < 2 else dict(sorted(labels.items()))
     return f"{name}|{_encoder.encode(ordered).decode()}"
+
+
+def bucket(value: float) -> int:
+    """Return the bucket of a histogram's observation."""
+    if value <= 0:
+        return BUCKET_MIN
+    return max(BUCKET_MIN, min(BUCKET_MAX, math.floor(4 * math.log2(value))))

@@ -8,6 +8,8 @@ from typing import TypeAlias
 import attrs
 from trio_websocket import WebSocketConnection
 
+from agbot.web.outlet import Outlet
+
 Place: TypeAlias = tuple[str, int]
 """An address and a port."""
 
@@ -85,8 +87,22 @@ class SocketRoute:
     message_bytes_max: int
 
 
+@attrs.frozen(kw_only=True)
+class PushRoute:
+    """A WebSocket path on which only the server has something to tell: what talks on it, until its outlet is over."""
+
+    talk: Callable[[Outlet, Request], Awaitable[None]]
+    message_bytes_max: int = 4096
+    """A longer message of the client is refused with 1009."""
+    waiting_max: int
+    """Offers that may wait for a client; one more and it is dropped with 1013."""
+    bytes_max: int
+    """Bytes that may wait for a client, likewise."""
+
+
+Route: TypeAlias = SocketRoute | PushRoute
 Answer: TypeAlias = Callable[[Request], Response | Break | Awaitable[Response | Break]]
-Sockets: TypeAlias = Mapping[str, SocketRoute] | Callable[[Request], SocketRoute | None]
+Sockets: TypeAlias = Mapping[str, Route] | Callable[[Request], Route | None]
 """WebSocket routes by path, or what finds the route of a request."""
 Refuse: TypeAlias = Callable[[Request, Place], Response | None]
 

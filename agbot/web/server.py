@@ -23,15 +23,18 @@ from agbot.web.http import (
     Bounds,
     Break,
     Place,
+    PushRoute,
     Refuse,
     Request,
     Response,
+    Route,
     SocketRoute,
     Sockets,
     Torn,
     admit_all,
 )
 from agbot.web.lost import LOST
+from agbot.web.push import push
 
 __all__ = ["Abandoned", "Bounds", "Break", "Place", "Refuse", "Request", "Response", "Server", "SocketRoute"]
 
@@ -103,7 +106,7 @@ class Server:
                 connections.start_soon(self._accept, listener, connections)
             task_status.started()
 
-    def route(self, request: Request) -> SocketRoute | None:
+    def route(self, request: Request) -> Route | None:
         """Return the WebSocket route of a request, if it has one."""
         return self.sockets(request) if callable(self.sockets) else self.sockets.get(request.path)
 
@@ -310,6 +313,9 @@ class _Connection:
         route = self.server.route(request)
         assert route is not None, "the refusal looked for it"
         self.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, self.bounds.socket_buffer_bytes)
+        if isinstance(route, PushRoute):
+            await push(self.stream, self.raw, route, request)
+            return
         async with trio.open_nursery() as nursery:
             with trio.fail_after(HANDSHAKE_S) as handshake:
                 proposal = await wrap_server_stream(
