@@ -1,0 +1,111 @@
+"""The server's end of a WebSocket on which only the server has something to tell: frames made once, for all clients.
+
+A server's frames are not masked, so one frame is the same bytes for everybody. `Outlet.offer` writes it at once, as far
+as the kernel takes it, without a task or an await for each client; only what is left over waits for the socket. What
+may wait is bounded: a client beyond it is dropped, and the others do not notice.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import trio
+
+TRY_LATER: Final = 1013
+
+Write: TypeAlias = Callable[[bytes | memoryview], int]
+"""Writes what it can without waiting and returns how much; BlockingIOError when that is nothing."""
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return a whole text message as a server sends it."""
+    length = len(payload)
+    if length < 126:
+        return struct.pack("!BB", 0x81, length) + payload
+    if length < 1 << 16:
+        return struct.pack("!BBH", 0x81, 126, length) + payload
+    return struct.pack("!BBQ", 0x81, 127, length) + payload
+
+
+class Outlet:
+    """What one client has still to get. No I/O but `write`, no clock.
+
+    Args:
+        write: puts bytes on the client's socket without waiting.
+        waiting_max: offers that may wait, the one on its way not counted.
+        bytes_max: bytes that may wait, likewise; a single offer may be longer.
+    """
+
+    def __init__(self, write: Write, *, waiting_max: int, bytes_max: int) -> None:
+        self.dropped = False
+        """Too far behind: what waited is gone, nothing more is taken."""
+        self.over = trio.Event()
+        """Set once nothing more can be sent: dropped, closed by either side, or broken."""
+        self.stuck = trio.Event()
+        """Set while bytes wait for the socket."""
+        self.code, self.reason = 1000, ""
+        self._write = write
+        self._waiting_max = waiting_max
+        self._bytes_max = bytes_max
+        self._rest: bytes | memoryview = b""
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait, those on their way included."""
+        return len(self._rest) + self._bytes
+
+    def offer(self, frames: bytes) -> bool:
+        """Send whole frames, now or later; False when the client is gone or was too far behind and is dropped."""
+        if self.over.is_set():
+            return False
+        self._put(frames)
+        waiting = len(self._waiting)
+        if waiting > self._waiting_max or (self._bytes > self._bytes_max and waiting > 1):
+            self._forget()
+            self.dropped = True
+            self.leave(TRY_LATER, "too slow")
+        return not self.over.is_set()
+
+    def leave(self, code: int, reason: str = "") -> None:
+        """Take nothing more; what waits is still sent, then the close."""
+        if not self.over.is_set():
+            self.code, self.reason = code, reason
+            self.over.set()
+
+    def last(self, frames: bytes) -> None:
+        """Send frames of the protocol itself (pong, close), also after `leave`."""
+        self._put(frames)
+        if len(self._waiting) > self._waiting_max:
+            self._forget()  # pings from a client that does not read
+            self.leave(TRY_LATER, "too slow")
+
+    def flush(self) -> None:
+        """Write on, as far as the socket takes it."""
+        try:
+            while self._rest or self._waiting:
+                if not self._rest:
+                    self._rest = self._waiting.popleft()
+                    self._bytes -= len(self._rest)
+                written = self._write(self._rest)
+                self._rest = memoryview(self._rest)[written:] if written < len(self._rest) else b""
+        except BlockingIOError:
+            self.stuck.set()
+        except OSError:  # the client is gone
+            self._rest = b""
+            self._forget()
+            self.leave(TRY_LATER, "broken")
+
+    def _put(self, frames: bytes) -> None:
+        self._waiting.append(frames)
+        self._bytes += len(frames)
+        if len(self._waiting) == 1 and not self._rest:
+            self.flush()
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._bytes = 0
