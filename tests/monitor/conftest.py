@@ -10,8 +10,51 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from agbot.monitor.app import serve
+from agbot.monitor.hub import BACKLOG_BYTES_MAX, BACKLOG_TICKS_MAX, Hub, Reader
+from agbot.web.outlet import Outlet
 
 Frame = dict[str, Any]
+
+
+class Ear:
+    """A dashboard client without a socket; one that is `deaf` takes nothing."""
+
+    def __init__(self, hub: Hub, *, plain: bool = False) -> None:
+        self.deaf = False
+        self.heard = bytearray()
+        self.outlet = Outlet(self._write, waiting_max=BACKLOG_TICKS_MAX, bytes_max=BACKLOG_BYTES_MAX)
+        self.reader: Reader = hub.subscribe(self.outlet, plain=plain)
+
+    def _write(self, data: bytes | memoryview) -> int:
+        if self.deaf:
+            raise BlockingIOError
+        self.heard += data
+        return len(data)
+
+    def take(self) -> list[Any]:
+        """Return what came since the last time."""
+        frames = [json.loads(payload) for payload in payloads(bytes(self.heard))]
+        self.heard.clear()
+        return frames
+
+
+def payloads(frames: bytes) -> list[bytes]:
+    """Return the text messages of a server's frames, each of which must be whole."""
+    found = []
+    while frames:
+        assert frames[0] == 0x81, "one whole text message"
+        short = frames[1]
+        size = {126: 2, 127: 8}.get(short, 0)
+        length = int.from_bytes(frames[2 : 2 + size], "big") if size else short
+        found.append(frames[2 + size : 2 + size + length])
+        assert len(found[-1]) == length
+        frames = frames[2 + size + length :]
+    return found
+
+
+@pytest.fixture(scope="session")
+def ear() -> type[Ear]:
+    return Ear
 
 
 @pytest.fixture

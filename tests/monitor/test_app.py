@@ -13,7 +13,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 
 from agbot import __version__
 from agbot.errors import ConfigError
-from agbot.monitor import app, hub
+from agbot.monitor import app
 from agbot.monitor.app import serve
 from agbot.telemetry.websocket import open_websocket
 
@@ -142,9 +142,10 @@ async def test_a_rebound_name_is_refused_on_both_sockets(port: int, path: str) -
 
 
 async def test_a_reader_that_does_not_read_is_dropped_and_the_others_miss_no_tick(
-    port: int, metric: Make, monkeypatch: pytest.MonkeyPatch
+    nursery: trio.Nursery, metric: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "BACKLOG_TICKS_MAX", 3)
+    monkeypatch.setattr(app, "BACKLOG_TICKS_MAX", 3)
+    port: int = await nursery.start(partial(serve, "127.0.0.1", 0))
     stalled = await trio.open_tcp_stream("127.0.0.1", port)
     stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     async with (
@@ -174,16 +175,15 @@ async def test_a_reader_that_does_not_read_is_dropped_and_the_others_miss_no_tic
 
 
 async def test_a_reader_that_wakes_up_in_time_learns_why(
-    port: int, metric: Make, monkeypatch: pytest.MonkeyPatch
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "BACKLOG_BYTES_MAX", -1)
+    monkeypatch.setattr(app, "BACKLOG_TICKS_MAX", -1)  # a frame that waits for nothing is one too many
+    port: int = await nursery.start(partial(serve, "127.0.0.1", 0))
     async with open_websocket(f"ws://127.0.0.1:{port}/dashboard") as page:
-        await page.get_message()
-        monkeypatch.setattr(hub, "BACKLOG_TICKS_MAX", 0)
         with pytest.raises(ConnectionClosed) as closed, trio.fail_after(30):
             await read_for_ever(page)
     assert closed.value.reason is not None
-    assert closed.value.reason.code == 1013
+    assert (closed.value.reason.code, closed.value.reason.reason) == (1013, "too slow")
 
 
 async def read_for_ever(ws: WebSocketConnection) -> None:

@@ -10,25 +10,24 @@ import pytest
 from hypothesis import given
 
 from agbot.monitor import state
-from agbot.monitor.hub import BACKLOG_BYTES_MAX, BACKLOG_TICKS_MAX, RUNS_MAX, Hub, Reader
-from agbot.telemetry.protocol import DECISIONS_KEPT, ORDERS_KEPT, series_key
+from agbot.monitor.hub import BACKLOG_TICKS_MAX, RUNS_MAX, Hub
+from agbot.telemetry.protocol import DECISIONS_KEPT, ORDERS_KEPT, encode, series_key
 
 Make = Callable[..., str]
 
 
-def tick(hub: Hub, reader: Reader, at: int = 1000) -> list[Any]:
+def tick(hub: Hub, reader: Any, at: int = 1000) -> list[Any]:
     """Tick once and return what the reader got by it."""
     hub.tick(at)
-    assert reader._ticks, "every tick gives a frame, also when nothing changed"
-    frames = reader._ticks.popleft()
-    reader._bytes -= sum(map(len, frames))
-    return [json.loads(frame) for frame in frames]
+    frames: list[Any] = reader.take()
+    assert frames or reader.reader.plain, "every tick gives a frame, also when nothing changed"
+    return frames
 
 
-def test_the_first_frame_is_a_snapshot_then_deltas_number_every_tick(metric: Make) -> None:
+def test_the_first_frame_is_a_snapshot_then_deltas_number_every_tick(metric: Make, ear: Any) -> None:
     hub = Hub()
     hub.tick(100)
-    reader = hub.subscribe()
+    reader = ear(hub)
     hub.feed().take(metric("g", 5, a="b"))
     (first,) = tick(hub, reader, 200)
     assert (first["v"], first["kind"], first["tick"], first["at"], first["connected"]) == (1, "snapshot", 2, 200, True)
@@ -39,15 +38,15 @@ def test_the_first_frame_is_a_snapshot_then_deltas_number_every_tick(metric: Mak
     }  # fmt: skip
 
 
-def test_an_empty_monitor_says_so() -> None:
+def test_an_empty_monitor_says_so(ear: Any) -> None:
     hub = Hub()
-    (frame,) = tick(hub, hub.subscribe())
+    (frame,) = tick(hub, ear(hub))
     assert (frame["run"], frame["connected"], frame["metrics"], frame["kill_switch"]) == (None, False, [], None)
 
 
-def test_a_delta_holds_one_entry_a_series_with_the_newest_value(metric: Make) -> None:
+def test_a_delta_holds_one_entry_a_series_with_the_newest_value(metric: Make, ear: Any) -> None:
     hub, feed = Hub(), None
-    reader = hub.subscribe()
+    reader = ear(hub)
     feed = hub.feed()
     feed.take(metric("c", 1, "counter"))
     tick(hub, reader)
@@ -56,24 +55,39 @@ def test_a_delta_holds_one_entry_a_series_with_the_newest_value(metric: Make) ->
     assert delta["metrics"] == [["c", {}, "counter", 9.0, 9]]
 
 
-def test_histograms_tell_the_tick_in_a_delta_and_the_run_in_a_snapshot(metric: Make) -> None:
+def test_histograms_tell_the_tick_in_a_delta_and_the_run_in_a_snapshot(metric: Make, ear: Any) -> None:
     hub = Hub()
-    early, feed = hub.subscribe(), hub.feed()
+    early, feed = ear(hub), hub.feed()
     feed.take(metric("h", 4, "histogram"))
     (snapshot,) = tick(hub, early)
-    assert snapshot["metrics"][0][3] == {"count": 1, "sum": 4.0, "min": 4.0, "max": 4.0, "last": 4.0}
+    assert snapshot["metrics"][0][3] == {
+        "count": 1,
+        "sum": 4.0,
+        "min": 4.0,
+        "max": 4.0,
+        "last": 4.0,
+        "buckets": [[8, 1]],
+    }
     feed.take("\n".join(metric("h", v, "histogram") for v in (7, 1, 3)))
-    late = hub.subscribe()
+    late = ear(hub)
     (delta,) = tick(hub, early)
-    assert delta["metrics"][0][3] == {"count": 3, "sum": 11.0, "min": 1.0, "max": 7.0, "last": 3.0}
-    whole = json.loads(late._ticks.popleft()[0])
-    assert whole["metrics"][0][3] == {"count": 4, "sum": 15.0, "min": 1.0, "max": 7.0, "last": 3.0}
+    assert delta["metrics"][0][3] == {
+        "count": 3,
+        "sum": 11.0,
+        "min": 1.0,
+        "max": 7.0,
+        "last": 3.0,
+        "buckets": [[0, 1], [6, 1], [11, 1]],
+    }
+    whole = late.take()[0]
+    assert whole["metrics"][0][3]["buckets"] == [[0, 1], [6, 1], [8, 1], [11, 1]]
+    assert whole["metrics"][0][3]["count"] == 4
     assert tick(hub, early)[0]["metrics"] == []
 
 
-def test_malformed_lines_are_counted_and_the_rest_of_the_frame_counts(metric: Make) -> None:
+def test_malformed_lines_are_counted_and_the_rest_of_the_frame_counts(metric: Make, ear: Any) -> None:
     hub = Hub()
-    reader = hub.subscribe()
+    reader = ear(hub)
     hub.feed().take("\n".join(["junk", metric("a", 1), "", '{"timestamp":1}', metric("b", 2), "{"]))
     (frame,) = tick(hub, reader)
     assert [entry[0] for entry in frame["metrics"]] == ["a", "b"]
@@ -117,9 +131,9 @@ def test_series_are_bounded(metric: Make, monkeypatch: pytest.MonkeyPatch) -> No
     assert hub.malformed == 2
 
 
-def test_lists_are_bounded_and_orders_are_one_a_client_order_id(event: Make) -> None:
+def test_lists_are_bounded_and_orders_are_one_a_client_order_id(event: Make, ear: Any) -> None:
     hub = Hub()
-    reader, feed = hub.subscribe(), hub.feed()
+    reader, feed = ear(hub), hub.feed()
     for n in range(ORDERS_KEPT + 10):
         feed.take(event("order", client_order_id=str(n), state="OPEN"))
         feed.take(event("decision", allowed=True, n=n))
@@ -136,9 +150,9 @@ def test_lists_are_bounded_and_orders_are_one_a_client_order_id(event: Make) -> 
     assert frame["kill_switch"]["event"]["reason"] == "test"
 
 
-def test_an_event_sent_again_counts_once(event: Make) -> None:
+def test_an_event_sent_again_counts_once(event: Make, ear: Any) -> None:
     hub = Hub()
-    reader, feed = hub.subscribe(), hub.feed()
+    reader, feed = ear(hub), hub.feed()
     feed.take(event("run", run_id="r"))
     feed.take(event("fill", seq=1) + "\n" + event("fill", seq=2))
     tick(hub, reader)
@@ -151,9 +165,9 @@ def test_an_event_sent_again_counts_once(event: Make) -> None:
     assert len(hub.shown.fills) == 3
 
 
-def test_a_new_run_takes_the_stage_with_a_snapshot_and_starts_from_nothing(metric: Make, event: Make) -> None:
+def test_a_new_run_takes_the_stage_with_a_snapshot_and_starts_from_nothing(metric: Make, event: Make, ear: Any) -> None:
     hub = Hub()
-    reader, old = hub.subscribe(), hub.feed()
+    reader, old = ear(hub), hub.feed()
     old.take(event("run", run_id="old", mode="DEMO") + "\n" + metric("c", 7, "counter"))
     tick(hub, reader)
     old.close()
@@ -167,9 +181,9 @@ def test_a_new_run_takes_the_stage_with_a_snapshot_and_starts_from_nothing(metri
     assert frame["tick"] == gone["tick"] + 1
 
 
-def test_a_run_that_reconnects_goes_on_where_it_was(metric: Make, event: Make) -> None:
+def test_a_run_that_reconnects_goes_on_where_it_was(metric: Make, event: Make, ear: Any) -> None:
     hub = Hub()
-    reader = hub.subscribe()
+    reader = ear(hub)
     for n in (3, 5):
         feed = hub.feed()
         feed.take(event("run", run_id="r") + "\n" + metric("c", n, "counter"))
@@ -180,9 +194,11 @@ def test_a_run_that_reconnects_goes_on_where_it_was(metric: Make, event: Make) -
     assert [m.value for m in hub.shown.metrics.values()] == [5]
 
 
-def test_of_two_bots_the_younger_is_shown_and_the_elder_again_when_it_leaves(metric: Make, event: Make) -> None:
+def test_of_two_bots_the_younger_is_shown_and_the_elder_again_when_it_leaves(
+    metric: Make, event: Make, ear: Any
+) -> None:
     hub = Hub()
-    reader = hub.subscribe()
+    reader = ear(hub)
     elder, younger = hub.feed(), hub.feed()
     elder.take(event("run", run_id="a"))
     tick(hub, reader)
@@ -216,9 +232,9 @@ def test_runs_are_bounded(event: Make) -> None:
     assert len(hub._runs) == RUNS_MAX
 
 
-def test_more_events_than_a_delta_takes_make_a_snapshot(event: Make) -> None:
+def test_more_events_than_a_delta_takes_make_a_snapshot(event: Make, ear: Any) -> None:
     hub = Hub()
-    reader, feed = hub.subscribe(), hub.feed()
+    reader, feed = ear(hub), hub.feed()
     feed.take(event("log"))
     tick(hub, reader)
     feed.take("\n".join(event("fill", seq=n + 1) for n in range(state.TICK_EVENTS_MAX + 1)))
@@ -226,13 +242,13 @@ def test_more_events_than_a_delta_takes_make_a_snapshot(event: Make) -> None:
     assert tick(hub, reader)[0]["kind"] == "delta"
 
 
-def test_a_snapshot_holds_the_last_minute_of_charted_gauges(metric: Make) -> None:
+def test_a_snapshot_holds_the_last_minute_of_charted_gauges(metric: Make, ear: Any) -> None:
     hub = Hub()
     feed = hub.feed()
     for n in range(700):
         feed.take(metric("polymarket.rtds.lag_ms", n, topic="t") + "\n" + metric("other", n))
         hub.tick(n * 100)
-    reader = hub.subscribe()
+    reader = ear(hub)
     (frame,) = tick(hub, reader, 70_000)
     ((key, points),) = frame["series"].items()
     assert key == series_key("polymarket.rtds.lag_ms", {"topic": "t"})
@@ -242,7 +258,7 @@ def test_a_snapshot_holds_the_last_minute_of_charted_gauges(metric: Make) -> Non
     assert points == sorted(points)
 
 
-def test_rings_rest_while_no_bot_is_connected(metric: Make) -> None:
+def test_rings_rest_while_no_bot_is_connected(metric: Make, ear: Any) -> None:
     hub = Hub()
     feed = hub.feed()
     feed.take(metric("strategy.pnl_usd", 1))
@@ -250,15 +266,15 @@ def test_rings_rest_while_no_bot_is_connected(metric: Make) -> None:
     feed.close()
     for n in range(1, 10):
         hub.tick(n * 100)
-    reader = hub.subscribe()
+    reader = ear(hub)
     assert list(tick(hub, reader, 1000)[0]["series"].values()) == [[[0, 1.0]]]
 
 
-def test_plain_readers_get_one_frame_a_metric(metric: Make, event: Make) -> None:
+def test_plain_readers_get_one_frame_a_metric(metric: Make, event: Make, ear: Any) -> None:
     hub = Hub()
     feed = hub.feed()
     feed.take(metric("a", 1, at=5, x="y") + "\n" + metric("h", 2, "histogram") + "\n" + event("log"))
-    reader = hub.subscribe(plain=True)
+    reader = ear(hub, plain=True)
     assert tick(hub, reader) == [
         {"timestamp": 5, "metric_name": "a", "value": 1.0, "labels": {"x": "y"}},
         {"timestamp": 1, "metric_name": "h", "value": 2.0, "labels": {}},
@@ -268,29 +284,29 @@ def test_plain_readers_get_one_frame_a_metric(metric: Make, event: Make) -> None
     assert [frame["value"] for frame in tick(hub, reader)] == [9]
 
 
-async def test_a_reader_two_seconds_behind_is_dropped_and_the_others_are_not(metric: Make) -> None:
+def test_a_reader_two_seconds_behind_is_dropped_and_the_others_get_each_tick_at_once(ear: Any) -> None:
     hub = Hub()
-    stalled, healthy = hub.subscribe(), hub.subscribe()
-    for n in range(BACKLOG_TICKS_MAX + 1):
-        assert stalled in hub.readers
-        assert tick(hub, healthy)[0]["tick"] == n + 1
-    assert stalled.dropped
-    assert hub.readers == {healthy}
-    assert await stalled.take() == ()
-    assert not healthy.dropped
+    stalled, healthy = ear(hub), ear(hub)
+    stalled.deaf = True
+    for n in range(BACKLOG_TICKS_MAX + 2):  # one frame is on its way, twenty wait, one is too many
+        assert stalled.reader in hub.readers
+        assert tick(hub, healthy)[0]["tick"] == n + 1  # hub.tick is no coroutine: nobody waited for the stalled one
+    assert stalled.outlet.dropped
+    assert (stalled.outlet.code, stalled.outlet.over.is_set()) == (1013, True)
+    assert hub.readers == {healthy.reader}
+    assert not healthy.outlet.dropped
 
 
-async def test_a_reader_four_mebibytes_behind_is_dropped() -> None:
-    reader = Reader(plain=False)
-    frame = "x" * (BACKLOG_BYTES_MAX // 2)
-    assert reader.offer([frame])
-    assert reader.offer([frame])
-    assert not reader.offer(["x"])
-    assert reader.dropped
-
-
-def test_one_frame_may_be_longer_than_the_bound() -> None:
-    assert Reader(plain=False).offer(["x" * (BACKLOG_BYTES_MAX + 1)])
+def test_a_frame_is_encoded_once_for_all(ear: Any, metric: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr("agbot.monitor.hub.encode", lambda message: made.append(message) or encode(message))
+    hub = Hub()
+    ears = [ear(hub) for _ in range(50)]
+    hub.tick(1)
+    hub.feed().take(metric("g", 1))
+    hub.tick(2)
+    assert len(made) == 2
+    assert len({bytes(e.heard) for e in ears}) == 1
 
 
 LINES = st.lists(
@@ -305,20 +321,22 @@ LINES = st.lists(
 )
 
 
-@given(LINES)
-def test_every_reader_ends_with_the_same_totals_whenever_it_came(steps: list[tuple[str, str, str, int]]) -> None:
+@given(steps=LINES)
+def test_every_reader_ends_with_the_same_totals_whenever_it_came(
+    steps: list[tuple[str, str, str, int]], ear: Any
+) -> None:
     hub = Hub()
     feed = hub.feed()
     counters: dict[str, float] = defaultdict(float)
     truth: dict[str, float] = {}
     observed: dict[str, list[int]] = defaultdict(list)
-    readers = [hub.subscribe()]
+    readers = [ear(hub)]
     believes: list[dict[str, Any]] = [{}]
 
     def turn() -> None:
         hub.tick(1)
         for reader, belief in zip(readers, believes, strict=True):
-            frame = json.loads(reader._ticks.popleft()[0])
+            frame = reader.take()[0]
             assert frame["tick"] == belief.get("tick", frame["tick"] - 1) + 1
             belief["tick"] = frame["tick"]
             for name, labels, kind, value, _ in frame["metrics"]:
@@ -333,7 +351,7 @@ def test_every_reader_ends_with_the_same_totals_whenever_it_came(steps: list[tup
         if kind == "tick":
             turn()
         elif kind == "join":
-            readers.append(hub.subscribe())
+            readers.append(ear(hub))
             believes.append({})
         else:
             labels = {"l": label} if label else {}
@@ -356,9 +374,9 @@ def test_every_reader_ends_with_the_same_totals_whenever_it_came(steps: list[tup
         assert set(belief) == {"tick", *truth, *observed}
 
 
-def test_a_run_that_came_and_went_between_two_ticks_is_shown(metric: Make, event: Make) -> None:
+def test_a_run_that_came_and_went_between_two_ticks_is_shown(metric: Make, event: Make, ear: Any) -> None:
     hub = Hub()
-    reader = hub.subscribe()
+    reader = ear(hub)
     tick(hub, reader)
     feed = hub.feed()
     feed.take(event("run", run_id="short") + "\n" + metric("c", 1, "counter"))
