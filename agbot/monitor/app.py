@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Final
 
 import httpx
@@ -17,8 +15,12 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from agbot.errors import ConfigError
+from agbot.monitor.gate import Gate
+from agbot.monitor.history import Archive, History
 from agbot.monitor.hub import BACKLOG_BYTES_MAX, BACKLOG_TICKS_MAX, Hub
 from agbot.monitor.prometheus import CONTENT_TYPE, exposition
+from agbot.monitor.site import Site
+from agbot.secrets import Secret
 from agbot.telemetry.protocol import (
     APP,
     CLOSE_TRY_LATER,
@@ -39,13 +41,6 @@ READERS_MAX: Final = 100
 """Dashboard connections; one more is closed with 1013."""
 PROBE_S: Final = 2.0
 """How long whoever holds our port may take to say who it is."""
-CDN: Final = "https://cdn.jsdelivr.net"
-_TYPES: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 _log = structlog.get_logger("agbot.monitor")
 
 
@@ -54,6 +49,8 @@ async def serve(
     port: int,
     *,
     linger_s: float | None = None,
+    token: Secret | None = None,
+    history: History | None = None,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> bool:
@@ -61,6 +58,8 @@ async def serve(
 
     Args:
         linger_s: return this long after the last bot left, or after the start when none came; None stays.
+        token: what readers and bots must show; None asks nobody.
+        history: reads what the store has kept, in a worker thread; None answers that there is none.
 
     Returns:
         False at once when a monitor of this protocol listens there already, True when `linger_s` is over.
@@ -72,15 +71,16 @@ async def serve(
     if listeners is None:
         return False
     hub = Hub()
+    site = Site.load()
     server = Server(
-        partial(_answer, hub, _load_site()),
+        partial(_answer, hub, site, Archive(history)),
         {
             INGEST_PATH: SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX),
             DASHBOARD_PATH: PushRoute(
                 talk=partial(_dashboard, hub), waiting_max=BACKLOG_TICKS_MAX, bytes_max=BACKLOG_BYTES_MAX
             ),
         },
-        refuse=refusal_of_strangers(host),
+        refuse=Gate(token, refusal_of_strangers(host), site.sign_in).refuse,
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run, listeners)
@@ -122,7 +122,7 @@ async def _dashboard(hub: Hub, outlet: Outlet, request: Request) -> None:
         hub.readers.discard(reader)
 
 
-def _answer(hub: Hub, site: dict[str, Response], request: Request) -> Response:
+def _answer(hub: Hub, site: Site, archive: Archive, request: Request) -> Response | Awaitable[Response]:
     match request.path:
         case "/healthz" | "/health":
             return Response(200, encode(hub.health()), "application/json")
@@ -130,43 +130,10 @@ def _answer(hub: Hub, site: dict[str, Response], request: Request) -> Response:
             return Response(200, b"ready\n") if hub.bots else Response(503, b"no bot is connected\n")
         case "/prometheus":
             return Response(200, exposition(m.entry() for m in hub.shown.metrics.values()), CONTENT_TYPE)
+        case "/history":
+            return archive.answer(request)
         case path:
-            return site.get(path) or Response(404, b"not found\n")
-
-
-def _load_site() -> dict[str, Response]:
-    """Read every file that is served; what is not in this table does not exist, so no path can leave it."""
-    web = resources.files("agbot.monitor") / "web"
-    site: dict[str, Response] = {}
-    for prefix, folder in (("/static/", web), ("/static/vendor/", web / "vendor")):
-        if folder.is_dir():
-            site |= {prefix + file.name: _static(file) for file in folder.iterdir() if _type(file)}
-    vendored = "/static/vendor/uPlot.iife.min.js" in site and "/static/vendor/uPlot.min.css" in site
-    page = site.pop("/static/index.html")
-    if not vendored:
-        page = _with_cdn(page)
-    policy = _content_policy("" if vendored else f" {CDN}")
-    site["/"] = Response(200, page.body, page.content_type, [("Content-Security-Policy", policy)])
-    return site
-
-
-def _type(file: Traversable) -> str:
-    return _TYPES.get(file.name[file.name.rfind(".") :], "") if file.is_file() else ""
-
-
-def _static(file: Traversable) -> Response:
-    return Response(200, file.read_bytes(), _type(file))
-
-
-def _with_cdn(page: Response) -> Response:
-    return Response(200, page.body.replace(b'data-uplot="vendor"', b'data-uplot="cdn"'), page.content_type)
-
-
-def _content_policy(extra: str) -> str:
-    return (
-        f"default-src 'self'; script-src 'self'{extra}; style-src 'self'{extra}; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
-    )
+            return site.files.get(path) or Response(404, b"not found\n")
 
 
 async def _listen(host: str, port: int) -> list[trio.SocketListener] | None:

@@ -14,6 +14,7 @@ from agbot.log import get_logger
 from agbot.run.bot import Service
 from agbot.run.children import keep_monitor, monitor_answers, netloc, own_command
 from agbot.run.terminal import run_tui
+from agbot.telemetry.access import monitor_token
 from agbot.telemetry.push import push
 from agbot.telemetry.registry import Registry
 
@@ -39,25 +40,31 @@ class Screens:
         return self.web or self.tui
 
     async def check(self) -> bool:
-        """Return whether a monitor runs already; ConfigError when the port is somebody else's."""
+        """Return whether a monitor runs already; ConfigError when the port is somebody else's, or the token bad."""
+        if self.monitored:
+            monitor_token()
         return self.monitored and await monitor_answers(self.host, self.port)
 
     def beside(self, *, running: bool) -> Sequence[Service]:
         """Return the child processes as services; a monitor that is `running` already is only watched."""
         services: list[Service] = []
         if self.monitored:
-            services.append(_service(lambda: keep_monitor(self.host, self.port, running=running)))
+            services.append(_service(self._monitor(running=running)))
         if self.tui:
             services.append(_service(self._terminal))
         return services
 
+    def _monitor(self, *, running: bool) -> Callable[[], Awaitable[None]]:
+        return lambda: keep_monitor(self.host, self.port, running=running, state_dir=self.state_dir)
+
     def push(self, registry: Registry, run_event: Mapping[str, Any]) -> Service:
         """Return the push to the monitor; without one a service that does nothing."""
         url = f"ws://{netloc(self.host, self.port)}/metrics"
+        token = monitor_token() if self.monitored else None
 
         async def run(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
             if self.monitored:
-                await push(registry, url, run_event=dict(run_event), task_status=task_status)
+                await push(registry, url, run_event=dict(run_event), token=token, task_status=task_status)
             else:
                 task_status.started()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -59,14 +60,16 @@ def own_command(*argv: str) -> list[str]:
     return [sys.executable, "-P", "-m", "agbot", *argv]
 
 
-async def keep_monitor(host: str, port: int, *, running: bool = False) -> None:
+async def keep_monitor(host: str, port: int, *, running: bool = False, state_dir: Path | None = None) -> None:
     """Start a monitor, and again when it dies; gives up after five quick failures. Never raises.
 
     One that is `running` already, or that another bot was quicker to start, is watched and replaced when it is gone.
 
-    The child is left behind on purpose when the bot ends: it serves the last state and leaves by itself.
+    The page's history is what the store in `state_dir` has kept. The child is left behind on purpose when the bot ends:
+    it serves the last state and leaves by itself.
     """
-    command = own_command("monitor", "--host", host, "--port", str(port), "--linger", str(LINGER_S))
+    where = [] if state_dir is None else ["--state-dir", str(state_dir)]
+    command = own_command("monitor", "--host", host, "--port", str(port), "--linger", str(LINGER_S), *where)
     quick = 0
     while quick < QUICK_FAILURES_MAX:
         if running:

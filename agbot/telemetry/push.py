@@ -10,6 +10,8 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from agbot.log import get_logger
+from agbot.secrets import MaskedBytes, Secret
+from agbot.telemetry.access import bearer
 from agbot.telemetry.protocol import Event, EventLine, encode
 from agbot.telemetry.registry import Registry
 from agbot.telemetry.websocket import open_websocket
@@ -32,6 +34,7 @@ async def push(
     url: str,
     *,
     run_event: Event,
+    token: Secret | None = None,
     reconnect_delay_s: float = 1.0,
     interval_s: float = 0.1,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
@@ -43,6 +46,7 @@ async def push(
 
     Args:
         run_event: the `run` event of `docs/protocol.md`.
+        token: what the monitor asks for, None when it asks nobody.
         interval_s: at most this long a metric waits while connected.
     """
     sender = _Sender(registry, run_event, interval_s)
@@ -53,7 +57,7 @@ async def push(
     try:
         with sender.scope:
             while True:
-                await _connect_once(sender, url)
+                await _connect_once(sender, url, token)
                 if registry.closed:
                     return
                 with trio.move_on_after(reconnect_delay_s):
@@ -62,9 +66,10 @@ async def push(
         registry.on_pressure = None
 
 
-async def _connect_once(sender: _Sender, url: str) -> None:
+async def _connect_once(sender: _Sender, url: str, token: Secret | None) -> None:
+    shown = [(name.encode(), MaskedBytes(value.encode())) for name, value in bearer(token).items()]
     try:
-        async with open_websocket(url) as ws:
+        async with open_websocket(url, extra_headers=shown) as ws:
             sender.say("monitor connected", url)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_discard, ws, nursery.cancel_scope)

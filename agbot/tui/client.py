@@ -10,6 +10,7 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from agbot.telemetry.access import TOKEN_ENV, bearer, monitor_token
 from agbot.tui.state import Applied
 
 RECONNECT_S: Final = 1.0
@@ -37,7 +38,10 @@ async def follow(url: str, take: Callable[[object], Applied], lost: Callable[[st
 
 async def _read(url: str, take: Callable[[object], Applied]) -> str:
     # The monitor is on this machine: no proxy of the environment belongs in between.
-    async with connect(url, open_timeout=OPEN_S, close_timeout=1, max_size=FRAME_MAX, proxy=None) as link:
+    shown = bearer(monitor_token())
+    async with connect(
+        url, open_timeout=OPEN_S, close_timeout=1, max_size=FRAME_MAX, proxy=None, additional_headers=shown
+    ) as link:
         while True:
             async with asyncio.timeout(IDLE_S):
                 received = await link.recv()
@@ -55,5 +59,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "the monitor is silent"
     if isinstance(error, InvalidStatus):
-        return f"refused with {error.response.status_code}"
+        status = error.response.status_code
+        return f"the monitor wants {TOKEN_ENV}" if status == 401 else f"refused with {status}"
     return "the link was lost"

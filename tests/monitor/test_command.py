@@ -15,7 +15,7 @@ from agbot.cli.monitor import command
 from agbot.errors import ConfigError
 
 AGBOT = [sys.executable, "-m", "agbot", "monitor"]
-ANNOUNCED = re.compile(r"http://127\.0\.0\.1:(\d+)")
+ANNOUNCED = re.compile(r"http://[0-9.]+:(\d+)")
 
 
 def start(*arguments: str) -> tuple[subprocess.Popen[str], int]:
@@ -66,11 +66,44 @@ def test_a_foreign_listener_is_exit_2() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "box.lan", "::"])
-def test_other_machines_need_a_flag(host: str) -> None:
+def test_other_machines_need_a_token(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGBOT_MONITOR_TOKEN", raising=False)
     result = CliRunner().invoke(command, ["--host", host])
     assert isinstance(result.exception, ConfigError)
     assert (result.exception.id, result.exception.exit_code) == ("AGB-703", 2)
-    assert "--allow-remote" in result.exception.remedy
+    assert "AGBOT_MONITOR_TOKEN" in result.exception.remedy
+
+
+@pytest.mark.parametrize(
+    "token", ["short", "x" * 257, "sixteen characters", "sixteen-charactérs", "1234567890123456\n"]
+)
+def test_a_token_that_keeps_nobody_out_or_fits_no_header_is_refused(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGBOT_MONITOR_TOKEN", token)
+    result = CliRunner().invoke(command, [])
+    assert isinstance(result.exception, ConfigError)
+    assert (result.exception.id, result.exception.exit_code) == ("AGB-940", 2)
+    assert token not in str(result.exception)
+
+
+def test_on_every_address_it_answers_only_who_shows_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = "a-token-of-the-test-0123456789"
+    monkeypatch.setenv("AGBOT_MONITOR_TOKEN", token)
+    process, port = start("--host", "0.0.0.0", "--port", "0")
+    with process:
+        url = f"http://127.0.0.1:{port}/prometheus"
+        answers = [
+            httpx.get(url, headers=headers, trust_env=False).status_code
+            for headers in ({}, {"Authorization": f"Bearer {token}"}, {"Authorization": f"Bearer {token}x"})
+        ]
+        process.terminate()
+        assert process.wait(timeout=5) == 0
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert answers == [401, 200, 401]
+    assert "wrong token" in said
+    assert token not in said
 
 
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--port", "x"], ["--linger", "-1"]])

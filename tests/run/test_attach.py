@@ -18,7 +18,7 @@ def started(monkeypatch):
     """Return what was started, instead of starting it; both children run until cancelled."""
     calls = []
 
-    async def keep(host, port, *, running):
+    async def keep(host, port, *, running, state_dir):
         calls.append(("watch" if running else "monitor", host, port))
         await trio.sleep_forever()
 
@@ -26,7 +26,7 @@ def started(monkeypatch):
         calls.append(("tui", *command))
         await trio.sleep_forever()
 
-    async def send(registry, url, *, run_event, task_status):
+    async def send(registry, url, *, run_event, token, task_status):
         calls.append(("push", url, run_event))
         task_status.started()
         await trio.sleep_forever()
