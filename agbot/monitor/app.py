@@ -125,7 +125,7 @@ async def _dashboard(hub: Hub, outlet: Outlet, request: Request) -> None:
 def _answer(hub: Hub, site: Site, archive: Archive, request: Request) -> Response | Awaitable[Response]:
     match request.path:
         case "/healthz" | "/health":
-            return Response(200, encode(hub.health()), "application/json")
+            return Response(200, encode(hub.health(history=archive.kept)), "application/json")
         case "/readyz" | "/ready":
             return Response(200, b"ready\n") if hub.bots else Response(503, b"no bot is connected\n")
         case "/prometheus":

@@ -86,6 +86,11 @@ class Archive:
         self._limiter = trio.CapacityLimiter(READING_MAX)
         self._asked = 0
 
+    @property
+    def kept(self) -> bool:
+        """Return whether there is a store to ask."""
+        return self._history is not None
+
     async def answer(self, request: Request) -> Response:
         """Return the answer to a request, an error among them."""
         if self._history is None:

@@ -122,9 +122,9 @@ class Hub:
         """The run on stage: the youngest that has a bot, else the last one that had."""
         return self._shown
 
-    def health(self) -> Health:
-        """Return the answer of `/healthz`."""
-        return Health(APP, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers))
+    def health(self, *, history: bool = False) -> Health:
+        """Return the answer of `/healthz`; `history`: whether there is a store."""
+        return Health(APP, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers), history)
 
     def feed(self) -> Feed:
         """Return the ear for a new bot connection."""

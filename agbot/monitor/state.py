@@ -43,8 +43,9 @@ CHARTED: Final = frozenset(
         "risk.current_drawdown",
     }
 )
+PRICES: Final = frozenset({"polymarket.book.best_bid", "polymarket.book.best_ask"})
 CHARTED_MAX: Final = 64
-"""Series with a ring; the charts show no more."""
+"""Series of `CHARTED`, and as many of `PRICES`, with a ring; the charts show no more."""
 CHART_TICKS: Final = 2
 """A ring gets a point every so many ticks."""
 
@@ -211,10 +212,13 @@ class RunState:
 
     def _new(self, key: str, line: MetricLine) -> Metric:
         metric = Metric(key, line)
-        if line.metric_name in CHARTED and line.metric_type == "gauge" and len(self._charted) < CHARTED_MAX:
+        if line.metric_type == "gauge" and any(self._charts(line.metric_name, names) for names in (CHARTED, PRICES)):
             metric.ring = TimeSeries(SERIES_WINDOW_MS // TICK_MS // CHART_TICKS + 1)
             self._charted.append(metric)
         return metric
+
+    def _charts(self, name: str, names: frozenset[str]) -> bool:
+        return name in names and sum(m.name in names for m in self._charted) < CHARTED_MAX
 
     def _file(self, line: EventLine) -> None:
         match line.event_type:

@@ -124,7 +124,10 @@ class PlainFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The answer of `/healthz`: `runs` counts connected bots, `malformed` dropped lines, `readers` pages."""
+    """The answer of `/healthz`: `runs` counts connected bots, `malformed` dropped lines, `readers` pages.
+
+    `history` says whether `/history` has a store to ask.
+    """
 
     app: str
     version: str
@@ -132,6 +135,7 @@ class Health(msgspec.Struct, frozen=True):
     runs: int
     malformed: int = 0
     readers: int = 0
+    history: bool = False
 
 
 class MalformedLineError(ValueError):

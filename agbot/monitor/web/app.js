@@ -1,48 +1,70 @@
 // The page: one WebSocket in, one store, charts and tables drawn from it. It only reads.
 import { Charts } from "./charts.js";
+import { History } from "./history.js";
+import { drawLimits } from "./limits.js";
 import { Store } from "./store.js";
 import { drawTables } from "./tables.js";
-import { fixed, span, usd } from "./text.js";
+import { fixed, since, span, usd } from "./text.js";
+import { View } from "./view.js";
 
 const RETRY_MS = 1000;
 const STALE_MS = 3000; // thirty ticks without a frame: the monitor hangs, connect anew
 const TABLES_MS = 300;
-const UPLOT = {
-  version: "1.6.32",
-  script: "sha384-Gx3t0zdBAuQOuvvmaLZj7HKEiSgWTAs+VdtNY7wt19QDPTDQjFIwAuXDj0zeN00c",
-  style: "sha384-IfV0B7MIOYuO95kO9G5ySKPz/85zqFNOAs8iy4tkK5zd9izhJAB8b7lHrwYqqmYE",
-};
+const CHARTS_MS = { "1m": 200, "15m": 1000, "1h": 1000, "24h": 2000, "7d": 2000 };
 const NOTES = {
   DEMO: "a local exchange, play money", REPLAY: "a recording, paper orders", PAPER: "live markets, paper orders",
   SHADOW: "live markets, nothing is sent", "READ-ONLY": "looks on, nothing is sent", LIVE: "real money",
 };
 const $ = (id) => document.getElementById(id);
 const store = new Store();
-const charts = new Charts(store);
-// For tests and for the curious: what arrived, and how many points each chart holds.
-const seen = { frames: 0, gaps: 0, snapshots: 0, connections: 0, open: false, store, charts: charts.points, uplot: "loading" };
+const history = new History(redraw);
+const view = new View(picked);
+const charts = new Charts(store, view, history);
+// For tests and for the curious: what arrived, and how much each chart shows.
+const seen = { frames: 0, gaps: 0, snapshots: 0, connections: 0, open: false, store, view, history, charts: charts.points, uplot: Boolean(window.uPlot) };
 window.agbot = seen;
-let heardAt = 0, dirty = false, tablesAt = 0;
+let heardAt = 0, dirty = false, tablesAt = 0, chartsAt = 0;
+
+function redraw() {
+  dirty = true;
+  tablesAt = chartsAt = 0;
+}
+
+function picked(what) {
+  if (what === "market" || what === "range") history.forget();
+  if (what === "theme" || what === "range") charts.rebuild();
+  redraw();
+}
 
 function connect() {
   const socket = new WebSocket(`ws://${location.host}/dashboard`);
   heardAt = Date.now();
   const watch = setInterval(() => Date.now() - heardAt > STALE_MS && socket.close(), 500);
-  socket.onopen = () => { seen.connections++; seen.open = true; };
+  socket.onopen = () => { seen.connections++; seen.open = true; history.meet(); };
   socket.onmessage = ({ data }) => { heardAt = Date.now(); take(JSON.parse(data)); };
   socket.onclose = () => {
     clearInterval(watch);
     seen.open = false;
     dirty = true;
-    setTimeout(connect, RETRY_MS);
+    setTimeout(retry, RETRY_MS);
   };
+}
+
+// A monitor with another token lets nobody in who has not signed in anew.
+async function retry() {
+  const reply = await fetch("/", { method: "HEAD" }).catch(() => null);
+  if (reply?.status === 401) location.reload();
+  else if (reply?.ok) connect();
+  else setTimeout(retry, RETRY_MS);
 }
 
 function take(frame) {
   if (frame.kind === "delta" && frame.tick !== store.tick + 1) seen.gaps++;
   if (frame.kind === "snapshot") seen.snapshots++;
   seen.frames++;
+  const run = store.run?.run_id;
   store.apply(frame);
+  if (run !== undefined && run !== store.run?.run_id) history.forget();
   dirty = true;
 }
 
@@ -50,12 +72,25 @@ function draw(now) {
   requestAnimationFrame(draw);
   if (!dirty) return;
   dirty = false;
+  if (store.at) history.load(view.spanMs, view.priced(store), store.at);
   drawHeader();
-  drawTiles();
-  if (seen.uplot !== "loading") charts.draw();
+  if (now - chartsAt >= CHARTS_MS[view.range] - 20) {
+    chartsAt = now;
+    charts.draw();
+    drawLimits(store);
+  }
   if (now - tablesAt < TABLES_MS) return;
   tablesAt = now;
-  drawTables(store);
+  view.offer(store);
+  drawTiles();
+  drawSince();
+  drawTables(store, view);
+}
+
+function drawSince() {
+  if (history.failed) $("since").textContent = `history: ${history.failed}`;
+  else if (history.kept) $("since").textContent = "with the bot's history";
+  else $("since").textContent = Number.isFinite(store.oldest) ? `since ${since(store.oldest)}, as this page saw it` : "";
 }
 
 const HEALTH = [["good", "live"], ["wait", "live, venue degraded"], ["bad", "live, venue down"]];
@@ -80,18 +115,19 @@ function drawHeader() {
 const inMarkets = (n) => (n ? `in ${n} market${n === 1 ? "" : "s"}` : "");
 
 function drawTiles() {
-  const pnl = store.sum("strategy.pnl_usd"), capital = Number(store.run?.capital_usd);
+  const { market } = view;
+  const pnl = store.sum("strategy.pnl_usd", market ? { market } : {}), capital = Number(store.run?.capital_usd);
   tile("pnl", usd(pnl, 2), capital && pnl !== undefined ? `${fixed((pnl / capital) * 100, 2)} % of ${usd(capital)}` : "", pnl > 0 ? "up" : pnl < 0 ? "down" : "");
+  const drawdown = store.value("risk.current_drawdown"), day = store.value("risk.daily_pnl_usd");
+  tile("drawdown", drawdown === undefined ? "–" : `${fixed(drawdown * 100, 2)} %`, day === undefined ? "" : `today ${usd(day, 2)}`);
   tile("equity", usd(store.value("agbot.equity_usd"), 2), store.all("agbot.cash_usd").length ? `cash ${usd(store.value("agbot.cash_usd"), 2)}` : "");
   const sizes = store.all("polymarket.position.size").filter((m) => m.value);
   tile("inventory", usd(store.value("polymarket.inventory.value_usd"), 2), inMarkets(new Set(sizes.map((m) => m.labels.market_id)).size));
   const signals = store.sum("strategy.signals_generated"), denied = store.decisions.filter((l) => !l.event.allowed).length;
   tile("orders", fixed(store.sum("exec.orders_placed"), 0), signals !== undefined ? `${fixed(signals, 0)} signals` : store.decisions.length ? `${denied} of the last ${store.decisions.length} denied` : "");
-  const maker = store.fills.filter((l) => l.event.liquidity === "MAKER").length;
-  tile("fills", fixed(store.value("agbot.events", { event_type: "fill" }) ?? store.fills.length, 0), store.fills.length ? `${fixed((maker / store.fills.length) * 100, 0)} % as maker` : "");
-  const latency = store.all("exec.latency_ms").map((m) => m.value);
-  const count = latency.reduce((n, h) => n + h.count, 0), total = latency.reduce((n, h) => n + h.sum, 0);
-  tile("latency", count ? `${fixed(total / count, 1)} ms` : "–", count ? `worst ${fixed(Math.max(...latency.map((h) => h.max)), 1)} ms` : "");
+  const fills = store.fills.filter((l) => view.has(l.event.market_id)), maker = fills.filter((l) => l.event.liquidity === "MAKER").length;
+  const count = market ? fills.length : store.value("agbot.events", { event_type: "fill" }) ?? fills.length;
+  tile("fills", fixed(count, 0), fills.length ? `${fixed((maker / fills.length) * 100, 0)} % as maker` : "");
 }
 
 function tile(name, value, sub, tone = "") {
@@ -106,33 +142,14 @@ function pill(id, tone, text) {
   $(id).title = text;
 }
 
-async function loadUplot() {
-  const cdn = document.documentElement.dataset.uplot === "cdn";
-  const root = cdn ? `https://cdn.jsdelivr.net/npm/uplot@${UPLOT.version}/dist/` : "/static/vendor/";
-  const checked = (integrity) => (cdn ? { integrity, crossOrigin: "anonymous" } : {});
-  try {
-    await Promise.all([
-      loaded("link", { rel: "stylesheet", ...checked(UPLOT.style), href: `${root}uPlot.min.css` }),
-      loaded("script", { ...checked(UPLOT.script), src: `${root}uPlot.iife.min.js` }),
-    ]);
-    seen.uplot = cdn ? "cdn" : "vendor";
-  } catch {
-    seen.uplot = "missing";
-    document.documentElement.classList.add("plain");
-    $("hint").textContent = "Charts need uPlot, which is neither installed nor reachable: install agbot with npm on the PATH, or let the browser reach cdn.jsdelivr.net. The numbers below are complete.";
-    $("hint").hidden = false;
-  }
-  dirty = true;
-}
-
-function loaded(kind, attributes) {
-  return new Promise((resolve, reject) => {
-    const element = Object.assign(document.createElement(kind), attributes, { onload: resolve, onerror: reject });
-    setTimeout(reject, 8000);
-    document.head.append(element);
-  });
+// uPlot's script stands before this one in the page: it is there now, or never.
+function meetUplot() {
+  if (window.uPlot) return;
+  document.documentElement.classList.add("plain");
+  $("hint").textContent = "Charts need uPlot, which this agbot was built without: install it again with npm on the PATH. The numbers below are complete.";
+  $("hint").hidden = false;
 }
 
 connect();
-loadUplot();
+meetUplot();
 requestAnimationFrame(draw);

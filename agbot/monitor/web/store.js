@@ -1,8 +1,10 @@
 // What the page knows: snapshot and deltas of docs/protocol.md folded into one object. No DOM here.
-const KEEP = { orders: 200, fills: 200, decisions: 100, logs: 100 };
+import { Band, total } from "./series.js";
+
+const KEEP = { orders: 200, fills: 1000, decisions: 100, verdicts: 20_000, log: 300 };
+const PRICED_MARKETS = 32;
 const WINDOW_MS = 60_000;
-const PNL_STEP_MS = 500;
-const PNL_POINTS = 1800; // fifteen minutes
+const MID_STEP_MS = 500;
 
 export class Store {
   constructor() {
@@ -11,17 +13,22 @@ export class Store {
 
   clear() {
     Object.assign(this, { run: null, connected: false, at: 0, tick: 0, kill: null });
-    this.metrics = new Map(); // key -> {name, labels, kind, value, ts}
-    this.byName = new Map(); // name -> [metric…]
-    this.markets = new Map();
     this.orders = new Map(); // client order id -> event line, oldest change first
     this.fills = [];
     this.decisions = [];
-    this.logs = [];
-    this.lag = new History();
-    this.rate = new History();
+    this.verdicts = []; // [time, allowed, market]
+    this.log = []; // lines of every kind that tell something
+    this.bands = { pnl: new Band(), drawdown: new Band(), lag: new Band(), rate: new Band(), price: new Band() };
     this.mids = new Map(); // market id -> [mid…], twice a second
-    this.pnl = { at: [], value: [] };
+    this.midsAt = 0;
+    this.#forget();
+  }
+
+  // What a snapshot tells anew.
+  #forget() {
+    this.metrics = new Map(); // key -> {name, labels, kind, value, ts}
+    this.byName = new Map(); // name -> [metric…]
+    this.markets = new Map();
   }
 
   apply(frame) {
@@ -31,7 +38,7 @@ export class Store {
     this.connected = frame.connected;
     for (const [name, labels, kind, value, ts] of frame.metrics) this.#metric(name, labels, kind, value, ts, frame.kind);
     for (const line of frame.events ?? []) this.#event(line);
-    this.#record();
+    if (this.connected) this.#record();
   }
 
   all(name) {
@@ -39,18 +46,20 @@ export class Store {
   }
 
   value(name, labels = {}) {
-    const wanted = Object.entries(labels);
-    return this.all(name).find((m) => wanted.every(([k, v]) => m.labels[k] === v))?.value;
+    return this.#matching(name, labels)[0]?.value;
   }
 
   sum(name, labels = {}) {
-    const wanted = Object.entries(labels);
-    const found = this.all(name).filter((m) => wanted.every(([k, v]) => m.labels[k] === v));
-    return found.length ? found.reduce((total, m) => total + m.value, 0) : undefined;
+    const found = this.#matching(name, labels);
+    return found.length ? found.reduce((sum, m) => sum + m.value, 0) : undefined;
   }
 
   killed() {
     return this.value("polymarket.risk.kill_switch") ?? (this.kill ? Number(this.kill.event.on) : undefined);
+  }
+
+  get oldest() {
+    return Math.min(...Object.values(this.bands).map((band) => band.oldest));
   }
 
   marketName(id) {
@@ -70,20 +79,46 @@ export class Store {
     return `${whole}.${part.padEnd(places, "0")}`;
   }
 
+  // Observations of a histogram, of one market or of all, added up.
+  histogram(name, market) {
+    const found = this.all(name).filter((m) => !market || m.labels.market === market).map((m) => m.value);
+    return found.length ? found.reduce(added) : null;
+  }
+
+  #matching(name, labels) {
+    const wanted = Object.entries(labels);
+    return this.all(name).filter((m) => wanted.every(([k, v]) => m.labels[k] === v));
+  }
+
+  // Another run clears the page; the same one, told by a monitor that came back, goes on where it was.
   #snapshot(frame) {
-    this.clear();
-    this.run = frame.run;
-    this.kill = frame.kill_switch;
+    const same = this.run && frame.run && this.run.run_id === frame.run.run_id;
+    if (same) this.#forget();
+    else this.clear();
+    this.run = frame.run ?? this.run;
+    this.kill = frame.kill_switch ?? (same ? this.kill : null);
     this.markets = new Map(Object.entries(frame.markets));
-    for (const line of frame.orders) this.orders.set(line.event.client_order_id, line);
-    Object.assign(this, { fills: [...frame.fills], decisions: [...frame.decisions], logs: [...frame.logs] });
-    const series = Object.entries(frame.series).map(([key, points]) => [key.split("|")[0], JSON.parse(key.slice(key.indexOf("|") + 1)), points]);
-    this.lag.load(series.filter(([name]) => name === "polymarket.rtds.lag_ms"));
-    this.rate.load(series.filter(([name]) => name === "polymarket.rtds.msgs_per_second"));
-    const pnl = new History();
-    pnl.load(series.filter(([name]) => name === "strategy.pnl_usd"));
-    this.pnl.at = pnl.at;
-    this.pnl.value = pnl.at.map((_, i) => pnl.columns().reduce((total, column) => total + (column[i] ?? 0), 0));
+    for (const line of frame.orders) this.#event(line);
+    for (const kind of ["fills", "decisions"]) this.#retell(kind, frame[kind]);
+    const told = [...frame.logs, ...(frame.kill_switch ? [frame.kill_switch] : [])];
+    for (const line of fresh(this.log, told)) this.#tell(line);
+    if (!same) this.#load(frame.series);
+  }
+
+  #retell(kind, lines) {
+    for (const line of fresh(this[kind], lines)) this.#event(line);
+  }
+
+  #load(told) {
+    const series = Object.entries(told).map(([key, points]) => [key.split("|")[0], JSON.parse(key.slice(key.indexOf("|") + 1)), points]);
+    const of = (name, label) => series.filter(([n]) => n === name).map(([, labels, points]) => [label(labels), points]);
+    const pnl = of("strategy.pnl_usd", (l) => l.market ?? "");
+    const markets = Map.groupBy(pnl, ([market]) => market);
+    this.bands.pnl.load([["", total(pnl)], ...[...markets].map(([market, lines]) => [market, total(lines)])].filter(([, points]) => points.length));
+    this.bands.drawdown.load(of("risk.current_drawdown", () => ""));
+    this.bands.lag.load(of("polymarket.rtds.lag_ms", (l) => l.topic ?? ""));
+    this.bands.rate.load(of("polymarket.rtds.msgs_per_second", () => ""));
+    this.bands.price.load(["bid", "ask"].flatMap((side) => of(`polymarket.book.best_${side}`, (l) => `${l.market_id}|${side}`)));
   }
 
   #metric(name, labels, kind, value, ts, frameKind) {
@@ -102,65 +137,76 @@ export class Store {
 
   #event(line) {
     const event = line.event;
-    if (line.event_type === "run") this.run = { ...this.run, ...event };
+    if (line.event_type === "run") this.#enter(line);
     else if (line.event_type === "market") this.markets.set(event.market_id, event);
-    else if (line.event_type === "kill_switch") this.kill = line;
     else if (line.event_type === "order") {
       this.orders.delete(event.client_order_id);
       this.orders.set(event.client_order_id, line);
       if (this.orders.size > KEEP.orders) this.orders.delete(this.orders.keys().next().value);
-    } else {
-      const list = { fill: "fills", decision: "decisions", log: "logs" }[line.event_type];
-      if (list) push(this[list], line, KEEP[list]);
-    }
+    } else if (line.event_type === "fill") push(this.fills, line, KEEP.fills);
+    else if (line.event_type === "decision") this.#decide(line);
+    else this.#tell(line);
+  }
+
+  #enter(line) {
+    const ends = line.event.ended && !this.run?.ended;
+    this.run = { ...this.run, ended: false, ...line.event };
+    if (ends) this.#tell(line);
+  }
+
+  #decide(line) {
+    push(this.decisions, line, KEEP.decisions);
+    push(this.verdicts, [line.timestamp, Boolean(line.event.allowed), line.event.market_id], KEEP.verdicts);
+    if (!line.event.allowed) this.#tell(line);
+  }
+
+  #tell(line) {
+    if (line.event_type === "kill_switch") this.kill = line;
+    push(this.log, line, KEEP.log);
   }
 
   #record() {
-    if (!this.connected) return;
-    this.lag.add(this.at, this.all("polymarket.rtds.lag_ms").map((m) => [m.labels.topic ?? "", m.value]));
-    this.rate.add(this.at, this.all("polymarket.rtds.msgs_per_second").map((m) => ["", m.value]));
-    const pnl = this.sum("strategy.pnl_usd");
-    if (pnl === undefined || this.at - (this.pnl.at.at(-1) ?? 0) < PNL_STEP_MS) return;
-    push(this.pnl.at, this.at, PNL_POINTS);
-    push(this.pnl.value, pnl, PNL_POINTS);
-    for (const { labels, value } of this.all("polymarket.book.best_bid")) {
+    const { pnl, drawdown, lag, rate, price } = this.bands;
+    lag.add(this.at, this.all("polymarket.rtds.lag_ms").map((m) => [m.labels.topic ?? "", m.value]));
+    rate.add(this.at, this.all("polymarket.rtds.msgs_per_second").map((m) => ["", m.value]));
+    drawdown.add(this.at, this.all("risk.current_drawdown").map((m) => ["", m.value]));
+    pnl.add(this.at, this.#pnl());
+    price.add(this.at, this.#prices());
+    if (this.at - this.midsAt < MID_STEP_MS) return;
+    this.midsAt = this.at;
+    this.#midpoints();
+  }
+
+  #pnl() {
+    const sums = new Map();
+    for (const { labels, value } of this.all("strategy.pnl_usd")) {
+      for (const key of ["", labels.market]) if (key !== undefined) sums.set(key, (sums.get(key) ?? 0) + value);
+    }
+    return [...sums];
+  }
+
+  #prices() {
+    return ["bid", "ask"].flatMap((side) => this.all(`polymarket.book.best_${side}`).slice(0, PRICED_MARKETS)
+      .filter((m) => m.value > 0 && m.value < 1).map((m) => [`${m.labels.market_id}|${side}`, m.value]));
+  }
+
+  #midpoints() {
+    for (const { labels, value } of this.all("polymarket.book.best_bid").slice(0, PRICED_MARKETS)) {
       const ask = this.value("polymarket.book.best_ask", { market_id: labels.market_id });
       if (!this.mids.has(labels.market_id)) this.mids.set(labels.market_id, []);
-      if (ask !== undefined) push(this.mids.get(labels.market_id), (value + ask) / 2, WINDOW_MS / PNL_STEP_MS);
+      if (ask !== undefined) push(this.mids.get(labels.market_id), (value + ask) / 2, WINDOW_MS / MID_STEP_MS);
     }
   }
 }
 
-// Columns over one time axis, the last 60 s.
-class History {
-  at = [];
-  lines = new Map(); // label -> values, as long as `at`
+// Lines that are not known yet; numbered ones are told apart by their number, others by all they say.
+function fresh(known, lines) {
+  const seen = new Set(known.map(identity));
+  return lines.filter((line) => !seen.has(identity(line)));
+}
 
-  columns() {
-    return [...this.lines.values()];
-  }
-
-  load(series) {
-    const times = new Set(series.flatMap(([, , points]) => points.map(([t]) => t)));
-    this.at = [...times].sort((a, b) => a - b);
-    for (const [, labels, points] of series) {
-      const known = new Map(points);
-      const name = Object.values(labels).sort().join(" ");
-      this.lines.set(labels.topic ?? name, this.at.map((t) => known.get(t) ?? null));
-    }
-  }
-
-  add(at, values) {
-    const known = new Map(values);
-    for (const label of known.keys()) if (!this.lines.has(label)) this.lines.set(label, this.at.map(() => null));
-    this.at.push(at);
-    for (const [label, column] of this.lines) column.push(known.get(label) ?? null);
-    let old = 0;
-    while (this.at[old] < at - WINDOW_MS) old++;
-    if (old < 50) return; // cut now and then, not at every tick
-    this.at.splice(0, old);
-    for (const column of this.lines.values()) column.splice(0, old);
-  }
+function identity(line) {
+  return line.seq ? `${line.run_id} ${line.seq}` : JSON.stringify(line);
 }
 
 function push(list, item, most) {
@@ -169,5 +215,10 @@ function push(list, item, most) {
 }
 
 function added(a, b) {
-  return { count: a.count + b.count, sum: a.sum + b.sum, min: Math.min(a.min, b.min), max: Math.max(a.max, b.max), last: b.last };
+  const buckets = new Map(a.buckets);
+  for (const [k, n] of b.buckets ?? []) buckets.set(k, (buckets.get(k) ?? 0) + n);
+  return {
+    count: a.count + b.count, sum: a.sum + b.sum, min: Math.min(a.min, b.min), max: Math.max(a.max, b.max), last: b.last,
+    buckets: [...buckets].sort(([x], [y]) => x - y),
+  };
 }

@@ -6,17 +6,17 @@ const OPEN = new Set(["PENDING_NEW", "OPEN", "PARTIALLY_FILLED", "PENDING_CANCEL
 const TONES = { FILLED: "up", PARTIALLY_FILLED: "up", OPEN: "live", DENIED: "down", REJECTED: "down", UNKNOWN: "warn" };
 const $ = (id) => document.getElementById(id);
 
-export function drawTables(store) {
-  drawMarkets(store);
-  drawFills(store);
-  drawOrders(store);
-  drawLog(store);
+export function drawTables(store, view) {
+  drawMarkets(store, view);
+  drawFills(store, store.fills.filter((l) => view.has(l.event.market_id)));
+  drawOrders(store, [...store.orders.values()].filter((l) => view.has(l.event.market_id)));
+  drawLog(store, view);
 }
 
-function drawMarkets(store) {
+function drawMarkets(store, view) {
   const ids = new Set([...store.markets.keys(), ...store.all("polymarket.book.best_bid").map((m) => m.labels.market_id)]);
   const of = (name, id, more = {}) => store.value(name, { market_id: id, ...more });
-  const rows = [...ids].slice(0, ROWS_MAX).map((id) => {
+  const rows = [...ids].filter((id) => view.has(id)).slice(0, ROWS_MAX).map((id) => {
     const bid = of("polymarket.book.best_bid", id), ask = of("polymarket.book.best_ask", id);
     const tick = Number(store.markets.get(id)?.tick ?? 0.01);
     const digits = Math.max(2, Math.ceil(-Math.log10(tick) - 1e-9));
@@ -36,8 +36,8 @@ function drawMarkets(store) {
   $("n-markets").textContent = ids.size || "";
 }
 
-function drawFills(store) {
-  const rows = newest(store.fills).map(({ event: e, timestamp }) => [
+function drawFills(store, fills) {
+  const rows = newest(fills).map(({ event: e, timestamp }) => [
     cell(clock(timestamp), { tone: "t" }),
     cell(store.marketName(e.market_id), { title: e.trade_id, tone: "grow" }),
     side(e),
@@ -47,11 +47,10 @@ function drawFills(store) {
     cell([e.liquidity, e.match === "normal" ? "" : e.match].filter(Boolean).join(" ").toLowerCase(), { tone: "wide t" }),
   ]);
   fill("b-fills", rows, 7, "no fill yet");
-  $("n-fills").textContent = store.fills.length ? `newest ${Math.min(store.fills.length, ROWS_MAX)}` : "";
+  $("n-fills").textContent = fills.length ? `newest ${Math.min(fills.length, ROWS_MAX)}` : "";
 }
 
-function drawOrders(store) {
-  const lines = [...store.orders.values()];
+function drawOrders(store, lines) {
   const open = lines.filter((l) => OPEN.has(l.event.state));
   const rest = lines.filter((l) => !OPEN.has(l.event.state));
   const rows = [...newest(open), ...newest(rest)].slice(0, ROWS_MAX).map(({ event: e, timestamp }) => [
@@ -68,18 +67,29 @@ function drawOrders(store) {
   $("n-orders").textContent = lines.length ? `${open.length} open` : "";
 }
 
-function drawLog(store) {
-  const kill = store.kill ? [{ ...store.kill, event: { level: store.kill.event.on ? "error" : "info", event: `kill switch ${store.kill.event.on ? "on" : "off"}: ${store.kill.event.reason ?? ""} (${store.kill.event.by ?? ""})` } }] : [];
-  const denied = store.decisions.filter((l) => !l.event.allowed).map((l) => ({ ...l, event: { level: "risk", event: `denied by ${(l.event.violated ?? []).join(", ")}: ${l.event.side} ${l.event.size} ${l.event.outcome} at ${l.event.price}, ${store.marketName(l.event.market_id)}` } }));
-  const lines = [...store.logs, ...kill, ...denied].sort((a, b) => a.timestamp - b.timestamp);
-  const tones = { error: "down", critical: "down", warning: "warn", risk: "warn" };
-  const rows = newest(lines).map(({ event: e, timestamp }) => [cell(clock(timestamp), { tone: "t" }), tag(e.level ?? "", tones[e.level] ?? ""), cell(logText(e), { tone: "grow" })]);
-  fill("b-log", rows, 3, "nothing to tell yet");
-  $("n-log").textContent = "";
+const LOUD = { error: "down", critical: "down", warning: "warn", denied: "warn" };
+
+function drawLog(store, view) {
+  const told = store.log.map((line) => ({ at: line.timestamp, market: line.event.market_id, ...story(store, line) }));
+  const wanted = told.filter(({ level, text, market }) =>
+    (!market || view.has(market)) && (view.level === "" || (view.level === "risk" ? level === "denied" : level in LOUD)) && (!view.words || text.toLowerCase().includes(view.words)));
+  const rows = newest(wanted.sort((a, b) => a.at - b.at)).map(({ at, level, text }) => [
+    cell(clock(at), { tone: "t" }), tag(level, LOUD[level] ?? ""), cell(text, { tone: "grow" }),
+  ]);
+  fill("b-log", rows, 3, told.length ? "nothing of that kind" : "nothing to tell yet");
 }
 
-function logText({ level, event, ...more }) {
-  return [event, ...Object.entries(more).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`)].join("  ");
+// One line of the log: its level and what it says.
+function story(store, { event_type: kind, event: e }) {
+  if (kind === "log") return { level: e.level ?? "", text: logText(e) };
+  if (kind === "kill_switch") return { level: e.on ? "critical" : "info", text: `kill switch ${e.on ? "on" : "off"}: ${e.reason ?? ""} (${e.by ?? ""})` };
+  if (kind === "decision") return { level: "denied", text: `by ${(e.violated ?? []).join(", ")}: ${e.side} ${e.size} ${e.outcome} at ${e.price}, ${store.marketShort(e.market_id)}` };
+  if (kind === "run") return { level: e.exit_code ? "error" : "info", text: `run ended${e.reason ? `: ${e.reason}` : ""}` };
+  if (kind === "position_opened" || kind === "position_closed") {
+    const realised = kind === "position_closed" && e.realised_usd !== undefined ? `, realised ${usd(Number(e.realised_usd), 2)}` : "";
+    return { level: "info", text: `${kind.replace("_", " ")}: ${e.size ?? ""} ${e.outcome ?? ""} at ${e.average_price ?? "–"}${realised}, ${store.marketShort(e.market_id)}` };
+  }
+  return { level: "info", text: `${kind}  ${logText(e)}` };
 }
 
 function newest(lines) {
@@ -117,6 +127,7 @@ function side(e) {
 function spark(values) {
   const made = Object.assign(document.createElement("td"), { className: "wide" });
   const canvas = Object.assign(document.createElement("canvas"), { width: 128, height: 36 });
+  canvas.setAttribute("aria-hidden", "true");
   made.append(canvas);
   if (values.length < 2) return made;
   const least = Math.min(...values), most = Math.max(...values), height = most - least || 1;

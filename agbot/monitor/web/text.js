@@ -17,6 +17,12 @@ export function clock(ms) {
   return ms == null ? "" : new Date(ms).toLocaleTimeString("en-GB");
 }
 
+// A time of today as a clock shows it, an older one with its day.
+export function since(ms) {
+  const day = new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return day === new Date().toLocaleDateString("en-GB", { day: "numeric", month: "short" }) ? clock(ms) : `${day} ${clock(ms)}`;
+}
+
 export function shorten(text, most) {
   return text.length <= most ? text : `${text.slice(0, most - 1).trimEnd()}…`;
 }
