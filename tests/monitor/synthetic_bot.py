@@ -39,6 +39,9 @@ def step(registry: Registry, dice: random.Random, n: int) -> None:
     registry.gauge("polymarket.risk.kill_switch").set(0)
     registry.gauge("agbot.equity_usd").set(10_000 + dice.uniform(-5, 5))
     registry.gauge("agbot.cash_usd").set(9_000)
+    registry.gauge("risk.current_drawdown").set(dice.uniform(0, 0.002))
+    for policy, used in (("PositionLimit", 0.3), ("InventoryLimit", 0.85), ("DailyLossLimit", 1.2)):
+        registry.gauge("risk.limit_used", policy=policy).set(used + n % 5 / 100)
     for i, market_id in enumerate(MARKETS):
         registry.gauge("polymarket.book.best_bid", market_id=market_id).set(0.4 + i / 10)
         registry.gauge("polymarket.book.best_ask", market_id=market_id).set(0.42 + i / 10)

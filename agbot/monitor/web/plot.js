@@ -70,7 +70,7 @@ export class Frame {
 }
 
 export function base() {
-  return { legend: { show: false }, padding: [8, 18, 0, 0], cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } } };
+  return { legend: { show: false }, padding: [8, 26, 0, 0], cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } } };
 }
 
 export function axis(more) {

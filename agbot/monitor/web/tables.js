@@ -92,6 +92,10 @@ function story(store, { event_type: kind, event: e }) {
   return { level: "info", text: `${kind}  ${logText(e)}` };
 }
 
+function logText({ level, event, ...more }) {
+  return [event ?? "", ...Object.entries(more).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`)].join("  ");
+}
+
 function newest(lines) {
   return lines.slice(-ROWS_MAX).reverse();
 }

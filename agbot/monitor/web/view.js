@@ -10,6 +10,8 @@ export class View {
   level = "";
   words = "";
   #options = "";
+  #priced = "";
+  #chosen = false; // by a fill
 
   // `changed(what)` is called with "market", "range", "theme" or "log".
   constructor(changed) {
@@ -30,9 +32,15 @@ export class View {
     return RANGES[this.range];
   }
 
-  // The market whose prices are drawn: the one picked, else the one traded last, else the first.
+  // The market whose prices are drawn: the one picked, else one that was traded, and then that one while it is there.
   priced(store) {
-    return this.market || store.fills.at(-1)?.event.market_id || store.markets.keys().next().value || "";
+    if (this.market) return this.market;
+    const traded = store.fills.at(-1)?.event.market_id;
+    if (!store.markets.has(this.#priced) || (traded && !this.#chosen)) {
+      this.#chosen = Boolean(traded);
+      this.#priced = traded ?? store.markets.keys().next().value ?? "";
+    }
+    return this.#priced;
   }
 
   has(market) {
