@@ -90,8 +90,10 @@ export class Store {
     return this.all(name).filter((m) => wanted.every(([k, v]) => m.labels[k] === v));
   }
 
-  // Another run clears the page; the same one, told by a monitor that came back, goes on where it was.
+  // Another run clears the page; the same one, told by a monitor that came back, goes on where it was. A monitor that
+  // came back before its bot knows nothing: the last values stay.
   #snapshot(frame) {
+    if (this.run && !frame.run && !frame.metrics.length) return;
     const same = this.run && frame.run && this.run.run_id === frame.run.run_id;
     if (same) this.#forget();
     else this.clear();
