@@ -64,11 +64,12 @@ class Outlet:
         if self.over.is_set():
             return False
         self._put(frames)
-        waiting = len(self._waiting)
-        if waiting > self._waiting_max or (self._bytes > self._bytes_max and waiting > 1):
-            self._forget()
-            self.dropped = True
-            self.leave(TRY_LATER, "too slow")
+        if self._waiting:
+            waiting = len(self._waiting)
+            if waiting > self._waiting_max or (self._bytes > self._bytes_max and waiting > 1):
+                self._forget()
+                self.dropped = True
+                self.leave(TRY_LATER, "too slow")
         return not self.over.is_set()
 
     def leave(self, code: int, reason: str = "") -> None:
@@ -86,25 +87,35 @@ class Outlet:
 
     def flush(self) -> None:
         """Write on, as far as the socket takes it."""
-        try:
-            while self._rest or self._waiting:
-                if not self._rest:
-                    self._rest = self._waiting.popleft()
-                    self._bytes -= len(self._rest)
-                written = self._write(self._rest)
-                self._rest = memoryview(self._rest)[written:] if written < len(self._rest) else b""
-        except BlockingIOError:
-            self.stuck.set()
-        except OSError:  # the client is gone
+        while self._rest or self._waiting:
+            if not self._rest:
+                self._rest = self._waiting.popleft()
+                self._bytes -= len(self._rest)
+            written = self._try(self._rest)
+            if written < len(self._rest):
+                self._rest = memoryview(self._rest)[written:]
+                self.stuck.set()
+                return
             self._rest = b""
-            self._forget()
-            self.leave(TRY_LATER, "broken")
 
     def _put(self, frames: bytes) -> None:
-        self._waiting.append(frames)
-        self._bytes += len(frames)
-        if len(self._waiting) == 1 and not self._rest:
-            self.flush()
+        if self._rest or self._waiting:
+            self._waiting.append(frames)
+            self._bytes += len(frames)
+        elif (written := self._try(frames)) < len(frames):
+            self._rest = memoryview(frames)[written:]
+            self.stuck.set()
+
+    def _try(self, frames: bytes | memoryview) -> int:
+        """Return how much could be written; all of it, as far as anybody cares, once the client is gone."""
+        try:
+            return self._write(frames)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._forget()
+            self.leave(TRY_LATER, "broken")
+            return len(frames)
 
     def _forget(self) -> None:
         self._waiting.clear()
