@@ -21,11 +21,13 @@ class Ear:
 
     def __init__(self, hub: Hub, *, plain: bool = False) -> None:
         self.deaf = False
+        self.writes = 0
         self.heard = bytearray()
         self.outlet = Outlet(self._write, waiting_max=BACKLOG_TICKS_MAX, bytes_max=BACKLOG_BYTES_MAX)
         self.reader: Reader = hub.subscribe(self.outlet, plain=plain)
 
     def _write(self, data: bytes | memoryview) -> int:
+        self.writes += 1
         if self.deaf:
             raise BlockingIOError
         self.heard += data

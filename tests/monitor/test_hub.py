@@ -292,6 +292,7 @@ def test_a_reader_two_seconds_behind_is_dropped_and_the_others_get_each_tick_at_
         assert stalled.reader in hub.readers
         assert tick(hub, healthy)[0]["tick"] == n + 1  # hub.tick is no coroutine: nobody waited for the stalled one
     assert stalled.outlet.dropped
+    assert (healthy.writes, stalled.writes) == (BACKLOG_TICKS_MAX + 2, 1), "a stalled one costs the others one write"
     assert (stalled.outlet.code, stalled.outlet.over.is_set()) == (1013, True)
     assert hub.readers == {healthy.reader}
     assert not healthy.outlet.dropped
