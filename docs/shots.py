@@ -56,7 +56,7 @@ def page(chromium: str, port: int) -> None:
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        view = browser.new_page(viewport={"width": 1280, "height": 1000})
+        view = browser.new_page(viewport={"width": 1280, "height": 1150})
         view.goto(f"http://127.0.0.1:{port}")
         view.wait_for_timeout(15_000)
         view.screenshot(path=str(HERE / "page.png"))

@@ -1,6 +1,6 @@
 """One step of the build: put uPlot's files, taken from npm and checked by hash, into the page's vendor folder.
 
-Without npm the build warns and the page takes uPlot from a CDN (checked by integrity) or falls back to tables;
+Without npm the build warns and the page shows tables in place of charts: it asks nobody else for a script;
 `AGBOT_REQUIRE_UPLOT=1` makes that an error. A wrong hash is always one.
 """
 
@@ -53,7 +53,7 @@ class BuildPy(build_py):
         except UplotMissingError as e:
             if os.environ.get("AGBOT_REQUIRE_UPLOT") == "1":
                 raise SetupError(f"AGBOT_REQUIRE_UPLOT=1: {e}") from e
-            self.warn(f"built without uPlot ({e}): the page takes it from a CDN or shows tables")
+            self.warn(f"built without uPlot ({e}): the page shows tables in place of charts")
 
 
 def vendor(folder: Path) -> None:

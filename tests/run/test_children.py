@@ -165,6 +165,13 @@ async def test_a_monitor_that_cannot_be_started_is_no_incident(births):
     assert options["start_new_session"]
 
 
+async def test_the_monitor_is_told_where_the_history_is(births, tmp_path):
+    lives, began, _ = births
+    lives.append(FileNotFoundError("enough"))
+    await keep_monitor("127.0.0.1", 1, state_dir=tmp_path)
+    assert began[0][1][-2:] == ["--state-dir", str(tmp_path)]
+
+
 async def test_a_killed_monitor_is_started_again(free_port, monkeypatch):
     monkeypatch.setattr(children, "RESTART_S", 0.01)
     monkeypatch.setattr(children, "LINGER_S", 5)
