@@ -55,7 +55,7 @@ export class Charts {
     this.frame.show("pnl", [at.map(seconds), value], known.length ? tone : "", () => ({
       ...base(), scales: this.#time({ y: { range: padded(0.02) } }),
       series: [{}, { ...curve(tone), width: 2, fill: fade(css(tone)) }],
-      axes: [timeAxis(this.view.range), axis({ size: 62, space: 34, values: (u, v, i, room, step) => v.map((x) => usd(x, unit(step))) })],
+      axes: [timeAxis(), axis({ size: 62, space: 34, values: (u, v, i, room, step) => v.map((x) => usd(x, unit(step))) })],
       hooks: { draw: [zeroLine] },
     }), () => spans([["total", value]], (v) => usd(v, 2)), known.length);
     this.frame.keys("pnl", known.length ? [["", "now", usd(last, 2)], ["", "high", usd(greatest(known), 2)], ["", "low", usd(least(known), 2)]] : []);
@@ -68,9 +68,9 @@ export class Charts {
     this.frame.show("drawdown", [at.map(seconds), value], "", () => ({
       ...base(), scales: this.#time({ y: { range: (u, min) => [Math.min(min ?? 0, -0.01) * 1.15, 0] } }),
       series: [{}, { ...curve("--down"), width: 1.6, fill: css("--down-soft") }],
-      axes: [timeAxis(this.view.range), axis({ size: 58, space: 30, values: (u, v, i, room, step) => v.map((x) => `${fixed(x, unit(step))} %`) })],
+      axes: [timeAxis(), axis({ size: 58, space: 30, values: (u, v, i, room, step) => v.map((x) => `${fixed(x, unit(step))} %`) })],
     }), () => spans([["drawdown", value]], percent), known.length);
-    this.frame.keys("drawdown", known.length ? [["", "now", percent(known.at(-1))], ["", "worst", percent(least(known))]] : []);
+    this.frame.keys("drawdown", known.length ? [["", "now", percent(-known.at(-1))], ["", "worst", percent(-least(known))]] : []);
   }
 
   #lines(name, band, past, text) {
@@ -81,7 +81,7 @@ export class Charts {
     this.frame.show(name, [at.map(seconds), ...columns], labels.join("|"), () => ({
       ...base(), scales: this.#time({ y: { range: padded(0.15) } }),
       series: [{}, ...labels.map((_, i) => ({ ...curve(tone(i)), width: 1.6, fill: labels.length === 1 ? fade(css(tone(0))) : undefined }))],
-      axes: [timeAxis(this.view.range), axis({ size: 44, space: 26, values: (u, v, i, room, step) => v.map((x) => fixed(x, unit(step))) })],
+      axes: [timeAxis(), axis({ size: 44, space: 26, values: (u, v, i, room, step) => v.map((x) => fixed(x, unit(step))) })],
     }), () => spans(labels.map((label, i) => [label || "all", columns[i]]), text));
     const newest = columns.map((column) => column.findLast((v) => v != null));
     this.frame.keys(name, labels.map((label, i) => [tone(i), label, newest[i] == null ? "–" : text(newest[i])]));
@@ -100,7 +100,7 @@ export class Charts {
       ...base(),
       scales: this.#time({ y: { range: (u, min, max) => priceRange(min, max, this.fills) } }),
       series: [{}, { ...flat("--accent"), width: 1.5 }, { ...flat("--second"), width: 1.5 }],
-      axes: [timeAxis(this.view.range), axis({ size: 52, space: 30, values: (u, v, i, room, step) => v.map((x) => fixed(x, Math.max(2, unit(step)))) })],
+      axes: [timeAxis(), axis({ size: 52, space: 30, values: (u, v, i, room, step) => v.map((x) => fixed(x, Math.max(2, unit(step)))) })],
       hooks: { draw: [(u) => triangles(u, this.fills)] },
     }), () => spans([["bid", bid], ["ask", ask]], (v) => fixed(v, 3)), known.length);
     $("price-market").textContent = shorten(this.store.marketShort(market), 44);
@@ -159,7 +159,7 @@ export class Charts {
     this.frame.show("decisions", columns, "", () => ({
       ...base(), scales: this.#time({ y: { range: (u, min, max) => [Math.min(min ?? 0, 0) * 1.15, Math.max(max ?? 0, 1) * 1.15] } }),
       series: [{}, bar("--up", 0.8), bar("--down", 0.8)],
-      axes: [timeAxis(this.view.range), axis({ size: 44, space: 26, values: (u, v) => v.map((x) => (x % 1 ? "" : fixed(Math.abs(x), 0))) })],
+      axes: [timeAxis(), axis({ size: 44, space: 26, values: (u, v) => v.map((x) => (x % 1 ? "" : fixed(Math.abs(x), 0))) })],
       hooks: { draw: [zeroLine] },
     }), () => [["", "allowed", "denied"], ["in this range", yes, no]], yes + no);
     this.frame.keys("decisions", yes + no ? [["--up", "allowed", fixed(yes, 0)], ["--down", "denied", fixed(no, 0)]] : []);
@@ -202,7 +202,7 @@ export class Charts {
       ],
     }), () => [["ms", "orders"], ...[...buckets].map(([k, n]) => [brief(2 ** (k / 4)), n])], seen?.count ?? 0);
     const ms = (v) => `${brief(v)} ms`;
-    this.frame.keys("latency", seen ? [["", "median", ms(quantile(seen, 0.5))], ["", "p99", ms(quantile(seen, 0.99))], ["", "worst", ms(seen.max)]] : []);
+    this.frame.keys("latency", seen ? [["", "p50", ms(quantile(seen, 0.5))], ["", "p99", ms(quantile(seen, 0.99))], ["", "worst", ms(seen.max)]] : []);
   }
 }
 

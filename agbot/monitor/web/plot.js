@@ -3,10 +3,9 @@ import { fixed } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const SPOKEN_MS = 5000; // what a screen reader is told of a chart changes no oftener
-const HOURS = { "1m": "{HH}:{mm}:{ss}", "15m": "{HH}:{mm}", "1h": "{HH}:{mm}", "24h": "{HH}:{mm}", "7d": "{MM}-{DD} {HH}h" };
+const CLOCKS = [[300, "{HH}:{mm}:{ss}"], [2 * 86_400, "{HH}:{mm}"], [Infinity, "{MM}-{DD} {HH}h"]]; // spans up to so many seconds
 
 export const seconds = (ms) => ms / 1000;
-export const unit = (step) => Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
 export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const sizeOf = (place) => ({ width: Math.max(place.clientWidth, 50), height: place.clientHeight });
 
@@ -78,8 +77,20 @@ export function axis(more) {
   return { stroke: css("--muted"), font: "11px system-ui, sans-serif", grid: line, ticks: { show: false }, size: 26, gap: 5, ...more };
 }
 
-export function timeAxis(range) {
-  return axis({ values: HOURS[range], space: range === "7d" ? 96 : 78 });
+// Times as long as the span that is shown asks for.
+export function timeAxis() {
+  const clocks = CLOCKS.map(([least, template]) => [least, window.uPlot?.fmtDate(template)]);
+  const values = (u, splits) => {
+    const [, text] = clocks.find(([span]) => u.scales.x.max - u.scales.x.min <= span);
+    return splits.map((t) => text(new Date(t * 1000)));
+  };
+  return axis({ values, space: 84 });
+}
+
+// How many decimals the marks of an axis need.
+export function unit(step) {
+  const places = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)), scaled = step * 10 ** places;
+  return Math.abs(scaled - Math.round(scaled)) > 1e-6 ? places + 1 : places;
 }
 
 export function curve(tone) {

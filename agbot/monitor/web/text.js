@@ -10,7 +10,7 @@ export function usd(value, digits) {
 
 export function fixed(value, digits) {
   if (value == null || Number.isNaN(value)) return "–";
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+  return (value || 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" }).replace("-", "−");
 }
 
 export function clock(ms) {
