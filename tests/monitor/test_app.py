@@ -77,7 +77,7 @@ async def test_the_page_may_load_nothing_foreign(port: int) -> None:
     for name in names:
         text = page.text if name == "index.html" else (resources.files("agbot.monitor") / "web" / name).read_text()
         assert not re.search(r"(?<!xmlns=.)https?://(?!\$)", text), f"{name} names another place"
-    assert not re.search(r"<script(?! type=.module. src=./static/)|<style| style=| on\w+=", page.text)
+    assert not re.search(r"<script(?![^>]* src=./static/)|<style| style=| on\w+=", page.text)
 
 
 async def test_a_bot_makes_the_monitor_ready(port: int, metric: Make, event: Make, frames_until: Until) -> None:
@@ -149,7 +149,7 @@ async def test_a_rebound_name_is_refused_on_both_sockets(port: int, path: str) -
 async def test_a_reader_that_does_not_read_is_dropped_and_the_others_miss_no_tick(
     nursery: trio.Nursery, metric: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "BACKLOG_TICKS_MAX", 3)
+    monkeypatch.setattr(app, "BACKLOG_TICKS_MAX", 5)
     port: int = await nursery.start(partial(serve, "127.0.0.1", 0))
     stalled = await trio.open_tcp_stream("127.0.0.1", port)
     stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -163,37 +163,26 @@ async def test_a_reader_that_does_not_read_is_dropped_and_the_others_miss_no_tic
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
         ticks: list[int] = []
-        with trio.fail_after(30):
-            for n in range(60):  # megabytes a tick: the kernel's buffers are soon full
-                await bot.send_message("\n".join(metric("m", n, i=str(i), pad="x" * 150) for i in range(3000)))
+
+        async def read() -> None:
+            while True:
                 ticks.append(json.loads(await healthy.get_message())["tick"])
-                if (await get(port, "/healthz")).json()["readers"] == 1 and n > 3:
-                    break
+
+        async with trio.open_nursery() as readers:
+            readers.start_soon(read)
+            with trio.fail_after(60):
+                frames = ["\n".join(metric("m", n, i=str(i), pad="x" * 150) for i in range(1500)) for n in range(2)]
+                while (await get(port, "/healthz")).json()["readers"] != 1 or len(ticks) < 5:
+                    await bot.send_message(frames[len(ticks) % 2])  # hundreds of KiB a tick: buffers are soon full
+                    await trio.sleep(0.02)
+            readers.cancel_scope.cancel()
         assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
-        assert (await get(port, "/healthz")).json()["readers"] == 1
         with trio.fail_after(30):  # the dropped one sees the end of its stream
             try:
                 while await stalled.receive_some():
                     pass
             except trio.BrokenResourceError:
                 pass
-
-
-async def test_a_reader_that_wakes_up_in_time_learns_why(
-    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "BACKLOG_TICKS_MAX", -1)  # a frame that waits for nothing is one too many
-    port: int = await nursery.start(partial(serve, "127.0.0.1", 0))
-    async with open_websocket(f"ws://127.0.0.1:{port}/dashboard") as page:
-        with pytest.raises(ConnectionClosed) as closed, trio.fail_after(30):
-            await read_for_ever(page)
-    assert closed.value.reason is not None
-    assert (closed.value.reason.code, closed.value.reason.reason) == (1013, "too slow")
-
-
-async def read_for_ever(ws: WebSocketConnection) -> None:
-    while True:
-        await ws.get_message()
 
 
 async def test_readers_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,10 +81,12 @@ def test_a_silent_monitor_is_a_lost_one(
     asyncio.run(go())
 
 
-def test_no_monitor_and_a_refusing_one(until: Any) -> None:
+def test_no_monitor_and_a_refusing_one(until: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, asked = ["403 Forbidden"], []
+
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(f"HTTP/1.1 {answer[0]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()
 
@@ -94,6 +96,10 @@ def test_no_monitor_and_a_refusing_one(until: Any) -> None:
         app = AgbotApp(f"ws://127.0.0.1:{port}/dashboard")
         async with app.run_test():
             await until(lambda: "refused with 403" in app.link_why, "the refusal")
+            answer[0] = "401 Unauthorized"
+            await until(lambda: "wants AGBOT_MONITOR_TOKEN" in app.link_why, "the question for the token")
+            monkeypatch.setenv("AGBOT_MONITOR_TOKEN", "correct-horse-battery-staple")
+            await until(lambda: any("Bearer correct-horse-battery-staple" in head for head in asked), "the token")
             server.close()
             await server.wait_closed()
             await until(lambda: "no monitor" in app.link_why, "the absence")

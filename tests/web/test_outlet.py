@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 import pytest
 import trio
 from hypothesis import given, settings
+from trio_websocket import ConnectionClosed
 
 from agbot.telemetry.websocket import open_websocket
 from agbot.web.http import PushRoute, Request
@@ -137,6 +138,20 @@ async def test_what_is_larger_than_the_socket_arrives_whole(nursery):
     async with open_websocket(await serving(nursery, talk, bytes_max=8 << 20)) as ws:
         with trio.fail_after(30):
             assert [len(await ws.get_message()) for _ in sizes] == sizes
+
+
+async def test_a_reader_that_wakes_up_in_time_learns_why(nursery):
+    long = 8 << 20
+
+    async def talk(out: Outlet, _: Request) -> None:
+        assert [out.offer(text_frame(b"x" * long)), out.offer(b"y"), out.offer(b"z")] == [True, True, False]
+
+    async with open_websocket(await serving(nursery, talk, waiting_max=1)) as ws:
+        with trio.fail_after(30):
+            assert len(await ws.get_message()) == long
+            with pytest.raises(ConnectionClosed) as closed:
+                await ws.get_message()
+    assert (closed.value.reason.code, closed.value.reason.reason) == (1013, "too slow")
 
 
 async def test_a_message_beyond_the_bound_ends_the_client_only(nursery):

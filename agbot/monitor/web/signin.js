@@ -19,7 +19,7 @@ $("form").addEventListener("submit", (event) => {
 });
 $("token").focus();
 
-// A link of the form http://host:port/#token=…: what is behind the # never leaves the browser.
+// A link that ends in /#token=…: what is behind the # never leaves the browser.
 if (location.hash.startsWith("#token=")) {
   const token = decodeURIComponent(location.hash.slice(7));
   history.replaceState(null, "", "/");
