@@ -3,7 +3,7 @@ import { Charts } from "./charts.js";
 import { History } from "./history.js";
 import { drawLimits } from "./limits.js";
 import { Store } from "./store.js";
-import { drawTables } from "./tables.js";
+import { drawTables, forgetTables } from "./tables.js";
 import { fixed, since, span, usd } from "./text.js";
 import { View } from "./view.js";
 
@@ -33,6 +33,7 @@ function redraw() {
 function picked(what) {
   if (what === "market" || what === "range") history.forget();
   if (what === "theme" || what === "range") charts.rebuild();
+  if (what === "theme") forgetTables();
   redraw();
 }
 
@@ -62,10 +63,11 @@ function take(frame) {
   if (frame.kind === "delta" && frame.tick !== store.tick + 1) seen.gaps++;
   if (frame.kind === "snapshot") seen.snapshots++;
   seen.frames++;
-  const run = store.run?.run_id;
+  const { connected, run } = store;
   store.apply(frame);
-  if (run !== undefined && run !== store.run?.run_id) history.forget();
-  dirty = true;
+  if (run && run.run_id !== store.run?.run_id) history.forget();
+  // While no bot is there, most frames tell nothing: what is drawn stays.
+  dirty ||= store.connected || connected || frame.kind === "snapshot" || frame.metrics.length > 0 || frame.events.length > 0;
 }
 
 function draw(now) {

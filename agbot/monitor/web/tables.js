@@ -4,7 +4,13 @@ import { clock, fixed, usd } from "./text.js";
 const ROWS_MAX = 60;
 const OPEN = new Set(["PENDING_NEW", "OPEN", "PARTIALLY_FILLED", "PENDING_CANCEL", "UNKNOWN"]);
 const TONES = { FILLED: "up", PARTIALLY_FILLED: "up", OPEN: "live", DENIED: "down", REJECTED: "down", UNKNOWN: "warn" };
+const drawn = new Map(); // table -> what it says: one that says the same is left alone
 const $ = (id) => document.getElementById(id);
+
+// Draw every table anew the next time: its colours have changed.
+export function forgetTables() {
+  drawn.clear();
+}
 
 export function drawTables(store, view) {
   drawMarkets(store, view);
@@ -103,6 +109,9 @@ function newest(lines) {
 function fill(id, rows, columns, empty) {
   const body = $(id);
   if (!rows.length) rows = [[Object.assign(cell(empty), { colSpan: columns, className: "none" })]];
+  const says = rows.map((cells) => cells.map((c) => c.dataset.says ?? `${c.className} ${c.title} ${c.textContent}`).join("\t")).join("\n");
+  if (drawn.get(id) === says) return;
+  drawn.set(id, says);
   body.replaceChildren(...rows.map((cells) => {
     const row = document.createElement("tr");
     row.append(...cells);
@@ -132,6 +141,7 @@ function spark(values) {
   const made = Object.assign(document.createElement("td"), { className: "wide" });
   const canvas = Object.assign(document.createElement("canvas"), { width: 128, height: 36 });
   canvas.setAttribute("aria-hidden", "true");
+  made.dataset.says = values.join(" ");
   made.append(canvas);
   if (values.length < 2) return made;
   const least = Math.min(...values), most = Math.max(...values), height = most - least || 1;
