@@ -5,6 +5,7 @@ const NAMES = [
 const PRICES = ["polymarket.book.best_bid", "polymarket.book.best_ask"];
 const POINTS = 600;
 const AGAIN_MS = 300_000;
+const FAILED_MS = 10_000; // until the next try after an answer that was none
 const ANSWER_MS = 15_000;
 
 export class History {
@@ -47,6 +48,8 @@ export class History {
     } catch (e) {
       if (signal.aborted) return;
       this.failed = e.message;
+      this.#until = now + FAILED_MS;
+      return this.changed();
     }
     this.past = past;
     this.changed();
