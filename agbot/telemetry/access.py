@@ -24,7 +24,7 @@ def monitor_token() -> Secret | None:
         return None
     if not _TOKEN.fullmatch(os.environ[TOKEN_ENV]):
         raise ConfigError(
-            f"{TOKEN_ENV} must be 16 to 256 letters, digits or any of . _ ~ + / = -",
+            "must be 16 to 256 letters, digits or any of . _ ~ + / = -",
             id="AGB-940",
             key=TOKEN_ENV,
             remedy=TOKEN_REMEDY,
