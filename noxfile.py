@@ -151,6 +151,7 @@ def conformance(session: nox.Session) -> None:
     found = session.run("python", "-c", NODE_PATH, silent=True, log=False)
     env = SAFE_PATH | {"AGBOT_NODE_CLIENTS": str(clients / "node_modules"), "AGBOT_NODE": str(found).strip()}
     session.run("pytest", "-v", "-rs", "tests/exchange/clients", "tests/exchange/test_conformance.py", env=env)
+    session.run("pytest", "-q", "tests/venue/polymarket/oracles", env=SAFE_PATH | {"AGBOT_EVERY_SWEEP": "1"})
 
 
 @nox.session

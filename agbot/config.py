@@ -258,10 +258,26 @@ def _strategy(node: Located, faults: list[ConfigError], base: Path) -> StrategyS
         markets=fields.read("markets", _markets, None),
         params=fields.read("params", _params, {}),
         sizing=fields.read("sizing", _sizing, None),
+        failing_floor=fields.read("when_it_fails", _failing, ""),
         node=params or node,
     )
     fields.close()
     return strategy
+
+
+def _failing(node: Located) -> str:
+    """Return the floor of the sales that follow a failure, empty when shares are kept: ``keep`` or ``{sell: 0.80}``."""
+    if node.kind != "mapping":
+        if node.as_text() != "keep":
+            raise node.fault(f"{node} is not known here", id="AGB-109", remedy='write keep, or {sell: "0.80"}')
+        return ""
+    faults: list[ConfigError] = []
+    fields = Fields(node, faults)
+    floor = fields.require("sell", lambda found: to_text(found.as_units(1, SCALE)), "")
+    fields.close()
+    for fault in faults:
+        raise fault
+    return floor
 
 
 def _mode(node: Located) -> Mode:

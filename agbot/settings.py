@@ -128,7 +128,8 @@ class RedisSettings:
 @attrs.frozen(kw_only=True)
 class StrategySettings:
     """One strategy. `markets` None means all; `id` is what its orders go by, empty for its own name; `sizing` bounds
-    what it opens.
+    what it opens. `failing_floor` is the fraction of the bid down to which its shares are sold once it raised, as text;
+    empty keeps them.
 
     `node` locates faults the strategy finds in its parameters.
     """
@@ -138,6 +139,7 @@ class StrategySettings:
     markets: tuple[str, ...] | None = None
     params: Mapping[str, Plain] = attrs.field(factory=dict)
     sizing: Mapping[str, Plain] | None = None
+    failing_floor: str = ""
     node: Located | None = attrs.field(default=None, eq=False, repr=False)
 
 

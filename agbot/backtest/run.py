@@ -19,7 +19,7 @@ from agbot.backtest.result import BacktestResult, Report
 from agbot.backtest.source import Group, Opened, Source, open_data
 from agbot.backtest.spec import BacktestSpec
 from agbot.backtest.watch import Watch, What, result_of
-from agbot.backtest.woken import Woken
+from agbot.backtest.woken import Wake, Woken
 from agbot.backtest.words import told
 from agbot.core.engine import Engine
 from agbot.core.step import Step
@@ -80,7 +80,9 @@ def run(
     header = _header(spec, data)
     columns = None if journal or make_loop else _quick(spec, data)
     strategies: list[Woken] = []
-    engine = engine_of(header, lambda strategy: _woken(strategy, strategies)) if columns else engine_of(header)
+    wake = Wake[spec.wake.upper()]
+    sleeps = columns is not None or wake is not Wake.EVERY
+    engine = engine_of(header, lambda each: _woken(each, wake, strategies)) if sleeps else engine_of(header)
     watch, read = Watch(engine, header.started_ns), _Read(data.source)
     matcher = _matcher(spec, native=columns is not None)
 
@@ -114,7 +116,7 @@ def run(
             first_ns=header.started_ns,
             seed=spec.settings.seed,
             queue=spec.queue,
-            latency=told(matcher.delays),
+            latency=told(matcher.delays) + ("" if wake is Wake.EVERY else f"; strategies asked: {spec.wake}"),
             rebates=earnings.rebates if earnings else 0,
             rewards=earnings.rewards if earnings else 0,
         ),
@@ -171,8 +173,8 @@ def _quick(spec: BacktestSpec, data: Opened) -> Columns | None:
     return data.source if isinstance(data.source, Columns) and ideal else None
 
 
-def _woken(strategy: Strategy, asked: list[Woken]) -> Strategy:
-    asked.append(Woken(strategy))
+def _woken(strategy: Strategy, wake: Wake, asked: list[Woken]) -> Strategy:
+    asked.append(Woken(strategy, wake))
     return asked[-1]
 
 

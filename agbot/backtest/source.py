@@ -15,7 +15,8 @@ import attrs
 import msgspec
 
 from agbot.backtest.columns import Columns
-from agbot.backtest.spec import Generated, Sources
+from agbot.backtest.generated import generated
+from agbot.backtest.spec import DAY_NS, Generated, Sources
 from agbot.core.ticks import TickWatch
 from agbot.model.events import BookSnapshot, MarketData, MarketResolved
 from agbot.model.ids import TokenId
@@ -112,7 +113,7 @@ class Demo:
 def open_data(data: Sources) -> Opened:
     """Return the source that `data` names. RecordingError or ConfigError: what the readers of its files raise."""
     if data.generated:
-        return Opened(Demo(data.generated), "generated", _hash(repr(data.generated).encode()))
+        return _made(data.generated)
     if data.columns:
         columns = Columns.load(data.columns)
         return Opened(columns, data.columns.name, columns.digest)
@@ -120,6 +121,15 @@ def open_data(data: Sources) -> Opened:
     source = Merged(recordings)
     told = msgspec.msgpack.encode([source.markets, [_file_hash(path) for path in data.recordings]])
     return Opened(source, ", ".join(path.name for path in data.recordings), _hash(told), recordings)
+
+
+def _made(wanted: Generated) -> Opened:
+    if wanted.per_day is None:
+        told = f"Generated(seed={wanted.seed}, span_ns={wanted.span_ns}, markets={wanted.markets})"
+        return Opened(Demo(wanted), "generated", _hash(told.encode()))
+    days = wanted.span_ns // DAY_NS
+    made = generated(wanted.seed, markets=wanted.markets, days=days, per_day=wanted.per_day)
+    return Opened(made, f"generated, {days} days", made.digest)
 
 
 def _middle(book: BookSnapshot) -> tuple[TokenId, int]:

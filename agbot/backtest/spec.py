@@ -27,16 +27,26 @@ RECORDINGS_MAX: Final = 1_000
 DAY_NS: Final = 86_400 * NS_PER_S
 DAYS_MAX: Final = 3_660
 MARKETS_MAX: Final = 8
+WALKS_MAX: Final = 1_000
+PER_DAY_MAX: Final = 1_000_000
+WAKES: Final = ("every", "best", "price", "second")
+"""At each change, print and second; when a best price or size moves; when a best price moves; at each second."""
 _KINDS: Final = ("recordings", "columns", "generated")
 
 
 @attrs.frozen(kw_only=True)
 class Generated:
-    """A history that is made up: so long, of so many markets, every byte decided by `seed`."""
+    """A history that is made up: so long, of so many markets, every byte decided by `seed`.
+
+    Args:
+        per_day: changes a day of each market, for walks on a tick grid, which are quick and may be long; None for the
+            demo's markets.
+    """
 
     seed: int = 1
     span_ns: int = DAY_NS
     markets: int = 3
+    per_day: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -56,12 +66,14 @@ class BacktestSpec:
     Args:
         settings: strategies, policies, capital, seed, kill switch and latencies, as of a live bot.
         queue: where resting orders stand, a name in `agbot.backtest.queues.QUEUES`.
+        wake: when strategies are asked, a name in `WAKES`; "every" is as live.
         out: the folder for report and result, None to write nothing.
     """
 
     settings: Settings
     data: Sources
     queue: str = DEFAULT
+    wake: str = WAKES[0]
     out: Path | None = None
 
 
@@ -103,6 +115,7 @@ def _read(node: Located, settings: Settings, faults: list[ConfigError]) -> Backt
         settings=settings,
         data=fields.require("data", lambda data: _data(data, base, faults), Sources()),
         queue=fields.read("queue", _queue, DEFAULT),
+        wake=fields.read("wake", lambda wake: wake.as_choice(WAKES), WAKES[0]),
         out=fields.read("out", lambda out: base / out.as_text(), None),
     )
     fields.close()
@@ -151,10 +164,19 @@ def _generated(node: Located, faults: list[ConfigError]) -> Generated:
     made = Generated(
         seed=fields.read("seed", lambda found: found.as_int(0, SEED_MAX), base.seed),
         span_ns=fields.read("days", _days, base.span_ns),
-        markets=fields.read("markets", lambda found: found.as_int(1, MARKETS_MAX), base.markets),
+        markets=fields.read("markets", lambda found: found.as_int(1, WALKS_MAX), base.markets),
+        per_day=fields.read("changes_per_day", lambda found: found.as_int(1, PER_DAY_MAX), None),
     )
     fields.close()
+    if made.per_day is None and made.markets > MARKETS_MAX:
+        raise _found(node, "markets").fault(f"the demo has {MARKETS_MAX}", id="AGB-107", remedy="add changes_per_day")
+    if made.per_day is not None and made.span_ns % DAY_NS:
+        raise _found(node, "days").fault("with changes_per_day days are whole", id="AGB-107", remedy="1 or more")
     return made
+
+
+def _found(node: Located, key: str) -> Located:
+    return node.fields.get(key, node)
 
 
 def _days(node: Located) -> int:

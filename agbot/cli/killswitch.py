@@ -96,8 +96,8 @@ def on(
         if flatten or profile or state_dir:
             raise click.UsageError("--shared closes the gate of every bot; selling is each bot's: --flatten without it")
         sys.exit(_shared().on(shared, reason=reason, by=by, scope=scope, named=name, plain=plain, as_json=as_json))
-    if flatten and scope not in ("", "market"):
-        raise click.UsageError("--flatten sells what the account or one market holds")
+    if flatten and scope == "venue":
+        raise click.UsageError("--flatten sells what the account, a market or a strategy holds")
     floor = _floor(floor) if flatten else ""
     began = time.perf_counter()
     directory = state_path(profile, state_dir, create=True)

@@ -14,6 +14,7 @@ from agbot.core.book import OrderBook
 from agbot.core.coordinator import FAILED_SCOPE, MultiMarketCoordinator
 from agbot.core.marks import mark
 from agbot.core.oms import OrderRecord
+from agbot.core.owners import Owners
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate, covers
 from agbot.core.state import CoreState, EngineSettings
@@ -71,6 +72,7 @@ class Engine:
         self.markets, self.books, self.oms, self.portfolio = state.markets, state.books, state.oms, state.portfolio
         self.admission = Admission(state)
         self.triggers = state.triggers
+        self._owners = Owners(state)
         self.coordinator = MultiMarketCoordinator(state, self.admission)
         for strategy in strategies:
             self.coordinator.register_strategy(strategy.id, strategy, getattr(strategy, "only_in", None))
@@ -235,6 +237,7 @@ class Engine:
             size=fill.size,
             fee=fill.fee,
             strategy=command.strategy,
+            parts=self._owners.parts(record, fill, taken_back=taken_back),
         )
         (self._out.voided if taken_back else self._out.fills).append((record, fill))
         self._traded(self.markets[command.market])

@@ -6,8 +6,7 @@ stays with what is left, and all of it leaves with the last share), so cash + co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import attrs
@@ -17,7 +16,7 @@ from agbot.model.events import DifferenceAccepted
 from agbot.model.ids import MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
-from agbot.units import SCALE, notional, to_decimal, to_units, token_value
+from agbot.units import SCALE, notional, token_value
 
 UNATTRIBUTED: Final = StrategyId("wallet")
 """Whose a position is that no journal explains."""
@@ -149,16 +148,33 @@ class Portfolio:
         """Of all holdings; None when they have to be added up again."""
 
     def fill(
-        self, market: Market, token: TokenId, side: Side, *, price: int, size: int, fee: int, strategy: StrategyId
+        self,
+        market: Market,
+        token: TokenId,
+        side: Side,
+        *,
+        price: int,
+        size: int,
+        fee: int,
+        strategy: StrategyId,
+        parts: Sequence[tuple[StrategyId, int]] = (),
     ) -> int:
-        """Fold in one execution; returns the PnL it realised, fees included (10⁻⁶ usd)."""
+        """Fold in one execution; returns the PnL it realised, fees included (10⁻⁶ usd).
+
+        Args:
+            parts: whose it is in shares, of `size` in all; empty when all of it is `strategy`'s.
+        """
         self._sums = None
         outcome = market.outcome(token)
         value = token_value(price, size, yes=outcome is Outcome.YES)
         self.cash -= side.sign * value + fee
         self.fees += fee
-        share = self._by_strategy.setdefault((strategy, market.id), _Holding(market))
-        share.tokens[outcome].apply(side, size, value, fee)
+        value_left, fee_left, size_left = value, fee, size
+        for owner, part in parts or ((strategy, size),):  # the last one has what rounding left
+            of_value, of_fee = value_left * part // size_left, fee_left * part // size_left
+            share = self._by_strategy.setdefault((owner, market.id), _Holding(market))
+            share.tokens[outcome].apply(side, part, of_value, of_fee)
+            value_left, fee_left, size_left = value_left - of_value, fee_left - of_fee, size_left - part
         holding = self.holding(market)
         realised = holding.tokens[outcome].apply(side, size, value, fee)
         if holding.winner is not None:  # heard of after the market ended: redeemed like the rest
@@ -166,14 +182,23 @@ class Portfolio:
         return realised
 
     def void(
-        self, market: Market, token: TokenId, side: Side, *, price: int, size: int, fee: int, strategy: StrategyId
+        self,
+        market: Market,
+        token: TokenId,
+        side: Side,
+        *,
+        price: int,
+        size: int,
+        fee: int,
+        strategy: StrategyId,
+        parts: Sequence[tuple[StrategyId, int]] = (),
     ) -> int:
         """Take an execution back that never settled: the opposite trade at the same value, its fee returned.
 
         Cash, size, fees and equity are as if it had never been. PnL that later trades realised against it stays
         realised, and the cost of what is left makes up for it.
         """
-        return self.fill(market, token, side.other, price=price, size=size, fee=-fee, strategy=strategy)
+        return self.fill(market, token, side.other, price=price, size=size, fee=-fee, strategy=strategy, parts=parts)
 
     def take_over(self, market: Market, carried: Iterable[CarriedPosition]) -> None:
         """Add positions of an earlier run in `market`; their cash is in the constructor's."""
@@ -284,6 +309,11 @@ class Portfolio:
         share = self._by_strategy.get((strategy, market))
         return (share.size(Outcome.YES), share.size(Outcome.NO)) if share else (0, 0)
 
+    def holders(self, market: MarketId, outcome: Outcome) -> dict[StrategyId, int]:
+        """Return who holds shares of a token, and how many."""
+        shares = ((name, share.size(outcome)) for (name, at), share in self._by_strategy.items() if at == market)
+        return {name: size for name, size in shares if size > 0}
+
     def spent_by(self, strategy: str) -> int:
         """Return what the shares that a strategy holds of its own have cost, 10⁻⁶ usd."""
         shares = (share for (name, _), share in self._by_strategy.items() if name == strategy)
@@ -339,43 +369,3 @@ class Portfolio:
 def _redeem(position: Position, *, pays: bool) -> None:
     if position.size:
         position.apply(Side.SELL if position.size > 0 else Side.BUY, abs(position.size), abs(position.size) * pays)
-
-
-class PositionSimulator:
-    """A signed position per market, for tests and notebooks: a thin face over the portfolio's arithmetic.
-
-    Sizes are signed (positive buys, negative sells), prices usd per share; both `Decimal` (or decimal text).
-    """
-
-    def __init__(self) -> None:
-        self._positions: dict[str, Position] = {}
-        self._last_price: dict[str, int] = {}
-
-    def update_position(self, market_id: str, size: Decimal | str | int, price: Decimal | str | int) -> Decimal:
-        """Trade `size` at `price`; returns the new position. ValueError for a zero size or a price outside [0, 1]."""
-        size_units, price_units = to_units(size), to_units(price)
-        if size_units == 0 or not 0 <= price_units <= SCALE:
-            raise ValueError(f"size {size} must not be 0 and price {price} must be within [0, 1]")
-        side = Side.BUY if size_units > 0 else Side.SELL
-        position = self._positions.setdefault(market_id, Position())
-        position.apply(side, abs(size_units), notional(price_units, abs(size_units)))
-        self._last_price[market_id] = price_units
-        return to_decimal(position.size)
-
-    def get_position(self, market_id: str) -> Decimal:
-        """Return the signed position, 0 for a market never traded."""
-        return to_decimal(self._positions.get(market_id, Position()).size)
-
-    def get_realised_usd(self, market_id: str) -> Decimal:
-        """Return the PnL realised in `market_id`."""
-        return to_decimal(self._positions.get(market_id, Position()).realised)
-
-    def get_inventory_value_usd(self) -> Decimal:
-        """Return Σ |position| × last traded price."""
-        held = self._positions.items()
-        return to_decimal(sum(notional(self._last_price[market], abs(p.size)) for market, p in held))
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self._positions.clear()
-        self._last_price.clear()

@@ -51,7 +51,7 @@ def sight(
     return View(
         now_ns=now_ns,
         market=market,
-        books={Outcome.YES: yes, Outcome.NO: no},
+        books={Outcome.YES: yes.grid, Outcome.NO: no.grid},
         yes_size=position.size(Outcome.YES),
         no_size=position.size(Outcome.NO),
         yes_unsettled=state.oms.unsettled[market.yes],

@@ -13,6 +13,8 @@ from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Liquidity, OrderState, OrderType, Side, TimeInForce
 
+_YES: Final = Outcome.YES
+
 
 class BookView(Protocol):
     """One token's book, read-only. Prices 10⁻⁶ usd; 0 is "no bid", 1 000 000 "no ask"."""
@@ -33,7 +35,7 @@ class BookView(Protocol):
     def locked(self) -> bool: ...
     @property
     def crossed(self) -> bool: ...
-    def size_at(self, side: int, price: int) -> int:
+    def size_at(self, side: int, price: int, /) -> int:
         """Return the visible size of a level, 0 when there is none. `side` is events.BID or events.ASK."""
         ...
 
@@ -207,7 +209,7 @@ class View:
     @property
     def book(self) -> BookView:
         """Return the YES book."""
-        return self.books[Outcome.YES]
+        return self.books[_YES]
 
 
 @attrs.frozen(kw_only=True)

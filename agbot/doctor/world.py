@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 import attrs
 import trio
 
-from agbot.doctor import machine, official, shared, sockets, venue, wallet
+from agbot.doctor import machine, official, shared, sockets, strategies, venue, wallet
 from agbot.doctor.report import Check, Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
@@ -59,6 +59,7 @@ class Once(Generic[T]):
 class World:
     """Everything the checks ask for; satisfies their protocols. `access` is None when no network may be used."""
 
+    settings: Settings
     state_dir: Path
     faults: tuple[ConfigError, ...]
     chain: Chain
@@ -128,7 +129,12 @@ class World:
         return await self._online.busiest_market()
 
 
-LOCAL: Final[tuple[Check[World], ...]] = (*machine.CHECKS, *wallet.CHECKS, *official.CHECKS)
+LOCAL: Final[tuple[Check[World], ...]] = (
+    *machine.CHECKS,
+    *wallet.CHECKS,
+    *official.CHECKS,
+    *strategies.CHECKS,
+)
 """Checks that need no network."""
 CHECKS: Final[tuple[Check[World], ...]] = (*LOCAL, *venue.CHECKS, *sockets.CHECKS, *shared.CHECKS)
 
@@ -160,6 +166,7 @@ async def run_checks(
     chain, signer = chain_named(place.chain), settings.live.signer
     found, fault = await _credentials(environ, signer, chain, live=live)
     world = World(
+        settings=settings,
         state_dir=state_dir,
         faults=tuple(faults),
         chain=chain,

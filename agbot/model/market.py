@@ -16,6 +16,8 @@ class Outcome(enum.StrEnum):
     YES = "YES"
     NO = "NO"
 
+    __hash__ = str.__hash__  # an Enum's own is Python, and every look at a book or a holding asks for it
+
     @property
     def other(self) -> Outcome:
         """Return the opposite outcome."""

@@ -16,6 +16,8 @@ class Side(enum.StrEnum):
     BUY = "BUY"
     SELL = "SELL"
 
+    __hash__ = str.__hash__  # an Enum's own is Python, and every look at a book or a holding asks for it
+
     @property
     def sign(self) -> int:
         """Return +1 for BUY, −1 for SELL."""

@@ -16,13 +16,14 @@ from typing import Any, Final
 import attrs
 import trio
 
-from agbot.core.admission import FLATTEN
+from agbot.core.admission import FLATTEN, NOBODY
+from agbot.core.coordinator import FAILED_SCOPE
 from agbot.core.engine import Engine
 from agbot.core.rules import OrderCap
 from agbot.errors import AgbotError, ConfigError
 from agbot.log import get_logger
 from agbot.model.commands import PlaceOrder
-from agbot.model.ids import ClientOrderId, TokenId
+from agbot.model.ids import ClientOrderId, StrategyId, TokenId
 from agbot.model.market import Market
 from agbot.model.order import Order, OrderState, Side, TimeInForce
 from agbot.run.execution import LocalExecution
@@ -37,7 +38,8 @@ MISSES_MAX: Final = 5
 RESOLVED: Final = "the market is resolved: it is redeemed, not sold"
 SHORT: Final = "short: that would take a buy"
 DUST: Final = "less than the smallest size the market takes"
-FINAL: Final = frozenset({RESOLVED, SHORT, DUST, ""})
+OPEN: Final = "its switch was opened: it trades again"
+FINAL: Final = frozenset({RESOLVED, SHORT, DUST, OPEN, ""})
 """Reasons that waiting does not change."""
 
 log = get_logger(__name__)
@@ -47,14 +49,15 @@ log = get_logger(__name__)
 class Unwound:
     """What became of one position. Sizes and prices in 10⁻⁶; `why` is empty once nothing is left.
 
-    `left` is what the account holds now: a fill that is heard of late counts as well.
+    `left` is what the account, or the `strategy` where one is named, holds now: a late fill counts as well.
     """
 
     market: Market
     token: TokenId
-    held: int
-    floor: int
-    left: int
+    strategy: StrategyId = NOBODY
+    held: int = 0
+    floor: int = 0
+    left: int = 0
     sold: int = 0
     usd: int = 0
     slices: int = 0
@@ -86,13 +89,16 @@ class Flattener:
         self._execution = execution
         self._now_ns = now_ns
         self._asked = trio.Event()
+        self._idle = trio.Event()
         self._rows: list[Unwound] = []
         self._slices: list[dict[str, Any]] = []
         self._running = False
         self._over = False
 
-    def begin(self, floor: str, market: str = "") -> None:
-        """Start unwinding; `floor` is a fraction of each position's best bid now, `market` a name or all.
+    def begin(self, floor: str, market: str = "", strategy: str = "") -> None:
+        """Start unwinding; `floor` is a fraction of each position's best bid now.
+
+        All that is held, or what is held in a `market`, or what a `strategy` bought and has not sold.
 
         While it is under way it goes on as it began.
 
@@ -102,8 +108,15 @@ class Flattener:
         fraction = _fraction(floor)
         if self._running:
             return
-        self._rows, self._slices, self._over, self._running = list(self._positions(fraction, market)), [], False, True
+        self._rows, self._slices = list(self._positions(fraction, market, strategy)), []
+        self._over, self._running = False, True
         self._asked.set()
+
+    async def sell(self, floor: str, strategy: str) -> None:
+        """Unwind what a strategy bought and has not sold, once nothing else is being unwound."""
+        while self._running:
+            await self._idle.wait()
+        self.begin(floor, strategy=strategy)
 
     def progress(self, seen: int = 0) -> dict[str, Any]:
         """Return the slices after the first `seen`, the positions, and whether it is over."""
@@ -129,17 +142,26 @@ class Flattener:
                 for row in self._rows:
                     nursery.start_soon(self._unwind, row)
             self._running, self._over = False, True
+            self._idle.set()
+            self._idle = trio.Event()
             log.critical("flatten.over", positions=[row.json() for row in self._rows])
 
-    def _positions(self, fraction: int, market: str) -> Iterator[Unwound]:
+    def _positions(self, fraction: int, market: str, strategy: str) -> Iterator[Unwound]:
         for found, holding in self._engine.portfolio.holdings():
             if market and market not in (found.slug, found.id):
                 continue
-            for outcome, position in holding.tokens.items():
+            for outcome in holding.tokens:
                 token = found.token(outcome)
-                if position.size and (book := self._engine.books.get(token)):
-                    floor = max(book.tick, tick_up(notional(book.best_bid, fraction), book.tick))
-                    yield Unwound(market=found, token=token, held=position.size, floor=floor, left=position.size)
+                row = Unwound(market=found, token=token, strategy=StrategyId(strategy))
+                row.held = row.left = self._held(row)
+                if row.held and (book := self._engine.books.get(token)):
+                    row.floor = max(book.tick, tick_up(notional(book.best_bid, fraction), book.tick))
+                    yield row
+
+    def _held(self, row: Unwound) -> int:
+        portfolio, outcome = self._engine.portfolio, row.market.outcome(row.token)
+        held = portfolio.position(row.market, outcome).size
+        return min(held, portfolio.holders(row.market.id, outcome).get(row.strategy, 0)) if row.strategy else held
 
     async def _unwind(self, row: Unwound) -> None:
         deadline, misses = trio.current_time() + PATIENCE_S, 0
@@ -155,24 +177,31 @@ class Flattener:
                 return
             await trio.sleep(LOOK_S)
 
+    def _ended(self, row: Unwound) -> str | None:
+        """Return why nothing more of a position is to be sold, empty when all is; None while there is more."""
+        state = self._engine.state
+        if row.strategy and (FAILED_SCOPE, row.strategy) not in state.gate.scopes:
+            return OPEN
+        if row.market.id in state.resolved:
+            return RESOLVED
+        return (SHORT if row.left else "") if row.left <= 0 else None
+
     def _next(self, row: Unwound) -> tuple[int, str]:
         """Return the size of the next slice, or 0 and why there is none."""
         engine, market = self._engine, row.market
-        row.left = engine.portfolio.position(market, market.outcome(row.token)).size
+        row.left = self._held(row)
+        if (over := self._ended(row)) is not None:
+            return 0, over
         book = engine.books[row.token]
         visible = book.size_down_to(row.floor)
         settled = engine.admission.sellable(market, row.token)
-        if market.id in engine.state.resolved:
-            return 0, RESOLVED
-        if row.left <= 0:
-            return 0, SHORT if row.left else ""
         if settled <= 0:
             return 0, "its trades have not settled"
         if not visible:
             return 0, f"no bid at {to_text(row.floor)} or above" if book.best_bid else "no bid"
         cap = min((r.max_usd for r in engine.state.gate.rules if isinstance(r, OrderCap)), default=None)
         most = visible if cap is None else min(visible, cap * SCALE // max(book.best_bid, row.floor))
-        size = min(settled, most) // market.size_step * market.size_step
+        size = min(settled, most, row.left) // market.size_step * market.size_step
         if not size:
             return 0, DUST
         denied = self._execution.denied(self._order(row, size), reduce_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import trio
@@ -13,7 +14,9 @@ from agbot.core.triggers import Baseline
 from agbot.log import get_logger
 from agbot.model.events import Event
 from agbot.run.baseline import BaselineFile
+from agbot.run.flatten import Flattener
 from agbot.run.killing import Killer
+from agbot.settings import Settings
 
 KEEP_S: Final = 1.0
 REST_S: Final = 0.05
@@ -21,6 +24,12 @@ REST_S: Final = 0.05
 BY: Final = "agbot"
 
 log = get_logger(__name__)
+
+
+def floors_of(settings: Settings, engine: Engine) -> dict[str, str]:
+    """Return the strategies whose shares are sold once they raised, by id, and down to what fraction of the bid."""
+    chosen = zip(engine.coordinator.strategies, settings.strategies, strict=True)
+    return {name: each.failing_floor for name, each in chosen if each.failing_floor}
 
 
 class Guard:
@@ -31,10 +40,17 @@ class Guard:
     is written when it changed: at once after a trip or a fill, so that the next run does not take what was lost for
     money that left, else within `KEEP_S`, which is what a kill -9 can cost of a rise of the peak. A fall costs nothing:
     it is measured anew.
+
+    Args:
+        floors: which strategies' shares are sold once they have raised, down to what fraction of the bid.
     """
 
-    def __init__(self, engine: Engine, killer: Killer, file: BaselineFile) -> None:
+    def __init__(
+        self, engine: Engine, killer: Killer, file: BaselineFile, flattener: Flattener, floors: Mapping[str, str]
+    ) -> None:
         self._engine = engine
+        self._flattener = flattener
+        self._floors = floors
         self._killer = killer
         self._file = file
         self._kept: Baseline | None = engine.settings.baseline
@@ -66,6 +82,8 @@ class Guard:
                     reason, scope, name = self._closed.pop(0)
                     log.critical("killswitch.tripped", reason=reason, scope=scope, name=name)
                     await self._killer.on(reason, BY, scope, name)
+                    if scope == FAILED_SCOPE and name in self._floors:
+                        nursery.start_soon(self._flattener.sell, self._floors[name], name)
 
     def close(self) -> None:
         """Write the baseline at the end of a run."""

@@ -98,7 +98,7 @@ class Operator:
             self._check_known(scope, name)
         receipt = await self._killer.on(reason, by, scope, name)
         if request.get("flatten"):
-            self._flattener.begin(str(request["flatten"]), name)
+            self._flattener.begin(str(request["flatten"]), **({scope: name} if scope in ("market", "strategy") else {}))
         return receipt
 
     async def _flatten(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from agbot.run.feeds import FeedWatch, no_feeds
 from agbot.run.fence import Fence
 from agbot.run.flatten import Flattener
 from agbot.run.gateway import Gateway
-from agbot.run.guard import Guard
+from agbot.run.guard import Guard, floors_of
 from agbot.run.inbox import Inbox
 from agbot.run.killing import Killer
 from agbot.run.live import AccountReads
@@ -195,7 +195,9 @@ class Session:
             engine=self.engine, inbox=self.inbox, venue=self.venue, latch=self.latch, gate=self.gate, now_ns=now_ns
         )
         self.shared_kills = SharedKills(self.shared, self.killer, self.clock.look) if self.shared else None
-        self.guard = Guard(self.engine, self.killer, self.baseline_file)
+        self.guard = Guard(
+            self.engine, self.killer, self.baseline_file, self.flattener, floors_of(settings, self.engine)
+        )
         self.facts = RunFacts(
             run_id=self.run_id,
             mode=plan.mode,

@@ -209,7 +209,7 @@ class Maker(Lifecycle):
             return "the book is empty, locked or crossed"
         best = others(view)
         if best is None:
-            return "the book has one side only"
+            return "one side of the book has nobody else"
         (bid, bid_size), (ask, ask_size) = best
         micro = (bid * ask_size + ask * bid_size) / (bid_size + ask_size)
         fair = min(max(micro, 1), SCALE - 1) / SCALE

@@ -1,8 +1,9 @@
 """A two-sided quoter: rest on both sides of fair value, lean against inventory, never take.
 
-Theory of operation. Fair value is the microprice. Inventory (YES − NO) moves the point around which quotes are placed
-by up to `skew_ticks` against it, so that the side that reduces inventory is the more likely to fill. Quotes are whole
-ticks, at least `half_spread_ticks` and `edge` from that point, and never reach the other side of the book.
+Theory of operation. Fair value is the microprice of what others quote. Inventory (YES − NO) moves the point around
+which quotes are placed by up to `skew_ticks` against it, so that the side that reduces inventory is the more likely to
+fill. Quotes are whole ticks, at least `half_spread_ticks` and `edge` from that point, and never reach the other side of
+the book.
 
 What becomes of the quotes is `agbot.strategy.quoting`'s.
 """
@@ -15,7 +16,7 @@ from agbot.core.view import Intent, View
 from agbot.model.ids import StrategyId
 from agbot.model.order import Side
 from agbot.strategy.fields import count, decimal
-from agbot.strategy.quoting import Quote, Wanted, Why, in_ticks, requote, signed, whole_size
+from agbot.strategy.quoting import Quote, Wanted, Why, in_ticks, others, requote, signed, whole_size
 from agbot.units import SCALE, complement, tick_down, tick_up, to_text
 
 
@@ -95,10 +96,11 @@ class Quoter:
             return "the book is not trusted"
         if book.empty or book.locked or book.crossed:
             return "the book is empty, locked or crossed"
-        micro = book.microprice()
-        if micro is None:
-            return "the book has one side only"
-        fair = round(micro)
+        market = others(view)
+        if market is None:
+            return "one side of the book has nobody else"
+        (bid, bid_size), (ask, ask_size) = market
+        fair = (2 * (bid * ask_size + ask * bid_size) + bid_size + ask_size) // (2 * (bid_size + ask_size))
         if not self.params.low <= fair <= self.params.high:
             return f"fair {to_text(fair)} is outside {to_text(self.params.low)}–{to_text(self.params.high)}"
         return fair

@@ -80,9 +80,9 @@ def test_two_runs_are_the_same_result(demo, demo_spec):
     assert demo.trades > 10
 
 
-SD_LAD_DIGEST = "fbee2bc62aafd0df0a2b290ee74401a5"
-HOU_BAL_DIGEST = "7f4b52237d73ec50545467385aa07119"
-DEMO_DIGEST = "e6ef98b828e95089225c01cbea48a3d4"
+SD_LAD_DIGEST = "1425f1cf1c2e3b62ef47903c9ccb07da"
+HOU_BAL_DIGEST = "3328874923d473eba3830ce25c52e10b"
+DEMO_DIGEST = "bcbc27a555e8acf2a0b2e828d8bbc8ce"
 _ELSEWHERE = """
 import sys
 from pathlib import Path

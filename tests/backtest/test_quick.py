@@ -46,8 +46,8 @@ def test_the_whole_report_is_that_of_the_slow_way(tmp_path, seed, faster, order_
 
 
 GAMES = {
-    "20250617_mlb-sd-lad-2025-06-17_market-events.csv.gz": "fbee2bc62aafd0df0a2b290ee74401a5",
-    "20250619_mlb-hou-bal-2025-06-19_market-events.csv.gz": "7f4b52237d73ec50545467385aa07119",
+    "20250617_mlb-sd-lad-2025-06-17_market-events.csv.gz": "1425f1cf1c2e3b62ef47903c9ccb07da",
+    "20250619_mlb-hou-bal-2025-06-19_market-events.csv.gz": "3328874923d473eba3830ce25c52e10b",
 }
 
 

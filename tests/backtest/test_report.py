@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agbot import __version__, cli
@@ -59,7 +59,7 @@ def test_the_page_fetches_nothing_and_shows_everything(example):
 def test_the_result_can_be_drawn_in_a_terminal_and_as_a_file(example, tmp_path):
     text = invoke("plot", example[0] / "result.json")
     assert text.exit_code == 0, text.output
-    assert "quoter on generated: PnL 23.64 usd, 131 fills" in text.output
+    assert "quoter on generated: PnL 29.44 usd, 132 fills" in text.output
     assert "\x1b" not in text.output
     done = invoke("plot", example[0] / "result.json", "--out", tmp_path / "r.svg")
     assert done.exit_code == 0, done.output
@@ -68,7 +68,7 @@ def test_the_result_can_be_drawn_in_a_terminal_and_as_a_file(example, tmp_path):
 
 def test_json_is_the_result_file(example, root):
     found = read_report(example[0] / "result.json")
-    assert found.chosen.pnl == 23_635_451
+    assert found.chosen.pnl == 29_435_451
     assert (found.lower.queue, found.chosen.queue, found.upper.queue) == ("back", "power", "front")
     assert found.lower.orders.filled < found.chosen.orders.filled < found.upper.orders.filled
 
@@ -168,8 +168,7 @@ def test_compare_shows_columns_and_parts(short_spec, tmp_path):
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(2, 8))
 def test_ticks_are_round_and_within(low, span, about):
     high = low + span
-    if high == low:
-        return
+    assume(span > abs(low) * 1e-9)  # finer than that, floats have no round values left between the two
     found = svg.ticks(low, high, about)
     assert 1 <= len(found) <= 3 * about
     assert all(low - span * 1e-6 <= value <= high + span * 1e-6 for value in found)

@@ -133,7 +133,7 @@ def test_one_scope_at_a_time(state):
     assert not (state / "latch").exists()
 
 
-@pytest.mark.parametrize(("scope", "code"), [("--strategy", 2), ("--venue", 2), ("--market", 0)])
+@pytest.mark.parametrize(("scope", "code"), [("--strategy", 0), ("--venue", 2), ("--market", 0)])
 def test_what_can_be_unwound(scope, code, state, asked, monkeypatch):
     monkeypatch.setattr(killswitch, "control", lambda *_: {"slices": [], "positions": [], "over": True})
     result = invoke("on", "--reason", "r", scope, "a", "--flatten", "--state-dir", state)

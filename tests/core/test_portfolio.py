@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agbot.core.portfolio import CarriedPosition, Portfolio, Position, PositionSimulator
+from agbot.core.portfolio import CarriedPosition, Portfolio, Position
 from agbot.model.market import Market, Outcome
 from agbot.model.order import Side
 from agbot.testing.builders import make_market
+from agbot.testing.positions import PositionSimulator
 from agbot.units import SCALE, to_units, token_value
 
 MARKET = Market(id="m", yes="y", no="n")

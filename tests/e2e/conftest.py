@@ -54,7 +54,7 @@ class Bot:
         command = [*AGBOT, "run", "--port", str(self.port), *where, *options]
         self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=subprocess.STDOUT, text=True)
         log.close()
-        wait_until(lambda: self.run("status").returncode == 0, what="the bot's start")
+        wait_until(lambda: self.run("status").returncode == 0, seconds=60, what="the bot's start")
         return self
 
     def run(self, *command):

@@ -45,8 +45,8 @@ class Bench:
     supported = frozenset(TimeInForce)
     venue_id = "paper"
 
-    def hold(self, size):
-        held = {"side": Side.BUY, "price": 500_000, "size": size * SCALE, "fee": 0, "strategy": "s"}
+    def hold(self, size, strategy="s"):
+        held = {"side": Side.BUY, "price": 500_000, "size": size * SCALE, "fee": 0, "strategy": strategy}
         self.core.engine.portfolio.fill(self.core.market, self.core.market.yes, **held)
 
     def show(self):
@@ -76,12 +76,12 @@ class Bench:
         self.core.step(*evidence, *([OrderCancelled(order_id, "killed", 1)] if left else []))
         self.show()
 
-    async def run(self, floor="0.80", market=""):
+    async def run(self, floor="0.80", market="", strategy=""):
         """Flatten and return the one row."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.engine)
             nursery.start_soon(self.flattener.run)
-            self.flattener.begin(floor, market)
+            self.flattener.begin(floor, market, strategy)
             while not (told := self.flattener.progress())["over"]:
                 await trio.sleep(0.5)
             nursery.cancel_scope.cancel()
@@ -192,6 +192,31 @@ async def test_a_book_that_is_not_believed_is_not_sold_into(make_core, autojump_
 async def test_only_the_market_that_is_named(make_core, autojump_clock):
     assert (await Bench(make_core).run(market="other"))["positions"] == []
     assert len((await Bench(make_core).run(market="m1"))["positions"]) == 1
+
+
+async def test_only_what_the_strategy_holds_that_is_named(make_core, autojump_clock):
+    bench = Bench(make_core, bids=(("0.48", "300"),))
+    bench.hold(40, "other")
+    assert (await bench.run(strategy="nobody"))["positions"] == []
+    assert (await bench.run(strategy="other"))["positions"][0]["why"] == "its switch was opened: it trades again"
+    bench.core.step(KillSwitchSet(True, "it raised", "me", bench.core.now, "strategy", "other"))
+    (row,) = (await bench.run(strategy="other"))["positions"]
+    assert (row["held"], row["sold"], row["left"], row["why"]) == ("40", "40", "0", "")
+    portfolio, market = bench.core.engine.portfolio, bench.core.market
+    assert portfolio.own("other", market.id) == (0, 0)
+    assert portfolio.own("s", market.id) == (100 * SCALE, 0)
+    assert portfolio.own(FLATTEN, market.id) == (0, 0)
+
+
+async def test_what_was_sold_is_gone_from_who_held_it(make_core, autojump_clock):
+    bench = Bench(make_core, bids=(("0.48", "130"),))
+    bench.hold(40, "other")
+    await bench.run()
+    portfolio, market = bench.core.engine.portfolio, bench.core.market
+    left = [portfolio.own(name, market.id)[0] // SCALE for name in ("s", "other", FLATTEN)]
+    assert left == [0, 10, 0]
+    account = portfolio.holding(market)
+    assert sum(portfolio.strategy_pnl().values()) == account.realised + account.value - account.cost
 
 
 def test_asked_again_it_goes_on_as_it_began(make_core):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import types
 
 import pytest
 import trio
@@ -17,8 +18,9 @@ from agbot.model.order import Liquidity
 from agbot.run import baseline as baseline_module
 from agbot.run import guard as guard_module
 from agbot.run.baseline import BaselineFile
-from agbot.run.guard import Guard
+from agbot.run.guard import Guard, floors_of
 from agbot.run.inbox import Inbox
+from agbot.settings import Settings, StrategySettings
 from agbot.testing.builders import make_order, place
 from agbot.units import SCALE
 from tests.run.conftest import a_killer
@@ -34,8 +36,12 @@ class Bench:
         self.core = core = make_core(limits=Limits(daily_loss=50_000), **more).open()
         self.inbox, self.latch, self.venue = Inbox(), Latch(directory / "latch"), venue
         killer = a_killer(core, self.inbox, venue, self.latch)
-        self.guard = Guard(core.engine, killer, self.file)
+        self.unwound = []
+        self.guard = Guard(core.engine, killer, self.file, self, {"boom": "0.80"})
         core.observers.append(self.guard.observe)
+
+    async def sell(self, floor, strategy):
+        self.unwound.append((floor, strategy))
 
     def lose(self, usd):
         self.core.engine.portfolio.cash -= usd * SCALE
@@ -100,7 +106,15 @@ async def test_a_strategy_that_raises_is_closed_on_disk_and_its_orders_are_taken
         while not any(isinstance(e, KillSwitchProven) for e in told):
             told += await bench.inbox.receive()
     assert told[-1] == KillSwitchProven("strategy", "boom", 0, 0, bench.core.now)
+    await trio.testing.wait_all_tasks_blocked()
+    assert bench.unwound == [("0.80", "boom")]
     nursery.cancel_scope.cancel()
+
+
+def test_what_is_sold_when_a_strategy_fails_is_the_configurations_to_say():
+    chosen = [StrategySettings(name=name, failing_floor=floor) for name, floor in (("a.py:A", "0.5"), ("b", ""))]
+    engine = types.SimpleNamespace(coordinator=types.SimpleNamespace(strategies=("mine", "b")))
+    assert floors_of(Settings(strategies=tuple(chosen)), engine) == {"mine": "0.5"}
 
 
 async def test_the_baseline_is_kept_while_it_changes(bench, nursery, until):
@@ -122,7 +136,7 @@ def test_the_next_run_begins_where_this_one_ended(bench, make_core, venue, tmp_p
 def test_a_run_without_limits_keeps_nothing(make_core, venue, tmp_path):
     core = make_core().open()
     killer = a_killer(core, Inbox(), venue, Latch(tmp_path / "l"))
-    Guard(core.engine, killer, BaselineFile(tmp_path, "DEMO")).close()
+    Guard(core.engine, killer, BaselineFile(tmp_path, "DEMO"), None, {}).close()
     assert list(tmp_path.iterdir()) == []
 
 

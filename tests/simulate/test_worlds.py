@@ -16,7 +16,7 @@ from agbot.simulate.defects import DEFECTS, planted
 from agbot.simulate.schedule import ALL, FAULTS_MIN, Trouble, drawn
 from agbot.simulate.seeds import Outcome, live, many, one, shrunk
 
-SEEDS = int(os.environ.get("AGBOT_WORLDS", "300"))
+SEEDS = int(os.environ.get("AGBOT_WORLDS", "100"))
 FOUND_BY = {
     "new_salt": 7,
     "silence_is_no": 9,

@@ -156,7 +156,7 @@ def test_what_two_levels_sell_is_held_and_settled() -> None:
     ("view", "why"),
     [
         (seen(trusted=False), "the book is not trusted"),
-        (seen(bids=()), "the book has one side only"),
+        (seen(bids=()), "one side of the book has nobody else"),
         (seen(bids=levels(("0.53", "9"))), "the book is empty, locked or crossed"),
         (seen(bids=levels(("0.02", "1")), asks=levels(("0.03", "1"))), "fair 0.025 is outside 0.05–0.95"),
         (seen(bids=levels(("0.97", "1")), asks=levels(("0.98", "1"))), "fair 0.975 is outside 0.05–0.95"),

@@ -142,8 +142,8 @@ def test_a_quote_that_would_fall_off_the_grid_is_left_out(
     [
         (view_of(trusted=False), "the book is not trusted"),
         (view_of(bids=(), asks=()), "the book is empty, locked or crossed"),
-        (view_of(bids=()), "the book has one side only"),
-        (view_of(asks=()), "the book has one side only"),
+        (view_of(bids=()), "one side of the book has nobody else"),
+        (view_of(asks=()), "one side of the book has nobody else"),
         (view_of(bids=levels(("0.53", "1"))), "the book is empty, locked or crossed"),
         (view_of(bids=levels(("0.54", "1"))), "the book is empty, locked or crossed"),
         (view_of(bids=levels(("0.02", "1")), asks=levels(("0.03", "1"))), "fair 0.025 is outside 0.05–0.95"),
