@@ -54,12 +54,14 @@ async def serve(
     *,
     linger_s: float | None = None,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    hub: Hub | None = None,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> bool:
     """Serve the page, the sockets and health until cancelled. Reports the port it listens on.
 
     Args:
         linger_s: return this long after the last bot left, or after the start when none came; None stays.
+        hub: what is shown, fed in this process; then no bot may push to it.
 
     Returns:
         False at once when a monitor of this protocol listens there already, True when `linger_s` is over.
@@ -70,15 +72,11 @@ async def serve(
     listeners = await _listen(host, port)
     if listeners is None:
         return False
-    hub = Hub()
-    server = Server(
-        partial(_answer, hub, _load_site()),
-        {
-            INGEST_PATH: SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX),
-            DASHBOARD_PATH: SocketRoute(partial(_dashboard, hub), 4096),
-        },
-        refuse=refusal_of_strangers(host),
-    )
+    ingest, hub = hub is None, hub or Hub()
+    routes = {DASHBOARD_PATH: SocketRoute(partial(_dashboard, hub), 4096)}
+    if ingest:
+        routes[INGEST_PATH] = SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX)
+    server = Server(partial(_answer, hub, _load_site()), routes, refuse=refusal_of_strangers(host))
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run, listeners)
         task_status.started(listeners[0].socket.getsockname()[1])

@@ -134,7 +134,9 @@ class Feed:
 class Hub:
     """All runs and all readers. `tick` is called every `TICK_MS`; everything else only records."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: str = APP) -> None:
+        self.app = app
+        """What `/healthz` says it is: a bot pushes to nothing but a monitor."""
         self.malformed = 0
         self.readers: set[Reader] = set()
         self.left = RunState("")
@@ -155,7 +157,7 @@ class Hub:
 
     def health(self) -> Health:
         """Return the answer of `/healthz`."""
-        return Health(APP, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers))
+        return Health(self.app, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers))
 
     def feed(self) -> Feed:
         """Return the ear for a new bot connection."""

@@ -141,6 +141,7 @@ class RunState:
         self._overflow = False
         self._last_seq = 0
         self._ticks = 0
+        self._charted_ms = -1
 
     def take_metric(self, line: MetricLine) -> bool:
         """Apply a metric; False when its type contradicts an earlier line or there are too many series."""
@@ -170,7 +171,8 @@ class RunState:
 
     def turn(self, at_ms: int) -> Changes:
         """End a tick: return what it brought and add the charted gauges to their rings."""
-        if self.bots and self._ticks % CHART_TICKS == 0:
+        if self.bots and self._ticks % CHART_TICKS == 0 and at_ms != self._charted_ms:  # a paused player's stands still
+            self._charted_ms = at_ms
             for metric in self._charted:
                 if metric.ring is not None:
                     metric.ring.append(at_ms, metric.value)

@@ -211,6 +211,21 @@ class JournalReader:
         except sqlite3.DatabaseError:
             return True  # an unreadable page: let the records say up to where
 
+    def batches(self, until_ns: int | None = None) -> tuple[int, int, int]:
+        """Return how many batches there are, up to a time, and when the first and the last of these came (UTC ns).
+
+        From the rows alone: what `records` does not believe counts too. StoreError AGB-603: they cannot be read.
+        """
+        question = "select count(*), min(now_ns), max(now_ns) from record where kind = ? and now_ns <= ?"
+        latest = 2**63 - 1 if until_ns is None else until_ns
+        try:
+            count, first_ns, last_ns = self._db.execute(question, (BATCH, latest)).fetchone()
+        except sqlite3.DatabaseError as e:
+            raise StoreError(
+                f"{self.path} cannot be read: {e}", id="AGB-603", remedy="agbot replay tells how far"
+            ) from e
+        return count, first_ns or 0, last_ns or 0
+
     def header(self) -> Header:
         """Return what the run was made of; StoreError AGB-606 when nothing was committed, AGB-609 when damaged."""
         first = next(self.records(), None)
