@@ -26,7 +26,7 @@ class Goal:
         word: what the player is said to do meanwhile.
         speed: of the journal's time, 0 is as fast as it goes.
         to: the step to stand at, counted from 1; 0 is before the first. None has no such end.
-        found: looks at a step just taken, and at the incidents that are new with it, and says why to stop there, empty to go on.
+        found: looks at a step just taken and at its new incidents, and says why to stop there, empty to go on.
     """
 
     word: str
