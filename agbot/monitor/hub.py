@@ -178,6 +178,12 @@ class Hub:
             self._runs[run_id] = RunState(run_id)
         return self._runs[run_id]
 
+    def adopt(self, run: RunState) -> None:
+        """Know a run as it was told elsewhere, in the place of one of its id."""
+        self._runs.pop(run.run_id, None)
+        self.run(run.run_id)
+        self._runs[run.run_id] = run
+
     def tick(self, at_ms: int) -> None:
         """End a tick: encode what changed once, give it to every reader, drop those too far behind."""
         self._tick += 1

@@ -1,24 +1,29 @@
 """A journal on the same screens as a live run: played, paused, stepped through, searched.
 
 Theory of operation. One task owns the core of the past and goes after one `Goal` at a time; the control socket replaces
-the goal, and the task notices between two steps. Forward is playing on. Back is the same core built anew and stepped
-to where it shall stand: a journal has no other way back. The screens get each beginning as a run of its own, so
-that nothing of what is still to come stays on them.
+the goal, and the task notices between two steps. Forward is playing on. Back is a core as it was at a checkpoint
+(`agbot.monitor.checkpoints`), or one built anew, stepped to where it shall stand: a journal has no other way back. The
+screens get each beginning as a run of its own, so that nothing of what is still to come stays on them. While it
+hurries, what is measured once a second is measured now and then, and where it stops.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import trio
 
 from agbot import __version__
 from agbot.errors import TimedOutError
+from agbot.monitor.checkpoints import Checkpoints, Standing
 from agbot.monitor.goals import GOALS, Goal
 from agbot.monitor.hub import Feed, Hub
+from agbot.monitor.state import RunState
 from agbot.run.bot import Stop
 from agbot.run.playback import Moment, Playback
 from agbot.run.publish import Publisher
@@ -30,8 +35,11 @@ APP: Final = "agbot-player"
 YIELD_EVERY: Final = 16
 """Steps between two looks at the clock and the sockets while it hurries."""
 DRAIN_BYTES: Final = 1 << 20
+NEAR: Final = 20
+"""On the way back a checkpoint is made so many steps before the goal: who goes back once does it again."""
 WAIT_MAX_S: Final = 600.0
 SUMMARY: Final = "replay.at"
+HURRY_NS: Final = 10 * NS_PER_S
 GOES_ON_NS: Final = 10 * NS_PER_S
 """An incident that comes again so soon, in the journal's time, is the same one."""
 
@@ -59,13 +67,16 @@ class Player:
         self._news = trio.Event()
         self._rest = trio.Event()
         self._beginnings = 0
+        self._clock = _Clock()
         self._feed: Feed | None = None
-        self._anew()
+        self.playback = Playback(path)
+        self.checkpoints = Checkpoints()
+        self._begin(self._start())
         self._rest.set()
 
     def now_ms(self) -> int:
         """Return the journal's time, UTC milliseconds."""
-        return ms(self.playback.now_ns)
+        return self._clock.now_ms()
 
     def handlers(self) -> dict[str, Op]:
         """Return what the control socket answers, by `op`."""
@@ -139,20 +150,28 @@ class Player:
     # -- what it does ----------------------------------------------------------------------------------------------
 
     async def _pursue(self, goal: Goal) -> None:
+        near = None
         if goal.to is not None and goal.to < self.playback.number:
-            self._anew()
+            self._back(goal.to)
+            near = goal.to - NEAR
         began_s, began_ns, count = trio.current_time(), self.playback.next_ns or 0, 0
-        why = ""
+        why, self._looked_s = "", time.perf_counter()
         while self._goal is goal and not why:
             if goal.speed:
                 await self._until(began_s + ((self.playback.next_ns or 0) - began_ns) / NS_PER_S / goal.speed)
                 if self._goal is not goal:
                     break
+            if near is not None and self.playback.number >= near:
+                near = None
+                self._keep(anyhow=self.checkpoints.far(self.playback.number) > NEAR)
             why = self._take(goal)
             count += 1
             if count % YIELD_EVERY == 0:
                 self._tell()
+                self._keep(anyhow=False)
                 await trio.lowlevel.checkpoint()
+        if why and self.playback.number:
+            self._publisher.second(self.playback.now_ns)
         if self._goal is goal:
             self._goal, self.stopped = None, why
         self._tell(why if self._goal is None else "")
@@ -164,7 +183,7 @@ class Player:
         moment = self.playback.advance()
         if moment is None:
             return "at the end"
-        self._publish(moment)
+        self._publish(moment, NS_PER_S if goal.speed else HURRY_NS)
         return goal.found(moment, self._fresh(moment))
 
     def _fresh(self, moment: Moment) -> list[str]:
@@ -188,22 +207,67 @@ class Player:
 
     # -- what it shows ---------------------------------------------------------------------------------------------
 
-    def _anew(self) -> None:
-        """Stand before the first step, with a core and screens that know nothing."""
+    def _start(self) -> Standing:
+        """Return a core and screens that know nothing."""
+        registry, engine = Registry(self._clock.now_ms, run_id=self._name()), self.playback.engine
+        return Standing(
+            number=0,
+            taken=0,
+            now_ns=self.playback.first_ns,
+            engine=engine,
+            publisher=Publisher(engine, registry),
+            registry=registry,
+            run=RunState(self._name()),
+            seen_ns={},
+            second_ns=0,
+        )
+
+    def _name(self) -> str:
+        return f"{self.playback.header.run_id}~{self._beginnings}"
+
+    def _back(self, number: int) -> None:
+        """Stand at a step at or before `number`."""
+        self._beginnings += 1
+        kept = self.checkpoints.best(number)
+        if kept is not None:
+            standing = kept.copied(self._name())
+            self.playback.resumed(standing.engine, standing.number, standing.taken, standing.now_ns)
+        else:
+            self.playback.close()
+            self.playback = Playback(self._path)
+            standing = self._start()
+        self._begin(standing)
+
+    def _begin(self, standing: Standing) -> None:
+        """Show a run of its own from a standing on."""
         if self._feed is not None:
             self._feed.close()
-            self.playback.close()
-        self.playback: Playback = Playback(self._path)
-        self._beginnings += 1
-        run_id = f"{self.playback.header.run_id}~{self._beginnings}"
-        self._registry = Registry(self.now_ms, run_id=run_id)
-        self._publisher = Publisher(self.playback.engine, self._registry)
-        self._second_ns = 0
-        self._seen_ns: dict[str, int] = {}
+        self._standing = standing
+        self._registry, self._publisher = standing.registry, standing.publisher
+        self._second_ns, self._seen_ns = standing.second_ns, standing.seen_ns
+        self._clock.at_ns = standing.now_ns
+        self.hub.adopt(standing.run)
         self._feed = self.hub.feed()
-        run = EventLine(self.now_ms(), "run", self._run_event(run_id), run_id)
-        self._feed.take(encode(run))
+        run_id = standing.run.run_id
+        self._feed.take(encode(EventLine(self.now_ms(), "run", self._run_event(run_id), run_id)))
+        self._looked_s = time.perf_counter()
         self._tell()
+
+    def _keep(self, *, anyhow: bool) -> None:
+        """Make a checkpoint where it is worth its time, or anyhow."""
+        looked_s, self._looked_s = self._looked_s, time.perf_counter()
+        if self.checkpoints.worth(self.playback.number, self._looked_s - looked_s) or anyhow:
+            self._tell()  # what waits for the screens is not copied
+            here = attrs.evolve(
+                self._standing,
+                number=self.playback.number,
+                taken=self.playback.taken,
+                now_ns=self.playback.now_ns,
+                seen_ns=self._seen_ns,
+                second_ns=self._second_ns,
+            )
+            self.checkpoints.add(here, time.perf_counter)
+            self._looked_s = time.perf_counter()
 
     def _run_event(self, run_id: str) -> dict[str, Any]:
         header = self.playback.header
@@ -219,10 +283,11 @@ class Player:
             "player": self._control,
         }
 
-    def _publish(self, moment: Moment) -> None:
+    def _publish(self, moment: Moment, second_ns: int) -> None:
+        self._clock.at_ns = moment.now_ns
         self._publisher.observe(moment.batch, moment.step)
         if moment.now_ns >= self._second_ns:
-            self._second_ns = moment.now_ns + NS_PER_S
+            self._second_ns = moment.now_ns + second_ns
             self._publisher.second(moment.now_ns)
 
     def _tell(self, stopped: str = "") -> None:
@@ -237,6 +302,19 @@ class Player:
         assert self._feed is not None
         while (batch := self._registry.drain(DRAIN_BYTES)).lines:
             self._feed.take(b"\n".join(batch.lines))
+
+
+@attrs.define
+class _Clock:
+    """The journal's time. A copy of what it is told to shares it: there is one player."""
+
+    at_ns: int = 0
+
+    def now_ms(self) -> int:
+        return ms(self.at_ns)
+
+    def __deepcopy__(self, _memo: object) -> _Clock:
+        return self
 
 
 def moment_text(at_ns: int) -> str:

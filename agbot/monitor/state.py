@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final, TypeVar
+from copy import deepcopy
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -101,6 +102,14 @@ class Metric:
         return (self.name, self.labels, self.kind, value, self.timestamp)
 
 
+def _copied(ring: TimeSeries) -> TimeSeries:
+    copied = TimeSeries(ring.capacity)
+    times, values = ring.view(len(ring))
+    for at_ms, value in zip(times.tolist(), values.tolist(), strict=True):
+        copied.append(at_ms, value)
+    return copied
+
+
 def _tallied(tally: _Tally | None, value: float) -> _Tally:
     if tally is None:
         return _Tally(value)
@@ -142,6 +151,15 @@ class RunState:
         self._last_seq = 0
         self._ticks = 0
         self._charted_ms = -1
+
+    def copy(self, run_id: str, memo: dict[int, Any]) -> RunState:
+        """Return all that is known as another run's, with no bot. `memo` is of `copy.deepcopy`."""
+        for metric in self._charted:
+            if metric.ring is not None:
+                memo[id(metric.ring)] = _copied(metric.ring)
+        copied = deepcopy(self, memo)
+        copied.run_id, copied.bots = run_id, 0
+        return copied
 
     def take_metric(self, line: MetricLine) -> bool:
         """Apply a metric; False when its type contradicts an earlier line or there are too many series."""

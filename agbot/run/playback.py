@@ -9,6 +9,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from agbot.core.engine import Engine
 from agbot.core.step import Output, Step
 from agbot.model.events import (
     BookTrust,
@@ -107,8 +108,9 @@ class Playback:
         self.path = path
         self.number = 0
         self.now_ns = self.first_ns
+        self._taken = 0
         self._records = self._reader.records()
-        self._next = next(self._records, None)
+        self._next: Record | None = next(self._records, None)
         self._seek_batch()
 
     @property
@@ -137,9 +139,21 @@ class Playback:
         except msgspec.DecodeError as e:
             raise foreign(self.path, str(e)) from e
         self.number += 1
-        self.now_ns = record.now_ns
+        self.now_ns, self._taken = record.now_ns, record.seq
         self._seek_batch()
         return Moment(number=self.number, now_ns=record.now_ns, batch=batch, step=step, differs=differs)
+
+    def resumed(self, engine: Engine, number: int, after: int, now_ns: int) -> None:
+        """Go on with a core that has taken `number` steps, up to record `after` of the journal."""
+        self.engine, self.number, self.now_ns = engine, number, now_ns
+        self._records = self._reader.records(after)
+        self._next = next(self._records, None)
+        self._seek_batch()
+
+    @property
+    def taken(self) -> int:
+        """Return the number of the last record that was taken; what the core answered to it counts too."""
+        return self._taken
 
     def close(self) -> None:
         """Close the journal."""

@@ -41,6 +41,7 @@ create table record (
 insert into meta values ('schema', '{SCHEMA}');
 commit;
 """  # noqa: S608 - nothing of a person's in it
+_SELECT = "select seq, kind, now_ns, body, crc from record where seq > ? order by seq"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,13 +185,13 @@ class JournalReader:
         if found is None or found[0] != str(SCHEMA):
             raise foreign(path, f"it has schema {found[0] if found else 'none'}, this agbot reads {SCHEMA}")
 
-    def records(self) -> Iterator[Record]:
-        """Yield the records in order, up to the first gap; corrupt ones end the believable prefix."""
-        expected = 1
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """Yield the records behind number `after` in order, up to the first gap; corrupt ones end what is believed."""
+        expected = after + 1
         rows: sqlite3.Cursor | None = None
         while True:
             try:
-                rows = rows or self._db.execute("select seq, kind, now_ns, body, crc from record order by seq")
+                rows = rows or self._db.execute(_SELECT, (after,))
                 row = rows.fetchone()
             except sqlite3.DatabaseError as e:
                 self.set_aside.append((expected, f"unreadable page: {e}"))

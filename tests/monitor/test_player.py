@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agbot.errors import ConfigError, StoreError
+from agbot.monitor import checkpoints
 from agbot.monitor.goals import GOALS, at_ns
 from agbot.monitor.player import Player
 from agbot.run.playback import Playback
@@ -135,6 +136,10 @@ def test_times(text: str, seconds: float) -> None:
 # ---------------------------------------------------------------- the player's operations
 
 
+OF_THE_WAY = ("agbot.events", "replay.seeking", "polymarket.rtds.msgs_per_second")
+"""Metrics that tell of the way to a step, too: the last is a mean since it was measured before."""
+
+
 class Asked:
     """A running player, and a word for each operation."""
 
@@ -152,7 +157,7 @@ class Asked:
         for line in (*shown["orders"], *shown["fills"], *shown["decisions"]):
             del line["run_id"], line["seq"]
         metrics = {(name, str(labels)): (value, at) for name, labels, _, value, at in shown["metrics"]}
-        kept = {key: value for key, value in metrics.items() if key[0] not in ("agbot.events", "replay.seeking")}
+        kept = {key: value for key, value in metrics.items() if key[0] not in OF_THE_WAY}
         return {"metrics": kept, **{name: shown[name] for name in ("markets", "orders", "fills", "decisions", "at")}}
 
 
@@ -212,9 +217,6 @@ async def test_it_plays_at_its_speed_and_pauses(asked: Asked, autojump_clock: tr
     await trio.sleep(5)
     assert (await asked("status")) == paused
     assert (await asked("pause")) == paused
-    await asked("play", speed=1000)
-    await trio.sleep(60)
-    assert (await asked("status"))["stopped"] == "at the end"
 
 
 async def test_a_new_wish_takes_the_place_of_the_old_one(asked: Asked) -> None:
@@ -228,16 +230,16 @@ async def test_a_new_wish_takes_the_place_of_the_old_one(asked: Asked) -> None:
 OPERATIONS = st.lists(
     st.one_of(
         st.builds(lambda n: ("step", {"count": n}), st.integers(-40, 40).filter(bool)),
-        st.builds(lambda f: ("seek", {"fraction": f / 100}), st.integers(0, 60)),
+        st.builds(lambda f: ("seek", {"fraction": f / 100}), st.integers(0, 30)),
         st.builds(lambda f: ("seek", {"by": f / 100}), st.integers(-20, 20)),
         st.sampled_from([("next", {"what": "incident"}), ("next", {"what": "decision"})]),
     ),
     min_size=1,
-    max_size=5,
+    max_size=3,
 )
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=OPERATIONS)
 def test_whatever_the_way_the_screens_show_the_same(journal: Path, operations: list[Any]) -> None:
     async def way(*steps: tuple[str, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
@@ -248,8 +250,16 @@ def test_whatever_the_way_the_screens_show_the_same(journal: Path, operations: l
                 state = await asked(op, **more)
             nursery.cancel_scope.cancel()
         asked.player.playback.close()
+        kept.append(len(asked.player.checkpoints))
         return state["step"], asked.screens()
 
-    step, shown = trio.run(way, *operations)
-    if step:
-        assert trio.run(way, ("step", {"count": step})) == (step, shown)
+    kept: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "STEPS_MIN", 50)
+        patch.setattr(checkpoints, "WORTH", 0)
+        step, shown = trio.run(way, ("seek", {"fraction": 0.25}), *operations)
+        assert kept[0] > 2
+        patch.setattr(checkpoints, "STEPS_MIN", 10**9)
+        if step:
+            assert trio.run(way, ("step", {"count": step})) == (step, shown)
+            assert kept[1] == 0
