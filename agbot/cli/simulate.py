@@ -61,7 +61,7 @@ def command(  # noqa: PLR0917 - options
     agbot simulate                      300 worlds with faults of every kind
     agbot simulate --seeds 10000
     agbot simulate --seed 4711 --trace  one world again, aloud
-    agbot simulate --faults crash,reply_lost --seeds 100
+    agbot simulate --faults crash,request_lost --seeds 100
     agbot simulate --seed 4711 --faults feed_lost --journals worlds
     agbot simulate --hours 72           one world of three days, and what is kept in memory
     agbot simulate --day 24             five strategies at once: their parts against the venue's ledger

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
+from textual.widgets import Footer, Static
 
 from agbot.control import request
 from agbot.errors import AgbotError
@@ -32,7 +32,7 @@ BAR: Final = 20
 class TravelBar(Static):
     """One line above the footer: the journal's time, the step, whether it plays, and why it stands."""
 
-    DEFAULT_CSS = "TravelBar { dock: bottom; height: 1; background: $accent-muted; color: $foreground; }"
+    DEFAULT_CSS = "TravelBar { height: 1; background: $accent-muted; color: $foreground; }"
 
     def show(self, dashboard: Dashboard, said: str) -> None:
         """Draw where the player stands; `said` is its last word."""
@@ -46,7 +46,7 @@ def where(dashboard: Dashboard, said: str) -> Text:
     doing = "» seeking" if seeking else f"▶ ×{speed:g}" if speed else "‖ paused"
     at = datetime.fromtimestamp(dashboard.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     full = round(BAR * step / steps) if steps else 0
-    parts = [f" REPLAY {doing}", f"{at} UTC", f"{'█' * full}{'░' * (BAR - full)} {step:,}/{steps:,}", said]
+    parts = [f" REPLAY {doing}", f"{at} UTC", f"{step:,}/{steps:,}", said, f"{'█' * full}{'░' * (BAR - full)}"]
     return Text("  ".join(part for part in parts if part), no_wrap=True, overflow="ellipsis")
 
 
@@ -71,7 +71,7 @@ class TravelApp(AgbotApp):
         """Add the line, out of sight until a player is met."""
         bar = TravelBar()
         bar.display = False
-        self.mount(bar)
+        self.mount(bar, before=self.query_one(Footer))
         self.set_interval(SHOW_S, self.draw_travel)
 
     def take(self, frame: object) -> Applied:

@@ -77,6 +77,7 @@ def test_three_keys_in_the_terminal_and_the_command_line(player: Any, until: Any
             assert "REPLAY ‖ paused" in screen
             assert "2026-09-21 14:13:2" in screen
             assert "kill switch off" in screen
+            assert "i next incident" in screen, "the footer is in sight, too"
             assert app.check_action("kill", ()) is False
             before = app.dashboard.gauge("replay.step")
             await pilot.press("comma")
