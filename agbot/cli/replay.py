@@ -30,7 +30,7 @@ PORT = 8090
 @click.option("--pause", is_flag=True, help="Ask the player: stand still.")
 @click.option("--step", type=int, metavar="N", help="Ask the player: N steps on, back with -N.")
 @click.option(
-    "--next", "next_", type=click.Choice(["decision", "incident"]), help="Ask the player: on to the next one."
+    "--next", "next_", type=click.Choice(["decision", "incident", "fault"]), help="Ask the player: on to the next one."
 )
 @click.option("--seek", metavar="WHERE", help="Ask the player: to 40%, +5%, -5%, 12:30:01 or 2026-11-28T12:30:01 UTC.")
 @click.option("--where", is_flag=True, help="Ask the player: where it stands.")
@@ -54,8 +54,8 @@ def command(
     \b
     agbot replay --verify                compare every decision of the newest run
     agbot replay FILE --watch            a player, paused at the start; in other terminals:
-    agbot tui --url ws://127.0.0.1:8090/dashboard     space, n, i, comma, dot, [ and ]
-    agbot replay --next incident         what went wrong first
+    agbot tui --url ws://127.0.0.1:8090/dashboard     space, n, i, I, comma, dot, [ and ]
+    agbot replay --next fault            what went wrong first, denials left out (incident: with them)
     agbot replay --next decision         and what the bot decided then
     """
     from agbot.cli import replay_watch  # noqa: PLC0415

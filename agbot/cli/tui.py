@@ -29,7 +29,7 @@ def command(url: str | None, profile: str | None, directory: str | None) -> None
     switch, which asks first. On a player (agbot replay RUN --watch) the keys move through the journal:
 
     \b
-    space play, pause    n next decision    i next incident    , . step    [ ] scrub
+    space play, pause    n next decision    i next incident    I next fault    , . step    [ ] scrub
     """
     given = Path(directory) if directory else None
     state = state_path(profile, given)

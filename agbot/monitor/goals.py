@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from agbot.errors import ConfigError
-from agbot.run.playback import Moment, Playback
+from agbot.run.playback import DENIED, Moment, Playback
 from agbot.units import NS_PER_S
 
 SPEED_MAX: Final = 100_000.0
@@ -49,16 +49,17 @@ def step(request: Mapping[str, Any], playback: Playback) -> Goal:
 
 
 def following(request: Mapping[str, Any], _playback: Playback) -> Goal:
-    """Go to the next step with a "decision" or an "incident". ConfigError AGB-957."""
+    """Go to the next step with a "decision", an "incident", or a "fault", which no denial is. ConfigError AGB-957."""
     what = str(request.get("what", ""))
     if what not in _FOLLOWING:
-        raise _unusable("what", request.get("what"), "decision or incident")
+        raise _unusable("what", request.get("what"), ", ".join(_FOLLOWING))
     return Goal(word="seeking", found=_FOLLOWING[what])
 
 
 _FOLLOWING: Final[Mapping[str, Callable[[Moment, Sequence[str]], str]]] = {
     "decision": lambda moment, _incidents: moment.decided,
     "incident": lambda _moment, incidents: incidents[0] if incidents else "",
+    "fault": lambda _moment, incidents: next((said for said in incidents if not said.startswith(DENIED)), ""),
 }
 
 

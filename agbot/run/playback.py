@@ -26,6 +26,9 @@ from agbot.store.codec import decode_batch, decode_output, encode_output
 from agbot.store.journal import BATCH, STEP, JournalReader, Record, foreign
 from agbot.store.rebuild import engine_of
 
+DENIED: Final = "denied by"
+"""How the incident of a denied order begins: our own rules at work, and the most frequent of all."""
+
 
 @attrs.frozen(kw_only=True)
 class Moment:
@@ -44,7 +47,7 @@ class Moment:
         if not decisions:
             return ""
         first = decisions[0]
-        said = "allowed" if first.allowed else f"denied by {', '.join(first.violated)}"
+        said = "allowed" if first.allowed else f"{DENIED} {', '.join(first.violated)}"
         more = f", and {len(decisions) - 1} more" if len(decisions) > 1 else ""
         return f"{first.side} by {first.strategy} {said}{more}"
 
@@ -70,7 +73,7 @@ def _incidents(moment: Moment) -> Iterator[str]:
     yield from (f"contradiction: {heard.contradiction}" for heard in step.heard if heard.contradiction)
     for decision in step.output.decisions:
         if not decision.allowed:
-            yield f"denied by {', '.join(decision.violated)}"
+            yield f"{DENIED} {', '.join(decision.violated)}"
     yield from (f"fault: {anomaly}" for anomaly in step.output.anomalies)
 
 

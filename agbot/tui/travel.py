@@ -57,6 +57,7 @@ class TravelApp(AgbotApp):
         Binding("space", "travel('pause')", "play/pause"),
         Binding("n", "travel('decision')", "next decision"),
         Binding("i", "travel('incident')", "next incident"),
+        Binding("I", "travel('fault')", "next fault", show=False),
         Binding("full_stop", "travel('on')", "step", key_display=", ."),
         Binding("comma", "travel('back')", "step back", show=False),
         Binding("right_square_bracket", "travel('forward')", "scrub", key_display="[ ]"),
@@ -130,6 +131,7 @@ class TravelApp(AgbotApp):
 _MESSAGES: Final[Mapping[str, Mapping[str, Any]]] = {
     "decision": {"op": "next", "what": "decision"},
     "incident": {"op": "next", "what": "incident"},
+    "fault": {"op": "next", "what": "fault"},
     "on": {"op": "step", "count": 1},
     "back": {"op": "step", "count": -1},
     "forward": {"op": "seek", "by": SCRUB},

@@ -181,6 +181,12 @@ async def test_the_decision_that_followed_the_fault_is_three_operations_away(ask
     assert shown["decisions"][-1]["timestamp"] == decision["at_ns"] // 1_000_000 == shown["at"]
 
 
+async def test_a_fault_is_no_denial(asked: Asked) -> None:
+    assert (await asked("next", what="fault"))["stopped"] == "link books lost: cut"
+    while (state := await asked("next", what="fault"))["stopped"] != "at the end":
+        assert not state["stopped"].startswith("denied")
+
+
 async def test_step_by_step(asked: Asked) -> None:
     assert (await asked("status"))["step"] == 0
     assert (await asked("step"))["step"] == 1

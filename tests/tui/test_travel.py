@@ -23,6 +23,7 @@ from agbot.simulate.seeds import journals
 from agbot.tui.travel import TravelApp
 
 KEYS: Final = (("i", "denied by PositionLimit"), ("i", "link books lost: cut"), ("n", "by anything"))
+WITHIN_S: Final = 30.0
 NOTHING: Final[dict[str, Any]] = {
     **dict.fromkeys(("play", "step", "next_", "seek")), "pause": False, "where": False,
 }  # fmt: skip
@@ -60,16 +61,17 @@ def player(journal: Path, tmp_path: Path) -> Any:
 def test_three_keys_in_the_terminal_and_the_command_line(player: Any, until: Any, text_of: Any, tmp_path: Path) -> None:
     port, agbot, said = player
     assert "paused at the start" in said[0]
+    control = socket_path(tmp_path / "state", f"player-{port}.sock")
     url = f"ws://127.0.0.1:{port}/dashboard"
     assert url in said[1]
 
     async def go() -> None:
         app = TravelApp(url, state_dir=tmp_path)
         async with app.run_test(size=(120, 40)) as pilot:
-            await until(lambda: app.player, "the player is known")
+            await until(lambda: app.player, "the player is known", WITHIN_S)
             for key, expected in KEYS:
                 await pilot.press(key)
-                await until(partial(said_by, app, expected), expected)
+                await until(partial(said_by, app, expected), expected, WITHIN_S)
             app.draw()
             app.draw_travel()
             await pilot.pause()
@@ -79,15 +81,18 @@ def test_three_keys_in_the_terminal_and_the_command_line(player: Any, until: Any
             assert "kill switch off" in screen
             assert "i next incident" in screen, "the footer is in sight, too"
             assert app.check_action("kill", ()) is False
+            await asyncio.to_thread(request, control, {"op": "seek", "fraction": 0}, WITHIN_S)
+            await until(lambda: app.dashboard.gauge("replay.step") == 0, "back at the start", WITHIN_S)
+            await pilot.press("I")
+            await until(partial(said_by, app, "link books lost: cut"), "the fault, with one key", WITHIN_S)
             before = app.dashboard.gauge("replay.step")
             await pilot.press("comma")
-            await until(lambda: app.dashboard.gauge("replay.step") == before - 1, "a step back")
+            await until(lambda: app.dashboard.gauge("replay.step") == before - 1, "a step back", WITHIN_S)
 
     asyncio.run(go())
     done = subprocess.run([*agbot, "--seek", "50%", "--json"], capture_output=True, text=True, check=True)
     state = json.loads(done.stdout)
     assert (state["step"], state["state"]) == (round(state["steps"] / 2), "paused")
-    control = socket_path(tmp_path / "state", f"player-{port}.sock")
     assert request(control, {"op": "status"})["step"] == state["step"]
     done = subprocess.run([*agbot, "--seek", "noon"], capture_output=True, text=True, check=False)
     assert (done.returncode, "AGB-957" in done.stderr) == (2, True)
