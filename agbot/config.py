@@ -20,6 +20,7 @@ from agbot.located.address import private_page, private_socket, websocket
 from agbot.located.value import Plain, shown
 from agbot.matching.latency import Constant
 from agbot.matching.written import LATENCY_MAX_NS, read_conditions
+from agbot.notify.settings import NotifySettings, read_notify
 from agbot.settings import (
     LiveSettings,
     Mode,
@@ -94,6 +95,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         reconcile=_section(fields, "reconcile", _reconcile, ReconcileSettings()),
         killswitch=_section(fields, "killswitch", read_limits, DEFAULT),
         redis=_section(fields, "redis", _redis, None),
+        notify=_section(fields, "notify", read_notify, NotifySettings()),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),

@@ -12,6 +12,7 @@ from agbot.core.limits import DEFAULT, Limits
 from agbot.located import Located
 from agbot.located.value import Plain
 from agbot.matching.conditions import Conditions
+from agbot.notify.settings import NotifySettings
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE
 from agbot.venue.polymarket.hosts import Hosts
 
@@ -154,6 +155,7 @@ class Settings:
         markets: condition ids, slugs or addresses of markets to trade; empty for all the demo offers.
         killswitch: what makes the kill switch trip by itself.
         redis: None means that nothing is shared with other bots.
+        notify: whom is told what; nobody unless channels are named.
         realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
         path: the file this came from.
     """
@@ -172,6 +174,7 @@ class Settings:
     reconcile: ReconcileSettings = ReconcileSettings()
     killswitch: Limits = DEFAULT
     redis: RedisSettings | None = None
+    notify: NotifySettings = attrs.field(factory=NotifySettings)
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
     realtime: tuple[str, ...] = ()

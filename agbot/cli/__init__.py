@@ -21,6 +21,7 @@ COMMANDS = {
     "reconcile": "Show where the venue's figures are not the bot's, and take them over.",
     "stop": "Stop the bot in order: cancel all, drain, exit.",
     "logs": "Show the bot's log; -f follows.",
+    "notify": "Send a test message over the channels that tell you what happens.",
     "check": "Check configuration and policies without starting anything.",
     "init": "Write a first configuration, out of at most eight questions.",
     "doctor": "Check wallet, permissions, clock, disk and the way to the venue; say what to type.",

@@ -15,6 +15,7 @@ from agbot.control import state_dir
 from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
+from agbot.notify.settings import ChannelSettings
 from agbot.settings import PaperSettings, Settings
 from agbot.store.rebuild import strategy_faults
 from agbot.units import NS_PER_MS, usd_text
@@ -120,6 +121,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("live", _live(settings)),
         ("monitor", f"{settings.monitor.endpoint}, buffer {settings.monitor.buffer_size}"),
         ("paper venue", _paper(settings.paper)),
+        *((f"notify {each.name}", f"{each}, {each.secret_state()}") for each in settings.notify.channels),
     ]
 
 
@@ -195,6 +197,7 @@ def _settings_json(settings: Settings) -> dict[str, Any]:
         "paper": attrs.asdict(settings.paper),
         "polymarket": attrs.asdict(settings.polymarket),
         "live": _live_json(settings),
+        "notify": [_channel_json(each) for each in settings.notify.channels],
     }
 
 
@@ -205,6 +208,17 @@ def _live_json(settings: Settings) -> dict[str, Any]:
         "max_day_usd": None if live.max_day_usd is None else usd_text(live.max_day_usd),
         "heartbeat": live.heartbeat,
         "signer": None if live.signer is None else str(live.signer),
+    }
+
+
+def _channel_json(channel: ChannelSettings) -> dict[str, Any]:
+    return {
+        "name": channel.name,
+        "type": channel.kind,
+        "min": channel.rules.least.word,
+        "per_minute": channel.rules.per_minute,
+        "quiet": str(channel.rules.quiet) if channel.rules.quiet else None,
+        "secret": channel.secret or None,
     }
 
 

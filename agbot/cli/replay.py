@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,21 +14,59 @@ from agbot.errors import NotFoundError, ReplayMismatchError
 if TYPE_CHECKING:
     from agbot.store.verify import Verdict
 
+PORT = 8090
+
 
 @click.command(name="replay")
 @click.argument("run", required=False)
 @bot_options
 @click.option("--verify", "verify_", is_flag=True, help="Compare every decision; exit 1 at the first difference.")
 @click.option("--list", "list_", is_flag=True, help="List the profile's runs.")
+@click.option("--watch", is_flag=True, help="Show it on page and terminal as a live run, until Ctrl-C.")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True, help="The player's page, and its name."
+)
+@click.option("--play", type=float, metavar="SPEED", help="Ask the player: play, 1 as it was, 10 ten times faster.")
+@click.option("--pause", is_flag=True, help="Ask the player: stand still.")
+@click.option("--step", type=int, metavar="N", help="Ask the player: N steps on, back with -N.")
+@click.option(
+    "--next", "next_", type=click.Choice(["decision", "incident", "fault"]), help="Ask the player: on to the next one."
+)
+@click.option("--seek", metavar="WHERE", help="Ask the player: to 40%, +5%, -5%, 12:30:01 or 2026-11-28T12:30:01 UTC.")
+@click.option("--where", is_flag=True, help="Ask the player: where it stands.")
 @click.option("--json", "as_json", is_flag=True)
 def command(
-    *, run: str | None, profile: str | None, state_dir: Path | None, verify_: bool, list_: bool, as_json: bool
+    *,
+    run: str | None,
+    profile: str | None,
+    state_dir: Path | None,
+    verify_: bool,
+    list_: bool,
+    watch: bool,
+    port: int,
+    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Run a journal through the same core.
 
     RUN is a journal file, a run id, or nothing for the newest run of the profile.
+
+    \b
+    agbot replay --verify                compare every decision of the newest run
+    agbot replay FILE --watch            a player, paused at the start; in other terminals:
+    agbot tui --url ws://127.0.0.1:8090/dashboard     space, n, i, I, comma, dot, [ and ]
+    agbot replay --next fault            what went wrong first, denials left out (incident: with them)
+    agbot replay --next decision         and what the bot decided then
     """
+    from agbot.cli import replay_watch  # noqa: PLC0415
+
+    if any(value is not None and value is not False for value in asked.values()):
+        replay_watch.ask(state_path(profile, state_dir), port, as_json=as_json, **asked)
+        return
     runs = sorted((state_path(profile, state_dir) / "runs").glob("*.agj"))
+    if watch:
+        replay_watch.watch(find_run(run, runs), state_path(profile, state_dir, create=True), port)
+        return
     if list_:
         click.echo(json.dumps([r.stem for r in runs]) if as_json else "\n".join(r.stem for r in runs) or "no runs yet")
         return

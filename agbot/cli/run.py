@@ -201,6 +201,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from agbot import log  # noqa: PLC0415
     from agbot.cli import start as start_  # noqa: PLC0415
     from agbot.cli.tables import summary  # noqa: PLC0415
+    from agbot.notify.open import check_channels  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.run.plans import Start  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
@@ -210,6 +211,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     looks_on = options["read_only"]
     if looks_on and settings.mode is not Mode.LIVE:
         raise click.UsageError("--read-only has a meaning only with --mode live: no other mode sends anything")
+    check_channels(settings.notify)
     directory = prepare_state_dir(settings.profile, settings.state_dir)
     if looks_on:  # beside a bot, which has the directory
         settings = attrs.evolve(settings, state_dir=directory / LOOKING_ON)

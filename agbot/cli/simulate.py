@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +34,11 @@ TOLD_MAX = 5
 @click.option("--defects", is_flag=True, help="Plant known defects, one by one, and tell which seed finds each.")
 @click.option("--digests", is_flag=True, help="Print the digest of each seed's world as JSON, and nothing else.")
 @click.option("--list", "listed", is_flag=True, help="Name the faults and leave.")
+@click.option(
+    "--journals",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --seed: write the journals of its bot's lives here, for agbot replay FILE --watch.",
+)
 @click.option("--trace", is_flag=True, help="With --seed: let the bot log as it lives.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(  # noqa: PLR0917 - options
@@ -45,6 +51,7 @@ def command(  # noqa: PLR0917 - options
     defects: bool,
     digests: bool,
     listed: bool,
+    journals: Path | None,
     trace: bool,
     as_json: bool,
 ) -> None:
@@ -54,7 +61,8 @@ def command(  # noqa: PLR0917 - options
     agbot simulate                      300 worlds with faults of every kind
     agbot simulate --seeds 10000
     agbot simulate --seed 4711 --trace  one world again, aloud
-    agbot simulate --faults crash,reply_lost --seeds 100
+    agbot simulate --faults crash,request_lost --seeds 100
+    agbot simulate --seed 4711 --faults feed_lost --journals worlds
     agbot simulate --hours 72           one world of three days, and what is kept in memory
     agbot simulate --day 24             five strategies at once: their parts against the venue's ledger
 
@@ -63,7 +71,6 @@ def command(  # noqa: PLR0917 - options
     faults that makes it fail are printed; with --hours also when memory grew.
     """
     from agbot.simulate.schedule import ALL  # noqa: PLC0415
-    from agbot.simulate.seeds import live, many  # noqa: PLC0415
 
     if listed:
         click.echo("\n".join(ALL))
@@ -73,18 +80,23 @@ def command(  # noqa: PLR0917 - options
     first = 1 if seed is None else seed
     if hours is not None:
         _soak(first, hours, as_json)
-        return
-    if day is not None:
+    elif day is not None:
         _day(first, day, as_json)
-        return
-    if defects:
+    elif defects:
         _plant(range(first, first + count), workers or 0, as_json)
-        return
-    if trace:
+    elif journals is not None:
+        _keep(first, names, journals, as_json)
+    elif trace:
         _aloud(first, names)
-        return
+    else:
+        _worlds(range(first, first + count), names, workers or (1 if count == 1 else 0), digests, as_json)
+
+
+def _worlds(seeds: range, names: Sequence[str], workers: int, digests: bool, as_json: bool) -> None:
+    from agbot.simulate.seeds import live, many  # noqa: PLC0415
+
     began = time.perf_counter()
-    outcomes = list(_watched(many(range(first, first + count), names, workers or (1 if count == 1 else 0)), count))
+    outcomes = list(_watched(many(seeds, names, workers), len(seeds)))
     if digests:
         click.echo(json.dumps({str(o.seed): o.digest for o in sorted(outcomes, key=lambda o: o.seed)}, indent=2))
         return
@@ -168,6 +180,22 @@ def _names(faults: str | None, known: Sequence[str]) -> Sequence[str]:
                 remedy=suggest(name, known),
             )
     return names
+
+
+def _keep(seed: int, names: Sequence[str], directory: Path, as_json: bool) -> None:
+    from agbot.simulate.schedule import drawn  # noqa: PLC0415
+    from agbot.simulate.seeds import journals  # noqa: PLC0415
+
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    troubles = drawn(seed, names)
+    outcome, paths = journals(seed, troubles, directory)
+    if as_json:
+        told = {"journals": list(map(str, paths)), "troubles": list(map(str, troubles)), "found": list(outcome.found)}
+        click.echo(json.dumps({**told, "digest": outcome.digest}))
+    else:
+        click.echo("\n".join([*map(str, troubles), *(outcome.found or ("nothing is wrong",))]))
+        click.echo("\n".join(f"agbot replay {path} --watch" for path in paths))
+    sys.exit(1 if outcome.found else 0)
 
 
 def _aloud(seed: int, names: Sequence[str]) -> None:

@@ -26,7 +26,10 @@ def command(url: str | None, profile: str | None, directory: str | None) -> None
     """Watch the running bot in this terminal.
 
     The bot is not touched by it, however it ends: q leaves, and the one thing it can do to the bot is key k, the kill
-    switch, which asks first.
+    switch, which asks first. On a player (agbot replay RUN --watch) the keys move through the journal:
+
+    \b
+    space play, pause    n next decision    i next incident    I next fault    , . step    [ ] scrub
     """
     given = Path(directory) if directory else None
     state = state_path(profile, given)
@@ -39,9 +42,9 @@ def command(url: str | None, profile: str | None, directory: str | None) -> None
         )
     for stale in ("COLUMNS", "LINES"):  # exported once, they would outlive every resize: the terminal itself knows
         os.environ.pop(stale, None)
-    from agbot.tui.app import AgbotApp  # noqa: PLC0415 - a third of a second, after everything that can fail
+    from agbot.tui.travel import TravelApp  # noqa: PLC0415 - a third of a second, after everything that can fail
 
-    app = AgbotApp(url, state_dir=state if here else None, by=_who())
+    app = TravelApp(url, state_dir=state if here else None, by=_who())
     app.run()
     # run() returns normally also after a crash, whose traceback it has printed.
     sys.exit(app.return_code or 0)

@@ -39,6 +39,14 @@ class OrderBook:
         self.updated_ns = 0
         self._tick_due = 0
 
+    def __deepcopy__(self, _memo: object) -> OrderBook:
+        copied = OrderBook(self.grid.tick)
+        grid = copied.grid
+        copied.__dict__.update(self.__dict__)
+        grid.snapshot(self.grid.levels(BID), self.grid.levels(ASK))
+        copied.grid = grid
+        return copied
+
     def snapshot(self, bids: Sequence[Level], asks: Sequence[Level], ts_ns: int) -> bool:
         """Replace the whole book; returns whether it could be applied."""
         self.snapshots += 1

@@ -80,6 +80,14 @@ class Engine:
         self._out = Collected()
         self._apply: Mapping[type, Callable[[int, Any], None]] = self._dispatch()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is bound to this very engine: a copy, which is how a replay goes back, binds its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_apply"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._apply = self._dispatch()
+
     @property
     def settings(self) -> EngineSettings:
         """Return what the run is made of."""

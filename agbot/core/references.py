@@ -26,6 +26,11 @@ class References:
         self._latest: dict[ReferenceKey, ReferencePrice] = {}
         self.latest: Mapping[ReferenceKey, ReferencePrice] = MappingProxyType(self._latest)
 
+    def __deepcopy__(self, _memo: object) -> References:
+        copied = References()
+        copied._latest.update(self._latest)
+        return copied
+
     def take(self, event: ReferencePrice) -> str:
         """Keep a price; returns why it could not be kept, empty when it was or was late."""
         key = (event.source, event.symbol)

@@ -52,6 +52,7 @@ async def serve(
     token: Secret | None = None,
     history: History | None = None,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    hub: Hub | None = None,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> bool:
     """Serve the page, the sockets and health until cancelled. Reports the port it listens on.
@@ -60,6 +61,7 @@ async def serve(
         linger_s: return this long after the last bot left, or after the start when none came; None stays.
         token: what readers and bots must show; None asks nobody.
         history: reads what the store has kept, in a worker thread; None answers that there is none.
+        hub: what is shown, fed in this process; then no bot may push to it.
 
     Returns:
         False at once when a monitor of this protocol listens there already, True when `linger_s` is over.
@@ -70,16 +72,18 @@ async def serve(
     listeners = await _listen(host, port)
     if listeners is None:
         return False
-    hub = Hub()
+    ingest, hub = hub is None, hub or Hub()
     site = Site.load()
+    routes: dict[str, SocketRoute | PushRoute] = {
+        DASHBOARD_PATH: PushRoute(
+            talk=partial(_dashboard, hub), waiting_max=BACKLOG_TICKS_MAX, bytes_max=BACKLOG_BYTES_MAX
+        ),
+    }
+    if ingest:
+        routes[INGEST_PATH] = SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX)
     server = Server(
         partial(_answer, hub, site, Archive(history)),
-        {
-            INGEST_PATH: SocketRoute(partial(_ingest, hub), FRAME_BYTES_MAX),
-            DASHBOARD_PATH: PushRoute(
-                talk=partial(_dashboard, hub), waiting_max=BACKLOG_TICKS_MAX, bytes_max=BACKLOG_BYTES_MAX
-            ),
-        },
+        routes,
         refuse=Gate(token, refusal_of_strangers(host), site.sign_in).refuse,
     )
     async with trio.open_nursery() as nursery:

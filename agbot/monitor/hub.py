@@ -103,7 +103,9 @@ class Feed:
 class Hub:
     """All runs and all readers. `tick` is called every `TICK_MS`; everything else only records."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: str = APP) -> None:
+        self.app = app
+        """What `/healthz` says it is: a bot pushes to nothing but a monitor."""
         self.malformed = 0
         self.readers: set[Reader] = set()
         self.left = RunState("")
@@ -124,7 +126,7 @@ class Hub:
 
     def health(self, *, history: bool = False) -> Health:
         """Return the answer of `/healthz`; `history`: whether there is a store."""
-        return Health(APP, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers), history)
+        return Health(self.app, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers), history)
 
     def feed(self) -> Feed:
         """Return the ear for a new bot connection."""
@@ -144,6 +146,12 @@ class Hub:
                 del self._runs[idle]
             self._runs[run_id] = RunState(run_id)
         return self._runs[run_id]
+
+    def adopt(self, run: RunState) -> None:
+        """Know a run as it was told elsewhere, in the place of one of its id."""
+        self._runs.pop(run.run_id, None)
+        self.run(run.run_id)
+        self._runs[run.run_id] = run
 
     def tick(self, at_ms: int) -> None:
         """End a tick: encode what changed once, give it to every reader, drop those too far behind."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final, TypeVar
+from copy import deepcopy
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -107,6 +108,14 @@ class Metric:
         return (self.name, self.labels, self.kind, value, self.timestamp)
 
 
+def _copied(ring: TimeSeries) -> TimeSeries:
+    copied = TimeSeries(ring.capacity)
+    times, values = ring.view(len(ring))
+    for at_ms, value in zip(times.tolist(), values.tolist(), strict=True):
+        copied.append(at_ms, value)
+    return copied
+
+
 def _tallied(tally: _Tally | None, value: float) -> _Tally:
     if tally is None:
         return _Tally(value)
@@ -147,6 +156,16 @@ class RunState:
         self._overflow = False
         self._last_seq = 0
         self._ticks = 0
+        self._charted_ms = -1
+
+    def copy(self, run_id: str, memo: dict[int, Any]) -> RunState:
+        """Return all that is known as another run's, with no bot. `memo` is of `copy.deepcopy`."""
+        for metric in self._charted:
+            if metric.ring is not None:
+                memo[id(metric.ring)] = _copied(metric.ring)
+        copied = deepcopy(self, memo)
+        copied.run_id, copied.bots = run_id, 0
+        return copied
 
     def take_metric(self, line: MetricLine) -> bool:
         """Apply a metric; False when its type contradicts an earlier line or there are too many series."""
@@ -176,7 +195,8 @@ class RunState:
 
     def turn(self, at_ms: int) -> Changes:
         """End a tick: return what it brought and add the charted gauges to their rings."""
-        if self.bots and self._ticks % CHART_TICKS == 0:
+        if self.bots and self._ticks % CHART_TICKS == 0 and at_ms != self._charted_ms:  # a paused player's stands still
+            self._charted_ms = at_ms
             for metric in self._charted:
                 if metric.ring is not None:
                     metric.ring.append(at_ms, metric.value)

@@ -24,6 +24,8 @@ from agbot.log import get_logger
 from agbot.model.commands import Command, PlaceOrder
 from agbot.model.events import MarketListed
 from agbot.model.market import Market
+from agbot.notify.channel import Sender
+from agbot.notify.service import notifier_of
 from agbot.run.audit import AuditShell
 from agbot.run.baseline import BaselineFile
 from agbot.run.bot import Flat, Parts, Service, Stop
@@ -195,6 +197,7 @@ class Session:
             engine=self.engine, inbox=self.inbox, venue=self.venue, latch=self.latch, gate=self.gate, now_ns=now_ns
         )
         self.shared_kills = SharedKills(self.shared, self.killer, self.clock.look) if self.shared else None
+        self.notifier = notifier_of(settings.notify, self.engine, Sender(run_id=self.run_id, mode=plan.mode))
         self.guard = Guard(
             self.engine, self.killer, self.baseline_file, self.flattener, floors_of(settings, self.engine)
         )
@@ -214,11 +217,11 @@ class Session:
     def parts(self, *more: Observer) -> Parts:
         """Return the nursery tree's parts; `more` observe the engine too."""
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
-        spend, differences = self.plan.spend, self.differences
-        more_services = (differences, self.plan.onlooker, self.shared_kills, self.streams)
+        spend, differences, notifier = self.plan.spend, self.differences, self.notifier
+        more_services = (differences, self.plan.onlooker, self.shared_kills, self.streams, notifier)
         observed = (self.guard, self.publisher, self.tally, self.flat, self.execution, self.desk)
         observers: list[Observer] = [o.observe for o in observed]
-        observers += [*(o.observe for o in (spend, differences) if o), *more, self.audit.observe]
+        observers += [*(o.observe for o in (spend, differences, notifier) if o), *more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,

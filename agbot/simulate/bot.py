@@ -36,6 +36,7 @@ from agbot.simulate.start import start
 from agbot.simulate.virtual import Life
 from agbot.simulate.wire import SimNet, SimTransport
 from agbot.store.journal import Header
+from agbot.store.rebuild import policies_text
 from agbot.units import NS_PER_S, complement
 from agbot.venue.pace import Nursery
 from agbot.venue.polymarket.adapter import PolymarketVenue
@@ -267,15 +268,15 @@ class SimBot:
             dice=world.dice.random,
             voice=_Voice(self.ear),
         )
-        run_id = f"r{self.number}"
+        run_id, seed = f"r{self.number}", world.seed * 1000 + self.number
         header = Header(
             run_id=run_id,
             mode="LIVE",
             version=__version__,
             capital=account.cash,
             seed=world.seed,
-            policies=json.dumps([]),
-            strategies=(),
+            policies=policies_text(world.setting.rules),
+            strategies=world.setting.written(seed),
             started_ns=self.now_ns(),
             in_flight_max=IN_FLIGHT_MAX,
             carried=account.positions,
@@ -285,8 +286,7 @@ class SimBot:
         settings = EngineSettings(
             run_id=run_id, capital=account.cash, in_flight_max=IN_FLIGHT_MAX, carried=account.positions
         )
-        strategies = world.setting.strategies(world.seed * 1000 + self.number)
-        self.engine = Engine(settings, Gate(world.setting.rules), strategies)
+        self.engine = Engine(settings, Gate(world.setting.rules), world.setting.strategies(seed))
         self._recorder = Recorder(self.engine, self.journal, header)
         self._gateway = Gateway(
             self.adapter,

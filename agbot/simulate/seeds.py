@@ -10,12 +10,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 import attrs
 
 from agbot.simulate.defects import planted
+from agbot.simulate.disk import SimJournal
 from agbot.simulate.schedule import ALL, Trouble, drawn
 from agbot.simulate.world import World
+from agbot.store.journal import Journal
+
+COMMIT_EVERY: Final = 1000
 
 
 @attrs.frozen
@@ -42,14 +48,14 @@ class Outcome:
 def live(seed: int, troubles: Sequence[Trouble], *, aloud: bool = False) -> Outcome:
     """Live through one world; `aloud` lets the bot log."""
     with nullcontext() if aloud else quiet(), _uncollected():
-        return _lived(seed, troubles)
+        return _lived(seed, troubles)[1]
 
 
-def _lived(seed: int, troubles: Sequence[Trouble]) -> Outcome:
+def _lived(seed: int, troubles: Sequence[Trouble]) -> tuple[World, Outcome]:
     began = time.process_time()
     world = World(seed, troubles)
     found = world.run()
-    return Outcome(
+    return world, Outcome(
         seed=seed,
         found=tuple(found),
         digest=world.digest,
@@ -59,6 +65,30 @@ def _lived(seed: int, troubles: Sequence[Trouble]) -> Outcome:
         troubles=tuple(troubles),
         cpu_s=time.process_time() - began,
     )
+
+
+def journals(seed: int, troubles: Sequence[Trouble], directory: Path) -> tuple[Outcome, list[Path]]:
+    """Live through one world, and write the journal of each life of its bot to `directory`, the first life's first.
+
+    Raises:
+        StoreError: AGB-601, a journal of that name is there already, or cannot be made.
+    """
+    with quiet(), _uncollected():
+        world, outcome = _lived(seed, troubles)
+    lives = [journal for journal in world.disk.journals if journal.header() is not None]
+    return outcome, [_written(journal, directory / f"world-{seed}-{n}.agj") for n, journal in enumerate(lives)]
+
+
+def _written(lived: SimJournal, path: Path) -> Path:
+    journal = Journal(path, durable=False)
+    try:
+        for record in lived.records():
+            journal.append(record.kind, record.now_ns, record.body)
+            if journal.backlog >= COMMIT_EVERY:
+                journal.commit()
+    finally:
+        journal.close()
+    return path
 
 
 def one(seed: int, names: Sequence[str] = ALL, defect: str = "") -> Outcome:

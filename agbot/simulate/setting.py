@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -19,6 +20,7 @@ from agbot.units import SCALE
 
 POSITION_MAX: Final = 60 * SCALE
 INVENTORY_MAX: Final = 400 * SCALE
+Written: TypeAlias = tuple[tuple[str, str, tuple[str, ...] | None], ...]
 RULES: Final[tuple[Rule, ...]] = (PositionLimit(None, POSITION_MAX), InventoryLimit(INVENTORY_MAX))
 
 
@@ -32,6 +34,7 @@ class Setting:
         middle: where the crowd's prices begin, in cents, and the least they fall to.
         rules: policies of the bot.
         crowd: everybody else.
+        written: the strategies of a life as its journal has them, so that the journal alone builds the same core again.
     """
 
     listings: Callable[[int], Sequence[Listing]]
@@ -39,9 +42,14 @@ class Setting:
     middle: tuple[int, int] = (50, 20)
     rules: Sequence[Rule] = RULES
     crowd: type[Crowd] = Crowd
+    written: Callable[[int], Written] = lambda _seed: ()
 
 
-ANYTHING: Final = Setting(partial(generated, count=3), lambda seed: [Trader(seed)])
+def _trader_as_written(seed: int) -> Written:
+    return ((f"{Trader.__module__}:{Trader.__name__}", json.dumps({"seed": seed}), None),)
+
+
+ANYTHING: Final = Setting(partial(generated, count=3), lambda seed: [Trader(seed)], written=_trader_as_written)
 """Three markets, and a strategy that wishes for a bit of everything."""
 
 

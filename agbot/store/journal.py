@@ -41,6 +41,7 @@ create table record (
 insert into meta values ('schema', '{SCHEMA}');
 commit;
 """  # noqa: S608 - nothing of a person's in it
+_SELECT = "select seq, kind, now_ns, body, crc from record where seq > ? order by seq"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,13 +185,13 @@ class JournalReader:
         if found is None or found[0] != str(SCHEMA):
             raise foreign(path, f"it has schema {found[0] if found else 'none'}, this agbot reads {SCHEMA}")
 
-    def records(self) -> Iterator[Record]:
-        """Yield the records in order, up to the first gap; corrupt ones end the believable prefix."""
-        expected = 1
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """Yield the records behind number `after` in order, up to the first gap; corrupt ones end what is believed."""
+        expected = after + 1
         rows: sqlite3.Cursor | None = None
         while True:
             try:
-                rows = rows or self._db.execute("select seq, kind, now_ns, body, crc from record order by seq")
+                rows = rows or self._db.execute(_SELECT, (after,))
                 row = rows.fetchone()
             except sqlite3.DatabaseError as e:
                 self.set_aside.append((expected, f"unreadable page: {e}"))
@@ -210,6 +211,21 @@ class JournalReader:
             return found.fetchone() is not None
         except sqlite3.DatabaseError:
             return True  # an unreadable page: let the records say up to where
+
+    def batches(self, until_ns: int | None = None) -> tuple[int, int, int]:
+        """Return how many batches there are, up to a time, and when the first and the last of these came (UTC ns).
+
+        From the rows alone: what `records` does not believe counts too. StoreError AGB-603: they cannot be read.
+        """
+        question = "select count(*), min(now_ns), max(now_ns) from record where kind = ? and now_ns <= ?"
+        latest = 2**63 - 1 if until_ns is None else until_ns
+        try:
+            count, first_ns, last_ns = self._db.execute(question, (BATCH, latest)).fetchone()
+        except sqlite3.DatabaseError as e:
+            raise StoreError(
+                f"{self.path} cannot be read: {e}", id="AGB-603", remedy="agbot replay tells how far"
+            ) from e
+        return count, first_ns or 0, last_ns or 0
 
     def header(self) -> Header:
         """Return what the run was made of; StoreError AGB-606 when nothing was committed, AGB-609 when damaged."""

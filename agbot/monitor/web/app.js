@@ -95,6 +95,13 @@ function drawSince() {
   else $("since").textContent = Number.isFinite(store.oldest) ? `since ${since(store.oldest)}, as this page saw it` : "";
 }
 
+function travelled({ recorded }) {
+  const speed = store.value("replay.speed"), seeking = store.value("replay.seeking");
+  const doing = seeking ? "seeking" : speed ? `playing ×${speed}` : "paused";
+  const at = new Date(store.at).toISOString().slice(0, 23).replace("T", " ");
+  return `${recorded.mode} run ${recorded.run_id} · ${at} UTC · step ${fixed(store.value("replay.step"), 0)} of ${fixed(store.value("replay.steps"), 0)} · ${doing}`;
+}
+
 const HEALTH = [["good", "live"], ["wait", "live, venue degraded"], ["bad", "live, venue down"]];
 
 function drawHeader() {
@@ -102,7 +109,7 @@ function drawHeader() {
   const mode = run?.mode ?? "";
   $("mode").textContent = mode || "–";
   $("mode").dataset.mode = mode;
-  $("mode-note").textContent = NOTES[mode] ?? "";
+  $("mode-note").textContent = run?.player ? travelled(run) : NOTES[mode] ?? "";
   $("run").textContent = run ? [run.run_id && `run ${run.run_id.slice(0, 15)}`, run.started_ms && `up ${span(store.at - run.started_ms)}`, run.version].filter(Boolean).join(" · ") : "";
   document.title = mode ? `${mode} · agbot` : "agbot";
   document.body.classList.toggle("away", !seen.open || !store.connected);

@@ -18,6 +18,8 @@ KEYS: Final = (
     ("↑ ↓ pgup pgdn", "scroll"),
     ("z", "enlarge what you are on, and back"),
     ("d", "dark or light"),
+    ("space n i I", "replay: play or pause, next decision, incident, fault (no denial)"),
+    (", . [ ]", "replay: a step back or on, 5 % back or on"),
     ("?", "this page; any key closes it"),
 )
 WORDS: Final = (
