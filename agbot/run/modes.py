@@ -34,12 +34,14 @@ from agbot.venue.polymarket.adapter import PolymarketVenue
 from agbot.venue.polymarket.catalogue import find_markets
 from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.credentials import Credentials
+from agbot.venue.polymarket.link import OpenSocket
 from agbot.venue.polymarket.orders import OrderSigner
 from agbot.venue.polymarket.reference_feed import ReferenceFeed
 from agbot.venue.polymarket.signer import LocalSigner, RemoteSigner, Signer, chain_named
 from agbot.venue.polymarket.stream import PolymarketFeed
 from agbot.venue.polymarket.wallets import Account as Wallet
 from agbot.venue.polymarket.wire_log import WireLog
+from agbot.web.socket import open_socket
 
 READY_S: Final = 20.0
 """The user stream opens and open orders are read within this, or the run does not begin."""
@@ -298,7 +300,9 @@ async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
     return tuple(await find_markets(access.gamma, access.clob, settings.markets))
 
 
-def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> PolymarketFeed:
+def feed_of(
+    settings: Settings, markets: Sequence[Market], access: Access, *, open_: OpenSocket = open_socket
+) -> PolymarketFeed:
     """Return the feed of these markets, its books compared with the venue's own, its winners asked for."""
     place = settings.polymarket
 
@@ -312,6 +316,7 @@ def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> Po
         check_book=access.clob.book,
         resolution=resolution,
         tokens_per_socket=max(2, place.tokens_per_socket),
+        open_=open_,
     )
 
 

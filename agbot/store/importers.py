@@ -25,7 +25,9 @@ from agbot.model.ids import TokenId
 from agbot.model.order import Side
 from agbot.store.history import is_history, read_history
 from agbot.store.lines import LineReader
+from agbot.store.received import read_received
 from agbot.store.recording import Numbered, ReadLog, Recording, Source
+from agbot.store.segment import MAGIC
 from agbot.store.terms import Seen, Terms, read_sidecar, settle_markets
 from agbot.venue.polymarket.wire import FrameDecoder, exact_ms, exact_price, exact_units
 
@@ -42,7 +44,7 @@ def open_recording(path: str | Path, overrides: Terms | None = None) -> Recordin
     """Open a recording of any known format, recognised by its content, gzip or plain.
 
     Args:
-        path: the file. A sidecar `FILE.market.json` beside it gives terms the recording does not hold.
+        path: the file, or a recorder's folder. A sidecar `FILE.market.json` beside it gives terms that are not in it.
         overrides: terms that replace those of recording and sidecar.
 
     Raises:
@@ -50,7 +52,11 @@ def open_recording(path: str | Path, overrides: Terms | None = None) -> Recordin
         ConfigError: AGB-204, AGB-205 the sidecar or an override is wrong, or the tokens do not make markets.
     """
     path = Path(path)
+    if path.is_dir():
+        return read_received(path, overrides)
     first = LineReader(path).first()
+    if first == MAGIC.rstrip():
+        return read_received(path, overrides)
     if first is not None and is_history(first):
         return read_history(path, overrides)
     if first is not None and {b"asset_id", b"event_type"} <= set(first.replace(b'"', b"").split(b",")):
