@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
 import trio
@@ -31,10 +31,17 @@ class FrameShell:
         full: set once the folder is as large as it may get.
     """
 
-    def __init__(self, recorder: FrameRecorder, *, beside_trading: bool = False) -> None:
+    def __init__(
+        self,
+        recorder: FrameRecorder,
+        *,
+        beside_trading: bool = False,
+        open_: Callable[..., AbstractAsyncContextManager[Socket]] = open_socket,
+    ) -> None:
         self.recorder = recorder
         self.full = trio.Event()
         self._beside_trading = beside_trading
+        self._open = open_
         self._thread = trio.CapacityLimiter(1)
         self._wanted = trio.Event()
         self._off = False
@@ -52,7 +59,7 @@ class FrameShell:
                     if self.recorder.waiting >= self.recorder.bounds.block_bytes:
                         self._wanted.set()
 
-            async with open_socket(url, heard=heard) as socket:
+            async with self._open(url, heard=heard) as socket:
                 connection = self.recorder.opened(name, url)
                 why = "closed by us"
                 try:

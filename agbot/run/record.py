@@ -22,7 +22,7 @@ from agbot.run.session import now_ns
 from agbot.run.supervise import background
 from agbot.settings import Settings
 from agbot.store.packing import Packer
-from agbot.store.received import MARKET, RTDS
+from agbot.store.received import RTDS
 from agbot.store.recorder import Bounds, FrameRecorder
 from agbot.venue.polymarket.access import Access
 from agbot.venue.polymarket.credentials import Credentials
@@ -144,7 +144,7 @@ def _feeds(
 ) -> list[PolymarketFeed | ReferenceFeed]:
     feeds: list[PolymarketFeed | ReferenceFeed] = []
     if markets:
-        feeds.append(feed_of(plan.settings, markets, access, open_=shell.opener(MARKET)))
+        feeds.append(feed_of(plan.settings, markets, access, shell))
     feeds += reference_feeds(plan.settings, now_ns, opens=shell.opener)
     if plan.topics:
         tokens = [token for market in markets for token in (market.yes, market.no)]

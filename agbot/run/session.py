@@ -37,6 +37,7 @@ from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.feeds import FeedWatch, no_feeds
 from agbot.run.fence import Fence
 from agbot.run.flatten import Flattener
+from agbot.run.frames import FrameShell
 from agbot.run.gateway import Gateway
 from agbot.run.guard import Guard
 from agbot.run.inbox import Inbox
@@ -92,6 +93,7 @@ class RunPlan:
         references: feeds of reference prices, beside the market's.
         shared: the switch that stops several bots, and the wallet's lease; None where nothing is shared.
         watch: how the feeds are doing; None when there is nothing to tell.
+        tape: keeps what the feeds' sockets bring.
     """
 
     mode: str
@@ -112,6 +114,7 @@ class RunPlan:
     after_ns: int = 0
     references: Sequence[Feed] = ()
     watch: FeedWatch | None = None
+    tape: FrameShell | None = None
     page: str = ""
     duration_s: float = float("inf")
     beside: Sequence[Service] = ()
@@ -213,7 +216,7 @@ class Session:
         """Return the nursery tree's parts; `more` observe the engine too."""
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend, differences = self.plan.spend, self.differences
-        more_services = (differences, self.plan.onlooker, self.shared_kills, self.streams)
+        more_services = (self.plan.tape, differences, self.plan.onlooker, self.shared_kills, self.streams)
         observed = (self.guard, self.publisher, self.tally, self.flat, self.execution, self.desk)
         observers: list[Observer] = [o.observe for o in observed]
         observers += [*(o.observe for o in (spend, differences) if o), *more, self.audit.observe]

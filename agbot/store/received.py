@@ -109,10 +109,12 @@ class _Reading:
 
     def _segment(self, story: _Story, segment: Segment, done: int) -> Iterator[Numbered]:
         yield from story.begin(segment.head)
-        for at, reason in segment.damage:
-            yield from story.damaged(f"{segment.path.name}: at {at} {reason}")
+        damage = list(segment.damage)
         for block in segment.blocks:
             self.fraction = (done + block.offset / max(segment.size, 1)) / len(self._paths)
+            while damage and damage[0][0] < block.offset:
+                at, reason = damage.pop(0)
+                yield from story.damaged(f"{segment.path.name}: at {at} {reason}")
             try:
                 records = segment.records(block)
             except ValueError as e:

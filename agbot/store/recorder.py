@@ -286,10 +286,10 @@ class FrameRecorder:
         self.written.stored += segment.path.stat().st_size - before
 
     def _guard(self, more: int) -> None:
-        free = self.free()
-        if free < self.bounds.free_min + more:
+        free, kept = self.free(), self.bounds.free_min
+        if free < kept + more:
             raise DiskFullError(
-                f"{free // _MIB} MiB are free on the disk of {self.directory}, {self.bounds.free_min // _MIB} are to stay",
+                f"{free // _MIB} MiB are free on the disk of {self.directory}, {kept // _MIB} are to stay",
                 id="AGB-921",
                 remedy="make room or record elsewhere (--out DIR); --keep-free MIB is how much stays free",
             )

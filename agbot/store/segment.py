@@ -233,9 +233,14 @@ class Segment:
             raise RecordingError("its head is damaged", id="AGB-923", path=self.path, remedy=remedy)
         self._first = raw.end
         try:
-            return msgspec.json.decode(self._bytes[raw.body : raw.end], type=Head)
+            head = msgspec.json.decode(self._bytes[raw.body : raw.end], type=Head)
         except msgspec.DecodeError as e:
             raise RecordingError(f"bad head: {e}", id="AGB-202", path=self.path, remedy=remedy) from e
+        if head.agbot_frames != VERSION:
+            reason = f"is version {head.agbot_frames} of a recorder's format; this agbot reads version {VERSION}"
+            remedy = "read it with the agbot that wrote it, or a newer one"
+            raise RecordingError(reason, id="AGB-202", path=self.path, remedy=remedy)
+        return head
 
     def _from_index(self) -> tuple[Block, ...] | None:
         at = self.size - _TRAILER.size - _CRC.size
