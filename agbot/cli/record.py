@@ -49,7 +49,7 @@ def command(*, as_json: bool, **options: Any) -> None:
     agbot record --busiest --for 10m
     agbot record --config config.yaml --out tape --max-size 20GB
     agbot record -m will-it-rain --topic crypto_prices:btcusdt --keep-free 5GB
-    agbot backtest my.yaml --data tape          a folder is a recording like any other
+    agbot backtest recording --strategy quoter      a folder is a recording like any other
 
     It stops with Ctrl-C, after --for, at --max-size (exit 0), or before the disk is full (AGB-921, exit 1).
     Killed at any moment it loses what came in the last second; the next start mends the last file.

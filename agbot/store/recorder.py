@@ -35,6 +35,7 @@ from agbot.store.segment import (
     Record,
     SegmentWriter,
     encode_record,
+    record_head,
     recover,
     repack,
 )
@@ -170,10 +171,18 @@ class FrameRecorder:
             return
         if connection in self._missed:
             self._add(Record(now_ns, connection, MISSED, str(self._missed.pop(connection)).encode()))
+        if not self.active:
+            return
+        self._span(now_ns)
+        buffer, received = self._buffer, 0
         for payload in payloads:
-            self._add(Record(now_ns, connection, FRAME, payload))
-            self.written.received += len(payload)
+            length = len(payload)
+            buffer += record_head(now_ns, connection, FRAME, length)
+            buffer += payload
+            received += length
+        self._records += len(payloads)
         self.written.frames += len(payloads)
+        self.written.received += received
 
     def resolved(self, event: MarketResolved) -> None:
         """Keep a market's end, which may have been told by no frame."""
@@ -196,10 +205,14 @@ class FrameRecorder:
     def _add(self, record: Record) -> None:
         if not self.active:
             return
-        self._first_ns = min(self._first_ns, record.ts_ns) if self._buffer else record.ts_ns
-        self._last_ns = max(self._last_ns, record.ts_ns) if self._buffer else record.ts_ns
+        self._span(record.ts_ns)
         self._buffer += encode_record(record)
         self._records += 1
+
+    def _span(self, now_ns: int) -> None:
+        """Let the batch reach to `now_ns`; the wall clock may step back."""
+        self._first_ns = min(self._first_ns, now_ns) if self._buffer else now_ns
+        self._last_ns = max(self._last_ns, now_ns) if self._buffer else now_ns
 
     # -- the disk: of one worker thread at a time --------------------------------------------------------------------
 

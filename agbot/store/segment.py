@@ -89,9 +89,13 @@ class _Raw(NamedTuple):
     end: int
 
 
+record_head: Final = _RECORD.pack
+"""Returns what stands before a payload: of its time, connection, kind and length."""
+
+
 def encode_record(record: Record) -> bytes:
     """Return a record as it stands in a block."""
-    return _RECORD.pack(record.ts_ns, record.connection, record.kind, len(record.payload)) + record.payload
+    return record_head(record.ts_ns, record.connection, record.kind, len(record.payload)) + record.payload
 
 
 class SegmentWriter:
