@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from agbot.backtest.result import BacktestResult, Fill, Report
+from agbot.backtest.result import BacktestResult, Fill, Measured, Report
 from agbot.backtest.svg import Line, Mark, bars, dots, over_time
 from agbot.backtest.words import moment
 from agbot.units import NS_PER_S, SCALE, complement, to_text, usd_text
@@ -42,7 +42,7 @@ def prices(run: BacktestResult) -> list[str]:
     return [_price(run, market) for market, _ in traded.most_common(MARKETS_SHOWN)]
 
 
-def calibration(run: BacktestResult) -> str:
+def calibration(run: Measured) -> str:
     """Return price paid against the part that paid; empty when nothing resolved."""
     if run.calibration is None:
         return ""
@@ -53,7 +53,7 @@ def calibration(run: BacktestResult) -> str:
     return dots(f"Calibration, Brier {run.calibration.brier:.4f}", points, ("price paid", "part that paid"))
 
 
-def markouts(run: BacktestResult) -> str:
+def markouts(run: Measured) -> str:
     """Return the gain a share after each horizon."""
     rows = [(f"after {m.after_ns // NS_PER_S} s", m.a_share / SCALE) for m in run.markouts if m.a_share is not None]
     return bars("Markouts, usd a share", rows, words=lambda value: f"{value:+.5f}") if rows else ""

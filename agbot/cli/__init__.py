@@ -46,6 +46,7 @@ COMMANDS = {
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
     "audit": "Check the audit log's chain: every event of an order, one line each.",
+    "report": "Report a day, a week or a month of an account: PnL, fees, markouts, denials, incidents.",
     "record": "Keep every frame the market and price sockets send, for replay and backtests.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
