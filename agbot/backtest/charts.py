@@ -17,7 +17,7 @@ MARKS_MAX: Final = 400
 
 def equity(run: BacktestResult) -> str:
     """Return equity over time."""
-    return over_time("Equity, usd", _seconds(run), [Line(name="equity", ys=_usd(_equities(run)))], words=_short_usd)
+    return over_time("Equity, usd", _seconds(run), [Line(name="equity", ys=_usd(_equities(run)))], words=short_usd)
 
 
 def drawdown(run: BacktestResult) -> str:
@@ -27,13 +27,13 @@ def drawdown(run: BacktestResult) -> str:
         peak = max(peak, value)
         falls.append(value - peak)
     lines = [Line(name="drawdown", ys=_usd(falls), colour="b", area=True)]
-    return over_time("Below the peak, usd", _seconds(run), lines, words=_short_usd)
+    return over_time("Below the peak, usd", _seconds(run), lines, words=short_usd)
 
 
 def inventory(run: BacktestResult) -> str:
     """Return what was held over time, at liquidation value."""
     held = [point.inventory for point in run.points]
-    return over_time("Inventory, usd", _seconds(run), [Line(name="inventory", ys=_usd(held))], words=_short_usd)
+    return over_time("Inventory, usd", _seconds(run), [Line(name="inventory", ys=_usd(held))], words=short_usd)
 
 
 def prices(run: BacktestResult) -> list[str]:
@@ -69,7 +69,7 @@ def queues(report: Report) -> str:
         Line(name=name, ys=_usd([e - run.capital for e in _equities(run)]), colour=colour, faint=name != "chosen")
         for name, (colour, run) in runs.items()
     ]
-    return over_time("PnL by queue, usd", _seconds(report.chosen), lines, words=_short_usd)
+    return over_time("PnL by queue, usd", _seconds(report.chosen), lines, words=short_usd)
 
 
 def attribution(run: BacktestResult) -> str:
@@ -115,6 +115,6 @@ def _usd(values: list[int]) -> list[float]:
     return [value / SCALE for value in values]
 
 
-def _short_usd(value: float) -> str:
+def short_usd(value: float) -> str:
     size = abs(value)
     return f"{value:,.0f}" if size >= 1000 and value == int(value) else f"{value:.6g}"

@@ -53,8 +53,8 @@ def _drawn(said: Statement) -> Iterator[str]:
         seconds = [point.ts_ns / NS_PER_S for point in said.points]
         equity = [point.equity / SCALE for point in said.points]
         held = [point.inventory / SCALE for point in said.points]
-        yield over_time("Equity, usd", seconds, [Line(name="equity", ys=equity)], words=_usd)
-        yield over_time("Inventory, usd", seconds, [Line(name="inventory", ys=held)], words=_usd)
+        yield over_time("Equity, usd", seconds, [Line(name="equity", ys=equity)], words=charts.short_usd)
+        yield over_time("Inventory, usd", seconds, [Line(name="inventory", ys=held)], words=charts.short_usd)
     if len(said.days) > 1:
         yield bars("PnL by day, usd", [(day.day, day.pnl / SCALE) for day in said.days], words=_signed)
     made = sorted(said.attribution(), key=lambda row: -abs(row.pnl))[: charts.BARS_MAX]
@@ -66,10 +66,6 @@ def _drawn(said: Statement) -> Iterator[str]:
     if said.denials:
         denied = [(f"{d.rule} {d.strategy}", float(d.times)) for d in said.denials[: charts.BARS_MAX]]
         yield bars("Denials", denied, words=lambda value: f"{value:.0f}", signed=False)
-
-
-def _usd(value: float) -> str:
-    return f"{value:,.2f}"
 
 
 def _signed(value: float) -> str:
