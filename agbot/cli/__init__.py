@@ -48,6 +48,7 @@ COMMANDS = {
     "audit": "Check the audit log's chain: every event of an order, one line each.",
     "report": "Report a day, a week or a month of an account: PnL, fees, markouts, denials, incidents.",
     "record": "Keep every frame the market and price sockets send, for replay and backtests.",
+    "history": "Bring recordings in (import), give them out as tables (export), check them (verify).",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",
@@ -57,6 +58,7 @@ COMMANDS = {
 }
 
 _ELSEWHERE = {
+    "history": ("history_group", "command"),
     "import": ("import_", "command"),
     "buy": ("orders", "buy"),
     "sell": ("orders", "sell"),

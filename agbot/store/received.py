@@ -191,7 +191,8 @@ class _Story:
         elif link.socket == MARKET:
             yield from self._of_markets(link, record)
         else:
-            for quote in self._quotes(link, record.payload):
+            newest = {(quote.source, quote.symbol): quote for quote in self._quotes(link, record.payload)}
+            for quote in newest.values():  # of the history that comes with a subscription only the last is news
                 yield from self._price(link, quote)
 
     def _of_markets(self, link: _Link, record: Record) -> Iterator[Numbered]:

@@ -193,7 +193,7 @@ class Segment:
         self.end = self._first
         indexed = self._from_index()
         self.sealed = indexed is not None
-        self.blocks: Sequence[Block] = tuple(self._walk()) if indexed is None else indexed
+        self.blocks: Sequence[Block] = tuple(self.walk(self.damage)) if indexed is None else indexed
 
     def close(self) -> None:
         """Let go of the file."""
@@ -260,19 +260,20 @@ class Segment:
         self.end = offset
         return tuple(Block(*entry) for entry in _ENTRY.iter_unpack(self._bytes[raw.body : raw.end]))
 
-    def _walk(self) -> Iterator[Block]:
+    def walk(self, damage: list[tuple[int, str]] | None = None) -> Iterator[Block]:
+        """Yield the blocks of records that are found without an index; what is none between them goes to `damage`."""
         at = self._first
         while at < self.size:
             raw = self._block_at(at)
             if raw is not None:
                 at = raw.end
                 if raw.kind == _FRAMES:
-                    self.end = at
+                    self.end = self.end if self.sealed else at
                     yield raw.block
                 continue
             begin, at = at, self._next_whole(at + 1)
-            if at < self.size:
-                self.damage.append((begin, f"{at - begin} bytes are not a whole block"))
+            if at < self.size and damage is not None:
+                damage.append((begin, f"{at - begin} bytes are not a whole block"))
 
     def _next_whole(self, at: int) -> int:
         """Return where the next whole block of records begins, the size of the file when there is none."""

@@ -32,8 +32,9 @@ _TIMES: Final = ("timestamp (utc)", "timestamp", "datetime", "time", "date (utc)
 _CLOSES: Final = ("close", "adj close")
 _EPOCHS: Final = {10: NS_PER_S, 13: NS_PER_MS, 16: 1_000, 19: 1}
 """Nanoseconds in the unit of an epoch time of so many digits."""
-_DAYS: Final = ("%Y-%m-%d", "%m/%d/%Y", "%Y%m%d")
-_INSTANTS: Final = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m-%d-%Y %H:%M", "%Y%m%d %H:%M")
+_DAYS: Final = ("%m/%d/%Y", "%Y%m%d")
+_INSTANTS: Final = ("%m-%d-%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%Y%m%d %H:%M")
+"""Times that are not written as ISO 8601 says."""
 _BLANK: Final = ("", ".", "nan", "null", "none")
 _EXCHANGE: Final = re.compile(rb'(?:(\d{19})\s+)?(\{"stream":.*)', re.DOTALL)
 
@@ -119,17 +120,24 @@ def time_of(text: str) -> int:
     unit = _EPOCHS.get(len(text)) if text.isascii() and text.isdigit() else None
     if unit is not None:
         return int(text) * unit
-    for form in (*_INSTANTS, *_DAYS):
+    at, whole_day = _moment(text)
+    since = at - datetime(1970, 1, 1, tzinfo=UTC) + (timedelta(days=1) if whole_day else timedelta(0))
+    if since < timedelta(days=1):
+        raise ValueError(f"{text!r} is before 1970")
+    return (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1_000
+
+
+def _moment(text: str) -> tuple[datetime, bool]:
+    """Return a moment, and whether it is the beginning of a day without an hour."""
+    if text[4:5] == "-":
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else at.replace(tzinfo=UTC), len(text) == len("2020-01-01")
+    for form in _DAYS if len(text) <= len("01/01/2020") else _INSTANTS:
         try:
-            at = datetime.strptime(text, form).replace(tzinfo=UTC)
+            return datetime.strptime(text, form).replace(tzinfo=UTC), form in _DAYS
         except ValueError:
             continue
-        ends = at + timedelta(days=1) if form in _DAYS else at
-        since = ends - datetime(1970, 1, 1, tzinfo=UTC)
-        if since < timedelta(0):
-            break
-        return (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1_000
-    raise ValueError(f"{text!r} is no time since 1970")
+    raise ValueError(f"{text!r} is no time")
 
 
 def value_of(text: str) -> int:
