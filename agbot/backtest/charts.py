@@ -116,5 +116,6 @@ def _usd(values: list[int]) -> list[float]:
 
 
 def short_usd(value: float) -> str:
+    """Return usd as an axis has room for."""
     size = abs(value)
     return f"{value:,.0f}" if size >= 1000 and value == int(value) else f"{value:.6g}"

@@ -2,144 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sqlite3
 from datetime import date
-from itertools import islice
 
-import msgspec
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agbot import cli
-from agbot.backtest.loop import VirtualLoop
 from agbot.backtest.statement import DAY_NS, PERIODS, Span, day_of
-from agbot.backtest.statement_page import page
-from agbot.backtest.statement_table import to_csv
-from agbot.backtest.statements import runs_of, state
-from agbot.backtest.table import attributed
 from agbot.core.portfolio import CarriedPosition
-from agbot.core.step import Decision, Output
-from agbot.errors import AgbotError, ConfigError, NotFoundError
-from agbot.matching.paper import PaperMatcher
+from agbot.core.step import Decision
+from agbot.errors import NotFoundError
 from agbot.model.commands import CancelAll, CancelOrder
 from agbot.model.events import (
-    BookSnapshot,
     BookTrust,
     DifferenceAccepted,
     Doubt,
     HeartbeatLost,
     KillSwitchSet,
     LinkDown,
-    MarketListed,
     MarketResolved,
-    OperatorOrder,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
     OrderUnknown,
 )
 from agbot.model.market import Outcome
-from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
-from agbot.run.engine import Recorder
-from agbot.settings import Settings, StrategySettings
+from agbot.model.order import Liquidity, OrderType, Settlement, Side
 from agbot.store.carry import carry_from
-from agbot.store.codec import encode_batch, encode_output
-from agbot.store.history import read_history
-from agbot.store.journal import BATCH, END, RUN, STEP, Header, Journal
-from agbot.store.rebuild import engine_of, header_of
-from agbot.testing.builders import make_market, place
+from agbot.store.journal import Journal
+from agbot.testing.builders import place
 from agbot.units import NS_PER_S, SCALE, to_units
-
-MIDNIGHT_NS = 20_000 * DAY_NS
-MARKETS = [make_market("m1"), make_market("m2")]
-CAPITAL = 1_000 * SCALE
-
-
-class Written:
-    """A journal made by hand: what was heard and what was sent, a second apart."""
-
-    def __init__(self, folder, started_ns, *, mode="PAPER", capital=CAPITAL, carried=()):
-        self.path = folder / f"{started_ns:020d}-{mode.lower()}.agj"
-        self.now_ns = started_ns
-        self._journal = Journal(self.path, durable=False)
-        header = Header(
-            run_id=self.path.stem,
-            mode=mode,
-            version="v",
-            capital=capital,
-            seed=1,
-            policies='{"policies": [{"type": "OfAnotherVersion"}]}',
-            strategies=(("that-is-gone", "{}", None),),
-            started_ns=started_ns,
-            carried=tuple(carried),
-        )
-        self._journal.append(RUN, started_ns, msgspec.msgpack.encode(header))
-        self.hear(*(MarketListed(market, started_ns) for market in MARKETS))
-
-    def at(self, now_ns):
-        self.now_ns = now_ns
-        return self
-
-    def hear(self, *events, output=None):
-        self._journal.append(BATCH, self.now_ns, encode_batch(list(events)))
-        if output is not None:
-            self._journal.append(STEP, self.now_ns, encode_output(output))
-        self.now_ns += NS_PER_S
-        return self
-
-    def send(self, *commands, decisions=()):
-        return self.hear(output=Output(commands, decisions, ()))
-
-    def book(self, market, bid, ask, size="1000"):
-        bids, asks = ((to_units(bid), to_units(size)),), ((to_units(ask), to_units(size)),)
-        mirrored = ((SCALE - asks[0][0], asks[0][1]),), ((SCALE - bids[0][0], bids[0][1]),)
-        return self.hear(
-            BookSnapshot(market.yes, bids, asks, self.now_ns), BookSnapshot(market.no, *mirrored, self.now_ns)
-        )
-
-    def fill(self, order, market=MARKETS[0], strategy="s1", side=Side.BUY, price="0.5", size="10", fee=0, **more):
-        token = more.get("token", market.yes)
-        order = f"{self.path.stem}-{order}"
-        self.send(place(order, side, price, size, market=market.id, token=token, strategy=strategy))
-        return self.hear(
-            OrderFilled(
-                order, f"t{order}", to_units(price), to_units(size), fee, Liquidity.MAKER, self.now_ns,
-                settlement=more.get("settlement", Settlement.CONFIRMED),
-            )
-        )  # fmt: skip
-
-    def end(self, *, in_order=True):
-        if in_order:
-            self._journal.append(END, self.now_ns, b"\x80")
-        self._journal.close()
-        return self.path
-
-
-def statement(folder, period="day", last_ns=MIDNIGHT_NS, mode=""):
-    return state(runs_of(sorted(folder.glob("*.agj")), mode), period, Span.ending(period, day_of(last_ns)))
-
-
-def adds_up(said):
-    """Assert every sum there is, and return the statement."""
-    assert said.unexplained == 0
-    assert said.closing - said.opening == said.pnl + said.brought
-    assert [d.opening + d.pnl + d.brought for d in said.days] == [d.closing for d in said.days]
-    assert [d.closing for d in said.days[:-1]] == [d.opening for d in said.days[1:]]
-    assert sum(d.pnl for d in said.days) == said.pnl == sum(row.pnl for row in said.attribution())
-    assert sum(d.brought for d in said.days) == said.brought
-    assert [d.pnl for d in said.days] == [sum(r.pnl for r in said.rows if r.day == d.day) for d in said.days]
-    account = attributed(said.attribution(), said.strategies)[-1]
-    assert account["fills"] == str(said.fills)
-    told = list(csv.DictReader(io.StringIO(to_csv(said))))
-    assert sum(to_units(row["pnl_usd"]) + to_units(row["brought_usd"]) for row in told) == said.closing - said.opening
-    assert sum(to_units(row["fees_usd"]) for row in told) == said.fees
-    return said
-
+from tests.backtest.written import CAPITAL, MARKETS, MIDNIGHT_NS, Written, adds_up, statement
 
 # ---------------------------------------------------------------- any history adds up
 
@@ -351,125 +245,3 @@ def test_spans():
         assert len(span.midnights) == days + 1
         assert day_of(span.end_ns - 1) == date(2024, 3, 1)
         assert (span.end_ns in span, span.end_ns - 1 in span, span.start_ns in span) == (False, True, True)
-
-
-# ---------------------------------------------------------------- a simulated run
-
-
-@pytest.fixture(scope="module")
-def simulated(root, tmp_path_factory):
-    """Write two runs of two strategies on the demo's markets: over midnight, then a restart with what was held."""
-    whole = read_history(root / "tests/data/demo-120s.agh")
-    groups = list(islice(whole.groups(), 160))
-    shift = MIDNIGHT_NS - 15 * NS_PER_S - groups[0][0]
-    moved = [(ts + shift, [msgspec.structs.replace(m, ts_ns=m.ts_ns + shift) for m in group]) for ts, group in groups]
-    folder, half = tmp_path_factory.mktemp("simulated"), len(moved) // 2
-    capital, carried = 10_000 * SCALE, ()
-    for part in (moved[:half], moved[half:]):
-        path = folder / f"{part[0][0]}-paper.agj"
-        _simulate(path, whole.markets, part, capital, carried)
-        left = carry_from(path)
-        capital, carried = left.cash, left.positions
-    return folder, left
-
-
-def _simulate(path, markets, groups, capital, carried):
-    mine, *theirs = markets
-    names = tuple(market.id for market in theirs)
-    chosen = (StrategySettings(name="quoter", markets=names), StrategySettings(name="maker", markets=names[:1]))
-    made = Settings(strategies=chosen)
-    header = header_of(
-        made, run_id=path.stem, mode="PAPER", started_ns=groups[0][0], source="x", capital=capital, carried=carried
-    )
-    engine, journal = engine_of(header), Journal(path, durable=False)
-    recorder = Recorder(engine, journal, header)
-    tokens = {(market.id, o): market.token(o) for market in markets for o in Outcome}
-    positions = {tokens[c.market, c.outcome]: c.size for c in carried}
-    bought = OperatorOrder(
-        "q", mine.id, mine.yes, Side.BUY, OrderType.LIMIT, 990_000, 20 * SCALE, TimeInForce.FAK, False, 0, 0
-    )
-    asked = iter([bought])
-
-    def step(now_ns, batch):
-        more = list(asked) if now_ns > groups[20][0] else []
-        return recorder.step(now_ns, [*batch, *more])[0]
-
-    loop = VirtualLoop(step, PaperMatcher(capital, positions=positions), markets, iter(groups))
-    for _ in (*loop.run(), *loop.finish("end")):
-        pass
-    recorder.end(loop.now_ns, "end")
-    journal.close()
-
-
-def test_a_simulated_run_adds_up_to_its_own_money(simulated):
-    folder, left = simulated
-    said = adds_up(statement(folder, "week", MIDNIGHT_NS))
-    assert said.brought == 0
-    assert said.closing - said.unrealised == left.cash + sum(c.cost for c in left.positions)
-    assert {"quoter", "maker", "operator"} >= set(said.strategies) >= {"operator"}
-    assert [d.pnl != 0 for d in said.days[-2:]] == [True, True]
-    assert said.fees > 0
-    assert said.orders > said.fills > 0
-
-
-def test_the_page_is_whole_and_says_what_the_table_says(simulated):
-    said = statement(simulated[0], "week", MIDNIGHT_NS)
-    html = page(said)
-    assert html.startswith("<!doctype html>")
-    assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
-    assert html.count("<svg") >= 4
-    assert "PnL by strategy and market" in html
-
-
-# ---------------------------------------------------------------- the command
-
-
-@pytest.fixture
-def report(simulated, tmp_path):
-    state_dir = tmp_path / "state"
-    state_dir.mkdir(mode=0o700)
-    (state_dir / "runs").symlink_to(simulated[0])
-
-    def run(*words):
-        return CliRunner().invoke(cli.cli, ["report", *words, "--state-dir", str(state_dir)])
-
-    return run
-
-
-def test_the_command_prints_one_table_json_csv_and_a_page(report, simulated, tmp_path):
-    last = day_of(MIDNIGHT_NS).isoformat()
-    said = statement(simulated[0], "week", MIDNIGHT_NS)
-    text = report("week", "--end", last, "--html", str(tmp_path / "week.html")).output
-    assert "equity after, usd" in text
-    assert "no incidents" in text
-    assert (tmp_path / "week.html").read_text() == page(said)
-    told = json.loads(report("week", "--end", last, "--json").output)
-    assert (told["pnl"], told["unexplained"], told["closing"]) == (said.pnl, 0, said.closing)
-    assert report("week", "--end", last, "--csv").output == to_csv(said)
-
-
-def test_a_single_run_is_reported_up_to_its_own_last_day(report, simulated):
-    first = min(path.stem for path in simulated[0].glob("*.agj"))
-    told = json.loads(report("day", "--run", first, "--json").output)
-    assert told["runs"] == [first]
-    assert told["days"][0]["day"] == day_of(MIDNIGHT_NS).isoformat()
-
-
-@pytest.mark.parametrize(
-    ("words", "error"),
-    [
-        (["day", "--end", "soon"], "AGB-107"),
-        (["day", "--end", "1971-01-01"], "AGB-926"),
-        (["day", "--run", "no"], "AGB-604"),
-    ],
-)
-def test_what_cannot_be_reported(report, words, error):
-    found = report(*words).exception
-    assert isinstance(found, AgbotError)
-    assert found.id == error
-
-
-def test_a_page_that_cannot_be_written(report, tmp_path):
-    found = report("day", "--end", day_of(MIDNIGHT_NS).isoformat(), "--html", str(tmp_path / "no" / "x.html")).exception
-    assert isinstance(found, ConfigError)
-    assert found.id == "AGB-585"
