@@ -28,6 +28,7 @@ from agbot.settings import (
     PaperSettings,
     PolymarketSettings,
     ReconcileSettings,
+    RecordSettings,
     RedisSettings,
     RtdsSettings,
     Settings,
@@ -47,6 +48,7 @@ INTERVAL_MIN_NS: Final = 10 * NS_PER_MS
 INTERVAL_MAX_NS: Final = 3600 * NS_PER_S
 TOKENS_PER_SOCKET_MAX: Final = 500
 RTDS_TOPICS_MAX: Final = 64
+DISK_MAX_MB: Final = 2**40
 CHAINS: Final = ("polygon", "amoy")
 
 _SOCKETS: Final = ("market_socket", "user_socket", "realtime")
@@ -96,6 +98,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         killswitch=_section(fields, "killswitch", read_limits, DEFAULT),
         redis=_section(fields, "redis", _redis, None),
         notify=_section(fields, "notify", read_notify, NotifySettings()),
+        record=_section(fields, "record", lambda found: _record(found, base), None),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),
@@ -201,6 +204,13 @@ def _redis(fields: Fields) -> RedisSettings | None:
         name=(fields.read if alone else fields.require)("name", _name, ""),
         plain=fields.read("plain", Located.as_bool, False),
         trades=_section(fields, "trades", _trades, None),
+    )
+
+
+def _record(fields: Fields, base: Path) -> RecordSettings:
+    return RecordSettings(
+        directory=fields.require("dir", lambda node: _path(node, base), base),
+        free_min=fields.read("keep_free_mb", lambda node: node.as_int(0, DISK_MAX_MB), 1024) * 2**20,
     )
 
 

@@ -93,6 +93,19 @@ class ReconcileSettings:
 
 
 @attrs.frozen(kw_only=True)
+class RecordSettings:
+    """What a run keeps of its market data, frame by frame: docs/record.md.
+
+    Args:
+        directory: the folder of segments.
+        free_min: bytes of the disk that stay free; then the recording ends, and the run goes on.
+    """
+
+    directory: Path
+    free_min: int = 1024 * 2**20
+
+
+@attrs.frozen(kw_only=True)
 class TradeSettings:
     """The streams over which other programs approve trades and hear of them: docs/control.md.
 
@@ -156,6 +169,7 @@ class Settings:
         killswitch: what makes the kill switch trip by itself.
         redis: None means that nothing is shared with other bots.
         notify: whom is told what; nobody unless channels are named.
+        record: where frames are kept; None keeps none.
         realtime: reference prices of realtime v2, as `agbot.venue.polymarket.topics.realtime_topic` reads.
         path: the file this came from.
     """
@@ -175,6 +189,7 @@ class Settings:
     killswitch: Limits = DEFAULT
     redis: RedisSettings | None = None
     notify: NotifySettings = attrs.field(factory=NotifySettings)
+    record: RecordSettings | None = None
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)
     markets: tuple[str, ...] = ()
     realtime: tuple[str, ...] = ()

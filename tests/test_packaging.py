@@ -57,6 +57,8 @@ def test_metadata(project: dict[str, object]) -> None:
         "duckdb",
         "dask",
         "redis",
+        "parquet",
+        "record",
         "bench",
         "optimise",
         "dev",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from agbot.backtest.result import BacktestResult, Fill, Report
+from agbot.backtest.result import BacktestResult, Fill, Measured, Report
 from agbot.backtest.svg import Line, Mark, bars, dots, over_time
 from agbot.backtest.words import moment
 from agbot.units import NS_PER_S, SCALE, complement, to_text, usd_text
@@ -17,7 +17,7 @@ MARKS_MAX: Final = 400
 
 def equity(run: BacktestResult) -> str:
     """Return equity over time."""
-    return over_time("Equity, usd", _seconds(run), [Line(name="equity", ys=_usd(_equities(run)))], words=_short_usd)
+    return over_time("Equity, usd", _seconds(run), [Line(name="equity", ys=_usd(_equities(run)))], words=short_usd)
 
 
 def drawdown(run: BacktestResult) -> str:
@@ -27,13 +27,13 @@ def drawdown(run: BacktestResult) -> str:
         peak = max(peak, value)
         falls.append(value - peak)
     lines = [Line(name="drawdown", ys=_usd(falls), colour="b", area=True)]
-    return over_time("Below the peak, usd", _seconds(run), lines, words=_short_usd)
+    return over_time("Below the peak, usd", _seconds(run), lines, words=short_usd)
 
 
 def inventory(run: BacktestResult) -> str:
     """Return what was held over time, at liquidation value."""
     held = [point.inventory for point in run.points]
-    return over_time("Inventory, usd", _seconds(run), [Line(name="inventory", ys=_usd(held))], words=_short_usd)
+    return over_time("Inventory, usd", _seconds(run), [Line(name="inventory", ys=_usd(held))], words=short_usd)
 
 
 def prices(run: BacktestResult) -> list[str]:
@@ -42,7 +42,7 @@ def prices(run: BacktestResult) -> list[str]:
     return [_price(run, market) for market, _ in traded.most_common(MARKETS_SHOWN)]
 
 
-def calibration(run: BacktestResult) -> str:
+def calibration(run: Measured) -> str:
     """Return price paid against the part that paid; empty when nothing resolved."""
     if run.calibration is None:
         return ""
@@ -53,7 +53,7 @@ def calibration(run: BacktestResult) -> str:
     return dots(f"Calibration, Brier {run.calibration.brier:.4f}", points, ("price paid", "part that paid"))
 
 
-def markouts(run: BacktestResult) -> str:
+def markouts(run: Measured) -> str:
     """Return the gain a share after each horizon."""
     rows = [(f"after {m.after_ns // NS_PER_S} s", m.a_share / SCALE) for m in run.markouts if m.a_share is not None]
     return bars("Markouts, usd a share", rows, words=lambda value: f"{value:+.5f}") if rows else ""
@@ -69,7 +69,7 @@ def queues(report: Report) -> str:
         Line(name=name, ys=_usd([e - run.capital for e in _equities(run)]), colour=colour, faint=name != "chosen")
         for name, (colour, run) in runs.items()
     ]
-    return over_time("PnL by queue, usd", _seconds(report.chosen), lines, words=_short_usd)
+    return over_time("PnL by queue, usd", _seconds(report.chosen), lines, words=short_usd)
 
 
 def attribution(run: BacktestResult) -> str:
@@ -115,6 +115,7 @@ def _usd(values: list[int]) -> list[float]:
     return [value / SCALE for value in values]
 
 
-def _short_usd(value: float) -> str:
+def short_usd(value: float) -> str:
+    """Return usd as an axis has room for."""
     size = abs(value)
     return f"{value:,.0f}" if size >= 1000 and value == int(value) else f"{value:.6g}"

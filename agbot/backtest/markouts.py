@@ -93,6 +93,13 @@ class Markouts:
         for trade in trades:
             self._begin(now_ns, trade)
 
+    def lost(self) -> None:
+        """Count what still waits as not seen: nobody looks until it is due."""
+        for horizon in self._horizons:
+            horizon.unseen += len(horizon.waiting)
+            horizon.waiting.clear()
+        self._waits.clear()
+
     def told(self) -> tuple[Markout, ...]:
         """Return one row a horizon; what is still waited for was not seen."""
         return tuple(horizon.told() for horizon in self._horizons)

@@ -6,7 +6,7 @@ import math
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -94,6 +94,15 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     cancels_sent: int
     ordered: int
     filled: int
+
+
+class Measured(Protocol):
+    """What has markouts and a calibration: a backtest's result, an account's statement."""
+
+    @property
+    def markouts(self) -> tuple[Markout, ...]: ...
+    @property
+    def calibration(self) -> Calibration | None: ...
 
 
 class BacktestResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):

@@ -22,6 +22,7 @@ from agbot.model.events import BookSnapshot, MarketData, MarketResolved
 from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.store.importers import open_recording
+from agbot.store.recorder import segments_in
 from agbot.store.recording import Recording
 from agbot.units import NS_PER_S, SCALE
 from agbot.venue.demo.markets import demo_markets
@@ -137,6 +138,9 @@ def _middle(book: BookSnapshot) -> tuple[TokenId, int]:
 
 
 def _file_hash(path: Path) -> str:
+    """Return the hash of a file, or of all segments in a recorder's folder."""
+    if path.is_dir():
+        return _hash("".join(map(_file_hash, segments_in(path))).encode())
     stat = path.stat()
     return _hash_of(path, stat.st_size, stat.st_mtime_ns)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from agbot.backtest.result import Attribution, BacktestResult, Report
+from agbot.backtest.result import Attribution, BacktestResult, Measured, Report
 from agbot.backtest.words import lasting, moment, percent
 from agbot.units import NS_PER_S, SCALE, to_text, usd_text
 
@@ -49,15 +49,19 @@ def figures_of(columns: Mapping[str, BacktestResult]) -> list[dict[str, str]]:
 
 def attribution(run: BacktestResult) -> list[dict[str, str]]:
     """Return PnL by strategy and market, the largest by amount, then each strategy's, the account's last."""
-    ranked = sorted(run.attribution, key=lambda row: -abs(row.pnl))
-    by_strategy = {name: [row for row in ranked if row.strategy == name] for name in run.strategies}
+    return attributed(run.attribution, run.strategies)
+
+
+def attributed(of: Sequence[Attribution], strategies: Sequence[str]) -> list[dict[str, str]]:
+    """Return rows as `attribution` does; the account's is the sum of all."""
+    ranked = sorted(of, key=lambda row: -abs(row.pnl))
+    by_strategy = {name: [row for row in ranked if row.strategy == name] for name in strategies}
     rows = [_row(row.strategy, row.market, [row]) for row in ranked[:ROWS_MAX]]
     if others := ranked[ROWS_MAX:]:
         rows.append(_row(f"{len(others)} others", "", others))
     if len(by_strategy) > 1:
         rows += [_row(name, "all", of) for name, of in by_strategy.items()]
-    account = (str(run.trades), to_text(run.orders.filled), usd_text(run.fees), usd_text(run.pnl))
-    return [*rows, dict(zip(_COLUMNS, ("account", "", *account), strict=True))]
+    return [*rows, _row("account", "", of)]
 
 
 def _row(strategy: str, market: str, of: Sequence[Attribution]) -> dict[str, str]:
@@ -66,7 +70,7 @@ def _row(strategy: str, market: str, of: Sequence[Attribution]) -> dict[str, str
     return dict(zip(_COLUMNS, (strategy, market, fills, shares, fees, pnl), strict=True))
 
 
-def markouts(run: BacktestResult) -> list[dict[str, str]]:
+def markouts(run: Measured) -> list[dict[str, str]]:
     """Return what fills gained against the middle after each horizon."""
     return [
         {
@@ -80,7 +84,7 @@ def markouts(run: BacktestResult) -> list[dict[str, str]]:
     ]
 
 
-def calibration(run: BacktestResult) -> list[dict[str, str]]:
+def calibration(run: Measured) -> list[dict[str, str]]:
     """Return price paid against outcome by price; empty when nothing that was bought resolved."""
     return [
         {

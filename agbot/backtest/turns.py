@@ -39,8 +39,19 @@ class Turn:
 EMPTY: Final = Output((), (), ())
 
 
-def turns(path: Path) -> Iterator[Turn]:
-    """Yield the believable steps of a journal in order. StoreError as `JournalReader` raises, AGB-605."""
+@attrs.define
+class Fate:
+    """How a journal ends: whether in order, and from which record on it cannot be believed, and why."""
+
+    ended: bool = False
+    set_aside: tuple[tuple[int, str], ...] = ()
+
+
+def turns(path: Path, fate: Fate | None = None) -> Iterator[Turn]:
+    """Yield the believable steps of a journal in order; `fate` is told at the end how it ended.
+
+    StoreError as `JournalReader` raises, AGB-605.
+    """
     waiting: tuple[int, list[Event]] | None = None
     with closing(JournalReader(path)) as reader:
         try:
@@ -49,6 +60,8 @@ def turns(path: Path) -> Iterator[Turn]:
                     yield Turn(*waiting, decode_output(record.body))
                     waiting = None
                 elif record.kind in (BATCH, END):
+                    if fate is not None:
+                        fate.ended = record.kind == END
                     if waiting is not None:
                         yield Turn(*waiting, EMPTY)
                     waiting = (record.now_ns, decode_batch(record.body)) if record.kind == BATCH else None
@@ -56,6 +69,8 @@ def turns(path: Path) -> Iterator[Turn]:
             raise foreign(path, str(e)) from e
         if waiting is not None:
             yield Turn(*waiting, EMPTY)
+        if fate is not None:
+            fate.set_aside = tuple(reader.set_aside)
 
 
 def header_of_run(path: Path) -> Header:

@@ -92,7 +92,7 @@ class Watch:
         """Take in one step right after it was made."""
         if step.fills or step.voided or not step.output.empty:
             self._decided(now_ns, step)
-        self.markouts.observe(now_ns, step.touched, [self._trade(r, f) for r, f in step.fills])
+        self.markouts.observe(now_ns, step.touched, [trade_of(self.engine, r, f) for r, f in step.fills])
         for event in batch:
             if type(event) is MarketResolved:
                 self._resolved(event)
@@ -213,12 +213,6 @@ class Watch:
             command.strategy,
         )
 
-    def _trade(self, record: OrderRecord, fill: OrderFilled) -> Trade:
-        command = record.command
-        market = self.engine.markets[command.market]
-        sign = command.side.sign * (1 if command.token == market.yes else -1)
-        return Trade(fill.ts_ns, market.id, sign, market.yes_price(command.token, fill.price), fill.size)
-
     def _resolved(self, event: MarketResolved) -> None:
         if market := self.engine.markets.get(event.market):
             self.calibrated.resolved(market, event.winner)
@@ -239,9 +233,22 @@ class Watch:
         return Point(now_ns, portfolio.equity(), portfolio.inventory_usd()), mids
 
     def _middle2(self, market: MarketId) -> int | None:
-        book = self.engine.books[self.engine.markets[market].yes]
-        bid, ask = book.best_bid, book.best_ask
-        return bid + ask if bid and ask < SCALE else None
+        return middle2(self.engine, market)
+
+
+def trade_of(engine: Engine, record: OrderRecord, fill: OrderFilled) -> Trade:
+    """Return a fill as markouts see it."""
+    command = record.command
+    market = engine.markets[command.market]
+    sign = command.side.sign * (1 if command.token == market.yes else -1)
+    return Trade(fill.ts_ns, market.id, sign, market.yes_price(command.token, fill.price), fill.size)
+
+
+def middle2(engine: Engine, market: MarketId) -> int | None:
+    """Return bid + ask of a market's YES, twice its middle; None when a side is missing."""
+    book = engine.books[engine.markets[market].yes]
+    bid, ask = book.best_bid, book.best_ask
+    return bid + ask if bid and ask < SCALE else None
 
 
 def result_of(watch: Watch, what: What) -> BacktestResult:

@@ -47,6 +47,9 @@ COMMANDS = {
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
     "audit": "Check the audit log's chain: every event of an order, one line each.",
+    "report": "Report a day, a week or a month of an account: PnL, fees, markouts, denials, incidents.",
+    "record": "Keep every frame the market and price sockets send, for replay and backtests.",
+    "history": "Bring recordings in (import), give them out as tables (export), check them (verify).",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",
@@ -56,6 +59,7 @@ COMMANDS = {
 }
 
 _ELSEWHERE = {
+    "history": ("history_group", "command"),
     "import": ("import_", "command"),
     "buy": ("orders", "buy"),
     "sell": ("orders", "sell"),

@@ -20,7 +20,7 @@ from agbot.store.recording import Recording
 from agbot.store.terms import Terms
 from agbot.units import NS_PER_S
 
-_SUFFIXES: Final = (".gz", ".csv", ".jsonl", ".ndjson", ".json", ".txt", ".agh")
+_SUFFIXES: Final = (".gz", ".csv", ".jsonl", ".ndjson", ".json", ".txt", ".agh", ".agf", ".parquet")
 _BAR_STEPS: Final = 1000
 
 
@@ -58,27 +58,37 @@ class _Passage:
 def command(*, source: Path, output: Path | None, force: bool, as_json: bool, **terms: str | None) -> None:
     """Convert a recording to agbot's history format (.agh), and say what is in it.
 
-    SOURCE is recognised by its content: level rows as CSV, market-channel frames as JSON lines, or .agh; plain or gzip.
+    SOURCE is recognised by its content: any format in docs/history.md, plain or gzip, or a folder of agbot record.
     Terms a recording does not hold come from these options, from SOURCE.market.json, or from the defaults shown.
     The output appears complete or not at all.
     """
     given = {key: value for key, value in terms.items() if value is not None}
     overrides = Terms.parse(given, spelled=lambda key: f"--{key.replace('_', '-')}")
-    target = output or _beside(source)
+    summary = convert(source, output or beside(source), overrides, force=force, quiet=as_json)
+    click.echo(json.dumps(summary, indent=2) if as_json else table(summary))
+
+
+def convert(source: Path, target: Path, overrides: Terms | None = None, *, force: bool, quiet: bool) -> dict[str, Any]:
+    """Convert one recording to agbot's history format, and return what is in it.
+
+    Raises:
+        ConfigError: AGB-206 the target is there and `force` is not given, AGB-204, AGB-205 its terms are wrong.
+        RecordingError: AGB-201 unreadable, AGB-202 no recording, AGB-203 it ends too early, AGB-206 cannot be written.
+    """
     recording = open_recording(source, overrides)
     if target.exists() and not force:
         raise ConfigError(
-            "is there already", id="AGB-206", path=target, remedy="choose another file with -o, or replace it: --force"
+            "is there already", id="AGB-206", path=target, remedy="choose another file, or replace it: --force"
         )
     passage = _Passage(recording, MirrorCheck(recording.markets))
-    with click.progressbar(length=_BAR_STEPS, label=f"reading {source.name}", file=sys.stderr, hidden=as_json) as bar:
+    with click.progressbar(length=_BAR_STEPS, label=f"reading {source.name}", file=sys.stderr, hidden=quiet) as bar:
         messages = passage.messages(bar)
         count = write_history(target, recording.markets, messages, source=f"{recording.format}: {source.name}")
-    summary = _summary(passage, target, count)
-    click.echo(json.dumps(summary, indent=2) if as_json else _table(summary))
+    return _summary(passage, target, count)
 
 
-def _beside(source: Path) -> Path:
+def beside(source: Path) -> Path:
+    """Return where a recording is converted to when nobody says: its name with .agh."""
     name = source.name
     while (suffix := Path(name).suffix) in _SUFFIXES:
         name = name.removesuffix(suffix)
@@ -110,7 +120,8 @@ def _summary(passage: _Passage, target: Path, count: int) -> dict[str, Any]:
     }
 
 
-def _table(summary: dict[str, Any]) -> str:
+def table(summary: dict[str, Any]) -> str:
+    """Return a summary for people."""
     seconds = (summary["last_ns"] - summary["first_ns"]) / NS_PER_S
     audit, counts = summary["audit"], summary["counts"]
     rows = [

@@ -361,6 +361,10 @@ class Portfolio:
         """Return realised plus unrealised PnL by strategy and market."""
         return {key: h.realised + h.value - h.cost for key, h in self._by_strategy.items()}
 
+    def strategy_unrealised(self) -> dict[tuple[StrategyId, MarketId], int]:
+        """Return the part of `strategy_pnl` that the next run begins without: it takes positions over at their cost."""
+        return {key: h.value - h.cost for key, h in self._by_strategy.items()}
+
     def holdings(self) -> list[tuple[Market, _Holding]]:
         """Return every market ever held."""
         return [(h.market, h) for h in self._holdings.values()]

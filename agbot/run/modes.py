@@ -9,6 +9,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from agbot import __version__
 from agbot.core.rules import DayCap, OrderCap, Rule
 from agbot.core.turnover import utc_day
 from agbot.errors import ConfigError, ExecutionError, VenueUnavailable
@@ -18,6 +19,7 @@ from agbot.run.explain import Names
 from agbot.run.facts import LiveFacts
 from agbot.run.feeds import FeedWatch
 from agbot.run.fence import Fence
+from agbot.run.frames import FrameShell
 from agbot.run.live import read_account
 from agbot.run.onlooker import Onlooker
 from agbot.run.plans import Start, trade
@@ -28,6 +30,9 @@ from agbot.run.spend import FILE_NAME, Caps, DaySpend
 from agbot.run.venues import Account, VenueLink, open_paper, open_shadow
 from agbot.settings import Mode, Settings
 from agbot.store.carry import pasts as pasts_of
+from agbot.store.packing import packer
+from agbot.store.received import MARKET
+from agbot.store.recorder import Bounds, FrameRecorder
 from agbot.units import usd_text
 from agbot.venue.polymarket.access import Access, connect
 from agbot.venue.polymarket.adapter import PolymarketVenue
@@ -40,6 +45,7 @@ from agbot.venue.polymarket.signer import LocalSigner, RemoteSigner, Signer, cha
 from agbot.venue.polymarket.stream import PolymarketFeed
 from agbot.venue.polymarket.wallets import Account as Wallet
 from agbot.venue.polymarket.wire_log import WireLog
+from agbot.web.socket import open_socket
 
 READY_S: Final = 20.0
 """The user stream opens and open orders are read within this, or the run does not begin."""
@@ -53,14 +59,15 @@ async def trade_paper(start: Start) -> dict[str, Any]:
     check_named(settings)
     async with connected(settings, Credentials(), wire_log_of(start)) as access:
         markets = await markets_of(settings, access)
-        feed = feed_of(settings, markets, access)
+        tape = tape_of(settings, markets)
+        feed = feed_of(settings, markets, access, tape)
         shadow = settings.mode is Mode.SHADOW
         plan = start.plan(
             str(settings.mode).upper(),
             markets,
             feed,
             open_venue=open_shadow if shadow else open_paper,
-            **watched(feed, reference_feeds(settings, now_ns), markets),
+            **watched(feed, references_of(settings, tape), markets, tape),
         )
         return await trade(plan)
 
@@ -184,7 +191,8 @@ async def live_plan(
         account = await read_account(access.clob, access.data, signer.account.maker, markets, known)
     spend = DaySpend(fence.directory / FILE_NAME, trader.caps, now_ns)
     link = await _live_link(start.settings, signer, access, markets)
-    feed = feed_of(start.settings, markets, access)
+    tape = tape_of(start.settings, markets) if alone else None
+    feed = feed_of(start.settings, markets, access, tape)
     return start.plan(
         LIVE,
         markets,
@@ -198,7 +206,7 @@ async def live_plan(
         reads=access.clob if alone else None,
         found=found,
         after_ns=left.header.started_ns if left else 0,
-        **watched(feed, reference_feeds(start.settings, now_ns) if alone else (), markets),
+        **watched(feed, references_of(start.settings, tape) if alone else (), markets, tape),
     )
 
 
@@ -221,7 +229,8 @@ async def look_on(start: Start, trader: Trader) -> dict[str, Any]:
         account = await read_account(access.clob, access.data, signer.account.maker, markets)
         onlooker = Onlooker(access, signer, markets, start.settings.reconcile.every_ns)
         await onlooker.look()
-        feed = feed_of(start.settings, markets, access)
+        tape = tape_of(start.settings, markets)
+        feed = feed_of(start.settings, markets, access, tape)
         start = attrs.evolve(start, settings=attrs.evolve(start.settings, strategies=()))
         plan = start.plan(
             READ_ONLY,
@@ -231,7 +240,7 @@ async def look_on(start: Start, trader: Trader) -> dict[str, Any]:
             account=account,
             live=trader.facts(signer.account),
             onlooker=onlooker,
-            **watched(feed, reference_feeds(start.settings, now_ns), markets),
+            **watched(feed, references_of(start.settings, tape), markets, tape),
         )
         return await trade(plan)
 
@@ -298,8 +307,37 @@ async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
     return tuple(await find_markets(access.gamma, access.clob, settings.markets))
 
 
-def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> PolymarketFeed:
-    """Return the feed of these markets, its books compared with the venue's own, its winners asked for."""
+def tape_of(settings: Settings, markets: Sequence[Market]) -> FrameShell | None:
+    """Return what keeps the frames of a run, None unless the configuration names a folder.
+
+    Raises:
+        ConfigError: AGB-920, the folder cannot be used. StoreError: AGB-921, the disk is nearly full.
+    """
+    if settings.record is None:
+        return None
+    recorder = FrameRecorder(
+        settings.record.directory,
+        markets=markets,
+        packer=packer(),
+        now_ns=now_ns,
+        version=__version__,
+        bounds=Bounds(free_min=settings.record.free_min),
+    )
+    return FrameShell(recorder, beside_trading=True)
+
+
+def references_of(settings: Settings, tape: FrameShell | None) -> tuple[ReferenceFeed, ...]:
+    """Return the feeds of reference prices, their frames kept by `tape`."""
+    return reference_feeds(settings, now_ns, opens=tape.opener) if tape else reference_feeds(settings, now_ns)
+
+
+def feed_of(
+    settings: Settings, markets: Sequence[Market], access: Access, tape: FrameShell | None = None
+) -> PolymarketFeed:
+    """Return the feed of these markets, its books compared with the venue's own, its winners asked for.
+
+    Its frames are kept by `tape`.
+    """
     place = settings.polymarket
 
     async def resolution(market: MarketId) -> TokenId | None:
@@ -312,12 +350,15 @@ def feed_of(settings: Settings, markets: Sequence[Market], access: Access) -> Po
         check_book=access.clob.book,
         resolution=resolution,
         tokens_per_socket=max(2, place.tokens_per_socket),
+        open_=tape.opener(MARKET) if tape else open_socket,
     )
 
 
-def watched(feed: PolymarketFeed, references: Sequence[ReferenceFeed], markets: Sequence[Market]) -> dict[str, Any]:
-    """Return the fields of a plan that say which feeds run, and who looks after them."""
-    return {"references": references, "watch": FeedWatch(feed, references, markets)}
+def watched(
+    feed: PolymarketFeed, references: Sequence[ReferenceFeed], markets: Sequence[Market], tape: FrameShell | None = None
+) -> dict[str, Any]:
+    """Return the fields of a plan that say which feeds run, and who looks after them and keeps their frames."""
+    return {"references": references, "watch": FeedWatch(feed, references, markets), "tape": tape}
 
 
 def connected(

@@ -29,6 +29,7 @@ from agbot.notify.service import notifier_of
 from agbot.run.audit import AuditShell
 from agbot.run.baseline import BaselineFile
 from agbot.run.bot import Flat, Parts, Service, Stop
+from agbot.run.carried import account_of, carried
 from agbot.run.clock import Clock, closed_by
 from agbot.run.control import ControlServer, Handler
 from agbot.run.desk import Desk
@@ -39,6 +40,7 @@ from agbot.run.facts import LiveFacts, RunFacts
 from agbot.run.feeds import FeedWatch, no_feeds
 from agbot.run.fence import Fence
 from agbot.run.flatten import Flattener
+from agbot.run.frames import FrameShell
 from agbot.run.gateway import Gateway
 from agbot.run.guard import Guard, floors_of
 from agbot.run.inbox import Inbox
@@ -59,11 +61,10 @@ from agbot.run.venues import Account, OpenVenue, open_paper
 from agbot.settings import Settings
 from agbot.shared.watch import Shared
 from agbot.store.audit import AuditLog
-from agbot.store.carry import Carry, carry_latest
 from agbot.store.journal import Journal
 from agbot.store.rebuild import engine_of, header_of
 from agbot.telemetry.registry import Registry
-from agbot.units import NS_PER_MS, ms, usd_text
+from agbot.units import NS_PER_MS, ms
 from agbot.venue.ports import Feed, VenueAdapter
 
 RUNS: Final = "runs"
@@ -94,6 +95,7 @@ class RunPlan:
         references: feeds of reference prices, beside the market's.
         shared: the switch that stops several bots, and the wallet's lease; None where nothing is shared.
         watch: how the feeds are doing; None when there is nothing to tell.
+        tape: keeps what the feeds' sockets bring.
     """
 
     mode: str
@@ -114,6 +116,7 @@ class RunPlan:
     after_ns: int = 0
     references: Sequence[Feed] = ()
     watch: FeedWatch | None = None
+    tape: FrameShell | None = None
     page: str = ""
     duration_s: float = float("inf")
     beside: Sequence[Service] = ()
@@ -144,7 +147,7 @@ class Session:
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         settings = plan.settings
-        self.carry = None if plan.account else _carried(plan)
+        self.carry = None if plan.account else carried(plan.state_dir / RUNS, plan.mode, plan.settings.seed)
         # Runs are told apart by time: one that began before the last one would leave its money to nobody.
         last_ns = self.carry.started_ns if self.carry else plan.found.get("from_started_ns", plan.after_ns)
         started = max(now_ns(), last_ns + NS_PER_MS)
@@ -152,7 +155,7 @@ class Session:
         self.latch = Latch(plan.state_dir / LATCH_NAME)
         self.shared = plan.shared
         self.baseline_file = BaselineFile(plan.state_dir, plan.mode)
-        account = plan.account or _account(self.carry, settings)
+        account = plan.account or account_of(self.carry, settings)
         header = header_of(
             settings,
             run_id=self.run_id,
@@ -218,7 +221,7 @@ class Session:
         """Return the nursery tree's parts; `more` observe the engine too."""
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend, differences, notifier = self.plan.spend, self.differences, self.notifier
-        more_services = (differences, self.plan.onlooker, self.shared_kills, self.streams, notifier)
+        more_services = (self.plan.tape, differences, self.plan.onlooker, self.shared_kills, self.streams, notifier)
         observed = (self.guard, self.publisher, self.tally, self.flat, self.execution, self.desk)
         observers: list[Observer] = [o.observe for o in observed]
         observers += [*(o.observe for o in (spend, differences, notifier) if o), *more, self.audit.observe]
@@ -377,24 +380,3 @@ class Session:
             new_policies=NewPolicies(self.engine, self.inbox, self.plan.rules, now_ns),
             differences=self.differences,
         )
-
-
-def _account(carry: Carry | None, settings: Settings) -> Account:
-    if carry is None:
-        return Account(cash=settings.capital_usd)
-    return Account(cash=carry.cash, positions=carry.positions, requests=carry.requests)
-
-
-def _carried(plan: RunPlan) -> Carry | None:
-    carry = carry_latest(plan.state_dir / RUNS, plan.mode, plan.settings.seed)
-    if carry is not None:
-        if carry.set_aside:
-            log.critical("run.carried_in_part", from_run=carry.from_run, set_aside=carry.set_aside)
-        log.info(
-            "run.carried",
-            from_run=carry.from_run,
-            cash_usd=usd_text(carry.cash),
-            positions=len(carry.positions),
-            note="--capital counts in a new --state-dir only",
-        )
-    return carry

@@ -171,7 +171,7 @@ def write_history(
     """
     path = Path(path)
     header = _Header(agbot_history=VERSION, markets=tuple(markets), sealed=True, source=source)
-    with _replacing(path, compress) as out:
+    with replacing(path, compress) as out:
         out.write(_encoder.encode(header) + b"\n")
         count = 0
         for count, line in enumerate(_encoded(messages), 1):
@@ -292,7 +292,7 @@ def _to_line(m: MarketData) -> _Fact:  # noqa: PLR0911 - one return a kind
 
 
 @contextmanager
-def _replacing(path: Path, compress: bool) -> Iterator[BinaryIO]:
+def replacing(path: Path, compress: bool) -> Iterator[BinaryIO]:
     """Yield a stream to a temporary neighbour of `path` that takes its place, durably, when the block succeeds."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

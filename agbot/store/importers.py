@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,13 +25,18 @@ from agbot.model.ids import TokenId
 from agbot.model.order import Side
 from agbot.store.history import is_history, read_history
 from agbot.store.lines import LineReader
+from agbot.store.received import read_received
 from agbot.store.recording import Numbered, ReadLog, Recording, Source
+from agbot.store.segment import MAGIC
+from agbot.store.series import is_prices, is_series, read_prices, read_series
+from agbot.store.tables import PARQUET_MAGIC, is_parquet, is_table, read_table
 from agbot.store.terms import Seen, Terms, read_sidecar, settle_markets
 from agbot.venue.polymarket.wire import FrameDecoder, exact_ms, exact_price, exact_units
 
 _NEEDED: Final = ("asset_id", "event_type", "price", "side", "size", "hash", "timestamp")
 _SIDES: Final = {"bid": BID, "buy": BID, "ask": ASK, "sell": ASK}
 _FRAME: Final = re.compile(rb"(?:(\d{19})\s+)?([\[{].*)", re.DOTALL)
+_FRAMES: Final = "Polymarket market-channel frames (JSON lines)"
 _RARE: Final = 100
 """A third token of a market is damage when less than one in so many rows is about it."""
 _MESSAGE_LIMIT: Final = 100_000
@@ -42,7 +47,7 @@ def open_recording(path: str | Path, overrides: Terms | None = None) -> Recordin
     """Open a recording of any known format, recognised by its content, gzip or plain.
 
     Args:
-        path: the file. A sidecar `FILE.market.json` beside it gives terms the recording does not hold.
+        path: the file, or a recorder's folder. A sidecar `FILE.market.json` beside it gives terms that are not in it.
         overrides: terms that replace those of recording and sidecar.
 
     Raises:
@@ -50,14 +55,13 @@ def open_recording(path: str | Path, overrides: Terms | None = None) -> Recordin
         ConfigError: AGB-204, AGB-205 the sidecar or an override is wrong, or the tokens do not make markets.
     """
     path = Path(path)
-    first = LineReader(path).first()
-    if first is not None and is_history(first):
-        return read_history(path, overrides)
-    if first is not None and {b"asset_id", b"event_type"} <= set(first.replace(b'"', b"").split(b",")):
-        return _open(path, "Polymarket level rows (CSV)", _Rows(), overrides)
-    if first is not None and _FRAME.fullmatch(first):
-        return _open(path, "Polymarket market-channel frames (JSON lines)", _Frames(), overrides)
-    raise _unknown_format(path, "is no recording that agbot knows")
+    if path.is_dir():
+        return read_received(path, overrides)
+    first = PARQUET_MAGIC if is_parquet(path) else LineReader(path).first()
+    known = (read for knows, read in _KNOWN if first is not None and knows(first))
+    if (read := next(known, None)) is None:
+        raise _unknown_format(path, "is no recording that agbot knows")
+    return read(path, overrides)
 
 
 class _Rows:
@@ -226,6 +230,26 @@ class _Frames:
                 yield lines.number, event
 
 
+def _has_level_rows(first: bytes) -> bool:
+    return {b"asset_id", b"event_type"} <= set(first.replace(b'"', b"").split(b","))
+
+
+def _is_segment(first: bytes) -> bool:
+    return first == MAGIC.rstrip()
+
+
+_KNOWN: Final[tuple[tuple[Callable[[bytes], object], Callable[[Path, Terms | None], Recording]], ...]] = (
+    (is_history, read_history),
+    (_is_segment, read_received),
+    (is_table, read_table),
+    (_has_level_rows, lambda path, terms: _open(path, "Polymarket level rows (CSV)", _Rows(), terms)),
+    (is_prices, lambda path, _terms: read_prices(path)),
+    (_FRAME.fullmatch, lambda path, terms: _open(path, _FRAMES, _Frames(), terms)),
+    (is_series, lambda path, _terms: read_series(path)),
+)
+"""What tells each format by its first line, and opens it; the first that knows it does."""
+
+
 def _readable(lines: LineReader) -> Iterator[bytes | None]:
     """Yield what can be read: a scan for markets leaves it to the reading of messages to report a cut file."""
     try:
@@ -281,5 +305,5 @@ def _unknown_format(path: Path, reason: str) -> RecordingError:
         id="AGB-202",
         path=path,
         line=1,
-        remedy="docs/history.md lists the formats: .agh, level rows as CSV, market-channel frames as JSON lines",
+        remedy="docs/history.md lists the formats: .agh, folders of agbot record, level rows, frames, tables, series",
     )

@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from agbot.errors import RecordingError
 from agbot.model.events import (
@@ -81,6 +81,13 @@ Source: TypeAlias = Callable[[LineReader, ReadLog], Iterator[Numbered]]
 """Reads a file's messages in file order; calls `ReadLog.skip` for what it cannot read."""
 
 
+class Reading(Protocol):
+    """How much of a recording was read, 0–1."""
+
+    @property
+    def fraction(self) -> float: ...
+
+
 class Recording:
     """Recorded market data that can be read as often as wanted, lazily, from the top each time.
 
@@ -91,7 +98,14 @@ class Recording:
     """
 
     def __init__(
-        self, path: Path, file_format: str, markets: tuple[Market, ...], terms: tuple[Term, ...], source: Source
+        self,
+        path: Path,
+        file_format: str,
+        markets: tuple[Market, ...],
+        terms: tuple[Term, ...],
+        source: Source,
+        *,
+        reading: Reading | None = None,
     ) -> None:
         self.path = path
         self.format = file_format
@@ -99,13 +113,14 @@ class Recording:
         self.terms = terms
         self.log = ReadLog()
         self._lines = LineReader(path)
+        self._reading: Reading = reading or self._lines
         self._source = source
         self._fault: RecordingError | None = None
 
     @property
     def fraction(self) -> float:
         """Return how much of the file was read, 0–1."""
-        return self._lines.fraction
+        return self._reading.fraction
 
     @property
     def skipped(self) -> list[Skipped]:

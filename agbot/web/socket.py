@@ -37,13 +37,24 @@ BODY_BYTES_KEPT: Final = 1024
 _silent: Final = logging.Logger("agbot.web.socket", logging.CRITICAL + 1)
 
 Connect: TypeAlias = Callable[[WebSocketURI], Awaitable[trio.abc.Stream]]
+Heard: TypeAlias = Callable[[list[bytes]], None]
+"""Is shown every message before it is handed over, one call a read; it does not wait and does not raise."""
 
 
 class Socket:
     """An open WebSocket. One task receives; any task may send or close."""
 
-    def __init__(self, protocol: ClientProtocol, stream: trio.abc.Stream, *, place: str, send_s: float) -> None:
+    def __init__(
+        self,
+        protocol: ClientProtocol,
+        stream: trio.abc.Stream,
+        *,
+        place: str,
+        send_s: float,
+        heard: Heard | None = None,
+    ) -> None:
         self._protocol = protocol
+        self._heard = heard
         self._stream = stream
         self._place = place
         self._send_s = send_s
@@ -63,6 +74,8 @@ class Socket:
         while not self._ready:
             await self._read()
         ready, self._ready = self._ready, []
+        if self._heard is not None:
+            self._heard(ready)
         return ready
 
     async def send(self, text: str | bytes) -> None:
@@ -176,6 +189,7 @@ async def open_socket(
     connect_s: float = CONNECT_S,
     send_s: float = SEND_S,
     connect: Connect | None = None,
+    heard: Heard | None = None,
 ) -> AsyncIterator[Socket]:
     """Connect to a ``ws:`` or ``wss:`` URL; the TCP socket is closed however the body ends.
 
@@ -186,6 +200,7 @@ async def open_socket(
         connect_s: until the socket is open, everything included.
         send_s: for the other side to take what is sent.
         connect: opens the stream; trio's TCP or TLS by default.
+        heard: is shown every message as it came.
 
     Raises:
         ValueError: not a WebSocket URL.
@@ -201,7 +216,7 @@ async def open_socket(
             with trio.fail_after(connect_s):
                 stream = await (connect or _connect)(uri)
                 await _upgrade(protocol, stream, headers or {}, place)
-                socket = Socket(protocol, stream, place=place, send_s=send_s)
+                socket = Socket(protocol, stream, place=place, send_s=send_s, heard=heard)
 
         except trio.TooSlowError as e:
             raise LinkLost(f"{place}: not open after {connect_s:g} s") from e

@@ -65,7 +65,7 @@ def test_all_faults_at_once(wrong: Path) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live"
-    known += ", reconcile, killswitch, redis, notify, strategies, markets, realtime, backtest, optimise"
+    known += ", reconcile, killswitch, redis, notify, record, strategies, markets, realtime, backtest, optimise"
     number = "write a plain number such as 1000.0, without unit or separators"
     types = f"known: {', '.join(kind.__name__ for kind in file.TYPES)}"
     assert result.stderr.splitlines() == [

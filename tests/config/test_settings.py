@@ -19,6 +19,7 @@ from agbot.settings import (
     MonitorSettings,
     PaperSettings,
     PolymarketSettings,
+    RecordSettings,
     RedisSettings,
     RtdsSettings,
     Settings,
@@ -51,6 +52,7 @@ killswitch:
    feed_distrust_sec: off, heartbeat_sec: 15}
 live: {max_order_usd: 5, max_day_usd: 25.5, heartbeat: false, signer: s/signer.sock}
 redis: {name: desk, plain: true}
+record: {dir: tape, keep_free_mb: 3}
 markets: [0xAB]
 realtime: [btcusd, "price.equity:aaplusd"]
 """
@@ -82,6 +84,7 @@ def test_every_key(tmp_path: Path) -> None:
             custom_features=False,
         ),
         redis=RedisSettings(name="desk", plain=True),
+        record=RecordSettings(directory=tmp_path / "tape", free_min=3 * 2**20),
         live=LiveSettings(
             max_order_usd=5_000_000, max_day_usd=25_500_000, heartbeat=False, signer=tmp_path / "s" / "signer.sock"
         ),

@@ -83,6 +83,7 @@ WRONG = [
     ("redis: {plain: true}", "[AGB-105] c.yaml:1: redis.name: the key is missing → add 'name: …'"),
     ("redis: {name: a b}", "[AGB-107] c.yaml:1: redis.name: 'a b' cannot be a name → use 1 to 32 letters, digits, - or _, a letter or digit first"),
     ("redis: {name: a, url: 'redis://x'}", "[AGB-104] c.yaml:1: redis.url: unknown key 'url' → known: name, plain, trades"),
+    ("record: {keep_free_mb: 5}", "[AGB-105] c.yaml:1: record.dir: the key is missing → add 'dir: …'"),
     ("live: {heartbeat: 5}", "[AGB-106] c.yaml:1: live.heartbeat: expected true or false, got '5' → write true or false, without quotes"),
     ("paper: {order_latency_ms: -1}", "[AGB-107] c.yaml:1: paper.order_latency_ms: '-1' is out of range → between 0 and 60000"),
     ("strategies: quoter", "[AGB-106] c.yaml:1: strategies: expected a list, got 'quoter' → write a list: [a, b]"),
