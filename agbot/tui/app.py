@@ -251,7 +251,7 @@ class AgbotApp(App[None]):
             return
         order = self.dashboard.orders.get(order_id)
         if order is not None and not order.live:
-            self.notify(f"{order_id} is {order.state}: nothing rests", severity="warning")
+            self.notify(f"{order_id} is {order.state}: nothing rests", severity="warning", markup=False)
             return
         wish = f"{order.side} {order.outcome} {order.size} at {order.price}\n" if order else ""
         market = f"in {self.dashboard.market_name(order.market_id)}" if order else ""

@@ -141,7 +141,7 @@ def test_s_sorts_by_the_next_column_r_turns_it_a_click_does_both(run_app: Any, b
             return [float(row.cells[1][0]) for row in sheet._rows]
 
         assert bids() == sorted(bids())
-        assert "by bid ↑" in str(sheet.border_subtitle)
+        assert "by bid ↑" in sheet._said
         await pilot.press("r")
         assert bids() == sorted(bids(), reverse=True)
         await pilot.click(sheet, offset=(3, 1))
@@ -266,3 +266,20 @@ def test_dark_light_and_themes(run_app: Any, bot: Any, app: AgbotApp) -> None:
 
     run_app(app, steps)
     assert not app.return_code
+
+
+def test_a_market_or_a_filter_may_have_any_name(run_app: Any, bot: Any, text_of: Any) -> None:
+    app = AgbotApp(None)
+    odd = "[red]x[/] [AGB-501] \\"
+    listed = {"m3": {"market_id": "m3", "slug": odd}}
+
+    async def steps(pilot: Any) -> None:
+        app.take(bot.snapshot(markets=listed))
+        await pilot.press("2")
+        await pilot.pause()
+        assert text_of(app).count("[red]x[/] [AGB-501]") >= 2  # in the table, and as the ladder's title
+        await pilot.press("slash", *"[x]", "enter")
+        await pilot.pause()
+        assert "/[x]: 0 of 5" in text_of(app)
+
+    run_app(app, steps, (200, 50))

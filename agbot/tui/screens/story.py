@@ -44,7 +44,7 @@ class StoryScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out one page that scrolls both ways."""
         with ScrollableContainer(id="story") as page:
-            page.border_title = f"story of {self._order_id}"
+            page.border_title = Text(f"story of {self._order_id}")
             page.border_subtitle = "esc: back   ↑ ↓ ← → pgup pgdn: scroll"
             yield Static(id="told", markup=False)
 

@@ -28,7 +28,8 @@ class LadderSheet(Sheet):
     def rows(self, dashboard: Dashboard) -> Sequence[Row]:
         """Return a row a level, as many on either side as there is room for."""
         told, ladder = dashboard.told, dashboard.told.ladder()
-        self.note, self.border_title = "", dashboard.market_name(told.market) or "ladder"
+        self.note = ""
+        self.entitle(dashboard.market_name(told.market) or "ladder")
         if not ladder:
             self.note = told.why or ("asking" if told.market else "")
             return ()

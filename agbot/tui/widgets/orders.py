@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 from agbot.tui.state import Dashboard
@@ -28,6 +29,7 @@ class OrdersSheet(Sheet):
     """Newest first within live and done."""
 
     EMPTY = "no order yet"
+    _made: Mapping[str, tuple[OrderRow, Row]] = MappingProxyType({})
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("time", 8, priority=3),
         Column("market", 8, weight=2),
@@ -46,7 +48,17 @@ class OrdersSheet(Sheet):
         live = sum(order.live for order in orders)
         unknown = sum(order.state == "UNKNOWN" for order in orders)
         self.note = (f"{live} live" + (f", {unknown} UNKNOWN" if unknown else "")) if orders else ""
-        return [order_row(dashboard, order) for order in orders]
+        return self._rows_of(dashboard, orders)
+
+    def _rows_of(self, dashboard: Dashboard, orders: Sequence[OrderRow]) -> list[Row]:
+        """Return the rows; one of an order that has not changed is the one of before."""
+        made: dict[str, tuple[OrderRow, Row]] = {}
+        for order in orders:
+            known, name = self._made.get(order.client_order_id), dashboard.market_name(order.market_id)
+            same = known is not None and known[0] is order and known[1].cells[1][0] == name
+            made[order.client_order_id] = known if known and same else (order, order_row(dashboard, order))
+        self._made = made
+        return [row for _, row in made.values()]
 
 
 class HereSheet(OrdersSheet):
@@ -59,7 +71,7 @@ class HereSheet(OrdersSheet):
         wanted = dashboard.told.market
         found = [order for order in dashboard.newest_orders() if order.market_id == wanted]
         self.note = f"{sum(order.live for order in found)} live" if found else ""
-        return [order_row(dashboard, order) for order in found]
+        return self._rows_of(dashboard, found)
 
 
 def order_row(dashboard: Dashboard, order: OrderRow) -> Row:

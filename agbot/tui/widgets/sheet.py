@@ -10,9 +10,10 @@ import attrs
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -71,7 +72,8 @@ class Sheet(ScrollView, can_focus=True):
 
     def __init__(self, title: str, *, id: str) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self.border_title = title
+        self._named = self._said = ""
+        self.entitle(title)
         self.note = ""
         self.words = ""
         self._all: Sequence[Row] = ()
@@ -79,6 +81,8 @@ class Sheet(ScrollView, can_focus=True):
         self._sort: tuple[int, bool] | None = None
         self._at = 0
         self._key = ""
+        self._styles: dict[str, Style] = {}
+        self._fitted: tuple[int, list[tuple[Column, int, int]]] = (-1, [])
 
     def rows(self, dashboard: Dashboard) -> Sequence[Row]:
         """Return what to show, one cell a column. `note` may be set to what the border is to say of them."""
@@ -91,6 +95,12 @@ class Sheet(ScrollView, can_focus=True):
             self._all = found
             self._arrange()
         self._say()
+
+    def entitle(self, title: str) -> None:
+        """Write the title; as it is, a market may be called anything. One that does not change costs nothing."""
+        if title != self._named:
+            self._named = title
+            self.border_title = Text(title)
 
     @property
     def selected(self) -> Row | None:
@@ -106,7 +116,7 @@ class Sheet(ScrollView, can_focus=True):
 
     def action_sort(self) -> None:
         """Sort by the next column in sight; after the last, in the order they come."""
-        seen = [at for _, _, at in fit(self.COLUMNS, self.scrollable_content_region.width)]
+        seen = [at for _, _, at in self._columns()]
         last = self._sort[0] if self._sort else -1
         self.sort(next((at for at in seen if at > last), None))
 
@@ -154,7 +164,7 @@ class Sheet(ScrollView, can_focus=True):
                 self.select(at)
             return
         left = 0
-        for _, cells, at in fit(self.COLUMNS, self.scrollable_content_region.width):
+        for _, cells, at in self._columns():
             left += cells + 1
             if place.x < left:
                 again = self._sort is not None and self._sort == (at, False)
@@ -167,12 +177,24 @@ class Sheet(ScrollView, can_focus=True):
         if self._sort is not None:
             column, backwards = self._sort
             shown = sorted(shown, key=lambda row: _rank(row.cells[column][0]), reverse=backwards)
-        before, self._rows = self._at, shown
+        before, known, self._rows = self._at, self._rows, shown
         self.virtual_size = Size(0, len(shown) + 1)
         self._at = self._found()
         if self._at != before and self.scroll_offset.y:  # the row stays where the eye is
             self.scroll_to(y=max(0, self.scroll_offset.y + self._at - before), animate=False, immediate=True)
-        self.refresh()
+        self._repaint(known, before)
+
+    def _repaint(self, known: Sequence[Row], cursor: int) -> None:
+        """Paint the lines that differ from those on the screen."""
+        if not known or not self._rows:
+            self.refresh()
+            return
+        width, top = self.size.width, int(self.scroll_offset.y)
+        for y in range(1, self.size.height):
+            at = top + y - 1
+            was, now = (rows[at] if at < len(rows) else None for rows in (known, self._rows))
+            if was != now or (cursor != self._at and at in (cursor, self._at)):
+                self.refresh(Region(0, y, width, 1))
 
     def _found(self) -> int:
         if self._key:
@@ -191,39 +213,57 @@ class Sheet(ScrollView, can_focus=True):
             parts.append(f"/{self.words}: {len(self._rows)} of {len(self._all)}")
         if self._sort is not None:
             parts.append(f"by {self.COLUMNS[self._sort[0]].title} {'↓' if self._sort[1] else '↑'}")
-        self.border_subtitle = " · ".join(part for part in parts if part)
+        if (said := " · ".join(part for part in parts if part)) != self._said:
+            self._said = said
+            self.border_subtitle = Text(said)
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the visible part."""
-        width = self.scrollable_content_region.width
-        columns = fit(self.COLUMNS, width)
+        width, columns = self.scrollable_content_region.width, self._columns()
         index = y - 1 + int(self.scroll_offset.y)
         if y == 0:
-            head = self.get_component_rich_style("sheet--head")
+            head = self._style("head")
             segments = [Segment(_cell(column, cells, column.title), head) for column, cells, _ in columns]
         elif not self._rows:
             empty = "nothing has these words" if self._all else self.EMPTY
-            segments = [Segment(empty if y == 1 else "", self._tone("dim"))]
+            segments = [Segment(empty if y == 1 else "", self._style("dim"))]
         elif index < len(self._rows):
             cells_of, over = self._rows[index].cells, self._cursor() if index == self._at else Style.null()
             segments = [
-                Segment(_cell(column, cells, cells_of[at][0]), self._tone(cells_of[at][1]) + over)
+                Segment(_cell(column, cells, cells_of[at][0]), self._style(cells_of[at][1]) + over)
                 for column, cells, at in columns
             ]
-            return Strip(segments).adjust_cell_length(width, self.rich_style + over)
+            return Strip(segments).adjust_cell_length(width, self._style("") + over)
         else:
             segments = []
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self._style(""))
 
-    def _tone(self, tone: str) -> Style:
-        return self.get_component_rich_style(f"sheet--{tone}") if tone in TONES else self.rich_style
+    def notify_style_update(self) -> None:
+        """Forget the styles: the theme or the focus has changed."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    def _style(self, tone: str) -> Style:
+        """Return the style of a tone; the styles of the sheet are asked for once, they cost more than the text."""
+        found = self._styles.get(tone)
+        if found is None:
+            named = tone in TONES or tone in ("head", "cursor")
+            found = self.get_component_rich_style(f"sheet--{tone}") if named else self.rich_style
+            self._styles[tone] = found
+        return found
+
+    def _columns(self) -> list[tuple[Column, int, int]]:
+        width = self.scrollable_content_region.width
+        if self._fitted[0] != width:
+            self._fitted = width, fit(self.COLUMNS, width)
+        return self._fitted[1]
 
     def _cursor(self) -> Style:
         if not self.has_focus:
             return Style.null()
         if self.app.no_color:
             return Style(reverse=True)
-        return Style(bgcolor=self.get_component_rich_style("sheet--cursor").bgcolor)
+        return Style(bgcolor=self._style("cursor").bgcolor)
 
 
 def fit(columns: Sequence[Column], width: int) -> list[tuple[Column, int, int]]:

@@ -76,7 +76,7 @@ class QuotesSheet(Sheet):
         """Return a row an order."""
         wanted = dashboard.told.strategy
         found = [order for order in dashboard.orders.values() if order.live and order.strategy_id == wanted]
-        self.border_title = f"quotes of {wanted}" if wanted else "quotes"
+        self.entitle(f"quotes of {wanted}" if wanted else "quotes")
         self.note = str(len(found)) if found else ""
         return [
             Row(
