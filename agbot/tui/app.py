@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -175,6 +176,10 @@ class AgbotApp(App[None]):
         """Return whether a key means something on the screen in sight; the others are not offered."""
         return means(action, self.view)
 
+    def on_panel_resized(self) -> None:
+        """Draw what depends on its size."""
+        self.draw()
+
     def action_zoom(self) -> None:
         """Let the focused table fill the screen, or take its place again."""
         if self.screen.maximized is not None:
@@ -306,14 +311,24 @@ class AgbotApp(App[None]):
         yield SystemCommand("Quit", "Leave; the bot is untouched", self.exit)
 
 
-def screenshot_svg(frames: Sequence[object], size: tuple[int, int] = (120, 40)) -> str:
-    """Return an SVG of the terminal (columns, lines) after these decoded frames; needs no terminal and no monitor."""
+def screenshot_svg(
+    frames: Sequence[object],
+    size: tuple[int, int] = (120, 40),
+    *,
+    view: str = SCREENS[0],
+    told: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> str:
+    """Return an SVG of a screen (columns, lines) after these decoded frames and the bot's answers by request."""
 
     async def take() -> str:
         app = AgbotApp(None)
         async with app.run_test(size=size) as pilot:
             for frame in frames:
                 app.take(frame)
+            for op, answer in told.items():
+                app.dashboard.told.take(op, dict(answer))
+            await app.action_go(view)
+            await pilot.pause()
             app.draw()
             await pilot.pause()
             return app.export_screenshot(title="agbot tui")

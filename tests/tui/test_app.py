@@ -27,7 +27,7 @@ def test_the_overview_says_how_it_stands(
         await until(lambda: "k kill switch" in text_of(app), "the keys: they come after the first refresh")
         screen = text_of(app)
         expected = ("DEMO", "● live", "kill switch off", "equity 10,003.52", "cash 9,79", "pnl +", "day pnl     −46.50")
-        more = ("worst case  118.25", "ON for market best", "2/2 flow", "9/10 books ok", "93.0%", "12 s ago")
+        more = ("worst case  118.25", "best-picture-drama ON", "2/2 flow", "9/10 books ok", "93.0%", "12 s ago")
         for part in (*expected, *more, "exposure    213.40", "10 live", "2 UNKNOWN", "q quit"):
             assert part in screen, part
         assert any("⠀" < c <= "⣿" for c in screen)  # braille: the charts

@@ -21,8 +21,8 @@ class FeedsSheet(Sheet):
 
     EMPTY = "no feed has been heard of"
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("topic", 16, weight=2),
-        Column("source", 10, priority=2),
+        Column("topic", 26, weight=2),
+        Column("source", 8, priority=2),
         Column("msg/s", 7, right=True),
         Column("lag ms", 7, right=True),
         Column("p99", 7, right=True, priority=3),

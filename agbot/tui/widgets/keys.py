@@ -21,9 +21,9 @@ KEYS: Final = (
     ("l", "level", "level"),
     ("z", "zoom", "zoom"),
     ("s", "sort", "sort"),
-    ("^p", "palette", "command_palette"),
+    ("^p", "all", "command_palette"),
 )
-"""(key, what it does, the action); the most wanted first, a narrow terminal cuts the end."""
+"""(key, what it does, the action); the most wanted first: a narrow terminal has no room for the last."""
 ONLY_ON: Final = {
     "switch": ("strategies",),
     "level": ("overview", "log"),
@@ -43,6 +43,14 @@ class KeysLine(Static):
     def show(self, view: str) -> None:
         """Name the keys of this screen."""
         self._view = view
+        self.draw()
+
+    def on_resize(self) -> None:
+        """Name as many as fit now."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Name the keys that fit."""
         key = f"bold {ink(self.app, 'accent')}"
         parts = [Text.assemble((f" {name} ", key), said) for name, said, _ in self._keys()]
         self.update(Text(" ", no_wrap=True).join(parts), layout=False)
@@ -57,7 +65,13 @@ class KeysLine(Static):
                 return
 
     def _keys(self) -> list[tuple[str, str, str]]:
-        return [key for key in KEYS if means(key[2], self._view)]
+        room, found = self.size.width, []
+        for key in KEYS:
+            cells = len(key[0]) + len(key[1]) + 3
+            if means(key[2], self._view) and cells <= room + 1:
+                found.append(key)
+                room -= cells
+        return found
 
 
 def means(action: str, view: str) -> bool:

@@ -41,6 +41,10 @@ class LadderSheet(Sheet):
         rows = [_row(dashboard, level) for level in reversed(nearest(asks, above))]
         return rows + [_row(dashboard, level) for level in nearest(bids, room - above)]
 
+    def on_resize(self) -> None:
+        """Ask to be drawn anew: there is room for more levels, or for fewer."""
+        self.post_message(self.Selected())
+
     def action_sort(self) -> None:
         """Leave it: a ladder has one order."""
 

@@ -44,7 +44,7 @@ class SpreadPanel(Panel):
                 )
             )
         if seen:
-            said = f"run: {seen.many:,} orders, mean {ms(seen.mean)}, {ms(seen.least)} to {ms(seen.most)} ms"
+            said = f"run: {seen.many:,}, mean {ms(seen.mean)}, max {ms(seen.most)} ms"
             lines.append(Text(said, style=self.ink("dim")))
         return lines
 
@@ -52,7 +52,7 @@ class SpreadPanel(Panel):
         spread = dashboard.spreads[self._metric]
         parts = [Text.assemble((f"{name} ", self.ink("dim")), (f"≤{ms(spread.at_most(part) or 0)}", "bold"))
                  for part, name in PERCENTILES]  # fmt: skip
-        return Text("  ").join([*parts, Text(f"ms, {spread.count:,} seen", style=self.ink("dim"))])
+        return Text(" ").join([*parts, Text("ms", style=self.ink("dim"))])
 
 
 class CallsSheet(Sheet):

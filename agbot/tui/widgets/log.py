@@ -15,7 +15,7 @@ from agbot.tui.wire import LEVELS, LogRow
 COLUMNS = (
     Column("time", 8),
     Column("what", 8),
-    Column("market", 12, weight=1, priority=1),
+    Column("market", 9, weight=1, priority=1),
     Column("text", 16, weight=5),
 )
 

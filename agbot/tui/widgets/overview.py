@@ -15,9 +15,9 @@ MODES = {
     "LIVE": ("REAL MONEY", "bad"),
     "SHADOW": ("decides, sends nothing", "dim"),
     "READ-ONLY": ("looks on", "dim"),
-    "PAPER": ("live prices, no money", "dim"),
-    "REPLAY": ("a recording, no money", "dim"),
-    "DEMO": ("a venue in a box, no money", "dim"),
+    "PAPER": ("no real money", "dim"),
+    "REPLAY": ("a recording", "dim"),
+    "DEMO": ("no real money", "dim"),
 }
 
 

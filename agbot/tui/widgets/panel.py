@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rich.text import Text
+from textual.message import Message
 from textual.widgets import Static
 
 from agbot.tui.state import Dashboard
@@ -17,6 +18,9 @@ _PARTS: Final = " ▏▎▍▌▋▊▉█"
 
 class Panel(Static):
     """Base of the blocks. Subclasses say what the lines are; drawn only when they have changed."""
+
+    class Resized(Message):
+        """There is more room, or less: what is shown depends on it."""
 
     def __init__(self, title: str, *, id: str) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
@@ -34,6 +38,10 @@ class Panel(Static):
         if self._drawn is None or text != self._drawn or text.spans != self._drawn.spans:
             self._drawn = text
             self.update(text, layout=False)
+
+    def on_resize(self) -> None:
+        """Ask to be drawn anew."""
+        self.post_message(self.Resized())
 
     def line(self, name: str, said: str, tone: str = "", more: str = "") -> Text:
         """Return one line: a name, what is said of it in a tone, and more in dim."""

@@ -58,7 +58,7 @@ def switch_lines(panel: Panel, dashboard: Dashboard) -> list[Text]:
     lines = [panel.line("kill switch", said, "bad" if on else "good")]
     for row in dashboard.told.rows("status", "kill_scopes"):
         scope, name, reason = (wire.text(row, field) for field in ("scope", "name", "reason"))
-        lines.append(panel.line("", f"ON for {scope} {name}", "bad", f"  {reason}"))
+        lines.append(panel.line(f"  {scope}", f"{name} ON", "bad", f"  {reason}"))
     if halted := wire.text(dashboard.told.of("status"), "halted"):
         lines.append(panel.line("halted", halted, "bad"))
     return lines

@@ -104,9 +104,11 @@ class MetadataPanel(Panel):
         row = next((r for r in told.rows("strategies", "strategies") if wire.text(r, "id") == wanted), None)
         if row is None:
             return [Text(told.why or "not heard of yet", style=self.ink("dim"))]
+        stopped = wire.text(row, "stopped")
         markets = len(wire.items(row.get("markets")))
         about = list(_flat(wire.mapping(row.get("metadata"))))
-        lines = [self.line("kind", wire.text(row, "kind")), self.line("markets", str(markets))]
+        lines = [Text(stopped, style=self.ink("bad"))] if stopped else []
+        lines += [self.line("kind", wire.text(row, "kind")), self.line("markets", str(markets))]
         nothing = [Text("it says nothing of itself", style=self.ink("dim"))]
         return lines + ([self._value(*each) for each in about] or nothing)
 
