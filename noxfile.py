@@ -254,7 +254,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def shots(session: nox.Session) -> None:
-    """Regenerate docs/page.png and docs/tui.svg from a running demo (needs chromium)."""
+    """Regenerate docs/page.png and docs/tui*.svg from a running demo (needs chromium)."""
     install(session)
     session.run("python", "docs/shots.py", *session.posargs, env=SAFE_PATH)
 
@@ -265,6 +265,13 @@ def plots(session: nox.Session) -> None:
     install(session)
     session.install("matplotlib>=3.10")
     session.run("python", "docs/plots.py", *session.posargs, env=SAFE_PATH)
+
+
+@nox.session
+def terminal(session: nox.Session) -> None:
+    """Measure the terminal beside a busy bot: from a key to the screen, and the CPU it takes."""
+    install(session)
+    session.run("python", "-m", "benchmarks.terminal", *session.posargs, env=SAFE_PATH)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Make the README's pictures from a running demo: docs/page.png and docs/tui.svg. Run by `nox -s shots`."""
+"""Make the pictures of README and pages from a running demo: docs/page.png, docs/tui*.svg. Run by `nox -s shots`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 from websockets.asyncio.client import connect
 
+from agbot.control import request, socket_path
 from agbot.tui.app import screenshot_svg
+from agbot.tui.state import Dashboard
 
 HERE = Path(__file__).parent
 FRAMES = 600
@@ -38,7 +40,7 @@ def main() -> None:
             time.sleep(3)
             frames = asyncio.run(collect(port))
             page(chromium, port)
-            (HERE / "tui.svg").write_text(screenshot_svg(frames, (120, 40)), encoding="utf-8")
+            terminal(frames, Path(home) / ".local" / "state" / "agbot" / "demo")
         finally:
             bot.terminate()
             bot.wait(20)
@@ -49,6 +51,18 @@ async def collect(port: int) -> list[object]:
     """Return a minute of dashboard frames."""
     async with connect(f"ws://127.0.0.1:{port}/dashboard", max_size=None) as socket_:
         return [json.loads(await socket_.recv()) for _ in range(FRAMES)]
+
+
+def terminal(frames: list[object], state_dir: Path) -> None:
+    """Draw two screens of the terminal, with what the bot answers."""
+    control, board = socket_path(state_dir), Dashboard()
+    for frame in frames:
+        board.apply(frame)
+    told = {op: request(control, {"op": op}) for op in ("status", "risk")}
+    told["ladder"] = request(control, {"op": "ladder", "market": board.markets()[0].market_id, "levels": 40})
+    for view, name in (("overview", "tui.svg"), ("markets", "tui_markets.svg")):
+        svg = screenshot_svg(frames, (120, 40), view=view, told=told)
+        (HERE / name).write_text(svg, encoding="utf-8")
 
 
 def page(chromium: str, port: int) -> None:

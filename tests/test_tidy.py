@@ -23,6 +23,7 @@ BROAD_EXCEPT_ALLOWED: dict[tuple[str, str], str] = {
         "agbot/notify/service.py",
         "Notifier.run",
     ): "a bug in a message ends the messages, not trading",
+    ("agbot/run/strategy_view.py", "metadata"): "a screen that asks a strategy of itself must not stop the bot",
     ("agbot/web/server.py", "Server._connection"): "a bug in one connection is logged, counted, and ends only it",
     ("agbot/simulate/virtual.py", "Task.step"): "a task's error is given to who waits for the task",
     ("agbot/simulate/virtual.py", "_close"): "what a killed process would still do reaches nobody",

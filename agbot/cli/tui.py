@@ -25,11 +25,15 @@ ANSWER_S = 1.0
 def command(url: str | None, profile: str | None, directory: str | None) -> None:
     """Watch the running bot in this terminal.
 
-    The bot is not touched by it, however it ends: q leaves, and the one thing it can do to the bot is key k, the kill
-    switch, which asks first. On a player (agbot replay RUN --watch) the keys move through the journal:
+    Nine screens, keys 1 to 9: overview, markets with the ladder, orders, fills and positions, strategies, risk, feeds,
+    latency, log. ? tells the keys. The bot is not touched by it, however it ends; what acts on the bot asks first: c
+    cancels an order, x stops or starts a strategy, k is the kill switch. NO_COLOR=1 leaves the colours out.
+    On a player (agbot replay RUN --watch) the keys move through the journal:
 
     \b
     space play, pause    n next decision    i next incident    I next fault    , . step    [ ] scrub
+
+    Example: agbot tui --profile paper
     """
     given = Path(directory) if directory else None
     state = state_path(profile, given)

@@ -34,6 +34,7 @@ from agbot.model.events import (
 )
 from agbot.model.ids import ClientOrderId, VenueOrderId
 from agbot.model.order import CancelAck, OrderState
+from agbot.units import NS_PER_MS
 from agbot.venue.convert import to_order
 from agbot.venue.pace import TRIO, Nursery, Pace
 from agbot.venue.ports import VenueAdapter
@@ -62,6 +63,7 @@ class Gateway:
         closed: the reason why this order may not leave (kill switch), empty when it may; asked before every send.
         permit: the reason why this order may not leave (a cap), empty when it may; asked last, right before it is sent.
         latency: told (venue, market, milliseconds) of each acknowledged order.
+        sent: told (venue, milliseconds) of each order that leaves: how long ago the bot took in what it was decided on.
         pace: what it waits with.
     """
 
@@ -76,6 +78,7 @@ class Gateway:
         now_ns: Callable[[], int],
         permit: Callable[[PlaceOrder], str] = lambda _: "",
         latency: Callable[[str, str, float], None] = lambda *_: None,
+        sent: Callable[[str, float], None] = lambda *_: None,
         pace: Pace = TRIO,
     ) -> None:
         self._venue = venue
@@ -86,6 +89,7 @@ class Gateway:
         self._now_ns = now_ns
         self._permit = permit
         self._latency = latency
+        self._sent = sent
         self._pace = pace
         self._unsent: dict[ClientOrderId, bool] = {}
 
@@ -136,6 +140,7 @@ class Gateway:
             self._not_sent(OrderRejected(command.client_order_id, f"not sent: {reason}", self._now_ns()))
             return
         sent_at = self._pace.current_time()
+        self._sent(command.venue, max(0, self._now_ns() - command.created_ns) / NS_PER_MS)
         silence: OrderEvidence = OrderUnknown(command.client_order_id, "no answer in time", self._now_ns())
         with self._pace.move_on_after(ON_THE_WIRE_S, shield=True):
             silence = await self._send(command)

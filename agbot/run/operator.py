@@ -18,10 +18,12 @@ from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
 from agbot.run.flatten import Flattener
 from agbot.run.killing import Killer
+from agbot.run.ladder import ladder
 from agbot.run.new_policies import NewPolicies
 from agbot.run.preview import preview
 from agbot.run.requests import market_named, order_from, signed_reason, token_of
 from agbot.run.risk_view import view
+from agbot.run.strategy_view import strategies
 from agbot.units import usd_text
 
 
@@ -32,6 +34,7 @@ class Operator:
         ask_stop: requests an orderly end, with a reason.
         feeds: returns how the feeds are doing, as `agbot.run.feeds.FeedWatch.report` does.
         differences: the venue's figures against ours; None where there is no account to read.
+        in_book: whether the books that are seen have our own orders in them.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Operator:
         now_ns: Callable[[], int],
         new_policies: NewPolicies,
         differences: Differences | None = None,
+        in_book: bool = False,
     ) -> None:
         self._facts = facts
         self._engine = engine
@@ -58,6 +62,7 @@ class Operator:
         self._now_ns = now_ns
         self._new_policies = new_policies
         self._differences = differences
+        self._in_book = in_book
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the requests by name."""
@@ -66,6 +71,8 @@ class Operator:
             "risk": self._risk,
             "policies": self._new_policies.handle,
             "feeds": self._feeds,
+            "ladder": self._ladder,
+            "strategies": self._strategies,
             "stop": self._stop,
             "killswitch": self._killswitch,
             "flatten": self._flatten,
@@ -83,6 +90,12 @@ class Operator:
 
     async def _feeds(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return self._feeds_report()
+
+    async def _ladder(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return ladder(self._engine, request, in_book=self._in_book)
+
+    async def _strategies(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        return strategies(self._engine)
 
     async def _stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._ask_stop(str(request.get("reason") or "agbot stop"))

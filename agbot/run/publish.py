@@ -109,6 +109,10 @@ class Publisher:
         """Publish the time from sending an order to its acknowledgement."""
         self._registry.histogram("exec.latency_ms", venue=venue, market=market).observe(ms)
 
+    def sent(self, venue: str, ms: float) -> None:
+        """Publish the time from taking in what an order was decided on to sending it."""
+        self._registry.histogram("exec.tick_to_order_ms", venue=venue).observe(ms)
+
     def _feed(self, batch: list[Event], now_ns: int) -> None:
         newest = 0
         for event in batch:

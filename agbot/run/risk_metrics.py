@@ -18,6 +18,7 @@ class RiskMetrics:
 
     * `risk.daily_pnl_usd`, `risk.current_drawdown` (a part of the highest equity): once the equity is known.
     * `risk.position_concentration`: the part of all that can be lost, market by market, that is in the largest.
+    * `risk.worst_case_usd`: the most that can be lost at once, live orders filled where it hurts, by event.
     * `risk.var_95`: once all has resolved, events independent, live orders filled where it hurts (usd).
     * `risk.portfolio_delta`: usd for each logit that every YES moves up, netted.
     * `risk.limit_used`: by policy, 1 is all of it.
@@ -37,6 +38,8 @@ class RiskMetrics:
         held = [market for market, holding in engine.portfolio.holdings() if holding.winner is None]
         worst = [max(0, losses.stake(market).worst) for market in held]
         gauge("risk.position_concentration").set(max(worst, default=0) / sum(worst) if sum(worst) else 0.0)
+        unresolved = [market for market in engine.markets.values() if market.id not in engine.state.resolved]
+        gauge("risk.worst_case_usd").set(losses.worst(unresolved) / SCALE)
         prices = [losses.price(market) for market in held]
         delta = sum(engine.portfolio.net(m) * p * (1 - p) for m, p in zip(held, prices, strict=True))
         gauge("risk.portfolio_delta").set(delta / SCALE)

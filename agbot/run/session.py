@@ -57,7 +57,7 @@ from agbot.run.store import JournalShell
 from agbot.run.tally import Tally
 from agbot.run.trade_streams import TradeStreams
 from agbot.run.venue_watch import VenueWatch
-from agbot.run.venues import Account, OpenVenue, open_paper
+from agbot.run.venues import Account, OpenVenue, open_paper, open_shadow
 from agbot.settings import Settings
 from agbot.shared.watch import Shared
 from agbot.store.audit import AuditLog
@@ -235,6 +235,7 @@ class Session:
             now_ns=now_ns,
             permit=self.refused,
             latency=self.publisher.latency,
+            sent=self.publisher.sent,
         )
         self.clock.look()
         listed = [MarketListed(m, now_ns()) for m in self.plan.markets]
@@ -379,4 +380,5 @@ class Session:
             now_ns=now_ns,
             new_policies=NewPolicies(self.engine, self.inbox, self.plan.rules, now_ns),
             differences=self.differences,
+            in_book=self.plan.open_venue not in (open_paper, open_shadow),
         )

@@ -11,12 +11,15 @@ from typing import Final
 import attrs
 
 from agbot.tui import wire
+from agbot.tui.series import Distribution, Observed, Series, step_sum
+from agbot.tui.told import Told
 from agbot.tui.wire import EventLine, FillRow, LogRow, MetricKey, OrderRow, RunRow
 
 VERSION: Final = 1
-ORDERS_MAX: Final = 200
+ORDERS_MAX: Final = 1000
 FILLS_MAX: Final = 200
-LOG_MAX: Final = 200
+LOG_MAX: Final = 500
+DENIED_MAX: Final = 200
 MARKETS_MAX: Final = 2000
 METRICS_MAX: Final = 20_000
 LAG_WINDOW_MS: Final = 60_000
@@ -28,6 +31,8 @@ PNL: Final = "strategy.pnl_usd"
 LAG: Final = "polymarket.rtds.lag_ms"
 RATE: Final = "polymarket.rtds.msgs_per_second"
 HEALTH: Final = "venue.health"
+TICK_TO_ORDER: Final = "exec.tick_to_order_ms"
+SUBMIT_TO_ACK: Final = "exec.latency_ms"
 KILL: Final = "polymarket.risk.kill_switch"
 
 
@@ -37,29 +42,6 @@ class Applied(enum.Enum):
     SHOWN = "shown"
     GAP = "frames were lost: ask for a snapshot"
     FOREIGN = "not a frame of this protocol's version"
-
-
-class Series:
-    """Points (UTC ms, value) of the last `window_ms`, one a `step_ms`; the newest value of a step wins."""
-
-    def __init__(self, window_ms: int, step_ms: int) -> None:
-        self._window_ms = window_ms
-        self._step_ms = step_ms
-        self.points: deque[tuple[int, float]] = deque(maxlen=window_ms // step_ms + 1)
-
-    def add(self, at_ms: int, value: float) -> None:
-        """Append a point; one from the past is dropped, unless the clock was set back by more than the window."""
-        if self.points:
-            last = self.points[-1][0]
-            if at_ms < last - self._window_ms:
-                self.points.clear()
-            elif at_ms < last:
-                return
-            elif at_ms // self._step_ms == last // self._step_ms:
-                self.points.pop()
-        self.points.append((at_ms, value))
-        while self.points[0][0] < at_ms - self._window_ms:
-            self.points.popleft()
 
 
 @attrs.frozen(kw_only=True)
@@ -93,10 +75,16 @@ class Dashboard:
         self.orders: dict[str, OrderRow] = {}
         self.fills: deque[FillRow] = deque(maxlen=FILLS_MAX)
         self.log: deque[LogRow] = deque(maxlen=LOG_MAX)
+        self.allowed: deque[LogRow] = deque(maxlen=LOG_MAX)
+        self.denied: deque[LogRow] = deque(maxlen=DENIED_MAX)
+        self.told = Told()
         self.pnl = Series(PNL_WINDOW_MS, PNL_STEP_MS)
         self.lag: dict[str, Series] = {}
         self._markets: dict[str, wire.Mapping] = {}
-        self._metrics: dict[MetricKey, float] = {}
+        self.spreads = {TICK_TO_ORDER: Distribution(), SUBMIT_TO_ACK: Distribution()}
+        self._metrics: dict[str, dict[wire.Labels, float]] = {}
+        self._observed: dict[MetricKey, Observed] = {}
+        self._known = 0
 
     def apply(self, frame: object) -> Applied:
         """Take one decoded frame in. Never raises; only SHOWN has changed anything but the tick."""
@@ -136,27 +124,36 @@ class Dashboard:
 
     def gauge(self, name: str, **labels: str) -> float | None:
         """Return the newest value of the metric, None when it was never sent."""
-        return self._metrics.get((name, wire.labels_key(labels)))
+        return self._metrics.get(name, {}).get(wire.labels_key(labels))
+
+    def gauges(self, name: str) -> dict[wire.Labels, float]:
+        """Return the newest values of the metric by label set; empty when it was never sent."""
+        return self._metrics.get(name, {})
+
+    def total(self, name: str) -> float | None:
+        """Return the sum over all label sets, None when none was ever sent."""
+        found = self._metrics.get(name)
+        return sum(found.values()) if found else None
+
+    def observed(self, name: str) -> dict[wire.Labels, Observed]:
+        """Return what was observed since the run began, by label set."""
+        return {labels: told for (metric, labels), told in self._observed.items() if metric == name}
 
     def rate(self) -> float | None:
         """Return market-data messages per second, all feeds together."""
-        found = [value for (name, _), value in self._metrics.items() if name == RATE]
-        return sum(found) if found else None
+        return self.total(RATE)
 
     def pnl_usd(self) -> float | None:
         """Return the profit and loss of all strategies and markets together, None when none was sent."""
-        found = [value for (name, _), value in self._metrics.items() if name == PNL]
-        return sum(found) if found else None
+        return self.total(PNL)
 
     def venue_health(self) -> int:
         """Return how the worst venue is: 0 well, 1 degraded, 2 down."""
-        found = [value for (name, _), value in self._metrics.items() if name == HEALTH]
-        return int(max(found, default=0.0))
+        return int(max(self.gauges(HEALTH).values(), default=0.0))
 
     def lag_ms(self) -> float | None:
         """Return the newest lag of the slowest topic, None when none was sent."""
-        found = [value for (name, _), value in self._metrics.items() if name == LAG]
-        return max(found, default=None)
+        return max(self.gauges(LAG).values(), default=None)
 
     def _market_row(self, market_id: str) -> MarketRow:
         return MarketRow(
@@ -182,12 +179,14 @@ class Dashboard:
             self._list_market(wire.event_line(market).body, market_id)
         self._apply_series(fields)
         # A snapshot of the run we already watch tells again what we know.
-        known = {*self.fills, *self.log}
+        known = {*self.fills, *self.log, *self.allowed}
         told = [_by_time(fields.get(f"{kind}s"), kind) for kind in ("order", "fill", "decision", "log")]
         for line in sorted(itertools.chain.from_iterable(told), key=lambda line: line.at_ms):
             self._apply_event(line, known)
+        self._observed.clear()
         for metric in wire.metrics(fields.get("metrics")):
             self._set(metric)
+            self._observe(metric)
         self._sample_pnl()
 
     def _apply_series(self, fields: wire.Mapping) -> None:
@@ -198,7 +197,7 @@ class Dashboard:
                     self._lag_series(key).add(at_ms, value)
             elif key[0] == PNL and points:
                 pnl[key] = points
-        for at_ms, value in _step_sum(pnl):
+        for at_ms, value in step_sum(pnl):
             self.pnl.add(at_ms, value)
 
     def _apply_delta(self, fields: wire.Mapping) -> None:
@@ -209,6 +208,8 @@ class Dashboard:
                 self._apply_run(line)
         for metric in wire.metrics(fields.get("metrics")):
             self._set(metric)
+            self._observe(metric)
+            self._spread(metric)
         self._sample_pnl()
         for line in events:
             self._apply_event(line)
@@ -243,6 +244,9 @@ class Dashboard:
         if run.run_id and self.run.run_id and run.run_id != self.run.run_id:
             for held in (self.orders, self.fills, self.lag, self.pnl.points, self._markets, self._metrics):
                 held.clear()
+            self._observed.clear()
+            self._known = 0
+            self.spreads = {name: Distribution() for name in self.spreads}
         # The last line of a run may leave out what the first one said.
         said = {name: value for name, value in attrs.asdict(run).items() if value}
         self.run = attrs.evolve(self.run, **{"ended": False, "exit_code": "", "reason": "", **said})
@@ -250,8 +254,11 @@ class Dashboard:
     def _tell(self, line: EventLine, known: Container[object] = ()) -> None:
         if line.kind == "kill_switch":
             self._set_kill(line.body.get("on") is True, wire.text(line.body, "reason"))
-        if (row := wire.log_row(line)) is not None and row not in known:
-            self.log.append(row)
+        if (row := wire.log_row(line)) is None or row in known:
+            return
+        (self.log if row.level else self.allowed).append(row)
+        if row.label == "denied":
+            self.denied.append(row)
 
     def _set_kill(self, on: bool, reason: str) -> None:
         self.kill_on = on
@@ -262,17 +269,39 @@ class Dashboard:
             self._markets[market_id] = body
 
     def _set(self, metric: wire.MetricValue) -> None:
-        if metric.key not in self._metrics and len(self._metrics) >= METRICS_MAX:
-            return
-        self._metrics[metric.key] = metric.value
         name, labels = metric.key
+        if not self._room_for(name, labels):
+            return
+        self._metrics.setdefault(name, {})[labels] = metric.value
         if name == LAG:
             self._lag_series(metric.key).add(metric.at_ms, metric.value)
         elif name == KILL:
             self._set_kill(metric.value >= 1, self.kill_reason)
-        market_id = dict(labels).get("market_id", "")
-        if name.startswith("polymarket.book.") and market_id not in self._markets:
-            self._list_market({}, market_id)
+        elif name.startswith("polymarket.book."):
+            market_id = dict(labels).get("market_id", "")
+            if market_id not in self._markets:
+                self._list_market({}, market_id)
+
+    def _room_for(self, name: str, labels: wire.Labels) -> bool:
+        if labels in self._metrics.get(name, {}):
+            return True
+        if self._known >= METRICS_MAX:
+            return False
+        self._known += 1
+        return True
+
+    def _observe(self, metric: wire.MetricValue) -> None:
+        """Add what a frame tells of a histogram to what is known of it since the run began."""
+        name, labels = metric.key
+        if metric.observed is None or labels not in self._metrics.get(name, {}):
+            return
+        known = self._observed.get(metric.key)
+        self._observed[metric.key] = metric.observed.beside(known) if known else metric.observed
+
+    def _spread(self, metric: wire.MetricValue) -> None:
+        spread = self.spreads.get(metric.key[0])
+        if spread is not None and metric.observed is not None:
+            spread.add(metric.observed)
 
     def _lag_series(self, key: MetricKey) -> Series:
         topic = dict(key[1]).get("topic", "")
@@ -286,15 +315,3 @@ class Dashboard:
 def _by_time(raw: object, kind: str) -> list[EventLine]:
     """Return a snapshot's events oldest first, however the monitor ordered them."""
     return sorted((wire.event_line(entry, kind) for entry in wire.items(raw)), key=lambda line: line.at_ms)
-
-
-def _step_sum(series: dict[MetricKey, list[tuple[int, float]]]) -> list[tuple[int, float]]:
-    """Return the sum of step functions, from where all of them are known."""
-    changes = sorted((at_ms, key, value) for key, points in series.items() for at_ms, value in points)
-    now: dict[MetricKey, float] = {}
-    total: list[tuple[int, float]] = []
-    for at_ms, key, value in changes:
-        now[key] = value
-        if len(now) == len(series):
-            total.append((at_ms, sum(now.values())))
-    return total

@@ -13,13 +13,14 @@ from typing import Any, ClassVar, Final
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from agbot.control import request
 from agbot.errors import AgbotError
 from agbot.tui import wire
 from agbot.tui.app import AgbotApp
 from agbot.tui.state import Applied, Dashboard
+from agbot.tui.widgets.keys import KeysLine
 
 ANSWER_S: Final = 600.0
 SHOW_S: Final = 0.1
@@ -27,6 +28,13 @@ SCRUB: Final = 0.05
 STEP, STEPS, SPEED, SEEKING = "replay.step", "replay.steps", "replay.speed", "replay.seeking"
 SPEEDS: Final = (1.0, 10.0, 100.0)
 BAR: Final = 20
+KEYS: Final = (
+    ("space", "play/pause", "travel('pause')"),
+    ("n", "next decision", "travel('decision')"),
+    ("i", "next incident", "travel('incident')"),
+    (", .", "step", "travel('on')"),
+    ("[ ]", "scrub", "travel('forward')"),
+)
 
 
 class TravelBar(Static):
@@ -54,25 +62,25 @@ class TravelApp(AgbotApp):
     """The terminal dashboard, which is a player's screen too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "travel('pause')", "play/pause"),
-        Binding("n", "travel('decision')", "next decision"),
-        Binding("i", "travel('incident')", "next incident"),
-        Binding("I", "travel('fault')", "next fault", show=False),
-        Binding("full_stop", "travel('on')", "step", key_display=", ."),
-        Binding("comma", "travel('back')", "step back", show=False),
-        Binding("right_square_bracket", "travel('forward')", "scrub", key_display="[ ]"),
-        Binding("left_square_bracket", "travel('rewind')", "scrub back", show=False),
+        Binding("space", "travel('pause')"),
+        Binding("n", "travel('decision')"),
+        Binding("i", "travel('incident')"),
+        Binding("I", "travel('fault')"),
+        Binding("full_stop", "travel('on')"),
+        Binding("comma", "travel('back')"),
+        Binding("right_square_bracket", "travel('forward')"),
+        Binding("left_square_bracket", "travel('rewind')"),
     ]
 
     player = ""
     """The player's control socket, empty on a live run."""
     player_said = ""
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Add the line, out of sight until a player is met."""
         bar = TravelBar()
         bar.display = False
-        self.mount(bar, before=self.query_one(Footer))
+        await self.mount(bar, before=self.query_one(KeysLine))
         self.set_interval(SHOW_S, self.draw_travel)
 
     def take(self, frame: object) -> Applied:
@@ -91,14 +99,15 @@ class TravelApp(AgbotApp):
             player = wire.text(body, "player")
             if player != self.player:
                 self.player, self.player_said = player, ""
-                self.refresh_bindings()
+                for keys in self.base.query(KeysLine) if self.base else ():
+                    keys.add(KEYS if player else ())
         for line in (*lines, *map(wire.event_line, wire.items(fields.get("logs")))):
             if wire.text(line.body, "event") == "replay.at":
                 self.player_said = wire.text(line.body, "reason")
 
     def draw_travel(self) -> None:
         """Draw the line where there is a player."""
-        for bar in self.screen_stack[0].query(TravelBar):
+        for bar in self.base.query(TravelBar) if self.base else ():
             bar.display = bool(self.player)
             if self.player:
                 bar.show(self.dashboard, self.player_said if not self.dashboard.gauge(SPEED) else "")

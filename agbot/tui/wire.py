@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import attrs
 
+from agbot.tui.series import Observed
+
 Labels = tuple[tuple[str, str], ...]
 MetricKey = tuple[str, Labels]
 Mapping = dict[str, Any]
@@ -50,6 +52,18 @@ def number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
+def decimal(source: Mapping, key: str) -> float | None:
+    """Return the decimal text (or number) of the field as a float for the screen, None when it is none."""
+    value = source.get(key)
+    if not isinstance(value, str):
+        return number(value)
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
 def whole(value: object) -> int:
     """Return `value` as an integer, 0 when it is none."""
     found = number(value)
@@ -63,11 +77,12 @@ def labels_key(value: object) -> Labels:
 
 @attrs.frozen(kw_only=True)
 class MetricValue:
-    """One entry of a frame's `metrics`. A histogram's value is its newest observation."""
+    """One entry of a frame's `metrics`. A histogram's value is its newest; `observed` is None for others."""
 
     key: MetricKey
     value: float
     at_ms: int
+    observed: Observed | None = None
 
 
 def metrics(value: object) -> Iterator[MetricValue]:
@@ -75,9 +90,20 @@ def metrics(value: object) -> Iterator[MetricValue]:
     for entry in items(value):
         if len(fields := items(entry)) < 5 or not isinstance(fields[0], str):
             continue
-        raw = fields[3].get("last") if isinstance(fields[3], dict) else fields[3]
-        if (found := number(raw)) is not None:
-            yield MetricValue(key=(fields[0], labels_key(fields[1])), value=found, at_ms=whole(fields[4]))
+        told = fields[3] if isinstance(fields[3], dict) else None
+        if (found := number(told.get("last") if told else fields[3])) is not None:
+            key = (fields[0], labels_key(fields[1]))
+            observed = _observed(told, found) if told else None
+            yield MetricValue(key=key, value=found, at_ms=whole(fields[4]), observed=observed)
+
+
+def _observed(told: Mapping, last: float) -> Observed:
+    """Return what a histogram's entry tells; one that lacks a figure is one observation."""
+    count = whole(told.get("count"))
+    total, least, most = (number(told.get(name)) for name in ("sum", "min", "max"))
+    if count < 1 or total is None or least is None or most is None:
+        return Observed(1, last, last, last, last)
+    return Observed(count, total, least, most, last)
 
 
 def series(value: object) -> Iterator[tuple[MetricKey, list[tuple[int, float]]]]:
@@ -135,6 +161,7 @@ class OrderRow:
 
     client_order_id: str
     correlation_id: str
+    strategy_id: str
     market_id: str
     outcome: str
     side: str
@@ -142,6 +169,7 @@ class OrderRow:
     size: str
     filled: str
     state: str
+    reason: str
     why: str
     at_ms: int
 
@@ -177,15 +205,23 @@ class FillRow:
         return cls(**_texts(cls, line.body), at_ms=line.at_ms)
 
 
+LEVELS: Final = ("all", "info", "warning", "error")
+
+
 @attrs.frozen(kw_only=True)
 class LogRow:
-    """One line of the risk log. `tone` is good, bad, warn, dim or empty; `label` is a word that says what it is."""
+    """One line of the log. `tone` is good, bad, warn, dim or empty; `label` is a word that says what it is.
+
+    `level` counts in LEVELS; `order_id` is the order whose story it belongs to, empty when to none.
+    """
 
     at_ms: int
     label: str
     market_id: str
     text: str
     tone: str
+    level: int = 1
+    order_id: str = ""
 
 
 def _texts(cls: type, body: Mapping) -> dict[str, Any]:
@@ -193,7 +229,7 @@ def _texts(cls: type, body: Mapping) -> dict[str, Any]:
 
 
 def log_row(line: EventLine) -> LogRow | None:
-    """Return the risk-log line of an event, None for kinds that have a table of their own or are not known."""
+    """Return the log line of an event, None for kinds that have a table of their own or are not known."""
     make = _LOG_ROWS.get(line.kind)
     return make(line) if make else None
 
@@ -205,21 +241,21 @@ def _decision(line: EventLine) -> LogRow:
     wish = f"{text(body, 'side')} {text(body, 'outcome')} {text(body, 'size')} @ {text(body, 'price')}".strip(" @")
     # The reason first: narrow screens cut the end.
     said = (wish, text(body, "why")) if allowed else (violated or text(body, "why"), wish)
-    label, tone = ("allowed", "dim") if allowed else ("denied", "bad")
-    return _row(line, label, " · ".join(part for part in said if part), tone)
+    label, tone, level = ("allowed", "dim", 0) if allowed else ("denied", "bad", 2)
+    return _row(line, label, " · ".join(part for part in said if part), tone, level)
 
 
 def _kill_switch(line: EventLine) -> LogRow:
     on = line.body.get("on") is True
     said = f"kill switch {'ON' if on else 'off'}: {text(line.body, 'reason')} ({text(line.body, 'by')})"
-    return _row(line, "KILL" if on else "kill off", said, "bad" if on else "warn")
+    return _row(line, "KILL" if on else "kill off", said, "bad" if on else "warn", 3 if on else 2)
 
 
 def _log(line: EventLine) -> LogRow:
     level = text(line.body, "level") or "log"
     rest = " ".join(f"{k}={v}" for k in line.body if k not in ("level", "event") and (v := text(line.body, k)))
     tone = {"warning": "warn", "error": "bad", "critical": "bad", "debug": "dim"}.get(level.lower(), "")
-    return _row(line, level, f"{text(line.body, 'event')} {rest}".strip(), tone)
+    return _row(line, level, f"{text(line.body, 'event')} {rest}".strip(), tone, _LEVELS.get(level.lower(), 1))
 
 
 def _position(line: EventLine) -> LogRow:
@@ -237,8 +273,14 @@ def _run(line: EventLine) -> LogRow:
     return _row(line, "run", f"{run.mode} {run.run_id} started".strip(), "")
 
 
-def _row(line: EventLine, label: str, said: str, tone: str) -> LogRow:
-    return LogRow(at_ms=line.at_ms, label=label, market_id=text(line.body, "market_id"), text=said, tone=tone)
+def _row(line: EventLine, label: str, said: str, tone: str, level: int = 1) -> LogRow:
+    market_id, order_id = text(line.body, "market_id"), text(line.body, "client_order_id")
+    return LogRow(
+        at_ms=line.at_ms, label=label, market_id=market_id, text=said, tone=tone, level=level, order_id=order_id
+    )
+
+
+_LEVELS: Final = {"debug": 0, "warning": 2, "error": 3, "critical": 3}
 
 
 _LOG_ROWS: Final = {

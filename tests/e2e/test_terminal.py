@@ -63,8 +63,11 @@ def test_beside_a_running_bot(bot, tmux, until):
     bot.start("--seed", "1")
     tmux.open(*AGBOT, "tui", "--url", bot.page.replace("http", "ws") + "/dashboard")
     tmux.shows(r"DEMO.*live")
-    tmux.shows(r"(BUY|SELL) (YES|NO) +\d\.\d+ +\d+/\d+")
     tmux.shows(r"[⠁-⣿]{3}")  # a chart's dots
+    tmux.keys("3")
+    tmux.shows(r"(BUY|SELL) (YES|NO) +\d\.\d+ +\d+/\d+")
+    tmux.keys("2")
+    tmux.shows(r"spread \d\.\d+ · trust ok")  # the bot answers
     until(lambda: len(re.findall(ROWS, tmux.screen())) >= 8, what="eight markets", seconds=40)
     before = re.findall(ROWS, tmux.screen())
     until(lambda: re.findall(ROWS, tmux.screen()) != before, what="a price that moves", seconds=40)

@@ -37,6 +37,9 @@ ANSWERS = [
 ]
 
 
+NOW = 2_500_000
+
+
 class Bench:
     """A gateway over a fake venue; `journal` opens for orders, `latch` is why nothing may leave."""
 
@@ -49,15 +52,17 @@ class Bench:
         self.latch = ""
         self.cap = ""
         self.latencies = []
+        self.left = []
         self.gateway = Gateway(
             venue,
             self.inbox,
             receive,
             durable=self.durable,
             closed=lambda _: self.latch,
-            now_ns=lambda: 1,
+            now_ns=lambda: NOW,
             permit=lambda order: self.cap,
             latency=lambda *a: self.latencies.append(a),
+            sent=lambda *a: self.left.append(a),
         )
 
     async def durable(self, seq):
@@ -117,6 +122,7 @@ async def test_an_acknowledged_order_is_accepted_and_its_latency_measured(bench)
     ((venue, market, ms),) = bench.latencies
     assert (venue, market) == ("paper", "m1")
     assert 0 <= ms < 60_000
+    assert bench.left == [("paper", 2.5 - place("o1").created_ns / 1e6)]
 
 
 @pytest.mark.parametrize("error", [BARRED, e.VenueForbidden("closed")])
@@ -138,6 +144,7 @@ async def test_an_order_over_a_cap_is_rejected_and_never_sent(bench):
     (said,) = await bench.heard()
     assert (type(said), said.reason) == (OrderRejected, "not sent: 30.00 usd is over the 25.00 of one order")
     assert bench.venue.calls == []
+    assert bench.left == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ async def test_an_order_cancelled_before_it_left_never_leaves(cancel, venue, nur
     bench.journal.set()
     said = sorted(await bench.settled(), key=lambda s: s.client_order_id)
     assert said == [
-        OrderCancelled("o1", "cancelled before it was sent", 1, Source.OURS),
+        OrderCancelled("o1", "cancelled before it was sent", NOW, Source.OURS),
         OrderAccepted("o2", "v-o2", 7, Source.REPLY),
     ]
     assert "place o1" not in venue.calls

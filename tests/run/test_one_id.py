@@ -79,4 +79,4 @@ def on_the_terminal(lines):
     for line in lines:
         if line["event_type"] == "order":
             dashboard._apply_order(OrderRow.parse(event_line(line)))
-    return {cell for row in OrdersSheet("orders", id="orders").rows(dashboard) for cell, _ in row}
+    return {cell for row in OrdersSheet("orders", id="orders").rows(dashboard) for cell, _ in row.cells}

@@ -118,6 +118,7 @@ def test_every_metric_of_the_protocol_appears_with_its_labels(root, make_core):
     (command,) = core.wish(bid()).output.commands
     core.step(OrderAccepted(command.client_order_id, "v", 1), fill(command.client_order_id, "10"))
     bench.publisher.latency("paper", "m1", 2.5)
+    bench.publisher.sent("paper", 0.7)
     bench.publisher.second(core.now)
     session = RtdsSession([Topic("activity")])
     session.opened(core.now)

@@ -35,6 +35,7 @@ def test_a_book_by_hand():
     assert found["risk.daily_pnl_usd",] == pytest.approx(-46)
     assert found["risk.current_drawdown",] == pytest.approx(1 - 1054 / 1200)
     assert found["risk.position_concentration",] == pytest.approx(45 / 55)
+    assert found["risk.worst_case_usd",] == pytest.approx(45 + 10)  # a mark below the cost is no loss yet
     assert found["risk.portfolio_delta",] == pytest.approx(80 * 0.25)
     assert found["risk.var_95", "resolution", "exact"] == pytest.approx(55, abs=0.03)  # a step of its grid
     assert found["risk.limit_used", "MaxLoss"] == pytest.approx(0.5)

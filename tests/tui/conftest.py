@@ -13,10 +13,19 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from agbot.tui.app import AgbotApp
+from tests.tui.answers import answers
 
 T0 = 1_763_715_600_000
 MARKETS = ("will-it-rain-in-paris", "fed-cuts-in-december", "sd-lad-winner", "btc-over-120k", "best-picture-drama")
+FEED = {"sockets": 2, "sockets_flowing": 2, "sockets_lost": 1, "messages": 1204, "rate": 412, "lag_ms": 4.1}
+FEED |= {"books": 10, "books_believed": 9, "age_s": 0.2, "messages_malformed": 0}
 Frame = dict[str, Any]
+
+
+def spread(count: int, least: float, most: float) -> Frame:
+    """Return a histogram's entry: the newest is the most, the others are in the middle."""
+    middle = (least + most) / 2 * (count - 2)
+    return {"count": count, "sum": least + most + middle, "min": least, "max": most, "last": most}
 
 
 class SyntheticBot:
@@ -57,8 +66,18 @@ class SyntheticBot:
             ["agbot.cash_usd", {}, "gauge", 9_790.12 + self.tick % 7, at],
             ["agbot.equity_usd", {}, "gauge", 10_003.52, at],
             ["polymarket.risk.kill_switch", {}, "gauge", 0, at],
-            ["exec.latency_ms", {"venue": "paper", "market": "m0"}, "histogram", {"count": 2, "last": 5.5}, at],
+            ["exec.latency_ms", {"venue": "paper", "market": "m0"}, "histogram", spread(2, 3.25, 5.5), at],
+            ["exec.tick_to_order_ms", {"venue": "paper"}, "histogram", spread(3, 0.5, 1.9), at],
+            ["exec.api_response_ms", {"venue": "paper", "operation": "submit"}, "histogram", spread(2, 3, 5), at],
+            ["exec.api_errors", {"venue": "paper", "operation": "submit", "error": "refused"}, "counter", 1, at],
+            ["risk.daily_pnl_usd", {}, "gauge", -46.5, at],
+            ["risk.worst_case_usd", {}, "gauge", 118.25, at],
+            ["risk.limit_used", {"policy": "PositionLimit"}, "gauge", 0.6, at],
+            ["risk.limit_used", {"policy": "DailyLoss"}, "gauge", 0.93, at],
+            ["strategy.signals_generated", {"strategy_id": "quoter", "signal_type": "BUY"}, "counter", 31, at],
+            ["polymarket.rtds.messages_received", {"topic": "t", "message_type": "book"}, "counter", 1204, at],
         ]
+        rows += [[f"feed.{name}", {"feed": "polymarket"}, "gauge", value, at] for name, value in FEED.items()]
         for n in range(len(MARKETS)):
             mid = self.mid(n, at)
             rows += [
@@ -201,6 +220,17 @@ def make_bot() -> Callable[..., SyntheticBot]:
 @pytest.fixture
 def make_monitor() -> Callable[..., FakeMonitor]:
     return FakeMonitor
+
+
+@pytest.fixture
+def app(bot: SyntheticBot) -> AgbotApp:
+    """Return an app that knows everything there is to know of the bot."""
+    app = AgbotApp(None)
+    app.take(bot.snapshot())
+    app.take(bot.delta())
+    for op, answer in answers().items():
+        app.dashboard.told.take(op, answer)
+    return app
 
 
 @pytest.fixture

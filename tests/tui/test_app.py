@@ -8,78 +8,111 @@ from xml.etree import ElementTree
 import pytest
 
 from agbot.tui.app import AgbotApp, screenshot_svg
-from agbot.tui.screens.help import HelpScreen
-from agbot.tui.screens.kill import KillScreen
 from agbot.tui.widgets.chart import Chart
+from agbot.tui.widgets.panel import Panel
 from agbot.tui.widgets.sheet import Sheet
 from agbot.tui.widgets.status import StatusBar
+from agbot.tui.widgets.tabs import SCREENS
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_everything_is_in_sight(run_app: Any, bot: Any, text_of: Any, until: Any, size: tuple[int, int]) -> None:
-    app = AgbotApp(None)
+def test_the_overview_says_how_it_stands(
+    run_app: Any, bot: Any, app: AgbotApp, text_of: Any, until: Any, size: Any
+) -> None:
 
     async def steps(pilot: Any) -> None:
-        app.take(bot.snapshot())
         app.draw()
         await until(lambda: "k kill switch" in text_of(app), "the keys: they come after the first refresh")
         screen = text_of(app)
-        expected = ("DEMO", "● live", "kill switch off", "equity 10,003.52", "cash 9,790.12", "pnl +", "btc-over")
-        for part in (*expected, "35.5N", "120Y", "BUY YES", "open", "10 live", "denied", "q quit", "k kill switch"):
+        expected = ("DEMO", "● live", "kill switch off", "equity 10,003.52", "cash 9,79", "pnl +", "day pnl     −46.50")
+        more = ("worst case  118.25", "best-picture-drama ON", "2/2 flow", "9/10 books ok", "93.0%", "12 s ago")
+        for part in (*expected, *more, "exposure    213.40", "10 live", "2 UNKNOWN", "q quit"):
             assert part in screen, part
         assert any("⠀" < c <= "⣿" for c in screen)  # braille: the charts
-        for pane in (*app.query(Sheet), *app.query(Chart)):
-            assert pane.size.width >= 28
-            assert pane.size.height >= 5
 
     run_app(app, steps, size)
 
 
-@pytest.mark.parametrize("size", [(20, 6), (40, 10), (1, 1)])
-def test_a_tiny_terminal_is_no_crash(run_app: Any, bot: Any, size: tuple[int, int]) -> None:
-    app = AgbotApp(None)
+@pytest.mark.parametrize("size", SIZES)
+def test_every_screen_has_room_for_all_that_is_on_it(
+    run_app: Any, bot: Any, app: AgbotApp, text_of: Any, size: Any
+) -> None:
 
     async def steps(pilot: Any) -> None:
-        app.take(bot.snapshot())
+        for key, name in enumerate(SCREENS, 1):
+            await app.action_go(name)
+            await pilot.pause()
+            parts = [p for p in app.query(f"#{name} *") if isinstance(p, Sheet | Panel | Chart) and p.display]
+            assert parts
+            for part in parts:
+                assert part.region.width >= 30, part
+                assert part.region.height >= 6, part
+                assert app.screen.region.contains_region(part.region), part
+            lines = text_of(app).splitlines()
+            assert f"{key} {name}"[:9] in lines[1 if size[0] > 118 else 2]
+
+    run_app(app, steps, size)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (1, 1)])
+def test_a_tiny_terminal_is_no_crash(run_app: Any, bot: Any, app: AgbotApp, size: tuple[int, int]) -> None:
+
+    async def steps(pilot: Any) -> None:
         app.draw()
-        await pilot.press("k")
-        await pilot.press("escape", "question_mark", "x", "z", "d")
+        for name in SCREENS:
+            await app.action_go(name)
+            await pilot.pause()
+        await pilot.press("2", "down", "s", "end", "k", "escape", "question_mark", "x", "z", "slash", "a", "enter")
 
     run_app(app, steps, size)
     assert not app.return_code
 
 
-def test_it_is_alive_before_anything_came(run_app: Any, text_of: Any) -> None:
+def test_it_is_alive_before_anything_came_and_says_why_it_is_empty(run_app: Any, text_of: Any) -> None:
     app = AgbotApp(None)
+    said = {
+        "1": ("connecting", "nothing of this level yet", "no bot of this machine is asked"),
+        "2": ("no market yet",),
+        "3": ("no order yet",),
+        "4": ("no fill yet", "nothing is held"),
+        "5": ("no strategy has been heard of", "no quote rests"),
+        "6": ("no limit has been told of", "nothing was denied"),
+        "7": ("no feed has been heard of", "no socket of its own"),
+        "8": ("no order has been sent yet", "no request has been made"),
+        "9": ("nothing of this level yet",),
+    }
 
     async def steps(pilot: Any) -> None:
-        app.draw()
-        await pilot.pause()
-        for part in ("connecting", "no market yet", "no order yet", "no fill yet", "nothing to tell yet"):
-            assert part in text_of(app)
+        for key, parts in said.items():
+            await pilot.press(key)
+            await pilot.pause()
+            for part in parts:
+                assert part in text_of(app), (key, part)
 
     run_app(app, steps)
 
 
-@pytest.mark.parametrize("mode", ["DEMO", "REPLAY", "PAPER", "SHADOW", "LIVE", "WHATEVER"])
-def test_the_mode_is_always_in_sight(run_app: Any, bot: Any, text_of: Any, mode: str) -> None:
+def test_the_mode_is_always_in_sight(run_app: Any, bot: Any, app: AgbotApp, text_of: Any) -> None:
     app = AgbotApp(None)
 
     async def steps(pilot: Any) -> None:
-        bot.mode = mode
-        app.take(bot.snapshot())
-        app.draw()
-        await pilot.pause()
-        assert f" {mode} " in text_of(app).splitlines()[0]
-        await pilot.press("z")
-        assert f" {mode} " in text_of(app).splitlines()[0]
+        for mode in ("DEMO", "REPLAY", "PAPER", "SHADOW", "LIVE", "READ-ONLY", "WHATEVER"):
+            bot.mode = mode
+            app.take(bot.snapshot())
+            app.draw()
+            await pilot.pause()
+            assert f" {mode} " in text_of(app).splitlines()[0]
+            assert ("REAL MONEY" in text_of(app)) == (mode == "LIVE")
+        for key in ("3", "z"):
+            await pilot.press(key)
+            assert f" {mode} " in text_of(app).splitlines()[0]
 
     run_app(app, steps, (80, 24))
 
 
-def test_states_of_bot_and_kill_switch_in_words(run_app: Any, bot: Any, text_of: Any) -> None:
+def test_states_of_bot_and_kill_switch_in_words(run_app: Any, bot: Any, app: AgbotApp, text_of: Any) -> None:
     app = AgbotApp(None)
 
     async def steps(pilot: Any) -> None:
@@ -87,7 +120,7 @@ def test_states_of_bot_and_kill_switch_in_words(run_app: Any, bot: Any, text_of:
             app.take(frame)
             app.draw()
             await pilot.pause()
-            return text_of(app).splitlines()[0]
+            return str(text_of(app).splitlines()[0])
 
         assert "● live" in await top(bot.snapshot())
         for value, said in ((1, "● live, venue degraded"), (2, "● live, venue down"), (0, "● live  ")):
@@ -103,103 +136,39 @@ def test_states_of_bot_and_kill_switch_in_words(run_app: Any, bot: Any, text_of:
     run_app(app, steps)
 
 
-def test_prices_move(run_app: Any, bot: Any, text_of: Any) -> None:
-    app = AgbotApp(None)
+def test_what_comes_is_on_the_screen(run_app: Any, bot: Any, app: AgbotApp, text_of: Any) -> None:
 
     async def steps(pilot: Any) -> None:
-        app.take(bot.snapshot())
-        app.draw()
-        await pilot.pause()
-        before = text_of(app)
-        for _ in range(40):
-            app.take(bot.delta())
-        app.draw()
-        await pilot.pause()
-        assert text_of(app) != before
+        for name in ("overview", "markets", "orders", "strategies", "latency"):
+            await app.action_go(name)
+            await pilot.pause()
+            before = text_of(app)
+            for n in range(40):
+                app.take(bot.delta(bot.order(100 + n)))
+            app.draw()
+            await pilot.pause()
+            assert text_of(app) != before, name
 
     run_app(app, steps)
 
 
-def test_keys_move_the_focus_and_the_zoom(run_app: Any, bot: Any) -> None:
-    app = AgbotApp(None)
+def test_without_colour_the_selection_is_seen(
+    run_app: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = request.getfixturevalue("app")  # which asks for it when it is made
 
     async def steps(pilot: Any) -> None:
-        app.take(bot.snapshot())
-        app.draw()
-        for key, pane in (("2", "orders"), ("3", "fills"), ("4", "risk"), ("1", "markets")):
-            await pilot.press(key)
-            assert app.focused is not None
-            assert app.focused.id == pane
-        await pilot.press("tab")
-        assert app.focused is not None
-        assert app.focused.id == "orders"
-        await pilot.press("z")
-        assert app.screen.maximized is app.query_one("#orders")
-        await pilot.press("4")
-        assert app.screen.maximized is app.query_one("#risk")
-        await pilot.press("z")
-        assert app.screen.maximized is None
+        await pilot.press("3", "down")
+        await pilot.pause()
+        strip = app.query_one("#order-list", Sheet).render_line(2)
+        assert all(segment.style.reverse for segment in strip if segment.style)
+        for line in app.screen._compositor.render_strips():
+            for segment in line.apply_filter(app._filters[-1], app.screen.background_colors[1]):
+                for colour in (segment.style.color, segment.style.bgcolor) if segment.style else ():
+                    assert colour is None or colour.triplet is None or len(set(colour.triplet)) == 1
 
     run_app(app, steps)
-
-
-def test_a_table_scrolls_under_its_header(run_app: Any, bot: Any, text_of: Any) -> None:
-    app = AgbotApp(None)
-
-    async def steps(pilot: Any) -> None:
-        app.take(bot.snapshot(orders=[bot.order(n, why=f"reason{n:03}") for n in range(150)]))
-        await pilot.press("2", "z")
-        app.draw()
-        await pilot.pause()
-        assert "reason149" in text_of(app)
-        assert "reason000" not in text_of(app)
-        await pilot.press("end")
-        sheet = app.query_one("#orders")
-        await pilot.wait_for_scheduled_animations()
-        assert sheet.scroll_y == sheet.max_scroll_y > 0
-        assert "reason000" in text_of(app)
-        assert "why" in text_of(app)
-
-    run_app(app, steps, (120, 24))
-
-
-def test_dark_and_light(run_app: Any, bot: Any) -> None:
-    app = AgbotApp(None)
-
-    async def steps(pilot: Any) -> None:
-        app.take(bot.snapshot())
-        assert app.current_theme.dark
-        dark = app.screen.styles.background
-        await pilot.press("d")
-        await pilot.pause()
-        assert not app.current_theme.dark
-        assert app.screen.styles.background != dark
-        await pilot.press("d")
-        assert app.current_theme.dark
-
-    run_app(app, steps)
-
-
-def test_help_names_every_key(run_app: Any, text_of: Any) -> None:
-    app = AgbotApp(None)
-
-    async def steps(pilot: Any) -> None:
-        await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
-        shown = text_of(app)
-        for word in ("kill switch", "the bot is untouched", "dark or light", "go to markets", "enlarge", "UNKNOWN"):
-            assert word in shown
-        await pilot.press("k")  # any key closes it, and does nothing else
-        assert not isinstance(app.screen, HelpScreen | KillScreen)
-
-    run_app(app, steps, (80, 24))
-
-
-def test_q_leaves_with_success(run_app: Any) -> None:
-    app = AgbotApp(None)
-    run_app(app, lambda pilot: pilot.press("q"))
-    assert app.return_code == 0
-    assert not app.is_running
 
 
 def test_a_bug_in_the_app_is_a_failure_exit() -> None:
@@ -212,15 +181,14 @@ def test_a_bug_in_the_app_is_a_failure_exit() -> None:
     assert app.return_code == 1
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_screenshot(bot: Any, size: tuple[int, int]) -> None:
-    svg = screenshot_svg([bot.snapshot(), *(bot.delta() for _ in range(5))], size)
+def test_screenshot(bot: Any) -> None:
+    svg = screenshot_svg([bot.snapshot(), *(bot.delta() for _ in range(5))], (120, 40))
     words = "".join(ElementTree.fromstring(svg).itertext()).replace("\xa0", " ")
-    for part in ("DEMO", "agbot", "btc-over", "1 markets", "4 risk log"):
+    for part in ("DEMO", "agbot", "equity", "1 overview", "worst case"):
         assert part in words
 
 
-def test_a_drawing_after_the_widgets_have_gone_is_no_crash(run_app: Any, bot: Any) -> None:
+def test_a_drawing_after_the_widgets_have_gone_is_no_crash(run_app: Any, bot: Any, app: AgbotApp) -> None:
     app = AgbotApp(None)
 
     async def steps(pilot: Any) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agbot.tui import state as state_module
 from agbot.tui import wire
-from agbot.tui.state import FILLS_MAX, LOG_MAX, METRICS_MAX, ORDERS_MAX, Applied, Dashboard, Series
+from agbot.tui.series import Series, step_sum
+from agbot.tui.state import FILLS_MAX, LOG_MAX, METRICS_MAX, ORDERS_MAX, Applied, Dashboard
 
 GAUGE_AT = 1_763_715_660_000
 
@@ -34,7 +35,7 @@ def test_a_snapshot_fills_everything(board: Dashboard) -> None:
     assert (board.run.mode, board.run.run_id, board.connected) == ("DEMO", "r-7f3a", True)
     assert len(board.orders) == 16
     assert len(board.fills) == 9
-    assert len(board.log) == 13
+    assert (len(board.log), len(board.denied), len(board.allowed)) == (4, 3, 9)
     assert board.gauge("agbot.equity_usd") == 10_003.52
     assert board.rate() == 412
     assert set(board.lag) == {"clob_market", "clob_user"}
@@ -99,8 +100,8 @@ def test_pnl_is_the_sum_over_strategies_and_markets(board: Dashboard, bot: Any) 
 
 def test_step_sum_begins_where_every_series_is_known() -> None:
     a, b = ("p", ()), ("p", (("market", "m"),))
-    assert state_module._step_sum({a: [(1, 1.0), (4, 2.0)], b: [(3, 10.0)]}) == [(3, 11.0), (4, 12.0)]
-    assert state_module._step_sum({}) == []
+    assert step_sum({a: [(1, 1.0), (4, 2.0)], b: [(3, 10.0)]}) == [(3, 11.0), (4, 12.0)]
+    assert step_sum({}) == []
 
 
 def test_the_kill_switch_by_event_and_by_gauge(board: Dashboard, bot: Any) -> None:
@@ -164,9 +165,13 @@ def test_a_monitor_that_restarted_empty_does_not_wipe_the_screen(board: Dashboar
 
 
 def test_the_same_snapshot_again_doubles_nothing(board: Dashboard, bot: Any) -> None:
-    before = (list(board.fills), list(board.log), list(board.orders), list(board.pnl.points))
+    def all_of() -> object:
+        held = (board.fills, board.log, board.allowed, board.denied, board.orders, board.pnl.points)
+        return [list(each) for each in held]
+
+    before = all_of()
     board.apply(bot.snapshot())
-    assert (list(board.fills), list(board.log), list(board.orders), list(board.pnl.points)) == before
+    assert all_of() == before
 
 
 @pytest.mark.parametrize("how", ["snapshot", "delta"])
@@ -205,21 +210,21 @@ def test_a_bot_that_is_away_adds_no_pnl_points(board: Dashboard, bot: Any) -> No
 
 
 def test_everything_is_bounded(board: Dashboard, bot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    events = [e for n in range(1000) for e in (bot.order(n, "FILLED"), bot.fill(n), bot.decision(n))]
+    events = [e for n in range(2000) for e in (bot.order(n, "FILLED"), bot.fill(n), bot.decision(n))]
     monkeypatch.setattr(state_module, "METRICS_MAX", 500)
     many = [["custom", {"n": str(n)}, "gauge", n, GAUGE_AT] for n in range(1000)]
     for n, event in enumerate(events):
         event["timestamp"] += n
     board.apply(bot.delta(*events, metrics=many))
     assert (len(board.orders), len(board.fills), len(board.log)) == (ORDERS_MAX, FILLS_MAX, LOG_MAX)
-    assert len(board._metrics) == 500 < METRICS_MAX
-    assert "o999" in board.orders
+    assert sum(map(len, board._metrics.values())) == 500 < METRICS_MAX
+    assert "o1999" in board.orders
 
 
 def test_live_orders_outlive_done_ones_at_the_bound(bot: Any) -> None:
     board = Dashboard()
     board.apply(bot.snapshot(orders=[bot.order(0, "OPEN")]))
-    board.apply(bot.delta(*(bot.order(n, "CANCELLED") for n in range(1, 300))))
+    board.apply(bot.delta(*(bot.order(n, "CANCELLED") for n in range(1, ORDERS_MAX + 100))))
     assert "o0" in board.orders
     assert len(board.orders) == ORDERS_MAX
 

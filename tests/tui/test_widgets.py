@@ -12,14 +12,25 @@ from rich.cells import cell_len
 from agbot.model.order import OrderState
 from agbot.tui.state import Dashboard
 from agbot.tui.widgets.chart import limits, short, thin
-from agbot.tui.widgets.figures import clock, plain, plain_price, price, shares, usd
+from agbot.tui.widgets.feeds import FeedsSheet
+from agbot.tui.widgets.figures import clock, compact, plain, plain_price, price, shares, usd
 from agbot.tui.widgets.fills import FillsSheet
+from agbot.tui.widgets.ladder import LadderSheet, Level, nearest
+from agbot.tui.widgets.latency import CallsSheet
+from agbot.tui.widgets.log import DenialsSheet, LogSheet
 from agbot.tui.widgets.markets import MarketsSheet
-from agbot.tui.widgets.orders import STATES, OrdersSheet
-from agbot.tui.widgets.risk import RiskSheet
-from agbot.tui.widgets.sheet import Column, _cell, fit
+from agbot.tui.widgets.orders import STATES, HereSheet, OrdersSheet
+from agbot.tui.widgets.panel import bar
+from agbot.tui.widgets.positions import PositionsSheet
+from agbot.tui.widgets.risk import LimitsSheet
+from agbot.tui.widgets.sheet import Column, Row, _cell, _has, _rank, fit
+from agbot.tui.widgets.strategies import QuotesSheet, StrategiesSheet
+from tests.tui.answers import answers
 
-SHEETS = (MarketsSheet, OrdersSheet, FillsSheet, RiskSheet)
+SHEETS = (
+    *(CallsSheet, DenialsSheet, FeedsSheet, FillsSheet, HereSheet, LimitsSheet, LadderSheet),
+    *(LogSheet, MarketsSheet, OrdersSheet, PositionsSheet, QuotesSheet, StrategiesSheet),
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +48,8 @@ SHEETS = (MarketsSheet, OrdersSheet, FillsSheet, RiskSheet)
         (shares(120.0), "120"),
         (shares(12345.5), "12,345.5"),
         (shares(100.0), "100"),
+        (compact(99.95), "99.95"),
+        (compact(12345.6), "12,346"),
         (plain("0.520"), "0.52"),
         (plain("20"), "20"),
         (plain("100.000"), "100"),
@@ -84,18 +97,24 @@ def test_a_cell_has_exactly_its_width(said: str, cells: int, right: bool) -> Non
 
 
 @pytest.mark.parametrize("sheet", SHEETS)
-def test_a_row_has_a_cell_for_every_column(sheet: Any, bot: Any) -> None:
+def test_a_row_has_a_cell_for_every_column_and_a_key_of_its_own(sheet: Any, bot: Any, run_app: Any) -> None:
     board = Dashboard()
     board.apply(bot.snapshot())
+    board.apply(bot.delta())
+    board.told.market, board.told.strategy = "m3", "quoter"
+    for op, answer in answers().items():
+        board.told.take(op, answer)
     rows = sheet("title", id="x").rows(board)
     assert rows
-    assert all(len(row) == len(sheet.COLUMNS) for row in rows)
+    assert all(len(row.cells) == len(sheet.COLUMNS) for row in rows)
+    assert len({row.key for row in rows}) == len(rows)
 
 
-@pytest.mark.parametrize("sheet", SHEETS)
-def test_every_column_but_extras_fits_its_pane_at_80(sheet: Any) -> None:
-    pane = {MarketsSheet: 45, OrdersSheet: 45, FillsSheet: 30, RiskSheet: 44}[sheet]
-    assert sum(cells + 1 for _, cells, _ in fit(sheet.COLUMNS, pane)) - 1 == pane
+@pytest.mark.parametrize(("sheet", "cells"), [(MarketsSheet, 42), (LadderSheet, 34), (StrategiesSheet, 46)])
+def test_a_pane_that_shares_80_columns_shows_what_it_must(sheet: Any, cells: int) -> None:
+    shown = fit(sheet.COLUMNS, cells)
+    assert sum(width + 1 for _, width, _ in shown) - 1 <= cells
+    assert {column.title for column, _, _ in shown} >= {c.title for c in sheet.COLUMNS if c.priority <= 1}
 
 
 def test_every_order_state_has_a_word() -> None:
@@ -115,3 +134,50 @@ def test_an_axis_is_never_empty_and_shows_everything(values: list[float]) -> Non
     low, high = limits(values)
     assert low < high
     assert all(low <= value <= high for value in values)
+
+
+@pytest.mark.parametrize(
+    ("cells", "sorted_"),
+    [
+        (["10", "9.5", "−3", "1,000"], ["−3", "9.5", "10", "1,000"]),
+        (["b", "", "A", "–", "2"], ["2", "A", "b", "", "–"]),
+        (["14:09:26", "09:00:00"], ["09:00:00", "14:09:26"]),
+        (["7.5/20", "20/20", "0/20"], ["0/20", "7.5/20", "20/20"]),
+        (["≤20", "+3.10", "-4"], ["-4", "+3.10", "≤20"]),
+    ],
+)
+def test_cells_are_sorted_as_a_person_would(cells: list[str], sorted_: list[str]) -> None:
+    assert sorted(cells, key=_rank) == sorted_
+
+
+@given(st.lists(st.text(max_size=8), max_size=20))
+def test_any_cells_can_be_sorted(cells: list[str]) -> None:
+    assert [_rank(cell) for cell in sorted(cells, key=_rank)] == sorted(map(_rank, cells))
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [("", True), ("BTC", True), ("btc open", True), ("open btc", True), ("btc shut", False), ("c o", True)],
+)
+def test_a_filter_wants_each_word_somewhere(words: str, shown: bool) -> None:
+    assert _has(Row("k", (("btc-over", ""), ("open", "good"))), words) is shown
+
+
+@given(st.floats(-1, 3), st.integers(1, 40))
+def test_a_bar_has_its_width_and_is_not_empty_when_something_is_used(part: float, cells: int) -> None:
+    drawn = bar(part, cells)
+    assert len(drawn) == cells
+    assert (drawn == "·" * cells) == (part <= 0)
+    assert (drawn == "█" * cells) == (round(min(part, 1) * cells * 8) == cells * 8)
+
+
+@given(st.lists(st.booleans(), max_size=30), st.integers(0, 12))
+def test_a_ladder_shows_the_best_levels_and_ours_that_lie_further_out(owned: list[bool], room: int) -> None:
+    levels = [Level("bid", f"{n}", 1.0, 0.0, ("o",) if ours else ()) for n, ours in enumerate(owned)]
+    shown = nearest(levels, room)
+    assert len(shown) == min(room, len(levels))
+    assert [int(level.price) for level in shown] == sorted(int(level.price) for level in shown)
+    if shown and not owned[0]:
+        assert sum(owned) >= room or levels[0] in shown
+    if sum(owned) <= room:
+        assert all(level in shown for level in levels if level.orders)

@@ -36,7 +36,9 @@ class Chart(PlotextPlot):
     def show(self, dashboard: Dashboard) -> None:
         """Draw the newest points, unless points, size and colours are those on the screen."""
         lines = {name: tuple(points) for name, points in self.lines(dashboard).items() if points}
-        self.border_subtitle, tone = self.newest(dashboard)
+        said, tone = self.newest(dashboard)
+        if said != (self.border_subtitle or ""):
+            self.border_subtitle = said
         colours = [Color.parse(self.app.theme_variables[name]).rgb for name in (tone, *TONES_OF_MANY[1:])]
         if self._drawn != (drawn := (lines, self.size, colours)):
             self._drawn = drawn

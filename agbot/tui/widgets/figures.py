@@ -26,6 +26,11 @@ def shares(value: float) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
+def compact(value: float) -> str:
+    """Return a number of shares in few cells: whole from a hundred on."""
+    return shares(round(value) if abs(value) >= 100 else value)
+
+
 def plain(number: str) -> str:
     """Return decimal text without trailing zeros; anything else unchanged."""
     return number.rstrip("0").rstrip(".") if "." in number else number

@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from agbot.tui.state import Dashboard
 from agbot.tui.widgets.figures import usd
+from agbot.tui.widgets.inks import ink
 
 ONE_LINE: Final = 118
 MODE_COLOURS: Final = {
@@ -48,11 +49,11 @@ class StatusBar(Static):
         """Draw the newest figures. `why` is the reason of the last loss of the link."""
         self._dashboard, self._link, self._why = dashboard, link, why
         self.set_class(dashboard.kill_on, "-killed")
-        self.update(self._said())
+        self.update(self._said(), layout=False)
 
     def on_resize(self) -> None:
         """Choose anew between one line and two."""
-        self.update(self._said())
+        self.update(self._said(), layout=False)
 
     def _said(self) -> Text:
         first = [Text(" agbot", style="bold"), self._mode(), self._connection(), self._kill_switch()]
@@ -100,4 +101,4 @@ class StatusBar(Static):
         return [Text.assemble((f"{name} ", "dim"), (value, f"bold {style}")) for name, value, style in figures]
 
     def _ink(self, name: str) -> str:
-        return self.app.theme_variables[name]
+        return ink(self.app, name)
