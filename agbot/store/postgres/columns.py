@@ -1,0 +1,90 @@
+"""Observations as columns: what COPY takes as bytes, and their minutes and hours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agbot.store.rows import Labels, MetricRow
+
+Points: TypeAlias = NDArray[Any]
+"""A structured array, sorted by series and time, each pair once."""
+
+POINT: Final = np.dtype([("series_id", "i4"), ("ts_ns", "i8"), ("value", "f8")])
+ROLLED: Final = np.dtype([
+    ("series_id", "i4"), ("ts_ns", "i8"), ("observed", "i8"), ("minimum", "f8"), ("maximum", "f8"), ("total", "f8"),
+    ("last", "f8"), ("last_ns", "i8"),
+])  # fmt: skip
+
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END: Final = b"\xff\xff"
+
+
+def points(numbers: Mapping[tuple[str, Labels], int], rows: list[MetricRow]) -> Points:
+    """Return observations as points; of two of one series and time the first."""
+    found = np.empty(len(rows), POINT)
+    if rows:
+        times, names, labels, values = zip(*rows, strict=True)
+        found["ts_ns"] = times
+        found["value"] = values
+        found["series_id"] = [numbers[key] for key in zip(names, labels, strict=True)]
+    return ordered(found)
+
+
+def ordered(found: Points) -> Points:
+    """Return points sorted by series and time; of two of one series and time the first."""
+    found = found[np.lexsort((found["ts_ns"], found["series_id"]))]
+    return found[_first_of(found["series_id"], found["ts_ns"])]
+
+
+def rolled_up(found: Points, step_ns: int) -> Points:
+    """Return what was observed in each span of `step_ns`, from points in order."""
+    spans = found["ts_ns"] // step_ns
+    starts = np.flatnonzero(_first_of(found["series_id"], spans))
+    ends = np.append(starts[1:], len(found))
+    rolled = np.empty(len(starts), ROLLED)
+    rolled["series_id"] = found["series_id"][starts]
+    rolled["ts_ns"] = spans[starts] * step_ns
+    rolled["observed"] = ends - starts
+    rolled["minimum"] = np.minimum.reduceat(found["value"], starts)
+    rolled["maximum"] = np.maximum.reduceat(found["value"], starts)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is infinite stays so
+        rolled["total"] = np.add.reduceat(found["value"], starts)
+    rolled["last"] = found["value"][ends - 1]
+    rolled["last_ns"] = found["ts_ns"][ends - 1]
+    return rolled
+
+
+def as_copy(rows: Points) -> bytes:
+    """Return rows as the server's binary COPY format has them."""
+    names = rows.dtype.names or ()
+    fields: list[tuple[str, str]] = [("count", ">i2")]
+    for name in names:
+        fields += [(f"{name}_size", ">i4"), (name, rows.dtype[name].newbyteorder(">").str)]
+    packed = np.empty(len(rows), np.dtype(fields))
+    packed["count"] = len(names)
+    for name in names:
+        packed[f"{name}_size"] = rows.dtype[name].itemsize
+        packed[name] = rows[name]
+    return _HEADER + packed.tobytes() + _END
+
+
+def labels_text(labels: Labels) -> str:
+    """Return labels as JSON."""
+    return json.dumps(dict(labels))
+
+
+def labels_of(text: str) -> Labels:
+    """Return labels from JSON, sorted by name."""
+    return tuple(sorted(json.loads(text).items()))
+
+
+def _first_of(*keys: NDArray[Any]) -> NDArray[np.bool_]:
+    first = np.ones(len(keys[0]), np.bool_)
+    if len(first):
+        first[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return first

@@ -1,0 +1,126 @@
+"""What is asked of the database, on a connection of its own that writes nothing. Calls block; one at a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from agbot.secrets import Secret
+from agbot.store.postgres.columns import labels_of
+from agbot.store.postgres.link import Away, connect, deadline, told
+from agbot.store.postgres.session import ROLL_UPS
+from agbot.store.postgres.tables import FILLS, ORDERS, TIME_MAX, Table
+from agbot.store.rows import FillRow, Filter, MetricPoint, OrderRow, Series
+
+if TYPE_CHECKING:
+    from agbot.store.postgres.link import Connection
+
+READ_S: Final = 30.0
+
+_SERIES: Final = "select series_id, labels::text from metric_series where name = %s and labels @> %s::jsonb"
+_RAW: Final = """
+select series_id, ts_ns, 1, value, value, value, value from metrics
+where series_id = any(%s) and ts_ns >= %s and ts_ns < %s order by 1, 2
+"""
+_STEPPED: Final = """
+with part as (
+    select series_id, ts_ns, observed, minimum, maximum, total, last, last_ns from {0}
+    where series_id = any(%(series)s) and ts_ns >= %(inner)s and ts_ns < %(outer)s
+    union all
+    select series_id, ts_ns, 1, value, value, value, value, ts_ns from metrics
+    where series_id = any(%(series)s) and ts_ns >= %(start)s and ts_ns < %(inner)s
+    union all
+    select series_id, ts_ns, 1, value, value, value, value, ts_ns from metrics
+    where series_id = any(%(series)s) and ts_ns >= %(outer)s and ts_ns < %(end)s)
+select series_id, ts_ns / %(step)s * %(step)s, sum(observed)::bigint, min(minimum), max(maximum),
+       sum(total) / sum(observed), (array_agg(last order by last_ns desc))[1]
+from part group by 1, 2 order by 1, 2
+"""
+
+
+class Reader:
+    """A connection that reads. Away, Refused or Unready when it fails; the next question connects again."""
+
+    def __init__(self, dsn: Secret) -> None:
+        self._dsn = dsn
+        self._connection: Connection | None = None
+        self._one = threading.Lock()
+
+    def metrics(self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str], step_ns: int) -> list[Series]:
+        """Return the series of `name` that have points in the span, by their labels."""
+        start_ns, end_ns = max(0, start_ns), min(end_ns, TIME_MAX + 1)
+        found = {number: labels_of(text) for number, text in self._ask(_SERIES, [name, json.dumps(dict(labels))])}
+        if not found or start_ns >= end_ns:
+            return []
+        points: dict[int, list[MetricPoint]] = {}
+        for number, *point in self._points(list(found), start_ns, end_ns, step_ns):
+            points.setdefault(number, []).append(MetricPoint(*point))
+        return sorted((Series(name, found[n], p) for n, p in points.items()), key=lambda series: series.labels)
+
+    def orders(self, wanted: Filter) -> list[OrderRow]:
+        """Return orders made in the span, newest first."""
+        return [OrderRow(*row) for row in self._filtered(ORDERS, "created_ns", "state", wanted)]
+
+    def fills(self, wanted: Filter) -> list[FillRow]:
+        """Return executions in the span, newest first; `state` is their settlement."""
+        return [FillRow(*row) for row in self._filtered(FILLS, "ts_ns", "settlement", wanted)]
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self._one:
+            self._drop()
+
+    def _points(self, series: list[int], start_ns: int, end_ns: int, step_ns: int) -> list[tuple[Any, ...]]:
+        if not step_ns:
+            return self._ask(_RAW, [series, start_ns, end_ns])
+        name, inner, outer = _whole(start_ns, end_ns, step_ns)
+        bounds = {"start": start_ns, "inner": inner, "outer": outer, "end": end_ns}
+        return self._ask(_STEPPED.format(name), {"series": series, "step": step_ns, **bounds})
+
+    def _filtered(self, table: Table, time: str, state: str, wanted: Filter) -> list[tuple[Any, ...]]:
+        exact = {
+            "run_id": wanted.run_id,
+            "mode": wanted.mode,
+            "strategy": wanted.strategy,
+            "market": wanted.market,
+            state: wanted.state,
+        }
+        given = {column: value for column, value in exact.items() if value}
+        where = "".join(f" and {column} = %s" for column in given)
+        order = ", ".join([f"{time} desc", *table.key])
+        select = f"select {', '.join(table.columns)} from {table.name} where {time} >= %s and {time} < %s"  # noqa: S608
+        bounds = [min(max(each, -(2**63)), 2**63 - 1) for each in (wanted.start_ns, wanted.end_ns)]
+        return self._ask(f"{select}{where} order by {order} limit %s", [*bounds, *given.values(), wanted.limit])
+
+    def _ask(self, query: str, arguments: Sequence[object] | Mapping[str, object]) -> list[tuple[Any, ...]]:
+        with self._one:
+            try:
+                connection = self._open()
+                with told(), deadline(connection, READ_S):
+                    return connection.execute(query.encode(), arguments).fetchall()
+            except Away:
+                self._drop()
+                raise
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(self._dsn)
+            with told():
+                self._connection.execute("set default_transaction_read_only = on")
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _whole(start_ns: int, end_ns: int, step_ns: int) -> tuple[str, int, int]:
+    """Return the coarsest roll-up that divides the step, and the part of the span that whole rows of it fill."""
+    for name, width in sorted(ROLL_UPS.items(), key=lambda item: -item[1]):
+        inner, outer = -(-start_ns // width) * width, end_ns // width * width
+        if step_ns % width == 0 and inner < outer:
+            return name, inner, outer
+    return next(iter(ROLL_UPS)), end_ns, end_ns

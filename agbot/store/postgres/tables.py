@@ -1,0 +1,131 @@
+"""What is stored, as the server's types, and how two tellings of one row become one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final, NamedTuple, TypeAlias, get_type_hints
+
+import attrs
+
+from agbot.store.postgres.link import Refused
+from agbot.store.postgres.probe import WIDEST_NS
+from agbot.store.rows import FillRow, MetricRow, OrderRow, PositionRow
+
+Execution: TypeAlias = OrderRow | FillRow | PositionRow
+
+_TYPES: Final = {int: "int8", str: "text"}
+_INT_MAX: Final = 2**63 - 1
+TIME_MAX: Final = _INT_MAX - WIDEST_NS
+"""A partition ends after the times in it, and its end is a number too."""
+
+
+@attrs.frozen
+class Table:
+    """A table of executions.
+
+    Attributes:
+        width_ns: how much time a partition of it holds on a server without hypertables; 0: it has none.
+        later: whether the second of two rows with one key takes the place of the first.
+    """
+
+    name: str
+    row: type[Execution]
+    key: tuple[str, ...]
+    width_ns: int
+    later: Callable[[Any, Any], bool]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns in the order of the row's fields."""
+        return self.row._fields
+
+    @property
+    def types(self) -> list[str]:
+        """Return the server's type of each column."""
+        hints = get_type_hints(self.row)
+        return [_TYPES[hints[column]] for column in self.columns]
+
+    def key_of(self, row: Execution) -> Hashable:
+        """Return what makes a row this one."""
+        return tuple(getattr(row, column) for column in self.key)
+
+    def folded(self, rows: Iterable[Execution]) -> list[Execution]:
+        """Return one row for each key, as if they had been stored one after the other."""
+        kept: dict[Hashable, Execution] = {}
+        for row in rows:
+            key = self.key_of(row)
+            if key not in kept or self.later(kept[key], row):
+                kept[key] = row
+        return list(kept.values())
+
+
+def _newer(old: OrderRow, new: OrderRow) -> bool:
+    return new.updated_ns > old.updated_ns
+
+
+ORDERS: Final = Table("orders", OrderRow, ("client_order_id",), 0, _newer)
+FILLS: Final = Table("fills", FillRow, ("venue", "trade_id", "client_order_id"), WIDEST_NS, lambda _old, _new: True)
+POSITIONS: Final = Table(
+    "positions", PositionRow, ("run_id", "strategy", "token", "ts_ns"), WIDEST_NS, lambda _old, _new: False
+)
+TABLES: Final = (ORDERS, FILLS, POSITIONS)
+
+
+class Batch(NamedTuple):
+    """Rows in the order they were told."""
+
+    metrics: list[MetricRow]
+    executions: list[Execution]
+
+    def __len__(self) -> int:
+        return len(self.metrics) + len(self.executions)
+
+    def of(self, table: Table) -> list[Execution]:
+        """Return the executions for `table`, one for each key."""
+        return table.folded(row for row in self.executions if isinstance(row, table.row))
+
+
+def observed(row: MetricRow) -> MetricRow | None:
+    """Return an observation as the server can hold it, None for one that is not a number.
+
+    Raises:
+        Refused: its time is none.
+    """
+    if math.isnan(row.value):
+        return None
+    _in_time(row.ts_ns)
+    if "\0" in row.name or any("\0" in part for label in row.labels for part in label) or not _utf8(row):
+        labels = tuple((_text(name), _text(value)) for name, value in row.labels)
+        return MetricRow(row.ts_ns, _text(row.name), labels, row.value)
+    return row
+
+
+def stated(row: Execution) -> Execution:
+    """Return an execution as the server can hold it: what no text column takes is replaced.
+
+    Raises:
+        Refused: a number has more than 63 bits, or its time is none.
+    """
+    for value in row:
+        if isinstance(value, int) and not -_INT_MAX <= value <= _INT_MAX:
+            raise Refused(f"{value} has more than 63 bits")
+    if not isinstance(row, OrderRow):
+        _in_time(row.ts_ns)
+    if all(value.isascii() and "\0" not in value for value in row if isinstance(value, str)):
+        return row
+    clean: Any = [_text(value) if isinstance(value, str) else value for value in row]
+    return type(row)(*clean)
+
+
+def _in_time(ts_ns: int) -> None:
+    if not 0 <= ts_ns <= TIME_MAX:
+        raise Refused(f"{ts_ns} is no time in nanoseconds since 1970")
+
+
+def _utf8(row: MetricRow) -> bool:
+    return row.name.isascii() and all(name.isascii() and value.isascii() for name, value in row.labels)
+
+
+def _text(value: str) -> str:
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
