@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agbot.store.postgres.tables import text
 from agbot.store.rows import Labels, MetricRow
 
 Points: TypeAlias = NDArray[Any]
@@ -20,19 +21,22 @@ ROLLED: Final = np.dtype([
     ("last", "f8"), ("last_ns", "i8"),
 ])  # fmt: skip
 
+_TIME: Final = itemgetter(MetricRow._fields.index("ts_ns"))
+_VALUE: Final = itemgetter(MetricRow._fields.index("value"))
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 
 
-def points(numbers: Mapping[tuple[str, Labels], int], rows: list[MetricRow]) -> Points:
-    """Return observations as points; of two of one series and time the first."""
+def points(numbers: list[int], rows: list[MetricRow]) -> Points:
+    """Return observations, with the numbers of their series, as points; of two of one series and time the first.
+
+    What is not a number is no observation.
+    """
     found = np.empty(len(rows), POINT)
-    if rows:
-        times, names, labels, values = zip(*rows, strict=True)
-        found["ts_ns"] = times
-        found["value"] = values
-        found["series_id"] = [numbers[key] for key in zip(names, labels, strict=True)]
-    return ordered(found)
+    found["series_id"] = np.fromiter(numbers, np.int32, len(rows))
+    found["ts_ns"] = np.fromiter(map(_TIME, rows), np.int64, len(rows))
+    found["value"] = np.fromiter(map(_VALUE, rows), np.float64, len(rows))
+    return ordered(found[~np.isnan(found["value"])])
 
 
 def ordered(found: Points) -> Points:
@@ -74,8 +78,13 @@ def as_copy(rows: Points) -> bytes:
 
 
 def labels_text(labels: Labels) -> str:
-    """Return labels as JSON."""
-    return json.dumps(dict(labels))
+    """Return labels as JSON; what no text column takes is replaced."""
+    return json.dumps({text(name): text(value) for name, value in sorted(labels)})
+
+
+def as_lists(rows: Points) -> list[list[Any]]:
+    """Return the columns as lists."""
+    return [rows[name].tolist() for name in rows.dtype.names or ()]
 
 
 def labels_of(text: str) -> Labels:

@@ -6,10 +6,12 @@ will never do) or `Unready` (a person has to act). Nothing here is imported befo
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 DSN: Final = "AGBOT_POSTGRES_DSN"
 CONNECT_S: Final = 5
-ANSWER_S: Final = 30.0
+ANSWER_S = 20.0
 """What hears nothing for so long is cut off: a server that stands still looks like a busy one."""
 
 _DATA_ERRORS: Final = ("22", "23", "54")
@@ -48,6 +50,10 @@ class Away(StoreError):  # noqa: N818 - what happened
         super().__init__(
             f"the database does not answer: {reason}", id="AGB-912", remedy="look at the server, and try again"
         )
+
+
+class PartitionGone(Away):
+    """A partition that this session had made is there no more; nothing was done."""
 
 
 class Refused(StoreError):  # noqa: N818 - what happened
@@ -109,8 +115,8 @@ def told() -> Iterator[None]:
         yield
     except psycopg.errors.UniqueViolation as e:
         raise Duplicate(_words(e)) from e
-    except psycopg.errors.CheckViolation as e:  # the partition went away under a session that had seen it
-        raise Away(_words(e)) from e
+    except psycopg.errors.CheckViolation as e:  # no column has a check: it is that no partition takes the row
+        raise PartitionGone(_words(e)) from e
     except psycopg.Error as e:
         state = e.sqlstate or ""
         if isinstance(e, psycopg.DataError) or state.startswith(_DATA_ERRORS):
@@ -122,34 +128,64 @@ def told() -> Iterator[None]:
         ) from e
 
 
-@contextmanager
-def deadline(connection: Connection, seconds: float = ANSWER_S) -> Iterator[None]:
-    """Cut the connection when the block takes longer than `seconds`; what waits in it then raises Away."""
-    timer = threading.Timer(seconds, _cutter(connection.fileno()))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+class Watch:
+    """A connection, and a thread that cuts it when an answer takes too long: what waits for it then raises Away."""
 
+    def __init__(self, dsn: Secret) -> None:
+        self.connection = connect(dsn)
+        self._descriptor = self.connection.fileno()
+        self._changed = threading.Condition()
+        self._due = math.inf
+        self._idle = self._closed = False
+        self._thread = threading.Thread(target=self._run, name="agbot-postgres-watch", daemon=True)
+        self._thread.start()
 
-@contextmanager
-def transaction(connection: Connection) -> Iterator[Connection]:
-    """Run the block in one transaction, within the deadline. Raises Away, Refused and Unready."""
-    with told(), deadline(connection), connection.transaction():
-        yield connection
-
-
-def _cutter(descriptor: int) -> Callable[[], None]:
-    def cut() -> None:
+    @contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Cut the connection when the block takes longer than `seconds`."""
+        with self._changed:
+            self._due = time.monotonic() + seconds
+            if self._idle:
+                self._changed.notify()
         try:
-            with socket.socket(fileno=os.dup(descriptor)) as wire:
+            yield
+        finally:
+            with self._changed:
+                self._due = math.inf
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+        self.connection.close()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._closed:
+                left = self._due - time.monotonic()
+                if left <= 0:
+                    self._due = math.inf
+                    self._cut()
+                else:
+                    # Not told of every new deadline, as no new one is earlier than the one it waits for.
+                    self._idle = left == math.inf
+                    self._changed.wait(None if self._idle else left)
+
+    def _cut(self) -> None:
+        try:
+            with socket.socket(fileno=os.dup(self._descriptor)) as wire:
                 wire.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it is cut already
 
-    return cut
+
+@contextmanager
+def transaction(watch: Watch, seconds: float | None = None) -> Iterator[Connection]:
+    """Run the block in one transaction, within a deadline (`ANSWER_S`). Raises Away, Refused and Unready."""
+    with told(), watch.deadline(ANSWER_S if seconds is None else seconds), watch.connection.transaction():
+        yield watch.connection
 
 
 def _driver() -> Any:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from agbot.secrets import Secret
 from agbot.store.postgres.columns import labels_of
-from agbot.store.postgres.link import Away, connect, deadline, told
+from agbot.store.postgres.link import Away, Watch, transaction
 from agbot.store.postgres.session import ROLL_UPS
 from agbot.store.postgres.tables import FILLS, ORDERS, TIME_MAX, Table
 from agbot.store.rows import FillRow, Filter, MetricPoint, OrderRow, Series
-
-if TYPE_CHECKING:
-    from agbot.store.postgres.link import Connection
-
-READ_S: Final = 30.0
 
 _SERIES: Final = "select series_id, labels::text from metric_series where name = %s and labels @> %s::jsonb"
 _RAW: Final = """
@@ -45,7 +40,7 @@ class Reader:
 
     def __init__(self, dsn: Secret) -> None:
         self._dsn = dsn
-        self._connection: Connection | None = None
+        self._watch: Watch | None = None
         self._one = threading.Lock()
 
     def metrics(self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str], step_ns: int) -> list[Series]:
@@ -96,25 +91,25 @@ class Reader:
 
     def _ask(self, query: str, arguments: Sequence[object] | Mapping[str, object]) -> list[tuple[Any, ...]]:
         with self._one:
-            try:
-                connection = self._open()
-                with told(), deadline(connection, READ_S):
-                    return connection.execute(query.encode(), arguments).fetchall()
-            except Away:
-                self._drop()
-                raise
+            if self._watch is not None:
+                try:
+                    return self._answer(self._watch, query, arguments)
+                except Away:  # a server that was started anew has only lost the connection
+                    self._drop()
+            self._watch = Watch(self._dsn)
+            return self._answer(self._watch, query, arguments)
 
-    def _open(self) -> Connection:
-        if self._connection is None:
-            self._connection = connect(self._dsn)
-            with told():
-                self._connection.execute("set default_transaction_read_only = on")
-        return self._connection
+    def _answer(
+        self, watch: Watch, query: str, arguments: Sequence[object] | Mapping[str, object]
+    ) -> list[tuple[Any, ...]]:
+        with transaction(watch) as connection:
+            connection.execute("set transaction read only")
+            return connection.execute(query.encode(), arguments).fetchall()
 
     def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
 
 def _whole(start_ns: int, end_ns: int, step_ns: int) -> tuple[str, int, int]:

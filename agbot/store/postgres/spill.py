@@ -18,7 +18,7 @@ import msgspec
 
 from agbot.errors import StoreError
 from agbot.log import get_logger
-from agbot.store.postgres.tables import Batch, Execution
+from agbot.store.postgres.tables import Batch, Execution, text
 from agbot.store.rows import FillRow, MetricRow, OrderRow, PositionRow
 
 BYTES_MAX: Final = 256 * 1024 * 1024
@@ -107,15 +107,14 @@ class Spill:
         Raises:
             StoreError: AGB-916 there is no room for its executions, and then nothing of it is held; AGB-917 the disk.
         """
-        executions = _packed(batch)
         chunks = [batch.metrics[i : i + CHUNK_ROWS] for i in range(0, len(batch.metrics), CHUNK_ROWS)]
         before = self.bytes, self.rows, dict(self._counted)
         try:
             self._db.execute("begin immediate")
             if batch.executions:
-                self._put(_EXECUTIONS, len(batch.executions), _encode(executions))
+                self._put(_EXECUTIONS, len(batch.executions), _encode(_packed(batch)))
             for chunk in chunks:
-                self._put(_METRICS, len(chunk), _encode(chunk))
+                self._put(_METRICS, len(chunk), _metrics(chunk))
             self._db.execute("commit")
         except (sqlite3.Error, StoreError) as e:
             self._undo(before)
@@ -215,6 +214,18 @@ class Spill:
     def _failed(self, error: Exception) -> StoreError:
         remedy = "make room on its disk; one bot has one such file"
         return StoreError(f"{self.path} cannot be used: {error}", id="AGB-917", remedy=remedy)
+
+
+def _metrics(rows: list[MetricRow]) -> bytes:
+    try:
+        return _encode(rows)
+    except UnicodeEncodeError:
+        return _encode(
+            [
+                (row.ts_ns, text(row.name), [(text(name), text(value)) for name, value in row.labels], row.value)
+                for row in rows
+            ]
+        )
 
 
 def _packed(batch: Batch) -> _Executions:

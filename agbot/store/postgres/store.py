@@ -72,4 +72,4 @@ class PostgresStore:
 
 
 def _clean(metrics: Iterable[MetricRow], executions: Iterable[Execution]) -> Batch:
-    return Batch([row for told in metrics if (row := observed(told))], [stated(told) for told in executions])
+    return Batch(observed(metrics), [stated(told) for told in executions])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias, get_type_hints
 
@@ -86,19 +85,16 @@ class Batch(NamedTuple):
         return table.folded(row for row in self.executions if isinstance(row, table.row))
 
 
-def observed(row: MetricRow) -> MetricRow | None:
-    """Return an observation as the server can hold it, None for one that is not a number.
+def observed(rows: Iterable[MetricRow]) -> list[MetricRow]:
+    """Return observations that the server can hold.
 
     Raises:
-        Refused: its time is none.
+        Refused: the time of one is none.
     """
-    if math.isnan(row.value):
-        return None
-    _in_time(row.ts_ns)
-    if "\0" in row.name or any("\0" in part for label in row.labels for part in label) or not _utf8(row):
-        labels = tuple((_text(name), _text(value)) for name, value in row.labels)
-        return MetricRow(row.ts_ns, _text(row.name), labels, row.value)
-    return row
+    rows = list(rows)
+    for each in (min, max):
+        _in_time(each((row[0] for row in rows), default=0))
+    return rows
 
 
 def stated(row: Execution) -> Execution:
@@ -114,7 +110,7 @@ def stated(row: Execution) -> Execution:
         _in_time(row.ts_ns)
     if all(value.isascii() and "\0" not in value for value in row if isinstance(value, str)):
         return row
-    clean: Any = [_text(value) if isinstance(value, str) else value for value in row]
+    clean: Any = [text(value) if isinstance(value, str) else value for value in row]
     return type(row)(*clean)
 
 
@@ -123,9 +119,6 @@ def _in_time(ts_ns: int) -> None:
         raise Refused(f"{ts_ns} is no time in nanoseconds since 1970")
 
 
-def _utf8(row: MetricRow) -> bool:
-    return row.name.isascii() and all(name.isascii() and value.isascii() for name, value in row.labels)
-
-
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """Return text as a column takes it: without NUL and halves of surrogate pairs."""
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -221,6 +221,16 @@ class Worker:
                 spill.count_refused(1)
 
     def _commit(self, batch: Batch) -> None:
+        was_open = self._session is not None
+        try:
+            self._attempt(batch)
+        except Away:  # a server that was started anew has only lost the connection
+            if not was_open:
+                raise
+            self._attempt(batch)
+        self._failures, self._reason = 0, ""
+
+    def _attempt(self, batch: Batch) -> None:
         if self._session is None and time.monotonic() < self._retry_at:
             raise Away(self._reason)
         try:
@@ -231,14 +241,14 @@ class Worker:
         except (Away, Unready) as e:
             self._failed(e)
             raise
-        self._failures, self._reason = 0, ""
 
     def _failed(self, error: StoreError) -> None:
         self._drop_session()
         if error.reason != self._reason:
             _log.warning("postgres.away", reason=error.reason)
         self._reason = error.reason
-        self._retry_at = time.monotonic() + min(RETRY_MAX_S, RETRY_MIN_S * 2**self._failures)
+        wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2**self._failures) if self._failures else 0.0
+        self._retry_at = time.monotonic() + wait_s
         self._failures = min(self._failures + 1, 10)
 
     def _retain(self) -> None:

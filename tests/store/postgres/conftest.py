@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Iterator
 
@@ -10,9 +9,6 @@ import pytest
 
 from agbot.secrets import Secret
 from agbot.store.postgres import PostgresStore, migrate, open_store
-
-pytest.importorskip("psycopg", reason="the extra postgres is not installed")
-
 from tests.store.postgres.server import Server, Wire, binaries
 
 _numbers = itertools.count()
@@ -22,8 +18,6 @@ _numbers = itertools.count()
 def server() -> Iterator[Server]:
     """Return a server for the session; who kills it starts it again."""
     folder = binaries()
-    if folder is None and importlib.util.find_spec("pgserver"):
-        from pgserver import POSTGRES_BIN_PATH as folder  # type: ignore[no-redef]
     if folder is None:
         pytest.skip("PostgreSQL is not installed: neither Debian's postgresql nor pgserver")
     server = Server(folder)

