@@ -47,6 +47,7 @@ class Away(StoreError):  # noqa: N818 - what happened
     """The server did not answer, or not to the end: what was asked may have been done."""
 
     def __init__(self, reason: str) -> None:
+        self.why = reason
         super().__init__(
             f"the database does not answer: {reason}", id="AGB-912", remedy="look at the server, and try again"
         )
@@ -90,7 +91,7 @@ def checked(dsn: Secret, key: str = DSN) -> Secret:
     try:
         parts = psycopg.conninfo.conninfo_to_dict(dsn.reveal())
     except psycopg.ProgrammingError:
-        remedy = f"export {key}=postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+        remedy = f"export {key}='host=HOST dbname=DATABASE user=USER password=…'"
         # Without its cause, whose text repeats the address.
         raise ConfigError("is no address of a PostgreSQL database", id="AGB-911", key=key, remedy=remedy) from None
     if password := parts.get("password"):

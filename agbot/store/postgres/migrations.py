@@ -125,7 +125,7 @@ def check(connection: Connection) -> Flavour:
         found = _look(connection, known())
     if found.pending:
         reason = f"the database lacks {', '.join(found.pending)}"
-        raise Unready(reason, id="AGB-915", remedy="agbot db migrate --postgres")
+        raise Unready(reason, id="AGB-915", remedy="agbot db migrate")
     return found.flavour
 
 

@@ -2,8 +2,7 @@
 
 Observations go by binary COPY straight into their table: with its key, that stores all of them or, when one is there
 already, none. Only then they go as arrays, with `on conflict do nothing`. Minutes and hours are brought up to date in
-the same transaction by what was new in it, so they count nothing twice either. Nothing lives longer in the server's
-session than a transaction, so a pool between us does no harm.
+the same transaction by what was new in it, so they count nothing twice either.
 """
 
 from __future__ import annotations

@@ -244,9 +244,10 @@ class Worker:
 
     def _failed(self, error: StoreError) -> None:
         self._drop_session()
-        if error.reason != self._reason:
-            _log.warning("postgres.away", reason=error.reason)
-        self._reason = error.reason
+        reason = error.why if isinstance(error, Away) else error.reason
+        if reason != self._reason:
+            _log.warning("postgres.away", reason=reason)
+        self._reason = reason
         wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2**self._failures) if self._failures else 0.0
         self._retry_at = time.monotonic() + wait_s
         self._failures = min(self._failures + 1, 10)

@@ -9,7 +9,8 @@ import pytest
 
 from agbot.secrets import Secret
 from agbot.store.postgres import PostgresStore, migrate, open_store
-from tests.store.postgres.server import Server, Wire, binaries
+from benchmarks.postgres_server import Server, binaries
+from tests.store.postgres.wire import Wire
 
 _numbers = itertools.count()
 
@@ -20,7 +21,7 @@ def server() -> Iterator[Server]:
     folder = binaries()
     if folder is None:
         pytest.skip("PostgreSQL is not installed: neither Debian's postgresql nor pgserver")
-    server = Server(folder)
+    server = Server(folder, "fsync=off", "full_page_writes=off")  # they outlive a kill: the page cache stays
     yield server
     server.remove()
 

@@ -10,7 +10,7 @@ from agbot.errors import ConfigError
 from agbot.secrets import redact
 from agbot.store.postgres import find_dsn, open_store
 from agbot.store.postgres.link import Away
-from tests.store.postgres.server import Server
+from benchmarks.postgres_server import Server
 
 PASSWORD = "correct-horse-battery"
 

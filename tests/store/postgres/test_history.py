@@ -15,8 +15,8 @@ from agbot.secrets import Secret
 from agbot.store.postgres import PostgresStore, migrate, open_store
 from agbot.store.postgres.link import Refused
 from agbot.store.rows import FillRow, Filter, HistoryStore, MetricRow, OrderRow, PositionRow
+from benchmarks.postgres_server import Server
 from tests.store.postgres.model import DAY_NS, START_NS, MemoryStore, digest, fill, metric, order, position
-from tests.store.postgres.server import Server
 
 EVER = 2**63 - 1
 MINUTE_NS = 60 * 10**9

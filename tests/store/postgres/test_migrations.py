@@ -15,8 +15,8 @@ from agbot.store.postgres import migrate, migrations, open_store, status
 from agbot.store.postgres.migrations import Migration, known, plan, sql_for
 from agbot.store.postgres.probe import Flavour, judge
 from agbot.store.rows import Filter
+from benchmarks.postgres_server import Server
 from tests.store.postgres.model import DAY_NS, START_NS, fill, metric, order, position
-from tests.store.postgres.server import Server
 
 EVER = 2**63 - 1
 HOUR_NS = 3_600 * 10**9
@@ -215,8 +215,8 @@ def test_timescale_up_and_down_with_rows() -> None:
     dsn = Secret(TIMESCALE)
     migrate(dsn, 0)
     assert migrate(dsn).flavour in (Flavour.APACHE, Flavour.COMMUNITY)
-    now = 10**9 * int(status(dsn).bytes > 0) * 1_900_000_000  # not yet old: retention leaves it
-    rows = [metric(ts_ns=now + n * 10**9) for n in range(5_000)]
+    not_old_ns = 1_900_000_000 * 10**9  # retention leaves it
+    rows = [metric(n, ts_ns=not_old_ns + n * 10**9) for n in range(5_000)]
     store = open_store(dsn)
     for _ in range(2):
         store.post(rows, [order(), fill(), fill(ts_ns=START_NS + 9), position()]).result()

@@ -20,8 +20,9 @@ from agbot.secrets import Secret
 from agbot.store.postgres import PostgresStore, link, migrate, open_store
 from agbot.store.postgres.link import Away
 from agbot.store.rows import Filter, MetricRow
+from benchmarks.postgres_server import Server, until
 from tests.store.postgres.model import MemoryStore, digest, fill, metric, order, position
-from tests.store.postgres.server import Server, Wire, until
+from tests.store.postgres.wire import Wire
 
 ROUNDS = int(os.environ.get("AGBOT_POSTGRES_ROUNDS", "3"))
 EVER = 2**63 - 1

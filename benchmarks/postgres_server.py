@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, on a Unix socket, and a wire to it that can be cut."""
+"""A PostgreSQL of one's own, on a Unix socket: for tests and benches. It can be killed, and started again."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -47,13 +45,14 @@ class Server:
     """A cluster in a folder of its own. As root, another user runs it: postgres will not be root.
 
     Args:
-        options: more settings, such as ``"fsync=on"``.
+        programs: the folder of initdb and postgres.
+        options: settings; the server's own defaults else, safe and slow.
     """
 
     def __init__(self, programs: Path, *options: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="agbot-pg-", dir="/tmp"))  # a socket's path has 100 bytes
         self._bin = programs
-        self._options = ["fsync=off", "synchronous_commit=on", "full_page_writes=off", *options]
+        self._options = options
         self._user: dict[str, Any] = {}
         if os.getuid() == 0:
             account = next(a for name in ("postgres", "nobody") for a in pwd.getpwall() if a.pw_name == name)
@@ -124,71 +123,3 @@ class Server:
     def _children(self) -> list[int]:
         tasks = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return [int(pid) for pid in tasks.read_text().split()]
-
-
-class Wire:
-    """Stands between a client and the server; cuts it, or swallows the answer to a COMMIT and then cuts."""
-
-    def __init__(self, server: Server) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="agbot-wire-", dir="/tmp"))
-        self.swallow_commits = 0
-        self.swallowed = 0
-        self._server = server
-        self._open: list[socket.socket] = []
-        self._listener: socket.socket | None = None
-        self.mend()
-
-    def mend(self) -> None:
-        """Let clients through."""
-        self._listener = listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self.folder / SOCKET))
-        listener.listen()
-        threading.Thread(target=self._accept, args=[listener], daemon=True).start()
-
-    def cut(self) -> None:
-        """Cut every connection and let no other through."""
-        (self.folder / SOCKET).unlink(missing_ok=True)
-        for each in [self._listener, *self._open]:
-            if each is not None:
-                _shut(each)
-        self._listener, self._open = None, []
-
-    def remove(self) -> None:
-        """Cut it for good."""
-        self.cut()
-        shutil.rmtree(self.folder)
-
-    def _accept(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                try:
-                    client, _ = listener.accept()
-                except OSError:
-                    return
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(str(self._server.folder / SOCKET))
-                self._open += [client, server]
-                for source, sink, watched in ((client, server, True), (server, client, False)):
-                    threading.Thread(target=self._pass, args=[source, sink, watched], daemon=True).start()
-
-    def _pass(self, source: socket.socket, sink: socket.socket, watched: bool) -> None:
-        with contextlib.suppress(OSError), source:
-            while data := source.recv(65536):
-                if watched and self.swallow_commits and b"COMMIT" in data:
-                    return self._swallow(source, sink, data)
-                sink.sendall(data)
-        _shut(sink)
-        return None
-
-    def _swallow(self, client: socket.socket, server: socket.socket, commit: bytes) -> None:
-        """Cut the client off, then pass its COMMIT on: the server does it, and the client never hears."""
-        self.swallow_commits -= 1
-        self.swallowed += 1
-        _shut(client)
-        server.sendall(commit)
-        server.shutdown(socket.SHUT_WR)  # its end comes after the commit
-
-
-def _shut(each: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        each.shutdown(socket.SHUT_RDWR)

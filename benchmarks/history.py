@@ -1,0 +1,135 @@
+"""What PostgreSQL takes through our writer, beside a COPY whose bytes were made before, and beside executemany.
+
+All three store the same observations, 5,000 in a transaction, in tables with the same key and partitions, on a server
+that is started for it with its defaults (fsync on). Ours also checks them, numbers their series, and keeps minutes and
+hours; it is called as the bot calls it, by way of the writing thread. Beside PostgreSQL and psycopg it needs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from agbot.store.rows import MetricRow
+from benchmarks.timing import Effort, Row, at_most, faster, not_installed
+
+if TYPE_CHECKING:
+    from benchmarks.postgres_server import Server
+
+BATCH = 5_000
+SERIES = 200
+SECOND_NS = 10**9
+START_NS = 20_000 * 86_400 * SECOND_NS
+SLOWER_AT_MOST = 1.66
+FASTER_AT_LEAST = 5
+NAME = "observation into PostgreSQL"
+OURS, COPY, MANY = NAME, "a COPY made before", "executemany"
+
+Act = Callable[[int], None]
+"""Stores the batch of that round."""
+
+
+def rows(effort: Effort) -> list[Row]:
+    """Measure both promises."""
+    if (absent := _absent()) is not None:
+        goals = (f"<= {SLOWER_AT_MOST:g} x {COPY}", f">= {FASTER_AT_LEAST} x faster than {MANY}")
+        return [not_installed(NAME, goal, absent) for goal in goals]
+    with _acts(effort.rounds) as acts:
+        ns = _best(acts, effort.rounds)
+    return [at_most(NAME, SLOWER_AT_MOST, ns, OURS, COPY), faster(NAME, FASTER_AT_LEAST, ns, OURS, MANY)]
+
+
+def _absent() -> str | None:
+    if find_spec("psycopg") is None:
+        return "psycopg"
+    from benchmarks.postgres_server import binaries  # noqa: PLC0415 - needs psycopg
+
+    return "PostgreSQL" if binaries() is None else None
+
+
+def _best(acts: dict[str, Act], rounds: int) -> dict[str, float]:
+    best = dict.fromkeys(acts, float("inf"))
+    for number in range(rounds):
+        for name, act in acts.items():
+            began = time.perf_counter_ns()
+            act(number)
+            best[name] = min(best[name], (time.perf_counter_ns() - began) / BATCH)
+    return best
+
+
+@contextmanager
+def _acts(rounds: int) -> Iterator[dict[str, Act]]:
+    """Yield the three, each with a database of its own, its connections open and its partitions made."""
+    from agbot.store.postgres import migrate  # noqa: PLC0415 - they need psycopg
+    from benchmarks.postgres_server import Server, binaries  # noqa: PLC0415
+
+    programs = binaries()
+    assert programs is not None
+    server = Server(programs)
+    batches = [_batch(number) for number in range(-1, rounds)]
+    try:
+        for database in ("ours", "copy", "many"):
+            server.ask(f"create database {database}")
+            migrate(server.dsn(database))
+            server.ask("delete from agbot_retention", database)
+        with _ours(server, batches) as ours, _peers(server, batches) as (copy, many):
+            yield {OURS: ours, COPY: copy, MANY: many}
+    finally:
+        server.remove()
+
+
+@contextmanager
+def _ours(server: Server, batches: list[list[MetricRow]]) -> Iterator[Act]:
+    from agbot.store.postgres import open_store  # noqa: PLC0415
+
+    store = open_store(server.dsn("ours"))
+    store.insert_metrics_batch(batches[0])
+    try:
+        yield lambda number: store.insert_metrics_batch(batches[number + 1])
+    finally:
+        store.close()
+
+
+@contextmanager
+def _peers(server: Server, batches: list[list[MetricRow]]) -> Iterator[tuple[Act, Act]]:
+    import psycopg  # noqa: PLC0415
+
+    from agbot.store.postgres import columns  # noqa: PLC0415
+    from agbot.store.postgres.session import Session  # noqa: PLC0415
+    from agbot.store.postgres.tables import Batch  # noqa: PLC0415
+
+    for database in ("copy", "many"):  # the first batch makes the partition
+        session = Session(server.dsn(database))
+        session.store(Batch(batches[0], []))
+        session.close()
+    numbered = [[int(row.name.rpartition(".")[2]) + 1 for row in batch] for batch in batches]
+    blobs = [columns.as_copy(columns.points(n, batch)) for n, batch in zip(numbered, batches, strict=True)]
+    tuples = [
+        [(number, row.ts_ns, row.value) for number, row in zip(n, batch, strict=True)]
+        for n, batch in zip(numbered, batches, strict=True)
+    ]
+    copying, inserting = (psycopg.connect(server.dsn(name).reveal(), autocommit=True) for name in ("copy", "many"))
+
+    def copy(number: int) -> None:
+        into = "copy metrics from stdin (format binary)"
+        with copying.transaction(), copying.cursor() as cursor, cursor.copy(into) as wire:
+            wire.write(blobs[number + 1])
+
+    def many(number: int) -> None:
+        with inserting.transaction(), inserting.cursor() as cursor:
+            cursor.executemany("insert into metrics values (%s, %s, %s) on conflict do nothing", tuples[number + 1])
+
+    with copying, inserting:
+        yield copy, many
+
+
+def _batch(number: int) -> list[MetricRow]:
+    first = (number + 1) * BATCH
+    labels = [(("mode", "paper"), ("strategy", f"s{n % 7}")) for n in range(SERIES)]
+    return [
+        MetricRow(START_NS + n * SECOND_NS // 10_000, f"agbot.metric.{n % SERIES}", labels[n % SERIES], n / 8)
+        for n in range(first, first + BATCH)
+    ]
