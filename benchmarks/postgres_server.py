@@ -19,7 +19,7 @@ import psycopg
 
 from agbot.secrets import Secret
 
-READY_S = 20.0
+READY_S = 40.0
 SOCKET = ".s.PGSQL.5432"
 
 
@@ -87,7 +87,7 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
-        until(lambda: not any(Path(f"/proc/{pid}/stat").exists() for pid in children), "end of its children")
+        until(lambda: not any(map(_lives, children)), "end of its children")
 
     def pause(self) -> Callable[[], None]:
         """Let nothing of it move on; return what lets it."""
@@ -123,3 +123,10 @@ class Server:
     def _children(self) -> list[int]:
         tasks = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return [int(pid) for pid in tasks.read_text().split()]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -17,7 +17,7 @@ import pytest
 
 from agbot.errors import StoreError
 from agbot.secrets import Secret
-from agbot.store.postgres import PostgresStore, link, migrate, open_store
+from agbot.store.postgres import PostgresStore, link, migrate, open_store, worker
 from agbot.store.postgres.link import Away
 from agbot.store.rows import Filter, MetricRow
 from benchmarks.postgres_server import Server, until
@@ -27,6 +27,12 @@ from tests.store.postgres.wire import Wire
 ROUNDS = int(os.environ.get("AGBOT_POSTGRES_ROUNDS", "3"))
 EVER = 2**63 - 1
 MINUTE_NS = 60 * 10**9
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the writer look for the server again and again: a test waits for it."""
+    monkeypatch.setattr(worker, "RETRY_MAX_S", 0.2)
 
 
 @pytest.fixture
