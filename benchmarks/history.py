@@ -1,25 +1,30 @@
 """What PostgreSQL takes through our writer, beside a COPY whose bytes were made before, and beside executemany.
 
-All three store the same observations, 5,000 in a transaction, in tables with the same key and partitions, on a server
-that is started for it with its defaults (fsync on). Ours also checks them, numbers their series, and keeps minutes and
-hours; it is called as the bot calls it, by way of the writing thread. Beside PostgreSQL and psycopg it needs nothing.
+All three store the same observations in tables with the same key and partitions, on a server that is started for it
+with its defaults (fsync on). A round is four batches of 5,000; the peers commit each (executemany has one), ours are
+handed to the writing thread one after the other and waited for. Ours are also checked, their series numbered, their
+minutes and hours kept.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
+from agbot.store.postgres import columns, migrate, open_store
+from agbot.store.postgres.session import Session
+from agbot.store.postgres.tables import Batch
 from agbot.store.rows import MetricRow
+from benchmarks.postgres_server import Server, binaries
 from benchmarks.timing import Effort, Row, at_most, faster, not_installed
 
-if TYPE_CHECKING:
-    from benchmarks.postgres_server import Server
+T = TypeVar("T")
 
 BATCH = 5_000
+BATCHES = 4
 SERIES = 200
 SECOND_NS = 10**9
 START_NS = 20_000 * 86_400 * SECOND_NS
@@ -28,8 +33,8 @@ FASTER_AT_LEAST = 5
 NAME = "observation into PostgreSQL"
 OURS, COPY, MANY = NAME, "a COPY made before", "executemany"
 
-Act = Callable[[int], None]
-"""Stores the batch of that round."""
+Act = Callable[[int], int]
+"""Stores batches of that round; returns how many."""
 
 
 def rows(effort: Effort) -> list[Row]:
@@ -45,8 +50,6 @@ def rows(effort: Effort) -> list[Row]:
 def _absent() -> str | None:
     if find_spec("psycopg") is None:
         return "psycopg"
-    from benchmarks.postgres_server import binaries  # noqa: PLC0415 - needs psycopg
-
     return "PostgreSQL" if binaries() is None else None
 
 
@@ -55,21 +58,18 @@ def _best(acts: dict[str, Act], rounds: int) -> dict[str, float]:
     for number in range(rounds):
         for name, act in acts.items():
             began = time.perf_counter_ns()
-            act(number)
-            best[name] = min(best[name], (time.perf_counter_ns() - began) / BATCH)
+            stored = act(number) * BATCH
+            best[name] = min(best[name], (time.perf_counter_ns() - began) / stored)
     return best
 
 
 @contextmanager
 def _acts(rounds: int) -> Iterator[dict[str, Act]]:
     """Yield the three, each with a database of its own, its connections open and its partitions made."""
-    from agbot.store.postgres import migrate  # noqa: PLC0415 - they need psycopg
-    from benchmarks.postgres_server import Server, binaries  # noqa: PLC0415
-
     programs = binaries()
     assert programs is not None
     server = Server(programs)
-    batches = [_batch(number) for number in range(-1, rounds)]
+    batches = [_batch(number) for number in range(1 + rounds * BATCHES)]
     try:
         for database in ("ours", "copy", "many"):
             server.ask(f"create database {database}")
@@ -83,23 +83,24 @@ def _acts(rounds: int) -> Iterator[dict[str, Act]]:
 
 @contextmanager
 def _ours(server: Server, batches: list[list[MetricRow]]) -> Iterator[Act]:
-    from agbot.store.postgres import open_store  # noqa: PLC0415
-
     store = open_store(server.dsn("ours"))
     store.insert_metrics_batch(batches[0])
+
+    def ours(number: int) -> int:
+        waiting = [store.post(batch) for batch in _of(batches, number)]
+        for each in waiting:
+            each.result()
+        return len(waiting)
+
     try:
-        yield lambda number: store.insert_metrics_batch(batches[number + 1])
+        yield ours
     finally:
         store.close()
 
 
 @contextmanager
 def _peers(server: Server, batches: list[list[MetricRow]]) -> Iterator[tuple[Act, Act]]:
-    import psycopg  # noqa: PLC0415
-
-    from agbot.store.postgres import columns  # noqa: PLC0415
-    from agbot.store.postgres.session import Session  # noqa: PLC0415
-    from agbot.store.postgres.tables import Batch  # noqa: PLC0415
+    import psycopg  # noqa: PLC0415 - optional
 
     for database in ("copy", "many"):  # the first batch makes the partition
         session = Session(server.dsn(database))
@@ -113,21 +114,31 @@ def _peers(server: Server, batches: list[list[MetricRow]]) -> Iterator[tuple[Act
     ]
     copying, inserting = (psycopg.connect(server.dsn(name).reveal(), autocommit=True) for name in ("copy", "many"))
 
-    def copy(number: int) -> None:
+    def copy(number: int) -> int:
         into = "copy metrics from stdin (format binary)"
-        with copying.transaction(), copying.cursor() as cursor, cursor.copy(into) as wire:
-            wire.write(blobs[number + 1])
+        for blob in _of(blobs, number):
+            with copying.transaction(), copying.cursor() as cursor, cursor.copy(into) as wire:
+                wire.write(blob)
+        return BATCHES
 
-    def many(number: int) -> None:
+    def many(number: int) -> int:
+        insert = "insert into metrics values (%s, %s, %s) on conflict do nothing"
         with inserting.transaction(), inserting.cursor() as cursor:
-            cursor.executemany("insert into metrics values (%s, %s, %s) on conflict do nothing", tuples[number + 1])
+            cursor.executemany(insert, _of(tuples, number)[0])
+        return 1
 
     with copying, inserting:
         yield copy, many
 
 
+def _of(batches: Sequence[T], number: int) -> Sequence[T]:
+    """Return the batches of a round; the first of all made the partition and is in none."""
+    first = 1 + number * BATCHES
+    return batches[first : first + BATCHES]
+
+
 def _batch(number: int) -> list[MetricRow]:
-    first = (number + 1) * BATCH
+    first = number * BATCH
     labels = [(("mode", "paper"), ("strategy", f"s{n % 7}")) for n in range(SERIES)]
     return [
         MetricRow(START_NS + n * SECOND_NS // 10_000, f"agbot.metric.{n % SERIES}", labels[n % SERIES], n / 8)

@@ -15,8 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from agbot.secrets import Secret
 
 READY_S = 40.0
@@ -109,12 +107,16 @@ class Server:
 
     def ask(self, query: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Return the rows of a query; none when it has none."""
+        import psycopg  # noqa: PLC0415 - optional
+
         with psycopg.connect(self.dsn(database).reveal(), autocommit=True) as connection:
             cursor = connection.execute(query.encode())
             return cursor.fetchall() if cursor.description else []
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
+        import psycopg  # noqa: PLC0415 - optional
+
         try:
             return self.ask("select 1") == [(1,)]
         except psycopg.OperationalError:

@@ -49,6 +49,7 @@ on conflict (series_id, ts_ns) do update set
     last = case when excluded.last_ns > r.last_ns then excluded.last else r.last end,
     last_ns = greatest(r.last_ns, excluded.last_ns)
 """
+_ROLL_ALL: Final = "with minutes as ({}) {}".format(*(_ROLL.format(name) for name in ROLL_UPS))
 _SERIES: Final = """
 with wanted as (select n as name, l::jsonb as labels from unnest(%s::text[], %s::text[]) as w (n, l)),
      made as (insert into metric_series (name, labels) select name, labels from wanted order by 1, 2
@@ -164,8 +165,8 @@ def _inserted(cursor: Cursor_, points: Points) -> Points:
 
 
 def _roll_up(cursor: Cursor_, new: Points) -> None:
-    for name, step_ns in ROLL_UPS.items():
-        cursor.execute(_ROLL.format(name), columns.as_lists(columns.rolled_up(new, step_ns)))
+    spans = [columns.as_lists(columns.rolled_up(new, step_ns)) for step_ns in ROLL_UPS.values()]
+    cursor.execute(_ROLL_ALL, [column for span in spans for column in span])
 
 
 def _put(cursor: Cursor_, table: Table, rows: list[Execution]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -18,6 +19,8 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Return a server for the session; who kills it starts it again."""
+    if find_spec("psycopg") is None:
+        pytest.skip("the extra postgres is not installed")
     folder = binaries()
     if folder is None:
         pytest.skip("PostgreSQL is not installed: neither Debian's postgresql nor pgserver")

@@ -12,6 +12,8 @@ from agbot.store.postgres import find_dsn, open_store
 from agbot.store.postgres.link import Away
 from benchmarks.postgres_server import Server
 
+pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+
 PASSWORD = "correct-horse-battery"
 
 

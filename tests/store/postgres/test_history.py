@@ -188,6 +188,12 @@ def test_what_is_not_a_number_is_no_observation(empty: PostgresStore) -> None:
     assert (hour.observed, hour.minimum, hour.last) == (2, 2.0, 2.0)
 
 
+def test_a_fill_told_again_with_another_time_is_one_row(empty: PostgresStore, server: Server) -> None:
+    for each in (fill(), fill(settlement="CONFIRMED", ts_ns=START_NS + 40 * DAY_NS), fill(settlement="FAILED")):
+        empty.store_fill(each)
+        assert server.ask("select settlement from fills", "kept") == [(each.settlement,)]
+
+
 def test_labels_are_found_in_any_order(empty: PostgresStore) -> None:
     empty.insert_metrics_batch([metric(0, labels=(("a", "1"), ("b", "2")))])
     empty.insert_metrics_batch([metric(1, labels=(("b", "2"), ("a", "1")))])
