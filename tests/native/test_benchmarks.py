@@ -97,7 +97,7 @@ def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
         "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.risk, m.models);"
-        "others += (m.history, m.backtest);"
+        "others += (m.postgres, m.backtest);"
         "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"

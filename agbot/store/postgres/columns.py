@@ -28,15 +28,12 @@ _END: Final = b"\xff\xff"
 
 
 def points(numbers: list[int], rows: list[MetricRow]) -> Points:
-    """Return observations, with the numbers of their series, as points; of two of one series and time the first.
-
-    What is not a number is no observation.
-    """
+    """Return observations, with the numbers of their series, as points; of two of one series and time the first."""
     found = np.empty(len(rows), POINT)
     found["series_id"] = np.fromiter(numbers, np.int32, len(rows))
     found["ts_ns"] = np.fromiter(map(_TIME, rows), np.int64, len(rows))
     found["value"] = np.fromiter(map(_VALUE, rows), np.float64, len(rows))
-    return ordered(found[~np.isnan(found["value"])])
+    return ordered(found)
 
 
 def ordered(found: Points) -> Points:
@@ -56,7 +53,7 @@ def rolled_up(found: Points, step_ns: int) -> Points:
     rolled["observed"] = ends - starts
     rolled["minimum"] = np.minimum.reduceat(found["value"], starts)
     rolled["maximum"] = np.maximum.reduceat(found["value"], starts)
-    with np.errstate(invalid="ignore", over="ignore"):  # what is infinite stays so
+    with np.errstate(over="ignore"):
         rolled["total"] = np.add.reduceat(found["value"], starts)
     rolled["last"] = found["value"][ends - 1]
     rolled["last_ns"] = found["ts_ns"][ends - 1]

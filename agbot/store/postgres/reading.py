@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from agbot.secrets import Secret
 from agbot.store.postgres.columns import labels_of
 from agbot.store.postgres.link import Away, Watch, transaction
 from agbot.store.postgres.session import ROLL_UPS
-from agbot.store.postgres.tables import FILLS, ORDERS, TIME_MAX, Table
-from agbot.store.rows import FillRow, Filter, MetricPoint, OrderRow, Series
+from agbot.store.postgres.tables import FILLS, ORDERS, POSITIONS, TIME_MAX, Table
+from agbot.store.rows import FillRow, Filter, MetricPoint, OrderRow, PositionRow, Series
 
 _SERIES: Final = "select series_id, labels::text from metric_series where name = %s and labels @> %s::jsonb"
 _RAW: Final = """
 select series_id, ts_ns, 1, value, value, value, value from metrics
 where series_id = any(%s) and ts_ns >= %s and ts_ns < %s order by 1, 2
 """
+_COARSEST: Final = sorted(ROLL_UPS.items(), key=lambda item: -item[1])
+_ROLLED: Final = "select series_id, ts_ns, observed, minimum, maximum, total, last, last_ns from {}"
+_PIECE: Final = {
+    "metrics": "select series_id, ts_ns, 1, value, value, value, value, ts_ns from metrics",
+    **{name: _ROLLED.format(name) for name in ROLL_UPS},
+}
+_WITHIN: Final = "where series_id = any(%s) and ts_ns >= %s and ts_ns < %s"
 _STEPPED: Final = """
-with part as (
-    select series_id, ts_ns, observed, minimum, maximum, total, last, last_ns from {0}
-    where series_id = any(%(series)s) and ts_ns >= %(inner)s and ts_ns < %(outer)s
-    union all
-    select series_id, ts_ns, 1, value, value, value, value, ts_ns from metrics
-    where series_id = any(%(series)s) and ts_ns >= %(start)s and ts_ns < %(inner)s
-    union all
-    select series_id, ts_ns, 1, value, value, value, value, ts_ns from metrics
-    where series_id = any(%(series)s) and ts_ns >= %(outer)s and ts_ns < %(end)s)
-select series_id, ts_ns / %(step)s * %(step)s, sum(observed)::bigint, min(minimum), max(maximum),
-       sum(total) / sum(observed), (array_agg(last order by last_ns desc))[1]
+with part (series_id, ts_ns, observed, minimum, maximum, total, last, last_ns) as ({})
+select series_id, ts_ns / %s * %s, sum(observed)::bigint, min(minimum), max(maximum),
+       greatest(min(minimum), least(max(maximum), sum(total) / sum(observed))),
+       (array_agg(last order by last_ns desc))[1]
 from part group by 1, 2 order by 1, 2
 """
+
+
+_TIES: Final = {
+    ORDERS.name: ["client_order_id"],
+    FILLS.name: ["trade_id", "venue", "client_order_id"],
+    POSITIONS.name: ["token", "strategy", "run_id"],
+}
 
 
 class Reader:
@@ -45,6 +52,8 @@ class Reader:
 
     def metrics(self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str], step_ns: int) -> list[Series]:
         """Return the series of `name` that have points in the span, by their labels."""
+        if step_ns < 0:
+            raise ValueError(f"a step of {step_ns} ns")
         start_ns, end_ns = max(0, start_ns), min(end_ns, TIME_MAX + 1)
         found = {number: labels_of(text) for number, text in self._ask(_SERIES, [name, json.dumps(dict(labels))])}
         if not found or start_ns >= end_ns:
@@ -62,6 +71,10 @@ class Reader:
         """Return executions in the span, newest first; `state` is their settlement."""
         return [FillRow(*row) for row in self._filtered(FILLS, "ts_ns", "settlement", wanted)]
 
+    def positions(self, wanted: Filter) -> list[PositionRow]:
+        """Return holdings in the span, newest first."""
+        return [PositionRow(*row) for row in self._filtered(POSITIONS, "ts_ns", "", wanted)]
+
     def close(self) -> None:
         """Let go of the connection."""
         with self._one:
@@ -70,9 +83,10 @@ class Reader:
     def _points(self, series: list[int], start_ns: int, end_ns: int, step_ns: int) -> list[tuple[Any, ...]]:
         if not step_ns:
             return self._ask(_RAW, [series, start_ns, end_ns])
-        name, inner, outer = _whole(start_ns, end_ns, step_ns)
-        bounds = {"start": start_ns, "inner": inner, "outer": outer, "end": end_ns}
-        return self._ask(_STEPPED.format(name), {"series": series, "step": step_ns, **bounds})
+        pieces = list(_pieces(start_ns, end_ns, [(n, w) for n, w in _COARSEST if step_ns % w == 0]))
+        parts = " union all ".join(f"{_PIECE[name]} {_WITHIN}" for name, _, _ in pieces)
+        spans = [bound for _, first, last in pieces for bound in (series, first, last)]
+        return self._ask(_STEPPED.format(parts), [*spans, step_ns, step_ns])
 
     def _filtered(self, table: Table, time: str, state: str, wanted: Filter) -> list[tuple[Any, ...]]:
         exact = {
@@ -82,12 +96,12 @@ class Reader:
             "market": wanted.market,
             state: wanted.state,
         }
-        given = {column: value for column, value in exact.items() if value}
+        given = {column: value for column, value in exact.items() if column and value}
         where = "".join(f" and {column} = %s" for column in given)
-        order = ", ".join([f"{time} desc", *table.key])
+        order = ", ".join(f"{column} desc" for column in (time, *_TIES[table.name]))
         select = f"select {', '.join(table.columns)} from {table.name} where {time} >= %s and {time} < %s"  # noqa: S608
         bounds = [min(max(each, -(2**63)), 2**63 - 1) for each in (wanted.start_ns, wanted.end_ns)]
-        return self._ask(f"{select}{where} order by {order} limit %s", [*bounds, *given.values(), wanted.limit])
+        return self._ask(f"{select}{where} order by {order} limit %s", [*bounds, *given.values(), max(0, wanted.limit)])
 
     def _ask(self, query: str, arguments: Sequence[object] | Mapping[str, object]) -> list[tuple[Any, ...]]:
         with self._one:
@@ -112,10 +126,18 @@ class Reader:
             self._watch = None
 
 
-def _whole(start_ns: int, end_ns: int, step_ns: int) -> tuple[str, int, int]:
-    """Return the coarsest roll-up that divides the step, and the part of the span that whole rows of it fill."""
-    for name, width in sorted(ROLL_UPS.items(), key=lambda item: -item[1]):
-        inner, outer = -(-start_ns // width) * width, end_ns // width * width
-        if step_ns % width == 0 and inner < outer:
-            return name, inner, outer
-    return next(iter(ROLL_UPS)), end_ns, end_ns
+def _pieces(start_ns: int, end_ns: int, rolls: list[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:
+    """Yield tables, and the part of the span each answers: the coarsest within, finer ones at the ends."""
+    if start_ns >= end_ns:
+        return
+    if not rolls:
+        yield "metrics", start_ns, end_ns
+        return
+    (name, width), *finer = rolls
+    first, last = -(-start_ns // width) * width, end_ns // width * width
+    if first >= last:
+        yield from _pieces(start_ns, end_ns, finer)
+        return
+    yield from _pieces(start_ns, first, finer)
+    yield name, first, last
+    yield from _pieces(last, end_ns, finer)

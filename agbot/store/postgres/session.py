@@ -18,7 +18,7 @@ from agbot.store.postgres.columns import Points
 from agbot.store.postgres.link import Away, Duplicate, PartitionGone, Watch, transaction
 from agbot.store.postgres.migrations import check
 from agbot.store.postgres.probe import Flavour
-from agbot.store.postgres.tables import FILLS, ORDERS, TABLES, Batch, Execution, Table, text
+from agbot.store.postgres.tables import FILLS, ORDERS, RANK, TABLES, Batch, Execution, Table, text
 from agbot.store.rows import Labels, MetricRow, OrderRow
 
 if TYPE_CHECKING:
@@ -32,10 +32,13 @@ SERIES_MAX: Final = 200_000
 """Numbers of series that are remembered; with more, all are asked for again."""
 
 _FILLS_LOCK: Final = 4_711_093_503
-_MOVED: Final = """
-delete from fills f using unnest(%b::text[], %b::text[], %b::text[], %b::int8[]) s (venue, trade_id, order_id, ts_ns)
-where f.venue = s.venue and f.trade_id = s.trade_id and f.client_order_id = s.order_id and f.ts_ns <> s.ts_ns
-"""
+_RANK: Final = "case {} " + " ".join(f"when '{name}' then {rank}" for name, rank in RANK.items()) + " else 0 end"
+_SETTLED: Final = """
+update fills f set settlement = s.settlement, fee = s.fee
+from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[]) s (venue, trade_id, order_id, settlement, fee)
+where f.venue = s.venue and f.trade_id = s.trade_id and f.client_order_id = s.order_id
+  and {} > {}
+""".format(*(_RANK.format(column) for column in ("s.settlement", "f.settlement")))
 _NEW: Final = """
 insert into metrics select * from unnest(%b::int4[], %b::int8[], %b::float8[])
 on conflict do nothing returning series_id, ts_ns, value
@@ -174,18 +177,22 @@ def _put(cursor: Cursor_, table: Table, rows: list[Execution]) -> None:
     if table is FILLS:
         named = dict(zip(table.columns, lists, strict=True))
         cursor.execute("select pg_advisory_xact_lock(%s)", [_FILLS_LOCK])
-        cursor.execute(_MOVED, [named[column] for column in (*table.key, "ts_ns")])
+        cursor.execute(_SETTLED, [named[column] for column in (*table.key, "settlement", "fee")])
     cursor.execute(_UPSERTS[table.name], lists)
 
 
 def _upsert(table: Table) -> str:
-    key = (*table.key, "ts_ns") if table is FILLS else table.key
-    rest = [column for column in table.columns if column not in key]
     told = ", ".join(f"%b::{kind}[]" for kind in table.types)
-    start = f"insert into {table.name} as old select * from unnest({told}) on conflict ({', '.join(key)}) do "  # noqa: S608
-    change = f"update set {', '.join(f'{column} = excluded.{column}' for column in rest)}"
-    newer = " where excluded.updated_ns > old.updated_ns"
-    return start + {ORDERS.name: change + newer, FILLS.name: change}.get(table.name, "nothing")
+    columns_ = ", ".join(table.columns)
+    start = f"insert into {table.name} as old select * from unnest({told}) as s ({columns_}) "  # noqa: S608
+    if table is FILLS:  # it may be there with another time, which is in the key
+        same = " and ".join(f"f.{column} = s.{column}" for column in table.key)
+        start += f"where not exists (select from fills f where {same}) "
+    if table is not ORDERS:
+        return f"{start}on conflict do nothing"
+    rest = [column for column in table.columns if column not in ("client_order_id", "created_ns")]
+    change = ", ".join(f"{column} = excluded.{column}" for column in rest)
+    return f"{start}on conflict (client_order_id) do update set {change} where excluded.updated_ns > old.updated_ns"
 
 
 _UPSERTS: Final = {table.name: _upsert(table) for table in TABLES}

@@ -28,11 +28,12 @@ class PostgresStore:
 
         Raises:
             Refused: a row cannot be stored; then none of them is.
+            ValueError: a metric's value is not finite; likewise.
         """
         return self._worker.put(_clean(metrics, executions), urgent=False)
 
     def insert_metrics_batch(self, rows: Sequence[MetricRow]) -> None:
-        """Store observations in one transaction; one that is there already stays. What is not a number is left out."""
+        """Store observations in one transaction; one that is there already stays. ValueError for one not finite."""
         self._store(_clean(rows, ()))
 
     def query_metrics(
@@ -46,12 +47,16 @@ class PostgresStore:
         self._store(_clean((), [row]))
 
     def store_fill(self, row: FillRow) -> None:
-        """Store an execution; told again, it replaces what is there."""
+        """Store an execution; told again, the more final settlement stays, and its fee."""
         self._store(_clean((), [row]))
 
     def store_position(self, row: PositionRow) -> None:
         """Store a holding; told again, the first stays."""
         self._store(_clean((), [row]))
+
+    def store_executions(self, rows: Iterable[Execution]) -> None:
+        """Store orders, fills and holdings in one transaction."""
+        self._store(_clean((), rows))
 
     def query_orders(self, wanted: Filter) -> list[OrderRow]:
         """Return orders made in the span, newest first."""
@@ -60,6 +65,10 @@ class PostgresStore:
     def query_fills(self, wanted: Filter) -> list[FillRow]:
         """Return executions in the span, newest first."""
         return self._reader.fills(wanted)
+
+    def query_positions(self, wanted: Filter) -> list[PositionRow]:
+        """Return holdings in the span, newest first."""
+        return self._reader.positions(wanted)
 
     def close(self) -> None:
         """Store or hold what is queued, and let go of the database."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from math import isfinite
 from typing import Any, Final, NamedTuple, TypeAlias, get_type_hints
 
 import attrs
 
+from agbot.model.order import Settlement
 from agbot.store.postgres.link import Refused
 from agbot.store.postgres.probe import WIDEST_NS
 from agbot.store.rows import FillRow, MetricRow, OrderRow, PositionRow
 
 Execution: TypeAlias = OrderRow | FillRow | PositionRow
 
+RANK: Final = {str(settlement): rank for rank, settlement in enumerate(Settlement, 1)}
+"""How final a settlement is: of two tellings of a fill the more final one stays."""
 _TYPES: Final = {int: "int8", str: "text"}
 _INT_MAX: Final = 2**63 - 1
 TIME_MAX: Final = _INT_MAX - WIDEST_NS
@@ -25,14 +29,14 @@ class Table:
 
     Attributes:
         width_ns: how much time a partition of it holds on a server without hypertables; 0: it has none.
-        later: whether the second of two rows with one key takes the place of the first.
+        merge: what stays of two rows with one key, the second told later.
     """
 
     name: str
     row: type[Execution]
     key: tuple[str, ...]
     width_ns: int
-    later: Callable[[Any, Any], bool]
+    merge: Callable[[Any, Any], Any]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,20 +58,26 @@ class Table:
         kept: dict[Hashable, Execution] = {}
         for row in rows:
             key = self.key_of(row)
-            if key not in kept or self.later(kept[key], row):
-                kept[key] = row
+            kept[key] = self.merge(kept[key], row) if key in kept else row
         return list(kept.values())
 
 
-def _newer(old: OrderRow, new: OrderRow) -> bool:
-    return new.updated_ns > old.updated_ns
+def _newer(old: OrderRow, new: OrderRow) -> OrderRow:
+    return new._replace(created_ns=old.created_ns) if new.updated_ns > old.updated_ns else old
+
+
+def _settled(old: FillRow, new: FillRow) -> FillRow:
+    final = RANK.get(new.settlement, 0) > RANK.get(old.settlement, 0)
+    return old._replace(settlement=new.settlement, fee=new.fee) if final else old
+
+
+def _first(old: PositionRow, _new: PositionRow) -> PositionRow:
+    return old
 
 
 ORDERS: Final = Table("orders", OrderRow, ("client_order_id",), 0, _newer)
-FILLS: Final = Table("fills", FillRow, ("venue", "trade_id", "client_order_id"), WIDEST_NS, lambda _old, _new: True)
-POSITIONS: Final = Table(
-    "positions", PositionRow, ("run_id", "strategy", "token", "ts_ns"), WIDEST_NS, lambda _old, _new: False
-)
+FILLS: Final = Table("fills", FillRow, ("venue", "trade_id", "client_order_id"), WIDEST_NS, _settled)
+POSITIONS: Final = Table("positions", PositionRow, ("run_id", "strategy", "token", "ts_ns"), WIDEST_NS, _first)
 TABLES: Final = (ORDERS, FILLS, POSITIONS)
 
 
@@ -90,8 +100,11 @@ def observed(rows: Iterable[MetricRow]) -> list[MetricRow]:
 
     Raises:
         Refused: the time of one is none.
+        ValueError: the value of one is not finite.
     """
     rows = list(rows)
+    if not all(isfinite(row[3]) for row in rows):
+        raise ValueError("a metric's value is not finite")
     for each in (min, max):
         _in_time(each((row[0] for row in rows), default=0))
     return rows

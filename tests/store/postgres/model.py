@@ -17,6 +17,7 @@ from agbot.store.rows import (
     Series,
 )
 
+FINAL = ["MATCHED", "MINED", "RETRYING", "CONFIRMED", "FAILED"]
 DAY_NS = 86_400 * 10**9
 START_NS = 20_000 * DAY_NS
 
@@ -50,21 +51,23 @@ class MemoryStore:
     def store_order(self, row: OrderRow) -> None:
         old = self.orders.get(row.client_order_id)
         if old is None or row.updated_ns > old.updated_ns:
-            self.orders[row.client_order_id] = row
+            self.orders[row.client_order_id] = row if old is None else row._replace(created_ns=old.created_ns)
 
     def store_fill(self, row: FillRow) -> None:
-        self.fills[row.venue, row.trade_id, row.client_order_id] = row
+        old = self.fills.setdefault((row.venue, row.trade_id, row.client_order_id), row)
+        if FINAL.index(row.settlement) > FINAL.index(old.settlement):
+            self.fills[old[:3]] = old._replace(settlement=row.settlement, fee=row.fee)
 
     def store_position(self, row: PositionRow) -> None:
         self.positions.setdefault((row.run_id, row.strategy, row.token, row.ts_ns), row)
 
     def query_orders(self, wanted: Filter) -> list[OrderRow]:
         rows = [row for row in self.orders.values() if _matches(row, row.created_ns, row.state, wanted)]
-        return sorted(rows, key=lambda row: (-row.created_ns, row.client_order_id))[: wanted.limit]
+        return sorted(rows, key=lambda row: (row.created_ns, row.client_order_id), reverse=True)[: wanted.limit]
 
     def query_fills(self, wanted: Filter) -> list[FillRow]:
         rows = [row for row in self.fills.values() if _matches(row, row.ts_ns, row.settlement, wanted)]
-        return sorted(rows, key=lambda row: (-row.ts_ns, *row[:3]))[: wanted.limit]
+        return sorted(rows, key=lambda row: (row.ts_ns, row.trade_id), reverse=True)[: wanted.limit]
 
     def close(self) -> None:
         """Nothing is open."""

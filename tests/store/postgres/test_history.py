@@ -45,7 +45,7 @@ fills = st.builds(
     lambda n, strategy, settlement, ts_ns: fill(n, strategy=strategy, settlement=settlement, ts_ns=ts_ns),
     few,
     st.sampled_from(["s", "z"]),
-    st.sampled_from(["MATCHED", "CONFIRMED"]),
+    st.sampled_from(["MATCHED", "MINED", "CONFIRMED", "FAILED"]),
     times,
 )
 positions = st.builds(lambda n, size: position(n, size=size), few, st.integers(-(2**62), 2**62))
@@ -114,7 +114,7 @@ def test_it_says_what_memory_says(
         ):
             assert kept.query_orders(wanted) == memory.query_orders(wanted)
             assert kept.query_fills(wanted) == memory.query_fills(wanted)
-    assert digest(server.ask("select * from positions", "kept")) == digest(memory.positions.values())
+    assert digest(kept.query_positions(Filter(limit=10**6))) == digest(memory.positions.values())
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -136,7 +136,7 @@ def test_in_one_transaction_or_in_many_it_is_the_same(
     )
     assert kept.query_orders(Filter()) == memory.query_orders(Filter())
     assert kept.query_fills(Filter()) == memory.query_fills(Filter())
-    assert digest(server.ask("select * from positions", "kept")) == digest(memory.positions.values())
+    assert digest(kept.query_positions(Filter(limit=10**6))) == digest(memory.positions.values())
 
 
 @pytest.mark.parametrize(
@@ -180,18 +180,35 @@ def test_text_that_no_column_takes_is_replaced(empty: PostgresStore) -> None:
     assert series.labels == (("k?", "v\ufffd"),)
 
 
-def test_what_is_not_a_number_is_no_observation(empty: PostgresStore) -> None:
-    empty.insert_metrics_batch([metric(0, value=math.nan), metric(3, value=math.inf), metric(6, value=2.0)])
-    (series,) = empty.query_metrics("pnl", 0, EVER)
-    assert [point.last for point in series.points] == [math.inf, 2.0]
-    (hour,) = empty.query_metrics("pnl", 0, EVER, step_ns=60 * MINUTE_NS)[0].points
-    assert (hour.observed, hour.minimum, hour.last) == (2, 2.0, 2.0)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_refused(empty: PostgresStore, server: Server, value: float) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        empty.insert_metrics_batch([metric(0), metric(3, value=value)])
+    assert server.ask("select count(*) from metrics", "kept") == [(0,)]
+
+
+def test_a_step_is_not_negative(empty: PostgresStore) -> None:
+    with pytest.raises(ValueError, match="a step of -1 ns"):
+        empty.query_metrics("pnl", 0, EVER, step_ns=-1)
+
+
+def test_a_mean_lies_between_its_ends(empty: PostgresStore) -> None:
+    empty.insert_metrics_batch([metric(n, value=0.1) for n in range(0, 90, 3)])
+    for step_ns in (7 * 10**9, MINUTE_NS):
+        (series,) = empty.query_metrics("pnl", 0, EVER, step_ns=step_ns)
+        assert {point.mean for point in series.points} == {0.1}
 
 
 def test_a_fill_told_again_with_another_time_is_one_row(empty: PostgresStore, server: Server) -> None:
-    for each in (fill(), fill(settlement="CONFIRMED", ts_ns=START_NS + 40 * DAY_NS), fill(settlement="FAILED")):
-        empty.store_fill(each)
-        assert server.ask("select settlement from fills", "kept") == [(each.settlement,)]
+    other = {"ts_ns": START_NS + 40 * DAY_NS, "price": 1, "fee": 9}
+    empty.store_fill(fill(settlement="MINED"))
+    empty.store_fill(fill(settlement="MATCHED", **other))
+    assert empty.query_fills(Filter()) == [fill(settlement="MINED")]
+    empty.store_fill(fill(settlement="CONFIRMED", **other))
+    assert empty.query_fills(Filter()) == [fill(settlement="CONFIRMED", fee=9)]
+    empty.store_executions([fill(settlement="FAILED"), fill(settlement="CONFIRMED", **other)])
+    assert empty.query_fills(Filter()) == [fill(settlement="FAILED")]
+    assert server.ask("select count(*) from fills", "kept") == [(1,)]
 
 
 def test_labels_are_found_in_any_order(empty: PostgresStore) -> None:

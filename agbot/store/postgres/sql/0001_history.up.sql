@@ -40,8 +40,8 @@ create table orders (
 );
 create index orders_created on orders (created_ns desc);
 
--- One fill has one time as a rule; where it is told again with another, the writer moves it: a hypertable and a
--- partitioned table can have no key without the time.
+-- A fill is one by venue, trade_id and client_order_id, which the writer sees to: a hypertable and a partitioned table
+-- can have no key without the time.
 create table fills (
     venue text not null,
     trade_id text not null,
