@@ -163,6 +163,14 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def postgres(session: nox.Session) -> None:
+    """Kill PostgreSQL under load ten times (AGBOT_POSTGRES_ROUNDS), cut its wire as often: is each row there once?"""
+    install(session)
+    env = SAFE_PATH | {"AGBOT_POSTGRES_ROUNDS": os.environ.get("AGBOT_POSTGRES_ROUNDS", "10")}
+    session.run("pytest", "-q", "tests/store/postgres", *session.posargs, env=env)
+
+
+@nox.session
 def load(session: nox.Session) -> None:
     """20 bots with the venue's limits on, then the highest rate without them; five minutes each, as a table."""
     install(session)

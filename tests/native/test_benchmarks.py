@@ -42,6 +42,8 @@ PROMISES = {
     ("Kelly bets on 5 outcomes", ">= 100 x faster than cvxpy"),
     (broadcast.NAME, ">= 5 x faster than starlette + hypercorn"),
     (broadcast.STALLED, "<= 1.1 x"),
+    ("observation into PostgreSQL", "<= 1.66 x a COPY made before"),
+    ("observation into PostgreSQL", ">= 5 x faster than executemany"),
     (backtest.EVERY, ">= 15 x faster than nautilus_trader, L2 deltas"),
     (backtest.PRICE, ">= 1 x faster than hftbacktest, each feed event"),
     (backtest.LINEAR, "<= 1.3 x an event of the shorter one"),
@@ -96,8 +98,8 @@ def test_a_broken_promise_shows(row, ok):
 def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
-        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.broadcast, m.risk,"
-        "m.models, m.backtest);"
+        "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.broadcast, m.risk, m.models);"
+        "others += (m.postgres, m.backtest);"
         "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
