@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import islice
 
 import msgspec
@@ -10,10 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from agbot import cli
+from agbot.backtest.lived import lived
 from agbot.backtest.loop import VirtualLoop
-from agbot.backtest.statement import day_of
+from agbot.backtest.statement import Span, day_of
 from agbot.backtest.statement_page import page
 from agbot.backtest.statement_table import to_csv
+from agbot.backtest.statements import runs_of, state
 from agbot.errors import AgbotError, ConfigError
 from agbot.matching.paper import PaperMatcher
 from agbot.model.events import (
@@ -87,6 +90,19 @@ def test_a_simulated_run_adds_up_to_its_own_money(simulated):
     assert [d.pnl != 0 for d in said.days[-2:]] == [True, True]
     assert said.fees > 0
     assert said.orders > said.fills > 0
+
+
+def test_it_is_what_running_the_strategies_again_finds(simulated):
+    path = min(simulated[0].glob("*.agj"))
+    said = state(runs_of([path]), "week", Span.ending("week", day_of(MIDNIGHT_NS)))
+    again = lived(path).result
+    assert (said.pnl, said.fees, said.fills, said.turnover) == (again.pnl, again.fees, again.trades, again.turnover)
+    assert said.closing == again.equity
+    told = Counter[str]()
+    for denial in said.denials:
+        told[denial.rule] += denial.times
+    assert told == again.denials
+    assert said.markouts == again.markouts
 
 
 def test_the_page_is_whole_and_says_what_the_table_says(simulated):
