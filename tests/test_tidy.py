@@ -19,10 +19,7 @@ BROAD_EXCEPT_ALLOWED: dict[tuple[str, str], str] = {
     ("agbot/core/coordinator.py", "MultiMarketCoordinator._wishes"): "one strategy's error must not stop the others",
     ("agbot/core/risk.py", "_violated"): "an order that a policy cannot judge is denied, whatever it failed of",
     ("agbot/store/explain_sight.py", "_told"): "and the story of that order says what it failed of",
-    (
-        "agbot/notify/service.py",
-        "Notifier.run",
-    ): "a bug in a message ends the messages, not trading",
+    ("agbot/notify/service.py", "Notifier.run"): "a bug in a message ends the messages, not trading",
     ("agbot/run/strategy_view.py", "metadata"): "a screen that asks a strategy of itself must not stop the bot",
     ("agbot/web/server.py", "Server._connection"): "a bug in one connection is logged, counted, and ends only it",
     ("agbot/simulate/virtual.py", "Task.step"): "a task's error is given to who waits for the task",

@@ -61,7 +61,7 @@ from agbot.run.venues import Account, OpenVenue, open_paper, open_shadow
 from agbot.settings import Settings
 from agbot.shared.watch import Shared
 from agbot.store.audit import AuditLog
-from agbot.store.journal import Journal
+from agbot.store.journal import Header, Journal
 from agbot.store.rebuild import engine_of, header_of
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS, ms
@@ -156,25 +156,7 @@ class Session:
         self.shared = plan.shared
         self.baseline_file = BaselineFile(plan.state_dir, plan.mode)
         account = plan.account or account_of(self.carry, settings)
-        header = header_of(
-            settings,
-            run_id=self.run_id,
-            mode=plan.mode,
-            started_ns=started,
-            source=plan.feed.name,
-            capital=account.cash,
-            carried=account.positions,
-            rules=plan.rules,
-            limits=settings.killswitch,
-            baseline=self._baseline(),
-        )
-        fence = plan.fence.token if plan.fence else 0
-        header = msgspec.structs.replace(
-            header,
-            fence=fence,
-            reconciled=json.dumps(plan.found) if plan.found else "",
-            requests=account.requests,
-        )
+        header = self._header(started, account)
         self.engine = engine_of(header)
         self.journal = Journal(plan.state_dir / RUNS / f"{self.run_id}.agj")
         self.recorder = Recorder(self.engine, self.journal, header)
@@ -216,6 +198,27 @@ class Session:
         )
         if plan.fence:
             plan.fence.tell(self.run_id, str(plan.state_dir.absolute()))
+
+    def _header(self, started_ns: int, account: Account) -> Header:
+        plan = self.plan
+        header = header_of(
+            plan.settings,
+            run_id=self.run_id,
+            mode=plan.mode,
+            started_ns=started_ns,
+            source=plan.feed.name,
+            capital=account.cash,
+            carried=account.positions,
+            rules=plan.rules,
+            limits=plan.settings.killswitch,
+            baseline=self._baseline(),
+        )
+        return msgspec.structs.replace(
+            header,
+            fence=plan.fence.token if plan.fence else 0,
+            reconciled=json.dumps(plan.found) if plan.found else "",
+            requests=account.requests,
+        )
 
     def parts(self, *more: Observer) -> Parts:
         """Return the nursery tree's parts; `more` observe the engine too."""
