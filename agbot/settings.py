@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -14,6 +15,8 @@ from agbot.located.value import Plain
 from agbot.matching.conditions import Conditions
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE
 from agbot.venue.polymarket.hosts import Hosts
+
+DAY_NS: Final = 86_400 * NS_PER_S
 
 
 class Mode(enum.StrEnum):
@@ -89,6 +92,20 @@ class ReconcileSettings:
     on_start_foreign: str = "refuse"
     every_ns: int = 30 * NS_PER_S
     quiet_ns: int = 60 * NS_PER_S
+
+
+@attrs.frozen(kw_only=True)
+class HistorySettings:
+    """What a run leaves in its state directory beside the journal, and for how long: docs/history.md.
+
+    Args:
+        metrics_ns: how long observations are kept; roll-ups are kept longer.
+        executions_ns: how long orders, fills and positions are.
+    """
+
+    enabled: bool = True
+    metrics_ns: int = 90 * DAY_NS
+    executions_ns: int = 365 * DAY_NS
 
 
 @attrs.frozen(kw_only=True)
@@ -168,6 +185,7 @@ class Settings:
     polymarket: PolymarketSettings = PolymarketSettings()
     live: LiveSettings = LiveSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    history: HistorySettings = HistorySettings()
     killswitch: Limits = DEFAULT
     redis: RedisSettings | None = None
     strategies: tuple[StrategySettings, ...] = (StrategySettings(name="quoter"),)

@@ -284,6 +284,11 @@ class Portfolio:
         share = self._by_strategy.get((strategy, market))
         return (share.size(Outcome.YES), share.size(Outcome.NO)) if share else (0, 0)
 
+    def shares(self, market: MarketId) -> list[tuple[StrategyId, Outcome, Position]]:
+        """Return what each strategy holds, or has held, in a market: live objects, to be read at once."""
+        found = ((strategy, share) for (strategy, name), share in self._by_strategy.items() if name == market)
+        return [(strategy, outcome, p) for strategy, share in found for outcome, p in share.tokens.items()]
+
     def spent_by(self, strategy: str) -> int:
         """Return what the shares that a strategy holds of its own have cost, 10⁻⁶ usd."""
         shares = (share for (name, _), share in self._by_strategy.items() if name == strategy)

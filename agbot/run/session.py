@@ -39,6 +39,7 @@ from agbot.run.fence import Fence
 from agbot.run.flatten import Flattener
 from agbot.run.gateway import Gateway
 from agbot.run.guard import Guard
+from agbot.run.history import HistoryShell
 from agbot.run.inbox import Inbox
 from agbot.run.killing import Killer
 from agbot.run.live import AccountReads
@@ -177,6 +178,7 @@ class Session:
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
         self.audit = AuditShell(AuditLog(plan.state_dir), self.run_id)
+        self.history = HistoryShell.of(plan, self.engine, self.registry, self.run_id, now_ns)
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
@@ -213,10 +215,10 @@ class Session:
         """Return the nursery tree's parts; `more` observe the engine too."""
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend, differences = self.plan.spend, self.differences
-        more_services = (differences, self.plan.onlooker, self.shared_kills, self.streams)
+        more_services = (self.history, differences, self.plan.onlooker, self.shared_kills, self.streams)
         observed = (self.guard, self.publisher, self.tally, self.flat, self.execution, self.desk)
         observers: list[Observer] = [o.observe for o in observed]
-        observers += [*(o.observe for o in (spend, differences) if o), *more, self.audit.observe]
+        observers += [*(o.observe for o in (spend, differences, self.history) if o), *more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,
