@@ -46,6 +46,9 @@ COMMANDS = {
     "replay": "Run a journal through the same core; --verify compares every decision.",
     "explain": "Tell an order's whole story: what was seen, decided, sent, said and earned.",
     "audit": "Check the audit log's chain: every event of an order, one line each.",
+    "history": "Look at what runs have left behind: metrics over time, orders, fills.",
+    "sql": "Ask the history in SQL, read-only.",
+    "db": "Look after the history's files: versions, backup, restore.",
     "import": "Convert recordings to agbot's history format.",
     "buy": "Buy through the running bot's risk gate.",
     "sell": "Sell through the running bot's risk gate.",
@@ -55,6 +58,7 @@ COMMANDS = {
 }
 
 _ELSEWHERE = {
+    "history": ("history_group", "command"),
     "import": ("import_", "command"),
     "buy": ("orders", "buy"),
     "sell": ("orders", "sell"),

@@ -29,13 +29,16 @@ from agbot.store.embedded.executions import ExecutionRow
 from agbot.store.embedded.schema import HISTORY
 from agbot.store.rows import FillRow, MetricRow, OrderRow, PositionRow
 from agbot.telemetry.registry import Counter, Registry
+from agbot.units import NS_PER_S
 
 if TYPE_CHECKING:
     from agbot.run.session import RunPlan
 
-SAMPLE_S: Final = 1.0
+LATER_S: Final = 0.01
+"""A sample is taken so long after the second it is stamped with: two clocks tell the time."""
+WRITE_S: Final = 1.0
 METRICS_EVERY: Final = 15
-"""Samples between two writes of metrics: each write touches a page or two of every series."""
+"""One of so many writes takes metrics along: each such write touches a page or two of every series."""
 AGAIN_S: Final = 5.0
 """After a write that failed."""
 LAST_WRITE_S: Final = 3.0
@@ -103,7 +106,6 @@ class HistoryShell:
         self._held: dict[tuple[str, str], tuple[int, int, int]] = {}
         self._last_ns = 0
         self._pruned_ns = 0
-        self._samples = 0
         self._failing = False
         self._store: EmbeddedStore | None = None
         self._thread = trio.CapacityLimiter(1)
@@ -145,16 +147,26 @@ class HistoryShell:
         self._dropped = self._registry.counter("agbot.history.dropped")
         task_status.started()
         try:
-            while True:
-                await trio.sleep(AGAIN_S if self._failing else SAMPLE_S)
-                self._sample()
-                self._samples += 1
-                await self._write(metrics=self._samples % METRICS_EVERY == 0 or self._failing)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._sampling)
+                await self._writing()
         finally:
             with trio.move_on_after(LAST_WRITE_S, shield=True):
                 self._sample()
                 await self._write(metrics=True)
                 await trio.to_thread.run_sync(self._close, limiter=self._thread, abandon_on_cancel=True)
+
+    async def _sampling(self) -> None:
+        """Sample right after each whole second, however long a write takes."""
+        while True:
+            await trio.sleep((NS_PER_S - self._now_ns() % NS_PER_S) / NS_PER_S + LATER_S)
+            self._sample()
+
+    async def _writing(self) -> None:
+        while True:
+            for turn in range(METRICS_EVERY):
+                await trio.sleep(AGAIN_S if self._failing else WRITE_S)
+                await self._write(metrics=turn == 0 or self._failing)
 
     def _sample(self) -> None:
         rows = self._registry.sample(self._now_ns())

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,7 +147,7 @@ def _unpacked(source: Path, scratch: Path, progress: Progress) -> Manifest:
                 progress(1, 1)
     except FileNotFoundError as e:
         raise NotFoundError(f"there is no backup {source}", id="AGB-905", remedy="agbot db backup makes one") from e
-    except (zipfile.BadZipFile, KeyError, EOFError, msgspec.MsgspecError, NotImplementedError) as e:
+    except (zipfile.BadZipFile, zlib.error, msgspec.MsgspecError, KeyError, EOFError, ValueError, RuntimeError) as e:
         raise _damaged(source, str(e)) from e
     except OSError as e:
         raise _damaged(source, e.strerror or str(e)) from e

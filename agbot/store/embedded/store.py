@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ MINUTES_LONGER: Final = 2
 """Roll-ups of minutes are kept so many times as long as observations."""
 HOURS_LONGER: Final = 20
 """And those of hours so many times."""
+VACUUM_STEPS: Final = 3
 
 STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 """What a chart's points may be apart."""
@@ -146,13 +147,19 @@ class EmbeddedStore(HistoryReader):
         gone = executions.prune(self._executions, self._executions_path, now_ns - executions_ns)
         return gone + self._writer.prune(**edges)
 
-    def vacuum(self) -> None:
-        """Deflate all observations and give back what the files no longer need; takes as much room again meanwhile."""
+    def vacuum(self, progress: Callable[[], None] = lambda: None) -> None:
+        """Deflate all observations and give back what the files no longer need; takes as much room again meanwhile.
+
+        Args:
+            progress: called when one of `VACUUM_STEPS` steps is done.
+        """
         self._writer.pack_all()
+        progress()
         for db, path in ((self._executions, self._executions_path), (self._metrics, self._metrics_path)):
             with reported(path):
                 db.execute("vacuum")
                 db.execute("pragma wal_checkpoint(truncate)").fetchall()
+            progress()
 
 
 def series_between(state_dir: Path, name: str, start_ns: int, end_ns: int, points: int) -> list[Series]:
