@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 
-from benchmarks import authentication, backtest, book, frames, models, ring, risk, signing, websocket
+from benchmarks import authentication, backtest, book, frames, history, models, ring, risk, signing, websocket
 from benchmarks.timing import FULL, QUICK
 
 
@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     effort = QUICK if parser.parse_args().quick else FULL
-    benches = (ring, book, frames, signing, authentication, websocket, risk, models, backtest)
+    benches = (ring, book, frames, signing, authentication, websocket, risk, models, backtest, history)
     rows = [row for bench in benches for row in bench.rows(effort)]
     table = {
         "python": platform.python_version(),

@@ -15,7 +15,7 @@ from agbot.control import state_dir
 from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
-from agbot.settings import PaperSettings, Settings
+from agbot.settings import DAY_NS, HistorySettings, PaperSettings, Settings
 from agbot.store.rebuild import strategy_faults
 from agbot.units import NS_PER_MS, usd_text
 
@@ -120,7 +120,15 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("live", _live(settings)),
         ("monitor", f"{settings.monitor.endpoint}, buffer {settings.monitor.buffer_size}"),
         ("paper venue", _paper(settings.paper)),
+        ("history", _history(settings.history)),
     ]
+
+
+def _history(history: HistorySettings) -> str:
+    if not history.enabled:
+        return "none is kept"
+    metrics, executions = history.metrics_ns // DAY_NS, history.executions_ns // DAY_NS
+    return f"metrics {metrics} days, executions {executions} days"
 
 
 def _paper(paper: PaperSettings) -> str:
@@ -195,6 +203,7 @@ def _settings_json(settings: Settings) -> dict[str, Any]:
         "paper": attrs.asdict(settings.paper),
         "polymarket": attrs.asdict(settings.polymarket),
         "live": _live_json(settings),
+        "history": attrs.asdict(settings.history),
     }
 
 

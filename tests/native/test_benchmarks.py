@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import backtest
+from benchmarks import backtest, history
 
 ROOT = Path(__file__).parents[2]
 PROMISES = {
@@ -40,6 +40,9 @@ PROMISES = {
     ("risk parity of 20 assets", ">= 30 x faster than skfolio"),
     ("risk parity of 20 assets", ">= 30 x faster than riskfolio-lib"),
     ("Kelly bets on 5 outcomes", ">= 100 x faster than cvxpy"),
+    (history.WRITING, f"<= 0.7 x {history.PLAIN}"),
+    (history.READING, f">= 20 x faster than {history.ROWS}"),
+    (history.RECORDING, f"<= 1.25 x {history.WITHOUT}"),
     (backtest.EVERY, ">= 15 x faster than nautilus_trader, L2 deltas"),
     (backtest.PRICE, ">= 1 x faster than hftbacktest, each feed event"),
     (backtest.LINEAR, "<= 1.3 x an event of the shorter one"),
@@ -95,6 +98,7 @@ def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
         "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.risk, m.models, m.backtest);"
+        "others = (*others, m.history);"
         "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"
