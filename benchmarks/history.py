@@ -176,8 +176,8 @@ def _repeat(call: Any) -> Case:
 # ---------------------------------------------------------------- a week
 
 
-def week(path: Path, *, days: float, metrics: int = 60) -> dict[str, Any]:
-    """Make `days` of `metrics` at one observation a second, batch by batch, and look back over all of it.
+def week(path: Path, *, days: float, metrics: int = 60, every_s: int = 1) -> dict[str, Any]:
+    """Make `days` of `metrics`, one observation every `every_s` seconds, batch by batch, and look back over all of it.
 
     Returns:
         Rows, rows a second, bytes a row after a vacuum, and milliseconds of answers, from roll-ups and from rows.
@@ -186,10 +186,10 @@ def week(path: Path, *, days: float, metrics: int = 60) -> dict[str, Any]:
     each = BATCH // metrics
     taken = 0.0
     with EmbeddedStore(path) as store:
-        for first in range(0, seconds, each):
+        for first in range(0, seconds, each * every_s):
             batch = [
                 MetricRow(BEGIN + second * NS_PER_S, f"metric.{n}", (), (second * 7919 + n) % 1009 / 8)
-                for second in range(first, min(seconds, first + each))
+                for second in range(first, min(seconds, first + each * every_s), every_s)
                 for n in range(metrics)
             ]
             began = time.perf_counter()
@@ -205,12 +205,12 @@ def week(path: Path, *, days: float, metrics: int = 60) -> dict[str, Any]:
         times = {}
         for name, (start, step) in answers.items():
             began = time.perf_counter()
-            (series,) = store.query_metrics("metric.7", start, end, None, step * NS_PER_S)
+            (series,) = store.query_metrics(f"metric.{metrics - 1}", start, end, None, step * NS_PER_S)
             times[name] = round((time.perf_counter() - began) * 1000, 2)
-            assert sum(p.observed for p in series.points) == (end - start) // NS_PER_S, name
+            assert sum(p.observed for p in series.points) == (end - start) // NS_PER_S // every_s, name
         store.vacuum()
     size = sum(file.stat().st_size for file in path.iterdir())
-    count = seconds * metrics
+    count = seconds // every_s * metrics
     return {
         "rows": count,
         "rows_per_second": round(count / taken),
