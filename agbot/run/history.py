@@ -20,7 +20,7 @@ from agbot.core.portfolio import Position
 from agbot.core.step import Step
 from agbot.errors import StoreError
 from agbot.log import get_logger
-from agbot.model.events import Event, MarketListed, MarketResolved, OrderFilled
+from agbot.model.events import DifferenceAccepted, Event, MarketListed, MarketResolved, OrderFilled
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market, Outcome
 from agbot.settings import HistorySettings
@@ -137,7 +137,7 @@ class HistoryShell:
                 self._waiting.fills[fill.trade_id, fill.client_order_id] = self._fill(told, fill)
         moved = {record.command.market for record, _ in (*step.fills, *step.voided)}
         moved |= {event.market.id for event in batch if isinstance(event, MarketListed)}
-        moved |= {event.market for event in batch if isinstance(event, MarketResolved)}
+        moved |= {event.market for event in batch if isinstance(event, MarketResolved | DifferenceAccepted)}
         for market in sorted(moved & self._engine.markets.keys()):
             self._positions(self._engine.markets[market])
 
@@ -245,8 +245,8 @@ class HistoryShell:
             size=command.size,
             filled=record.filled,
             state=str(record.state),
-            reason=record.reason,
-            why=command.why,
+            reason=_text(record.reason),
+            why=_text(command.why),
             created_ns=record.opened_ns,
             updated_ns=self._last_ns,
         )
@@ -299,3 +299,8 @@ class HistoryShell:
     def _outcome(self, market_id: MarketId, token: TokenId) -> str:
         market = self._engine.markets.get(market_id)
         return str(market.outcome(token)) if market is not None else ""
+
+
+def _text(said: str) -> str:
+    """Return what a strategy or a venue said as text that can be stored."""
+    return said.encode("utf-8", "replace").decode()

@@ -43,10 +43,8 @@ class Bench:
         )
         core.observers.append(self.shell.observe)
 
-    def buy(self, size="5", price="0.52"):
-        place = Place(
-            token=self.core.market.yes, side=Side.BUY, price=to_units(price), size=to_units(size), why="wanted"
-        )
+    def buy(self, size="5", price="0.52", why="wanted"):
+        place = Place(token=self.core.market.yes, side=Side.BUY, price=to_units(price), size=to_units(size), why=why)
         (command,) = self.core.wish(place).output.commands
         self.core.step(OrderAccepted(command.client_order_id, f"v-{command.client_order_id}", self.core.now))
         return command
@@ -111,6 +109,13 @@ async def test_orders_fills_and_positions_are_as_they_were_last_heard_of(bench):
     )
     assert (fill.trade_id, fill.settlement, fill.price, fill.outcome) == ("t1", "MATCHED", to_units("0.5"), "YES")
     assert (held.size, held.cost, held.strategy, held.mode) == (to_units("5"), to_units("2.5"), "script", "PAPER")
+
+
+async def test_what_cannot_be_written_as_text_is_written_as_what_can(bench, logged):
+    log = logged("agbot.run.history")
+    bench.buy(why="up \ud800 down")
+    await bench.through()
+    assert (bench.read()[0][0].why, log.events) == ("up ? down", [])
 
 
 async def test_a_settlement_that_comes_later_is_kept_and_one_that_fails_takes_back(bench):

@@ -91,6 +91,8 @@ class MetricWriter:
     def pack(self, most: int = 500) -> int:
         """Deflate blobs that nothing is appended to any more; returns how many. They read as before."""
         batch, self._closed = self._closed[:most], self._closed[most:]
+        if not batch:
+            return 0
         with reported(self._path), writing(self._db):
             self._pack(batch)
         return len(batch)

@@ -201,7 +201,7 @@ def reported(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say into StoreError AGB-901."""
     try:
         yield
-    except (sqlite3.Error, OSError) as e:
+    except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as e:
         why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
         raise StoreError(
             f"the history {path}: {why}",

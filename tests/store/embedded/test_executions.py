@@ -112,9 +112,10 @@ def test_filters(store, wanted, names):
     assert "".join(row.trade_id for row in store.query_fills(Filter(**wanted))) == names
 
 
-def test_all_rows_of_a_call_or_none(store):
+@pytest.mark.parametrize("wrong", [{"ts_ns": None}, {"size": 2**63}, {"market": "\ud800"}], ids=str)
+def test_all_rows_of_a_call_or_none(store, wrong):
     with pytest.raises(StoreError) as caught:
-        store.store_executions([order(), fill(ts_ns=None)])
+        store.store_executions([order(), fill(**wrong)])
     assert caught.value.id == "AGB-901"
     assert store.query_orders(ALL) == []
     store.store_order(order())
