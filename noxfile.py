@@ -209,6 +209,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs, env=SAFE_PATH)
 
 
+@nox.session
+def week(session: nox.Session) -> None:
+    """A whole week of sixty metrics in the embedded history: rows a second, bytes a row, and answers, as JSON."""
+    install(session)
+    session.run("python", "-m", "benchmarks.history", *session.posargs, env=SAFE_PATH)
+
+
 def only_wheel(folder: Path) -> Path:
     """Return the one wheel in `folder`; ValueError when it is not the one wheel we promise."""
     wheels = sorted(folder.glob("*.whl"))

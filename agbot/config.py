@@ -22,6 +22,8 @@ from agbot.matching.latency import Constant
 from agbot.matching.written import LATENCY_MAX_NS, read_conditions
 from agbot.notify.settings import NotifySettings, read_notify
 from agbot.settings import (
+    DAY_NS,
+    HistorySettings,
     LiveSettings,
     Mode,
     MonitorSettings,
@@ -49,6 +51,7 @@ INTERVAL_MAX_NS: Final = 3600 * NS_PER_S
 TOKENS_PER_SOCKET_MAX: Final = 500
 RTDS_TOPICS_MAX: Final = 64
 DISK_MAX_MB: Final = 2**40
+DAYS_MAX: Final = 3650
 CHAINS: Final = ("polygon", "amoy")
 
 _SOCKETS: Final = ("market_socket", "user_socket", "realtime")
@@ -95,6 +98,7 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         polymarket=_section(fields, "polymarket", _polymarket, PolymarketSettings()),
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
         reconcile=_section(fields, "reconcile", _reconcile, ReconcileSettings()),
+        history=_section(fields, "history", _history, HistorySettings()),
         killswitch=_section(fields, "killswitch", read_limits, DEFAULT),
         redis=_section(fields, "redis", _redis, None),
         notify=_section(fields, "notify", read_notify, NotifySettings()),
@@ -196,6 +200,19 @@ def _reconcile(fields: Fields) -> ReconcileSettings:
         every_ns=_interval(fields, "every", base.every_ns),
         quiet_ns=fields.duration("quiet", base.quiet_ns, low_ns=0, high_ns=INTERVAL_MAX_NS),
     )
+
+
+def _history(fields: Fields) -> HistorySettings:
+    base = HistorySettings()
+    return HistorySettings(
+        enabled=fields.read("enabled", Located.as_bool, base.enabled),
+        metrics_ns=DAY_NS * fields.read("metrics_days", _days, base.metrics_ns // DAY_NS),
+        executions_ns=DAY_NS * fields.read("executions_days", _days, base.executions_ns // DAY_NS),
+    )
+
+
+def _days(node: Located) -> int:
+    return node.as_int(1, DAYS_MAX)
 
 
 def _redis(fields: Fields) -> RedisSettings | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -15,6 +16,8 @@ from agbot.matching.conditions import Conditions
 from agbot.notify.settings import NotifySettings
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE
 from agbot.venue.polymarket.hosts import Hosts
+
+DAY_NS: Final = 86_400 * NS_PER_S
 
 
 class Mode(enum.StrEnum):
@@ -106,6 +109,20 @@ class RecordSettings:
 
 
 @attrs.frozen(kw_only=True)
+class HistorySettings:
+    """What a run leaves in its state directory beside the journal, and for how long: docs/history.md.
+
+    Args:
+        metrics_ns: how long observations are kept; roll-ups are kept longer.
+        executions_ns: how long orders, fills and positions are.
+    """
+
+    enabled: bool = True
+    metrics_ns: int = 90 * DAY_NS
+    executions_ns: int = 365 * DAY_NS
+
+
+@attrs.frozen(kw_only=True)
 class TradeSettings:
     """The streams over which other programs approve trades and hear of them: docs/control.md.
 
@@ -186,6 +203,7 @@ class Settings:
     polymarket: PolymarketSettings = PolymarketSettings()
     live: LiveSettings = LiveSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    history: HistorySettings = HistorySettings()
     killswitch: Limits = DEFAULT
     redis: RedisSettings | None = None
     notify: NotifySettings = attrs.field(factory=NotifySettings)

@@ -18,6 +18,7 @@ from benchmarks import (
     book,
     broadcast,
     frames,
+    history,
     models,
     postgres,
     ring,
@@ -33,7 +34,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     effort = QUICK if parser.parse_args().quick else FULL
-    benches = (ring, book, frames, signing, authentication, websocket, broadcast, risk, models, postgres, backtest)
+    benches = (
+        ring,
+        book,
+        frames,
+        signing,
+        authentication,
+        websocket,
+        broadcast,
+        risk,
+        models,
+        history,
+        postgres,
+        backtest,
+    )
     rows = [row for bench in benches for row in bench.rows(effort)]
     table = {
         "python": platform.python_version(),

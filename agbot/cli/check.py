@@ -16,7 +16,7 @@ from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
 from agbot.notify.settings import ChannelSettings
-from agbot.settings import PaperSettings, Settings
+from agbot.settings import DAY_NS, HistorySettings, PaperSettings, Settings
 from agbot.store.rebuild import strategy_faults
 from agbot.units import NS_PER_MS, usd_text
 
@@ -122,7 +122,15 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("monitor", f"{settings.monitor.endpoint}, buffer {settings.monitor.buffer_size}"),
         ("paper venue", _paper(settings.paper)),
         *((f"notify {each.name}", f"{each}, {each.secret_state()}") for each in settings.notify.channels),
+        ("history", _history(settings.history)),
     ]
+
+
+def _history(history: HistorySettings) -> str:
+    if not history.enabled:
+        return "none is kept"
+    metrics, executions = history.metrics_ns // DAY_NS, history.executions_ns // DAY_NS
+    return f"metrics {metrics} days, executions {executions} days"
 
 
 def _paper(paper: PaperSettings) -> str:
@@ -198,6 +206,7 @@ def _settings_json(settings: Settings) -> dict[str, Any]:
         "polymarket": attrs.asdict(settings.polymarket),
         "live": _live_json(settings),
         "notify": [_channel_json(each) for each in settings.notify.channels],
+        "history": attrs.asdict(settings.history),
     }
 
 

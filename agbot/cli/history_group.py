@@ -1,4 +1,4 @@
-"""agbot history: recordings brought in, given out, checked."""
+"""agbot history: what runs have left behind, and recordings. Each command's module loads when it is called."""
 
 from __future__ import annotations
 
@@ -7,15 +7,28 @@ import importlib
 import click
 
 COMMANDS = {
-    "import": "agbot.cli.history_import:command",
-    "export": "agbot.cli.history_export:command",
-    "verify": "agbot.cli.history_verify:command",
+    "query": "Show a metric over time, as a line of the terminal or as JSON.",
+    "orders": "Show orders of this and earlier runs.",
+    "fills": "Show executions of this and earlier runs.",
+    "import": "Bring recordings in.",
+    "export": "Give a recording out as a table.",
+    "verify": "Check that a recording is whole.",
+    "vacuum": "Make the files smaller; --metrics-days and --executions-days forget what is older.",
 }
-"""Where each sub-command is."""
+
+_ELSEWHERE = {
+    "query": ("history_query", "query"),
+    "orders": ("history_rows", "orders"),
+    "fills": ("history_rows", "fills"),
+    "import": ("history_import", "command"),
+    "export": ("history_export", "command"),
+    "verify": ("history_verify", "command"),
+    "vacuum": ("history_upkeep", "vacuum"),
+}
 
 
-class _Group(click.Group):
-    """Sub-commands that are imported when used."""
+class HistoryGroup(click.Group):
+    """A group whose commands are imported when used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the commands in the order of a first-time reader."""
@@ -25,16 +38,24 @@ class _Group(click.Group):
         """Import and return the command, None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        module, attribute = _ELSEWHERE[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"agbot.cli.{module}"), attribute)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List commands from the table above, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
-@click.group(name="history", cls=_Group)
+
+@click.command(cls=HistoryGroup, name="history")
 def command() -> None:
-    """Bring recordings in, give them out as tables, check that they are whole.
+    """Look at what runs have left behind: metrics, orders, executions; bring recordings in, give them out, check them.
 
     \b
+    agbot history query agbot.equity_usd --since 24h
+    agbot history fills --since 7d --strategy quoter
+    agbot sql "select strategy, count(*) from fills group by strategy"
     agbot history import game.csv.gz --to game.agh
     agbot history export recording --to game.parquet
     agbot history verify recording

@@ -314,6 +314,11 @@ class Portfolio:
         shares = ((name, share.size(outcome)) for (name, at), share in self._by_strategy.items() if at == market)
         return {name: size for name, size in shares if size > 0}
 
+    def shares(self, market: MarketId) -> list[tuple[StrategyId, Outcome, Position]]:
+        """Return what each strategy holds, or has held, in a market: live objects, to be read at once."""
+        found = ((strategy, share) for (strategy, name), share in self._by_strategy.items() if name == market)
+        return [(strategy, outcome, p) for strategy, share in found for outcome, p in share.tokens.items()]
+
     def spent_by(self, strategy: str) -> int:
         """Return what the shares that a strategy holds of its own have cost, 10⁻⁶ usd."""
         shares = (share for (name, _), share in self._by_strategy.items() if name == strategy)

@@ -15,7 +15,7 @@ from agbot.errors import TimedOutError
 from agbot.model.ids import ClientOrderId, TokenId
 from agbot.model.market import Market
 from agbot.model.order import Order, OrderAck, OrderState
-from agbot.run.bot import deliver
+from agbot.run.bot import all_beside, deliver
 from agbot.run.embed import Ready
 from agbot.run.fence import Fence
 from agbot.run.live import read_account
@@ -83,7 +83,7 @@ async def _trading(session: Session) -> AsyncIterator[None]:
     parts = session.parts(ready.observe)
     async with (
         background(parts.store),
-        background(session.audit.run),
+        all_beside([session.audit.run, *([session.history.run] if session.history else [])]),
         _ended(session),
         background(parts.engine),
         background(parts.venue_link),

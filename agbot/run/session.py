@@ -43,6 +43,7 @@ from agbot.run.flatten import Flattener
 from agbot.run.frames import FrameShell
 from agbot.run.gateway import Gateway
 from agbot.run.guard import Guard, floors_of
+from agbot.run.history import HistoryShell
 from agbot.run.inbox import Inbox
 from agbot.run.killing import Killer
 from agbot.run.live import AccountReads
@@ -164,6 +165,7 @@ class Session:
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
         self.audit = AuditShell(AuditLog(plan.state_dir), self.run_id)
+        self.history = HistoryShell.of(plan, self.engine, self.registry, self.run_id, now_ns)
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()
@@ -224,10 +226,13 @@ class Session:
         """Return the nursery tree's parts; `more` observe the engine too."""
         send, receive = trio.open_memory_channel[tuple[int, Command]](COMMANDS_MAX)
         spend, differences, notifier = self.plan.spend, self.differences, self.notifier
-        more_services = (self.plan.tape, differences, self.plan.onlooker, self.shared_kills, self.streams, notifier)
+        more_services = (
+            self.history, self.plan.tape, differences, self.plan.onlooker, self.shared_kills, self.streams, notifier,
+        )  # fmt: skip
         observed = (self.guard, self.publisher, self.tally, self.flat, self.execution, self.desk)
         observers: list[Observer] = [o.observe for o in observed]
-        observers += [*(o.observe for o in (spend, differences, notifier) if o), *more, self.audit.observe]
+        observers += [o.observe for o in (spend, differences, self.history, notifier) if o]
+        observers += [*more, self.audit.observe]
         engine = EngineTask(self.recorder, self.inbox, send, observers, now_ns)
         gateway = Gateway(
             self.venue,

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from agbot.store.rows import MetricRow
 from agbot.telemetry.protocol import (
     DECISIONS_KEPT,
     FILLS_KEPT,
@@ -27,6 +28,7 @@ from agbot.telemetry.protocol import (
     encode,
     series_key,
 )
+from agbot.units import NS_PER_MS, NS_PER_S
 
 METRICS_BUFFER_MAX: Final = 1000
 """Observations that wait for the monitor; beyond, the oldest goes and is counted."""
@@ -34,6 +36,9 @@ EVENTS_BUFFER_MAX: Final = 5000
 """Events that wait for the monitor; beyond, the oldest goes and is counted."""
 INSTRUMENTS_MAX: Final = 10_000
 """Distinct names and label sets; what is recorded beyond is counted as dropped."""
+
+OBSERVATIONS_MAX: Final = 10_000
+"""Observations that wait for the next sample; what comes beyond is not in the history, only on the page."""
 
 EVENTS: Final = "agbot.events"
 DROPPED: Final = "agbot.telemetry.dropped"
@@ -92,7 +97,21 @@ class Histogram:
 
 
 class _Instrument:
-    __slots__ = ("admitted", "coalesced", "kind", "labels", "name", "queued", "recorded", "registry", "ts_ms", "value")
+    __slots__ = (
+        "admitted",
+        "coalesced",
+        "kind",
+        "labels",
+        "name",
+        "queued",
+        "recorded",
+        "registry",
+        "sampled",
+        "sampled_ns",
+        "sorted_labels",
+        "ts_ms",
+        "value",
+    )
 
     def __init__(
         self, registry: Registry, kind: MetricType, name: str, labels: dict[str, str], *, coalesced: bool
@@ -107,12 +126,20 @@ class _Instrument:
         self.recorded = False
         self.value = 0.0
         self.ts_ms = 0
+        self.sampled = (0, 0.0)
+        self.sampled_ns = 0
+        self.sorted_labels = tuple(sorted(labels.items()))
 
     def record(self, value: float) -> None:
         self.registry._record(self, value)  # noqa: SLF001 - two halves of one thing
 
     def line(self) -> MetricLine:
         return MetricLine(self.ts_ms, self.kind, self.name, self.value, self.labels)
+
+    def row(self, ts_ns: int, value: float) -> MetricRow:
+        """Return an observation for the history, later than the one before: two of one instant would be one row."""
+        self.sampled_ns = max(ts_ns, self.sampled_ns + 1)
+        return MetricRow(self.sampled_ns, self.name, self.sorted_labels, value)
 
 
 _Waiting: TypeAlias = _Instrument | MetricLine
@@ -159,6 +186,7 @@ class Registry:
         self._seq = 0
         self._slot_lost = False
         self._owed: list[_Instrument] = []  # slots a burst pushed out of the buffer: their newest values still go out
+        self._observations: list[tuple[_Instrument, int, float]] | None = None
         self._dropped = {
             kind: _Instrument(self, "counter", DROPPED, {"kind": kind}, coalesced=True) for kind in ("metric", "event")
         }
@@ -200,6 +228,25 @@ class Registry:
     def dropped(self, kind: str) -> int:
         """Return how many ("metric" or "event") were dropped so far."""
         return int(self._dropped[kind].value)
+
+    def observe_singly(self) -> None:
+        """Keep every observation of what is not coalesced for `sample`, at most `OBSERVATIONS_MAX` between two."""
+        self._observations = []
+
+    def sample(self, now_ns: int) -> list[MetricRow]:
+        """Return what was recorded since the last sample: of counters and gauges the value of now, of others each one.
+
+        Counters and gauges are stamped with the whole second of `now_ns`, so that they lie side by side.
+        """
+        observations, self._observations = self._observations or [], [] if self._observations is not None else None
+        rows = [instrument.row(ts_ms * NS_PER_MS, value) for instrument, ts_ms, value in observations]
+        second_ns = now_ns // NS_PER_S * NS_PER_S
+        for instrument in self._slots():
+            newest = (instrument.ts_ms, instrument.value)
+            if newest != instrument.sampled:
+                instrument.sampled = newest
+                rows.append(instrument.row(second_ns, instrument.value))
+        return rows
 
     def close(self) -> None:
         """Say that nothing more comes: `push` sends what is left and returns."""
@@ -265,6 +312,8 @@ class Registry:
         instrument.recorded = True
         if not instrument.coalesced:
             self._queue(instrument.line())
+            if self._observations is not None and len(self._observations) < OBSERVATIONS_MAX:
+                self._observations.append((instrument, instrument.ts_ms, value))
         elif not instrument.queued:
             instrument.queued = True
             self._queue(instrument)

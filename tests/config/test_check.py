@@ -44,6 +44,7 @@ def test_the_example_is_right(repo: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "live            no caps: --mode live is refused",
         "monitor         ws://127.0.0.1:8080/metrics, buffer 1000",
         "paper venue     orders 50 ms, feed 10 ms",
+        "history         metrics 90 days, executions 365 days",
         "",
         f"policies        {repo}/policies/paper.yaml: ok",
         "PositionLimit   at most 1000 shares net, long or short",
@@ -65,7 +66,9 @@ def test_all_faults_at_once(wrong: Path) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     known = "mode, profile, capital_usd, seed, state_dir, risk, rtds, monitor, paper, polymarket, live"
-    known += ", reconcile, killswitch, redis, notify, record, strategies, markets, realtime, backtest, optimise"
+    known += (
+        ", reconcile, history, killswitch, redis, notify, record, strategies, markets, realtime, backtest, optimise"
+    )
     number = "write a plain number such as 1000.0, without unit or separators"
     types = f"known: {', '.join(kind.__name__ for kind in file.TYPES)}"
     assert result.stderr.splitlines() == [

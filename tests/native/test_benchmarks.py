@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import backtest, broadcast
+from benchmarks import backtest, broadcast, history
 
 ROOT = Path(__file__).parents[2]
 PROMISES = {
@@ -44,6 +44,9 @@ PROMISES = {
     (broadcast.STALLED, "<= 1.1 x"),
     ("observation into PostgreSQL", "<= 1.66 x a COPY made before"),
     ("observation into PostgreSQL", ">= 5 x faster than executemany"),
+    (history.WRITING, f"<= 0.7 x {history.PLAIN}"),
+    (history.READING, f">= 20 x faster than {history.ROWS}"),
+    (history.RECORDING, f"<= 1.25 x {history.WITHOUT}"),
     (backtest.EVERY, ">= 15 x faster than nautilus_trader, L2 deltas"),
     (backtest.PRICE, ">= 1 x faster than hftbacktest, each feed event"),
     (backtest.LINEAR, "<= 1.3 x an event of the shorter one"),
@@ -99,7 +102,7 @@ def test_a_broken_promise_fails_the_run():
     program = (
         "import sys; import benchmarks.__main__ as m; from benchmarks.timing import Row;"
         "others = (m.ring, m.frames, m.signing, m.authentication, m.websocket, m.broadcast, m.risk, m.models);"
-        "others += (m.postgres, m.backtest);"
+        "others += (m.history, m.postgres, m.backtest);"
         "[setattr(bench, 'rows', lambda effort: []) for bench in others];"
         "m.book.rows = lambda effort: [Row('x', '<= 1', 2.0, False)];"
         "sys.argv = ['benchmarks']; sys.exit(m.main())"

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 
 from agbot.telemetry.protocol import LINE_BYTES_MAX, series_key
-from agbot.telemetry.registry import DROPPED, EVENTS, EVENTS_BUFFER_MAX, METRICS_BUFFER_MAX, Registry
+from agbot.telemetry.registry import DROPPED, EVENTS, EVENTS_BUFFER_MAX, METRICS_BUFFER_MAX, OBSERVATIONS_MAX, Registry
+from agbot.units import NS_PER_S
 
 ALL = 1 << 30
 
@@ -298,3 +299,64 @@ def test_whatever_happens_totals_agree_and_every_loss_is_counted(records: list[t
     lost = registry.dropped("metric")
     assert observed - lost <= seen_observations <= observed
     assert got.get(series_key(DROPPED, {"kind": "metric"}), 0) == lost
+
+
+def sampled(registry: Registry, now_ns: int) -> list[tuple[int, str, float]]:
+    return [(row.ts_ns, row.name, row.value) for row in registry.sample(now_ns) if row.name != EVENTS]
+
+
+def test_a_sample_has_the_newest_value_of_what_was_recorded_since_the_last_one() -> None:
+    now_ms = 1000
+    registry = Registry(lambda: now_ms)
+    gauge, counter = registry.gauge("g", b="2", a="1"), registry.counter("c")
+    assert registry.sample(NS_PER_S) == []
+    gauge.set(1)
+    gauge.set(2)
+    counter.add()
+    assert [tuple(row) for row in registry.sample(5 * NS_PER_S + 7)] == [
+        (5 * NS_PER_S, "g", (("a", "1"), ("b", "2")), 2.0),
+        (5 * NS_PER_S, "c", (), 1.0),
+    ]
+    assert registry.sample(6 * NS_PER_S) == []
+    now_ms += 1000
+    gauge.set(2)
+    assert sampled(registry, 7 * NS_PER_S) == [(7 * NS_PER_S, "g", 2.0)]
+    gauge.set(3)  # in the same millisecond
+    assert sampled(registry, 7 * NS_PER_S + 9) == [(7 * NS_PER_S + 1, "g", 3.0)]
+
+
+def test_single_observations_are_sampled_each_at_a_time_of_its_own() -> None:
+    registry = Registry(lambda: 1000)
+    each = registry.gauge_each("e")
+    each.set(1)
+    assert registry.sample(0) == []  # nobody asked for them yet
+    registry.observe_singly()
+    for value in (1, 2, 2):
+        each.set(value)
+    each.set(float("nan"))
+    at = 1000 * 10**6
+    assert [row for row in sampled(registry, 9 * NS_PER_S) if row[1] == "e"] == [
+        (at, "e", 1.0),
+        (at + 1, "e", 2.0),
+        (at + 2, "e", 2.0),
+    ]
+    assert registry.sample(9 * NS_PER_S) == []
+
+
+def test_observations_that_nobody_samples_have_a_bound() -> None:
+    registry = Registry(lambda: 1000)
+    registry.observe_singly()
+    histogram = registry.histogram("h")
+    for n in range(OBSERVATIONS_MAX + 5):
+        histogram.observe(n)
+    found = [row for row in registry.sample(NS_PER_S) if row.name == "h"]
+    assert [len(found), found[-1].value] == [OBSERVATIONS_MAX, OBSERVATIONS_MAX - 1]
+
+
+def test_what_is_sampled_is_sent_all_the_same(registry: Registry) -> None:
+    registry.observe_singly()
+    registry.gauge("g").set(1)
+    registry.histogram("h").observe(2)
+    registry.sample(0)
+    lines = lines_of(registry)
+    assert (values(lines, "g"), values(lines, "h")) == ([1], [2])
