@@ -47,7 +47,7 @@ async def test_a_failure_says_what_to_type(doctor, stub, signed_in):
     assert lines[at].startswith("fail  D16  allowances: no permission for exchange_v2 (pUSD)")
     assert lines[at + 1].split() == ["pUSD", "none", next(iter(stub.exchange.allowances)), "exchange_v2"]
     assert lines[at + 5] == "           → agbot allowances shows the calls that give it"
-    assert lines[-1] == "1 of 23 checks failed: D16"
+    assert lines[-1] == "1 of 24 checks failed: D16"
 
 
 async def test_json(doctor, stub, signed_in):
