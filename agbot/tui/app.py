@@ -129,7 +129,7 @@ class AgbotApp(App[None]):
 
     def draw_tables(self) -> None:
         """Draw what changed since the last time: the status line, and the tables of the screen in sight."""
-        if not self._changed:
+        if not self._changed or not self.screen_stack:  # no screen any more while it leaves
             return
         self._changed = False
         main = self.screen_stack[0]
@@ -143,8 +143,9 @@ class AgbotApp(App[None]):
 
     def draw_charts(self) -> None:
         """Draw the charts in sight; less often, they cost more."""
-        for chart in self.screen_stack[0].query(f"#{self.view} Chart").results(Chart):
-            chart.show(self.dashboard)
+        for main in self.screen_stack[:1]:
+            for chart in main.query(f"#{self.view} Chart").results(Chart):
+                chart.show(self.dashboard)
 
     async def action_go(self, view: str) -> None:
         """Show another screen, with the focus on its first table; one that was never seen is made now."""
