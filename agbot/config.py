@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from agbot.config_kept import read_history, read_record
 from agbot.core.limits import DEFAULT, read_limits
 from agbot.errors import ConfigError
 from agbot.located import Fields, Located, load
@@ -22,7 +23,6 @@ from agbot.matching.latency import Constant
 from agbot.matching.written import LATENCY_MAX_NS, read_conditions
 from agbot.notify.settings import NotifySettings, read_notify
 from agbot.settings import (
-    DAY_NS,
     HistorySettings,
     LiveSettings,
     Mode,
@@ -30,7 +30,6 @@ from agbot.settings import (
     PaperSettings,
     PolymarketSettings,
     ReconcileSettings,
-    RecordSettings,
     RedisSettings,
     RtdsSettings,
     Settings,
@@ -50,8 +49,6 @@ INTERVAL_MIN_NS: Final = 10 * NS_PER_MS
 INTERVAL_MAX_NS: Final = 3600 * NS_PER_S
 TOKENS_PER_SOCKET_MAX: Final = 500
 RTDS_TOPICS_MAX: Final = 64
-DISK_MAX_MB: Final = 2**40
-DAYS_MAX: Final = 3650
 CHAINS: Final = ("polygon", "amoy")
 
 _SOCKETS: Final = ("market_socket", "user_socket", "realtime")
@@ -98,11 +95,11 @@ def read_settings(root: Located, faults: list[ConfigError]) -> Settings:
         polymarket=_section(fields, "polymarket", _polymarket, PolymarketSettings()),
         live=_section(fields, "live", lambda found: _live(found, base), LiveSettings()),
         reconcile=_section(fields, "reconcile", _reconcile, ReconcileSettings()),
-        history=_section(fields, "history", _history, HistorySettings()),
+        history=_section(fields, "history", read_history, HistorySettings()),
         killswitch=_section(fields, "killswitch", read_limits, DEFAULT),
         redis=_section(fields, "redis", _redis, None),
         notify=_section(fields, "notify", read_notify, NotifySettings()),
-        record=_section(fields, "record", lambda found: _record(found, base), None),
+        record=_section(fields, "record", lambda found: read_record(found, lambda node: _path(node, base)), None),
         strategies=_strategies(fields),
         markets=fields.read("markets", Located.as_names, ()),
         realtime=fields.read("realtime", lambda node: _topics(node, realtime_topic, REALTIME_TOPICS_MAX), ()),
@@ -202,32 +199,12 @@ def _reconcile(fields: Fields) -> ReconcileSettings:
     )
 
 
-def _history(fields: Fields) -> HistorySettings:
-    base = HistorySettings()
-    return HistorySettings(
-        enabled=fields.read("enabled", Located.as_bool, base.enabled),
-        metrics_ns=DAY_NS * fields.read("metrics_days", _days, base.metrics_ns // DAY_NS),
-        executions_ns=DAY_NS * fields.read("executions_days", _days, base.executions_ns // DAY_NS),
-    )
-
-
-def _days(node: Located) -> int:
-    return node.as_int(1, DAYS_MAX)
-
-
 def _redis(fields: Fields) -> RedisSettings | None:
     alone = "trades" in fields.node.fields  # then no kill switch need be shared
     return RedisSettings(
         name=(fields.read if alone else fields.require)("name", _name, ""),
         plain=fields.read("plain", Located.as_bool, False),
         trades=_section(fields, "trades", _trades, None),
-    )
-
-
-def _record(fields: Fields, base: Path) -> RecordSettings:
-    return RecordSettings(
-        directory=fields.require("dir", lambda node: _path(node, base), base),
-        free_min=fields.read("keep_free_mb", lambda node: node.as_int(0, DISK_MAX_MB), 1024) * 2**20,
     )
 
 

@@ -115,11 +115,13 @@ class HistorySettings:
     Args:
         metrics_ns: how long observations are kept; roll-ups are kept longer.
         executions_ns: how long orders, fills and positions are.
+        postgres: the name of the secret with the address of a PostgreSQL that keeps them too; empty for none.
     """
 
     enabled: bool = True
     metrics_ns: int = 90 * DAY_NS
     executions_ns: int = 365 * DAY_NS
+    postgres: str = ""
 
 
 @attrs.frozen(kw_only=True)

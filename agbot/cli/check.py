@@ -130,7 +130,8 @@ def _history(history: HistorySettings) -> str:
     if not history.enabled:
         return "none is kept"
     metrics, executions = history.metrics_ns // DAY_NS, history.executions_ns // DAY_NS
-    return f"metrics {metrics} days, executions {executions} days"
+    beside = f"; and in the PostgreSQL of {history.postgres}" if history.postgres else ""
+    return f"metrics {metrics} days, executions {executions} days{beside}"
 
 
 def _paper(paper: PaperSettings) -> str:

@@ -29,14 +29,21 @@ def command() -> None:
     """
 
 
+_POSTGRES = click.option("--postgres", is_flag=True, help="The PostgreSQL of AGBOT_POSTGRES_DSN, not the files.")
+
+
 @command.command(name="status")
+@_POSTGRES
 @bot_options
 @click.option("--json", "as_json", is_flag=True)
-def status_(*, profile: str | None, state_dir: Path | None, as_json: bool) -> None:
+def status_(*, postgres: bool, profile: str | None, state_dir: Path | None, as_json: bool) -> None:
     """Show each file: its version, its size, and from when to when its rows are.
 
     Example: agbot db status --json
     """
+    if postgres:
+        _show_server(as_json=as_json)
+        return
     import attrs  # noqa: PLC0415
 
     from agbot.cli.tables import table  # noqa: PLC0415
@@ -58,14 +65,21 @@ def status_(*, profile: str | None, state_dir: Path | None, as_json: bool) -> No
 
 
 @command.command(name="migrate")
+@_POSTGRES
 @click.option("--to", type=int, help="This version, forward or back.  [default: the newest]")
 @bot_options
 @click.option("--json", "as_json", is_flag=True)
-def migrate_(*, to: int | None, profile: str | None, state_dir: Path | None, as_json: bool) -> None:
+def migrate_(*, postgres: bool, to: int | None, profile: str | None, state_dir: Path | None, as_json: bool) -> None:
     """Lead the files to a version of their tables; agbot run does so by itself, forward. The bot must be stopped.
 
     Example: agbot db migrate --to 1, before an older agbot runs on them
     """
+    if postgres:
+        from agbot.store.postgres import find_dsn, migrate  # noqa: PLC0415
+
+        migrate(find_dsn(), to)
+        _show_server(as_json=as_json)
+        return
     from agbot.run.lock import exclusive  # noqa: PLC0415
     from agbot.store.embedded.upkeep import lead, status  # noqa: PLC0415
 
@@ -111,6 +125,26 @@ def restore_(*, file: Path, profile: str | None, state_dir: Path | None, as_json
     with exclusive(directory), _bar("restore", hidden=as_json) as progress:
         restored = restore(file, directory / HISTORY, progress)
     _tell(restored, as_json=as_json)
+
+
+def _show_server(*, as_json: bool) -> None:
+    from agbot.cli.tables import pairs  # noqa: PLC0415
+    from agbot.store.postgres import find_dsn, status  # noqa: PLC0415
+
+    found = status(find_dsn())
+    document = {
+        "flavour": str(found.flavour),
+        "applied": list(found.applied),
+        "pending": list(found.pending),
+        "bytes": found.bytes,
+    }
+    rows = {
+        "tables for": str(found.flavour),
+        "applied": ", ".join(found.applied) or "none",
+        "pending": ", ".join(found.pending) or "none",
+        "bytes": f"{found.bytes:,}",
+    }
+    show(as_json, document, pairs(rows))
 
 
 def _history(profile: str | None, state_dir: Path | None) -> Path:

@@ -7,7 +7,7 @@ take them is told, counted and tried again; meanwhile metrics beyond a bound are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ from agbot.log import get_logger
 from agbot.model.events import DifferenceAccepted, Event, MarketListed, MarketResolved, OrderFilled
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market, Outcome
+from agbot.run.history_stores import Sinks, address
 from agbot.settings import HistorySettings
 from agbot.store.embedded import EmbeddedStore
 from agbot.store.embedded.executions import ExecutionRow
@@ -107,14 +108,14 @@ class HistoryShell:
         self._last_ns = 0
         self._pruned_ns = 0
         self._failing = False
-        self._store: EmbeddedStore | None = None
+        self._sinks = Sinks(directory, address(settings))
         self._thread = trio.CapacityLimiter(1)
 
     @classmethod
     def of(
         cls, plan: RunPlan, engine: Engine, registry: Registry, run_id: str, now_ns: Callable[[], int]
     ) -> HistoryShell | None:
-        """Return a run's history, None where the configuration wants none."""
+        """Return a run's history, None where the configuration wants none. Raises as `address`."""
         settings, directory = plan.settings.history, plan.state_dir / HISTORY
         if not settings.enabled:
             return None
@@ -154,7 +155,7 @@ class HistoryShell:
             with trio.move_on_after(LAST_WRITE_S, shield=True):
                 self._sample()
                 await self._write(metrics=True)
-                await trio.to_thread.run_sync(self._close, limiter=self._thread, abandon_on_cancel=True)
+                await trio.to_thread.run_sync(self._sinks.close, limiter=self._thread, abandon_on_cancel=True)
 
     async def _sampling(self) -> None:
         """Sample right after each whole second, however long a write takes."""
@@ -197,16 +198,18 @@ class HistoryShell:
         """Write, in the thread that alone has the store; one that fails is opened anew the next time."""
         stored = _Stored()
         try:
-            store = self._store = self._store or EmbeddedStore(self._directory)
-            store.store_executions(executions)
+            sinks = self._sinks.opened()
+            for sink in sinks:
+                sink.store_executions(executions)
             stored.executions = True
-            for first in range(0, len(observations), BATCH):
-                store.insert_metrics_batch(observations[first : first + BATCH])
+            for sink, first in product(sinks, range(0, len(observations), BATCH)):
+                sink.insert_metrics_batch(observations[first : first + BATCH])
             stored.metrics = True
-            self._tidy(store)
+            if self._sinks.embedded is not None:
+                self._tidy(self._sinks.embedded)
         except StoreError as e:
             stored.failed = e
-            self._close()
+            self._sinks.close()
         return stored
 
     def _tidy(self, store: EmbeddedStore) -> None:
@@ -216,11 +219,6 @@ class HistoryShell:
             kept = self._settings
             store.prune(now_ns, metrics_ns=kept.metrics_ns, executions_ns=kept.executions_ns)
             self._pruned_ns = now_ns
-
-    def _close(self) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
 
     def _tell(self, failed: StoreError | None) -> None:
         if failed is not None and not self._failing:

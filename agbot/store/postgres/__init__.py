@@ -14,7 +14,7 @@ from agbot.store.postgres.spill import BYTES_MAX, Spill
 from agbot.store.postgres.store import PostgresStore
 from agbot.store.postgres.worker import Health, Worker
 
-__all__ = ["Health", "PostgresStore", "Status", "find_dsn", "migrate", "open_store", "status"]
+__all__ = ["Away", "Health", "PostgresStore", "Status", "find_dsn", "migrate", "open_store", "status"]
 
 _log = get_logger(__name__)
 

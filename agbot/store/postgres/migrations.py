@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _LOCK: Final = 4_711_093_500
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.up\.sql")
 _ONLY: Final = re.compile(r"-- only: ([a-z, ]+)")
-_DO: Final = "from agbot.store.postgres import find_dsn, migrate; migrate(find_dsn())"
 _TABLE: Final = """
 create table if not exists agbot_migrations (
     version integer primary key, name text not null, flavour text not null,
@@ -126,7 +125,7 @@ def check(connection: Connection) -> Flavour:
         found = _look(connection, known())
     if found.pending:
         reason = f"the database lacks {', '.join(found.pending)}"
-        raise Unready(reason, id="AGB-915", remedy=f'python -c "{_DO}"')
+        raise Unready(reason, id="AGB-915", remedy="agbot db migrate --postgres")
     return found.flavour
 
 
