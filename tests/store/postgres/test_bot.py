@@ -33,13 +33,18 @@ def test_files_and_database_say_the_same(dsn: Secret, database: str, tmp_path) -
     def agbot(*words):
         return subprocess.run([*AGBOT, *words], env=env, capture_output=True, text=True, timeout=60, check=False)
 
+    def asked(question):
+        said = agbot("sql", question, "--json", "--profile", "default")
+        assert said.returncode == 0, said.stderr
+        return json.loads(said.stdout)
+
     def started():
         words = ("run", str(tmp_path / "c.yaml"), "--simulated", "--no-web")
         with (tmp_path / "out.log").open("a") as log:
             return subprocess.Popen([*AGBOT, *words], env=env, stdout=log, stderr=subprocess.STDOUT)
 
     def fills():
-        said = agbot("sql", "select count(*) n from fills", "--json")
+        said = agbot("sql", "select count(*) n from fills", "--json", "--profile", "default")
         return json.loads(said.stdout)[0]["n"] if said.returncode == 0 else 0
 
     first = started()
@@ -57,10 +62,10 @@ def test_files_and_database_say_the_same(dsn: Secret, database: str, tmp_path) -
         placed = {row.client_order_id: row.state for row in store.query_orders(Filter(limit=100_000))}
     finally:
         store.close()
-    mine = json.loads(agbot("sql", "select trade_id from fills", "--json").stdout)
-    assert told == {row["trade_id"] for row in mine}
-    orders = json.loads(agbot("sql", "select client_order_id, state from orders", "--json").stdout)
-    assert placed == {row["client_order_id"]: row["state"] for row in orders}
+    assert told == {row["trade_id"] for row in asked("select trade_id from fills")}
+    assert placed == {
+        row["client_order_id"]: row["state"] for row in asked("select client_order_id, state from orders")
+    }
     said = agbot("db", "status", "--postgres", "--json")
     assert json.loads(said.stdout)["pending"] == []
     assert dsn.reveal() not in (tmp_path / "out.log").read_text()
