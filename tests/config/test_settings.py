@@ -52,7 +52,7 @@ polymarket:
 killswitch:
   {daily_loss_pct: "2.5", drawdown_pct: off, consecutive_losses: 3, errors: 0, errors_window_sec: 5,
    feed_distrust_sec: off, heartbeat_sec: 15}
-history: {enabled: false, metrics_days: 7, executions_days: 30}
+history: {enabled: false, metrics_days: 7, executions_days: 30, postgres: {secret: DESK_DSN}}
 live: {max_order_usd: 5, max_day_usd: 25.5, heartbeat: false, signer: s/signer.sock}
 redis: {name: desk, plain: true}
 record: {dir: tape, keep_free_mb: 3}
@@ -88,7 +88,7 @@ def test_every_key(tmp_path: Path) -> None:
         ),
         redis=RedisSettings(name="desk", plain=True),
         record=RecordSettings(directory=tmp_path / "tape", free_min=3 * 2**20),
-        history=HistorySettings(enabled=False, metrics_ns=7 * DAY_NS, executions_ns=30 * DAY_NS),
+        history=HistorySettings(enabled=False, metrics_ns=7 * DAY_NS, executions_ns=30 * DAY_NS, postgres="DESK_DSN"),
         live=LiveSettings(
             max_order_usd=5_000_000, max_day_usd=25_500_000, heartbeat=False, signer=tmp_path / "s" / "signer.sock"
         ),
