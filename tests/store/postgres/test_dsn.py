@@ -14,7 +14,7 @@ from benchmarks.postgres_server import Server
 
 pytest.importorskip("psycopg", reason="the extra postgres is not installed")
 
-PASSWORD = "correct-horse-battery"
+PASSWORD = "correct-horse"
 
 
 def test_it_comes_from_the_environment_and_shows_as_stars(monkeypatch: pytest.MonkeyPatch) -> None:
