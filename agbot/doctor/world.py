@@ -136,7 +136,15 @@ LOCAL: Final[tuple[Check[World], ...]] = (
     *strategies.CHECKS,
 )
 """Checks that need no network."""
-CHECKS: Final[tuple[Check[World], ...]] = (*LOCAL, *venue.CHECKS, *sockets.CHECKS, *shared.CHECKS)
+CHECKS: Final[tuple[Check[World], ...]] = (
+    *machine.CHECKS,
+    *wallet.CHECKS,
+    *official.CHECKS,
+    *venue.CHECKS,
+    *sockets.CHECKS,
+    *shared.CHECKS,
+    *strategies.CHECKS,
+)
 
 
 async def run_checks(

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -82,8 +84,9 @@ def bot(tmp_path):
     bot.close()
 
 
-@pytest.fixture(scope="module")
-def chromium():
+@pytest.fixture
+def browser():
+    """A browser for one test: its loop must not be running when the next one has a loop of its own."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api")
@@ -93,12 +96,26 @@ def chromium():
         browser.close()
 
 
+def answers(url):
+    """Ask without a browser: its own page of a refused connection may still be loading when it is asked again."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            return reply.status == 200
+    except urllib.error.URLError as e:
+        if not isinstance(e.reason, ConnectionRefusedError):
+            raise
+        return False
+
+
 @pytest.fixture
-def browser(chromium):
-    """The module's browser; what a test opened in it is closed behind it."""
-    yield chromium
-    for context in chromium.contexts:
-        context.close()
+def opened():
+    """Show a bot's page once its monitor answers."""
+
+    def opened(page, bot):
+        wait_until(lambda: answers(bot.page), seconds=40, what="the page")
+        page.goto(bot.page)
+
+    return opened
 
 
 @pytest.fixture

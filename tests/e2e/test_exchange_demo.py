@@ -81,9 +81,9 @@ def test_orders_positions_and_money_are_the_ledgers(trading, until):
 
 
 @pytest.mark.slow
-def test_the_page_shows_the_orders_of_the_ledger(trading, browser, until, sees):
+def test_the_page_shows_the_orders_of_the_ledger(trading, browser, until, sees, opened):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(trading.page)
+    opened(page, trading)
     sees(page, "window.agbot.store.orders.size > 0", seconds=15)
     read = "[...window.agbot.store.orders.values()].map(line => line.event)"
 

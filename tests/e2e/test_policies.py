@@ -51,7 +51,7 @@ CASES = [
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
-def test_each_denies_an_order_and_says_so_everywhere(bot, browser, until, tmp_path):
+def test_each_denies_an_order_and_says_so_everywhere(bot, browser, until, tmp_path, opened):
     config = tmp_path / "quiet.yaml"
     config.write_text("strategies: []\nkillswitch: {daily_loss_pct: off, drawdown_pct: off, consecutive_losses: off}\n")
     bot.start("--exchange", "--seed", "1", "--mode", "demo", str(config))
@@ -73,7 +73,7 @@ def test_each_denies_an_order_and_says_so_everywhere(bot, browser, until, tmp_pa
     ask(**buy("0.02"), market=one)  # it rests
     until(lambda: len(json.loads(bot.run("positions", "--json").stdout)) > 1, what="positions")
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    until(lambda: page.goto(bot.page).ok, what="the page")
+    opened(page, bot)
     tmux = ["tmux", "-S", str(tmp_path / "tmux.sock")]
     subprocess.run([*tmux, "new-session", "-d", "-x", "160", "-y", "50", *AGBOT, "tui"], env=bot.env, check=True)
     try:
