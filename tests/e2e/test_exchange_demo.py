@@ -121,7 +121,7 @@ def test_the_terminal_shows_the_orders_and_the_cash_of_the_ledger(trading):
     async def look():
         app = AgbotApp(trading.page.replace("http", "ws") + "/dashboard")
         async with app.run_test(size=(160, 60)) as pilot, asyncio.timeout(60):
-            await pilot.press("2", "z")
+            await pilot.press("3", "z")
             while not await agree(app, pilot):
                 pass
 
