@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import trio
@@ -32,10 +33,17 @@ class AuditShell:
 
     A log that cannot be written is told once, at level critical, until a write succeeds again; what was lost meanwhile
     is counted in a line of kind "lost".
+
+    Args:
+        durable: returns once everything that has happened so far is in the journal on disk. The log is written after
+            it: what it tells of a run that was killed, the journal knows.
     """
 
-    def __init__(self, audit: AuditLog, run_id: str) -> None:
+    def __init__(
+        self, audit: AuditLog, run_id: str, durable: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+    ) -> None:
         self._audit = audit
+        self._durable = durable
         self._run_id = run_id
         self._queue: list[Happened] = []
         self._lost = self._lost_told = 0
@@ -70,12 +78,15 @@ class AuditShell:
                 await trio.to_thread.run_sync(self._close, limiter=self._thread, abandon_on_cancel=True)
 
     async def _write(self) -> None:
-        if self._queue or self._lost != self._lost_told:
-            self._tell(await trio.to_thread.run_sync(self._append, limiter=self._thread, abandon_on_cancel=True))
+        waiting = len(self._queue)
+        if waiting or self._lost != self._lost_told:
+            await self._durable()
+            append = partial(self._append, waiting)
+            self._tell(await trio.to_thread.run_sync(append, limiter=self._thread, abandon_on_cancel=True))
 
-    def _append(self) -> OSError | None:
-        """Write what waits; what could not be written goes on waiting. The engine's thread only ever adds to it."""
-        waiting, lost = len(self._queue), self._lost
+    def _append(self, waiting: int) -> OSError | None:
+        """Write `waiting` steps; what could not be written goes on waiting. The engine's thread only adds to them."""
+        lost = self._lost
         rows = [row for happened in self._queue[:waiting] for row in rows_of(happened, self._run_id)]
         if lost != self._lost_told:
             rows.append({"kind": "lost", "run": self._run_id, "steps": lost - self._lost_told})

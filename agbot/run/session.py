@@ -164,7 +164,6 @@ class Session:
         self.registry = Registry(lambda: ms(now_ns()), run_id=self.run_id, metrics_max=settings.monitor.buffer_size)
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
-        self.audit = AuditShell(AuditLog(plan.state_dir), self.run_id)
         self.history = HistoryShell.of(plan, self.engine, self.registry, self.run_id, now_ns)
         self.stop = Stop()
         self.flat = Flat(self.engine)
@@ -177,6 +176,7 @@ class Session:
         self.differences = self._compared(plan.reads) if plan.reads else None
         self.execution = LocalExecution(self.engine, self.inbox, self.venue, now_ns)
         self.shell = JournalShell(self.journal)
+        self.audit = AuditShell(AuditLog(plan.state_dir), self.run_id, self._durable)
         self.desk = self._desk(account.requests)
         self.streams = TradeStreams.of(self.desk, plan, self.registry, lambda: bool(self.stop.reason), now_ns)
         self.flattener = Flattener(self.engine, self.execution, now_ns)
@@ -200,6 +200,10 @@ class Session:
         )
         if plan.fence:
             plan.fence.tell(self.run_id, str(plan.state_dir.absolute()))
+
+    async def _durable(self) -> None:
+        """Return once everything that the engine has journaled so far is on disk."""
+        await self.shell.durable(self.journal.seq)
 
     def _header(self, started_ns: int, account: Account) -> Header:
         plan = self.plan
