@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qs
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 History: TypeAlias = "Callable[[str, int, int, int], Sequence[Series]]"
 """Series of a metric in [start_ns, end_ns) with at most so many points each; blocks."""
 
-STORE: Final = "agbot.store.embedded"
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
 SPAN_MS_MAX: Final = 31 * 86_400_000
 POINTS_MAX: Final = 2000
@@ -117,12 +114,11 @@ class Archive:
         return Response(200, body, "application/json")
 
 
-def of_state_dir(directory: Path) -> History | None:
-    """Return what reads the store in a bot's state directory, None when this agbot keeps none."""
-    if find_spec(STORE) is None:
-        return None
-    read: Callable[[Path, str, int, int, int], list[Series]] = import_module(STORE).series_between
-    return partial(read, directory)
+def of_state_dir(directory: Path) -> History:
+    """Return what reads the store in a bot's state directory."""
+    from agbot.store.embedded import series_between  # noqa: PLC0415 - SQLite, for a page that asks
+
+    return partial(series_between, directory)
 
 
 def _read(history: History, query: Query) -> bytes:

@@ -14,7 +14,9 @@ import trio
 from agbot.errors import StoreError
 from agbot.monitor import history as module
 from agbot.monitor.history import POINTS, SERIES_MAX, SPAN_MS_MAX, Archive, of_state_dir
-from agbot.store.rows import MetricPoint, Series
+from agbot.store.embedded import EmbeddedStore
+from agbot.store.embedded.schema import HISTORY
+from agbot.store.rows import MetricPoint, MetricRow, Series
 from agbot.web.http import Request, Response
 
 GOOD = "name=strategy.pnl_usd&from=1000&to=2000"
@@ -163,17 +165,12 @@ def test_the_default_number_of_points_is_within_the_bound() -> None:
     assert module.Query.parse(GOOD).points == POINTS <= module.POINTS_MAX
 
 
-def test_a_state_directory_is_bound_to_the_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[Any] = []
-    (tmp_path / "pretended_store.py").write_text("def series_between(*asked):\n    return asked\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(module, "STORE", "pretended_store")
+def test_what_a_bot_has_stored_in_its_state_directory_is_read(tmp_path: Path) -> None:
     read = of_state_dir(tmp_path)
-    assert read is not None
-    asked = list(read("x", 1, 2, 3))
-    assert asked == [tmp_path, "x", 1, 2, 3]
-
-
-def test_an_agbot_without_that_store_has_no_history(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "STORE", "agbot.store.nowhere")
-    assert of_state_dir(tmp_path) is None
+    assert read("x", 0, 10**10, 3) == []
+    store = EmbeddedStore(tmp_path / HISTORY)
+    store.insert_metrics_batch([MetricRow(10**9 * n, "x", (("side", "YES"),), float(n)) for n in (1, 2, 3)])
+    store.close()
+    (series,) = read("x", 0, 10**10, 100)
+    assert (series.name, series.labels) == ("x", (("side", "YES"),))
+    assert [point.last for point in series.points] == [1.0, 2.0, 3.0]
