@@ -374,8 +374,10 @@ def test_a_monitor_with_a_token_asks_once_and_lets_in_also_after_a_restart(
     stage.kill_monitor()
     stage.start_monitor()
     until(page, "document.title.startsWith('Sign in')")
+    page.goto(f"{stage.url}#token=wrong")  # pasted over the page: no load, only another hash
+    until(page, "document.getElementById('said').textContent === 'That is not the token.'")
+    page.goto("about:blank")
     page.goto(f"{stage.url}#token={token}")
-    page.reload()
     until(page, "window.agbot?.frames > 2")
     assert token not in page.url
     assert [text for text in errors if "401" not in text and "ERR_CONNECTION" not in text] == []

@@ -19,9 +19,12 @@ $("form").addEventListener("submit", (event) => {
 });
 $("token").focus();
 
-// A link that ends in /#token=…: what is behind the # never leaves the browser.
-if (location.hash.startsWith("#token=")) {
+// A link that ends in /#token=…, also when it is pasted over this page: what is behind the # never leaves the browser.
+function followLink() {
+  if (!location.hash.startsWith("#token=")) return;
   const token = decodeURIComponent(location.hash.slice(7));
   history.replaceState(null, "", "/");
   signIn(token);
 }
+addEventListener("hashchange", followLink);
+followLink();
