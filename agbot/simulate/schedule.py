@@ -28,9 +28,7 @@ OWN: Final[dict[str, str]] = {
 }
 """Faults beside the catalogue."""
 
-_VENUE: Final = tuple(
-    fault.name for fault in CATALOGUE.values() if fault.where in (Where.REQUEST, Where.CONNECTION, Where.CORE)
-)
+_VENUE: Final = tuple(fault.name for fault in CATALOGUE.values() if fault.where not in {Where.FRAME, Where.CLOCK})
 _FRAMES: Final = (
     "dropped_frames",
     "duplicated_frames",
@@ -92,6 +90,8 @@ def _trouble(name: str, dice: random.Random) -> Trouble:
     known = {parameter.name for parameter in CATALOGUE[name].parameters} if name in CATALOGUE else ()
     if "acted" in known:
         params["acted"] = dice.random() < 0.5
+    if "framing" in known:
+        params["framing"] = dice.choice(("whole", "broken"))
     match name:
         case "network_slow":
             params = {"times": dice.choice((10, 30, 80, 150))}

@@ -5,6 +5,9 @@ make of it, σ·√slow, with σ the deviation of one step: of a walk without tr
 `enter` on a position is opened in its direction, below `exit` or on the other side it is closed. Between the two what
 is held is kept: the gap is what pays for the spread.
 
+An average of n samples is (n − 1)/2 samples behind a steady climb. So the averages also say how steep it is, and what
+YES would be worth if it went on for as long as the slow one is behind: that is what `Target.fair` says.
+
 It loses where prices turn often (each turn costs the spread twice), and on news that comes as one jump: by the time the
 averages have seen it, it is over.
 """
@@ -73,6 +76,11 @@ class _Seen:
         noise = self.steps.deviation()
         return (self.fast.value - self.slow.value) / (noise * math.sqrt(slow)) if noise else None
 
+    def ahead(self, params: TrendParams) -> float:
+        """Return the logit to which the climb leads when it goes on for as long as the slow average is behind."""
+        fast, slow = self.fast.value or 0.0, self.slow.value or 0.0
+        return (self.last or 0.0) + (fast - slow) * (params.slow - 1) / (params.slow - params.fast)
+
 
 class Trend:
     """The reference trend follower. One instance follows every market it is shown."""
@@ -95,16 +103,17 @@ class Trend:
         strength = seen.strength(params.slow)
         if strength is None:
             return Target(net=held, why="too little is known")
-        fair = round(expit(seen.fast.value or 0.0) * SCALE)
+        price = round(expit(seen.fast.value or 0.0) * SCALE)
         why = f"strength {strength:+.2f}, enter {params.enter:g}, exit {params.exit:g}"
-        return Target(net=self._wanted(view, strength, fair), why=why)
+        fair = round(expit(seen.ahead(params)) * SCALE)
+        return Target(net=self._wanted(view, strength, price), why=why, fair=fair)
 
-    def _wanted(self, view: View, strength: float, fair: int) -> int:
+    def _wanted(self, view: View, strength: float, price: int) -> int:
         params, held = self.params, own(view)
         way = 1 if strength > 0 else -1
         if abs(strength) >= params.enter:
             if held * way > 0:
                 return way * max(params.size, abs(held))
-            opens = spread_ticks(view) <= params.max_spread_ticks and params.low <= fair <= params.high
+            opens = spread_ticks(view) <= params.max_spread_ticks and params.low <= price <= params.high
             return way * params.size if opens else 0
         return 0 if abs(strength) < params.exit or held * way < 0 else held

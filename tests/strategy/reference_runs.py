@@ -30,6 +30,7 @@ CASES: Final[Mapping[str, StrategySettings]] = {
     "trend, RiskParity": StrategySettings(
         name="trend", params=_TREND, sizing={"type": "RiskParity", "capital": "0.002"}
     ),
+    "trend, Kelly": StrategySettings(name="trend", params=_TREND, sizing={"type": "Kelly", "fraction": "0.01"}),
     "revert": StrategySettings(name="revert", params=_REVERT),
     "revert, Kelly": StrategySettings(name="revert", params=_REVERT, sizing={"type": "Kelly", "fraction": "0.01"}),
     "pairs": StrategySettings(

@@ -15,6 +15,8 @@ from agbot.quant.odds import expit, logit
 from agbot.strategy.pairs import Pairs, PairsParams
 from agbot.strategy.revert import Revert, RevertParams
 from agbot.strategy.sampled import Pace
+from agbot.strategy.sized import Sized
+from agbot.strategy.sizing import Kelly
 from agbot.strategy.trend import Trend, TrendParams
 from agbot.testing.builders import shares
 from agbot.testing.strategies import START_NS, Traded, view_of
@@ -119,6 +121,23 @@ def test_what_was_learnt_before_a_long_silence_is_forgotten() -> None:
     assert trend._seen[view.market.id].left == 0
     trend.decide(attrs.evolve(view, now_ns=START_NS + 60 * NS_PER_S))
     assert trend._seen[view.market.id].left == 19
+
+
+@pytest.mark.parametrize("by", [0.02, -0.01])
+def test_a_steady_climb_is_told_on_as_far_as_the_slow_average_is_behind(by: float) -> None:
+    trend, view = Trend(TrendParams(**TREND)), view_of()
+    trend.decide(view)
+    seen = trend._seen[view.market.id]
+    for at in range(400):
+        seen.take(by * at)
+    assert seen.ahead(trend.params) == pytest.approx(by * (399 + (20 - 1) / 2), rel=1e-9)
+
+
+def test_kelly_sizes_what_it_opens() -> None:
+    kelly = Kelly(fraction="0.05", cap="0.002")
+    run = Traded(Sized(Trend(TrendParams(**TREND)), kelly), {"a": prices(ramp(60, 60, 120))}, **FINE)
+    assert "Kelly: worth 0." in run.orders[0].why
+    assert run.orders[0].size < shares(50)
 
 
 # ---------------------------------------------------------------- mean reversion
