@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
-@click.option("--state-dir", "directory", type=click.Path(), help="A bot's state directory: the page's history.")
+@click.option(
+    "--state-dir",
+    "directory",
+    type=click.Path(),
+    help="A bot's state directory: the page's history. What other programs push is kept in DIR/pushed.",
+)
 @click.option(
     "--linger", type=click.FloatRange(min=0), metavar="SECONDS", help="Leave this long after the last bot did."
 )
@@ -83,10 +88,12 @@ async def _main(serve: Callable[[], Awaitable[None]]) -> None:
 async def _serve(host: str, port: int, linger: float | None, token: Secret | None, directory: str | None) -> None:
     from agbot.monitor.app import serve  # noqa: PLC0415
     from agbot.monitor.history import of_state_dir  # noqa: PLC0415
+    from agbot.monitor.keeper import Keeper  # noqa: PLC0415
 
-    history = of_state_dir(Path(directory)) if directory else None
+    history, keeper = (of_state_dir(Path(directory)), Keeper(Path(directory))) if directory else (None, None)
     announced = _Announcement(host)
-    if not await serve(host, port, linger_s=linger, token=token, history=history, task_status=announced):
+    serving = serve(host, port, linger_s=linger, token=token, history=history, keeper=keeper, task_status=announced)
+    if not await serving:
         click.echo(f"agbot monitor: already running at http://{host}:{port}", err=True)
 
 

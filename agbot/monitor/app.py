@@ -18,6 +18,7 @@ from agbot.errors import ConfigError
 from agbot.monitor.gate import Gate
 from agbot.monitor.history import Archive, History
 from agbot.monitor.hub import BACKLOG_BYTES_MAX, BACKLOG_TICKS_MAX, Hub
+from agbot.monitor.keeper import Keeper
 from agbot.monitor.prometheus import CONTENT_TYPE, exposition
 from agbot.monitor.site import Site
 from agbot.secrets import Secret
@@ -53,6 +54,7 @@ async def serve(
     history: History | None = None,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     hub: Hub | None = None,
+    keeper: Keeper | None = None,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> bool:
     """Serve the page, the sockets and health until cancelled. Reports the port it listens on.
@@ -62,6 +64,7 @@ async def serve(
         token: what readers and bots must show; None asks nobody.
         history: reads what the store has kept, in a worker thread; None answers that there is none.
         hub: what is shown, fed in this process; then no bot may push to it.
+        keeper: keeps what programs push that are no bots.
 
     Returns:
         False at once when a monitor of this protocol listens there already, True when `linger_s` is over.
@@ -72,7 +75,7 @@ async def serve(
     listeners = await _listen(host, port)
     if listeners is None:
         return False
-    ingest, hub = hub is None, hub or Hub()
+    ingest, hub = hub is None, hub or Hub(keep=keeper.take if keeper is not None else None)
     site = Site.load()
     routes: dict[str, SocketRoute | PushRoute] = {
         DASHBOARD_PATH: PushRoute(
@@ -88,6 +91,8 @@ async def serve(
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run, listeners)
+        if keeper is not None:
+            nursery.start_soon(keeper.run)
         task_status.started(listeners[0].socket.getsockname()[1])
         await _tick(hub, now_ms, linger_s)
         nursery.cancel_scope.cancel()

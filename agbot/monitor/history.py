@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qs
@@ -15,6 +14,7 @@ import structlog
 import trio
 
 from agbot.errors import AgbotError
+from agbot.monitor.keeper import PUSHED
 from agbot.web.http import Request, Response
 
 if TYPE_CHECKING:
@@ -115,10 +115,14 @@ class Archive:
 
 
 def of_state_dir(directory: Path) -> History:
-    """Return what reads the store in a bot's state directory."""
+    """Return what reads the store in a bot's state directory, and the one of what other programs pushed."""
     from agbot.store.embedded import series_between  # noqa: PLC0415 - SQLite, for a page that asks
 
-    return partial(series_between, directory)
+    def read(name: str, start_ns: int, end_ns: int, points: int) -> list[Series]:
+        places = (directory, directory / PUSHED)
+        return [series for place in places for series in series_between(place, name, start_ns, end_ns, points)]
+
+    return read
 
 
 def _read(history: History, query: Query) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from agbot.telemetry.protocol import (
     HistogramValue,
     MalformedLineError,
     MetricEntry,
+    MetricLine,
     PlainFrame,
     decode_line,
     encode,
@@ -78,8 +80,10 @@ class Feed:
             if line.event_type == "run":
                 self._bind(str(line.event.get("run_id", "")))
             self._bound().take_event(line)
-        elif not self._bound().take_metric(line):
+        elif not (run := self._bound()).take_metric(line):
             self._complain("its type contradicts an earlier line, or there are too many series", text)
+        elif not run.run_id and self._hub.keep is not None:
+            self._hub.keep(line)
 
     def _bound(self) -> RunState:
         return self._run if self._run is not None else self._bind("")
@@ -103,9 +107,11 @@ class Feed:
 class Hub:
     """All runs and all readers. `tick` is called every `TICK_MS`; everything else only records."""
 
-    def __init__(self, app: str = APP) -> None:
+    def __init__(self, app: str = APP, keep: Callable[[MetricLine], None] | None = None) -> None:
         self.app = app
         """What `/healthz` says it is: a bot pushes to nothing but a monitor."""
+        self.keep = keep
+        """Takes the metrics of programs that are no bots, which sent no run line."""
         self.malformed = 0
         self.readers: set[Reader] = set()
         self.left = RunState("")
