@@ -140,23 +140,31 @@ def _in(path: Path, key: str) -> Story | None:
 
 
 class _Chain:
-    """The orders that belong to a key: `ids` by client order id, `last` the record of the newest decision."""
+    """The orders that belong to a key: `ids` by client order id.
+
+    `last` is the record of the newest decision, `batches` those on which its orders were decided.
+    """
 
     def __init__(self, reader: JournalReader, key: str) -> None:
         decided: dict[str, str] = {}
-        when: dict[str, int] = {}
+        when: dict[str, tuple[int, int]] = {}
         venue: dict[str, str] = {}
+        batch = 0
         for record in reader.records():
             if record.kind == STEP:
                 for decision in decode_output(record.body).decisions:
                     decided[decision.client_order_id] = decision.correlation
-                    when[decision.client_order_id] = record.seq
-            elif record.kind == BATCH and key.encode() in record.body:
+                    when[decision.client_order_id] = (record.seq, batch)
+            elif record.kind == BATCH:
+                batch = record.seq
+                if key.encode() not in record.body:
+                    continue
                 named = (e for e in decode_batch(record.body) if isinstance(e, OrderAccepted | OrderAttempted))
                 venue.update({event.venue_order_id: event.client_order_id for event in named})
         self.correlation = decided.get(venue.get(key, key), key)
         self.ids = [order for order, chain in decided.items() if chain == self.correlation]
-        self.last = max((when[order] for order in self.ids), default=0)
+        self.last = max((when[order][0] for order in self.ids), default=0)
+        self.batches = {when[order][1] for order in self.ids}
 
 
 class _Teller:
@@ -215,7 +223,7 @@ class _Teller:
 
     def _batch(self, seq: int, now_ns: int, events: list[Event]) -> None:
         if self._replayer is not None and seq < self._chain.last:
-            self._sights = self._replayer.batch(seq, now_ns, events)
+            self._sights = self._replayer.batch(seq, now_ns, events, look=seq in self._chain.batches)
         for event in events:
             self._event(now_ns, event)
 

@@ -91,10 +91,11 @@ class Replayer:
         self._expected: tuple[int, Output] | None = None
         self.diverged = 0
 
-    def batch(self, seq: int, now_ns: int, events: list[Event]) -> dict[str, Sight]:
-        """Step, and return what was seen for each decision, by client order id."""
+    def batch(self, seq: int, now_ns: int, events: list[Event], *, look: bool) -> dict[str, Sight]:
+        """Step, and return what was seen for each decision, by client order id; nothing when not to `look`."""
         self.journaled(seq, None)
         self._witness.seen.clear()
+        self._witness.looks = look
         output = self._engine.step(now_ns, events).output
         self._expected = None if output.empty else (seq, output)
         return dict(self._witness.matched(output.decisions))
@@ -122,10 +123,12 @@ class _Witness(Admission):
     def __init__(self, state: CoreState) -> None:
         super().__init__(state)
         self.seen: list[_Seen] = []
+        self.looks = True
 
     def violations(self, now_ns: int, market_id: MarketId, strategy: StrategyId, place: Place) -> tuple[str, ...]:
         violated = super().violations(now_ns, market_id, strategy, place)
-        self.seen.append(_Seen(place, violated, self._sight(now_ns, market_id, strategy, place, violated)))
+        if self.looks:
+            self.seen.append(_Seen(place, violated, self._sight(now_ns, market_id, strategy, place, violated)))
         return violated
 
     def matched(self, decisions: Sequence[Decision]) -> list[tuple[str, Sight]]:

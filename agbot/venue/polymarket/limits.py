@@ -7,6 +7,7 @@ their bucket is their own. Everybody else waits in the order of `Priority`, then
 from __future__ import annotations
 
 import enum
+from bisect import insort
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -301,8 +302,7 @@ class Limiter:
             raise VenueThrottled(
                 f"{places} requests wait for the venue's limits", retry_after_s=1.0, venue="polymarket"
             )
-        self._queue.append(waiter)
-        self._queue.sort(key=lambda w: w.rank)
+        insort(self._queue, waiter, key=lambda w: w.rank)
         try:
             self._dispatch()
             if self._leader is not None and not waiter.admitted:
@@ -344,14 +344,20 @@ class Limiter:
     def _dispatch(self) -> int:
         """Let everybody go who may; return how long until the next one may."""
         now_ns, blocked, due_ns = self._now_ns(), set[str](), NS_PER_S
+        waiting = set[tuple[int, int]]()
         for waiter in list(self._queue):
+            alike = (id(waiter.route), waiter.cost)
+            if alike in waiting:  # as the one before it, and nothing was taken since
+                continue
             meters = {*waiter.route.windows, waiter.route.draw.name}
             wait_ns = self.limits.wait_ns(now_ns, waiter.route, waiter.cost)
             if wait_ns or meters & blocked:  # nobody overtakes on a meter that somebody waits for
                 blocked.update(self.limits.short(now_ns, waiter.route, waiter.cost))
                 due_ns = min(due_ns, wait_ns or due_ns)
+                waiting.add(alike)
                 continue
             self.limits.take(now_ns, waiter.route, waiter.cost)
+            waiting.clear()
             self._queue.remove(waiter)
             waiter.admitted = True
             waiter.turn.set()

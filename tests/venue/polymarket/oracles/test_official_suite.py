@@ -66,8 +66,6 @@ ALL = [(suite, name) for suite in SUITES for name in names_in(suite)]
 # Sixteen of them loop over every price and cent, ten seconds each: here one of a kind, `nox -s conformance` runs all.
 SWEEPS = {
     "test_get_order_amounts_buy_0_01",
-    "test_get_order_amounts_sell_0_0001",
-    "test_get_market_order_amounts_buy_0_001",
     "test_get_market_order_amounts_sell_0_0001",
 }
 EVERY_SWEEP = bool(os.environ.get("AGBOT_EVERY_SWEEP"))
