@@ -164,10 +164,18 @@ def crash(session: nox.Session) -> None:
 
 @nox.session
 def postgres(session: nox.Session) -> None:
-    """Kill PostgreSQL under load ten times (AGBOT_POSTGRES_ROUNDS), cut its wire as often: is each row there once?"""
+    """Kill PostgreSQL under load ten times (AGBOT_POSTGRES_ROUNDS), cut its wire as often: is each row there once?
+
+    On the machine's own server, and on PostgreSQL 16 of PyPI.
+    """
     install(session)
-    env = SAFE_PATH | {"AGBOT_POSTGRES_ROUNDS": os.environ.get("AGBOT_POSTGRES_ROUNDS", "10")}
-    session.run("pytest", "-q", "tests/store/postgres", *session.posargs, env=env)
+    session.install("pgserver")
+    where = "import pgserver, pathlib; print(pathlib.Path(pgserver.__file__).parent / 'pginstall' / 'bin')"
+    sixteen = str(session.run("python", "-c", where, silent=True)).strip()
+    for programs in (os.environ.get("AGBOT_TEST_POSTGRES", ""), sixteen):
+        rounds = os.environ.get("AGBOT_POSTGRES_ROUNDS", "10")
+        env = SAFE_PATH | {"AGBOT_POSTGRES_ROUNDS": rounds, "AGBOT_TEST_POSTGRES": programs}
+        session.run("pytest", "-q", "tests/store/postgres", *session.posargs, env=env)
 
 
 @nox.session

