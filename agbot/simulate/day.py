@@ -107,12 +107,12 @@ class Day(World):
 
     def _five(self, _seed: int) -> Sequence[Strategy]:
         pairs = [[x.market.id for x in self.venue.listings[at : at + 2]] for at in range(MARKETS - PAIRED, MARKETS, 2)]
-        price = {"every_s": 30, "size": 20, "max_spread_ticks": 4, "low": "0.1", "high": "0.9"}
+        price = {"every_s": 30, "size": 20, "max_spread_ticks": 50, "low": "0.1", "high": "0.9"}
         names = [x.market.id for x in self.venue.listings if not x.market.neg_risk][:-PAIRED]
         return [
             OnlyIn(build("maker", {"size": 10, "max_position": 40}), names[:14]),
             build("arbitrage", {"min_profit": "0.05", "max_capital": 100}),
-            OnlyIn(build("trend", {**price, "enter": "0.8"}), names[10:]),
+            OnlyIn(build("trend", {**price, "enter": "0.4"}), names[10:]),
             OnlyIn(build("revert", {**price, "window": 60, "max_p": "0.2", "enter": "1.5"}), names[10:]),
             build("pairs", {**price, "pairs": pairs, "window": 60, "max_p": "0.2", "enter": "1.5", "leg_s": 30}),
         ]
