@@ -193,7 +193,7 @@ def sim(session: nox.Session) -> None:
     install(session)
     args = session.posargs or ["--seeds", "10000"]
     session.run("agbot", "simulate", *args, env=SAFE_PATH)
-    session.run("agbot", "simulate", "--defects", "--seeds", "1000", env=SAFE_PATH)
+    session.run("agbot", "simulate", "--defects", "--seeds", "2000", env=SAFE_PATH)
 
 
 @nox.session

@@ -18,21 +18,21 @@ from agbot.simulate.seeds import Outcome, live, many, one, shrunk
 
 SEEDS = int(os.environ.get("AGBOT_WORLDS", "100"))
 FOUND_BY = {
-    "new_salt": 7,
-    "silence_is_no": 9,
-    "timer_ends_unknown": 62,
+    "new_salt": 3,
+    "silence_is_no": 5,
+    "timer_ends_unknown": 7,
     "fill_by_trade_only": 1,
     "fill_twice": 1,
-    "failed_ignored": 30,
-    "empty_on_failure": 87,
-    "latch_in_memory": 82,
-    "sent_before_disk": 22,
-    "cancel_frees_at_once": 752,
+    "failed_ignored": 15,
+    "empty_on_failure": 545,
+    "latch_in_memory": 20,
+    "sent_before_disk": 3,
+    "cancel_frees_at_once": 822,
     "cancel_believed": 4,
-    "no_barrier": 206,
+    "no_barrier": 264,
     "resting_not_counted": 1,
     "start_counts_balances": 1,
-    "start_believes_silence": 288,
+    "start_believes_silence": 1683,
     "start_leaves_orders": 3,
 }
 """The first seed that finds each defect; `nox -s sim` looks for it from 1 on. Without them the bot passes."""
