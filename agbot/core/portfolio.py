@@ -144,8 +144,12 @@ class Portfolio:
         self._taken_over = 0
         self._holdings: dict[MarketId, _Holding] = {}
         self._by_strategy: dict[tuple[StrategyId, MarketId], _Holding] = {}
+        self._in_market: dict[MarketId, list[tuple[StrategyId, _Holding]]] = {}
+        """The same by market: marks ask for them at every change of a book."""
         self._sums: _Sums | None = None
         """Of all holdings; None when they have to be added up again."""
+        self._spent: dict[str, int] = {}
+        """By strategy, since the last change of a position."""
 
     def fill(
         self,
@@ -164,7 +168,7 @@ class Portfolio:
         Args:
             parts: whose it is in shares, of `size` in all; empty when all of it is `strategy`'s.
         """
-        self._sums = None
+        self._moved()
         outcome = market.outcome(token)
         value = token_value(price, size, yes=outcome is Outcome.YES)
         self.cash -= side.sign * value + fee
@@ -172,7 +176,7 @@ class Portfolio:
         value_left, fee_left, size_left = value, fee, size
         for owner, part in parts or ((strategy, size),):  # the last one has what rounding left
             of_value, of_fee = value_left * part // size_left, fee_left * part // size_left
-            share = self._by_strategy.setdefault((owner, market.id), _Holding(market))
+            share = self._share(owner, market)
             share.tokens[outcome].apply(side, part, of_value, of_fee)
             value_left, fee_left, size_left = value_left - of_value, fee_left - of_fee, size_left - part
         holding = self.holding(market)
@@ -202,10 +206,10 @@ class Portfolio:
 
     def take_over(self, market: Market, carried: Iterable[CarriedPosition]) -> None:
         """Add positions of an earlier run in `market`; their cash is in the constructor's."""
-        self._sums = None
+        self._moved()
         for c in carried:
             if c.market == market.id:
-                share = self._by_strategy.setdefault((c.strategy, market.id), _Holding(market))
+                share = self._share(c.strategy, market)
                 for holding in (self.holding(market), share):
                     holding.tokens[c.outcome].size += c.size
                     holding.tokens[c.outcome].cost += c.cost
@@ -232,11 +236,11 @@ class Portfolio:
         return True
 
     def _adjust(self, market: Market, outcome: Outcome, change: int, price: int) -> None:
-        self._sums = None
+        self._moved()
         moved = self.holding(market).tokens[outcome].adjust(change, price)
         self._taken_over += moved
-        wallet = self._by_strategy.setdefault((UNATTRIBUTED, market.id), _Holding(market))
-        others = [h for (_, m), h in self._by_strategy.items() if m == market.id and h is not wallet]
+        wallet = self._share(UNATTRIBUTED, market)
+        others = [share for _, share in self._in_market[market.id] if share is not wallet]
         for share in (wallet, *others):
             position = share.tokens[outcome]
             part = -min(max(position.size, 0), max(-change, 0))
@@ -256,13 +260,13 @@ class Portfolio:
 
     def settle(self, market: Market, winner: Outcome) -> None:
         """Pay 1 usd per winning share, nothing for the others, and close both positions."""
-        self._sums = None
+        self._moved()
         holding = self.holding(market)
         holding.winner = winner
         for outcome, position in holding.tokens.items():
             if position.size:
                 self.cash += position.size if outcome is winner else 0
-        shares = [holding, *(h for (_, m), h in self._by_strategy.items() if m == market.id)]
+        shares = [holding, *(share for _, share in self._in_market.get(market.id, ()))]
         for share in shares:
             for outcome, position in share.tokens.items():
                 _redeem(position, pays=outcome is winner)
@@ -290,7 +294,7 @@ class Portfolio:
         that the strategies' PnL always adds up to the account's.
         """
         account = self.holding(market)
-        shares = [share for (_, market_id), share in self._by_strategy.items() if market_id == market.id]
+        shares = [share for _, share in self._in_market.get(market.id, ())]
         if len(shares) == 1:
             shares[0].liquidation, shares[0].marked = account.value, True
             return
@@ -311,22 +315,24 @@ class Portfolio:
 
     def holders(self, market: MarketId, outcome: Outcome) -> dict[StrategyId, int]:
         """Return who holds shares of a token, and how many."""
-        shares = ((name, share.size(outcome)) for (name, at), share in self._by_strategy.items() if at == market)
+        shares = ((name, share.size(outcome)) for name, share in self._in_market.get(market, ()))
         return {name: size for name, size in shares if size > 0}
 
     def shares(self, market: MarketId) -> list[tuple[StrategyId, Outcome, Position]]:
         """Return what each strategy holds, or has held, in a market: live objects, to be read at once."""
-        found = ((strategy, share) for (strategy, name), share in self._by_strategy.items() if name == market)
+        found = self._in_market.get(market, ())
         return [(strategy, outcome, p) for strategy, share in found for outcome, p in share.tokens.items()]
 
     def spent_by(self, strategy: str) -> int:
         """Return what the shares that a strategy holds of its own have cost, 10⁻⁶ usd."""
-        shares = (share for (name, _), share in self._by_strategy.items() if name == strategy)
-        return sum(max(0, position.cost) for share in shares for position in share.tokens.values())
+        if strategy not in self._spent:
+            shares = (share for (name, _), share in self._by_strategy.items() if name == strategy)
+            self._spent[strategy] = sum(max(0, p.cost) for share in shares for p in share.tokens.values())
+        return self._spent[strategy]
 
     def sizes(self, market: Market) -> list[tuple[int, int]]:
         """Return the (YES, NO) shares in `market` of the account, then of each strategy that ever traded there."""
-        shares = [share for (_, market_id), share in self._by_strategy.items() if market_id == market.id]
+        shares = [share for _, share in self._in_market.get(market.id, ())]
         return [(h.size(Outcome.YES), h.size(Outcome.NO)) for h in (self.holding(market), *shares)]
 
     def net(self, market: Market) -> int:
@@ -340,6 +346,18 @@ class Portfolio:
     def equity(self) -> int:
         """Return cash plus the value of everything held."""
         return self.cash + self._summed().value
+
+    def _share(self, strategy: StrategyId, market: Market) -> _Holding:
+        share = self._by_strategy.get((strategy, market.id))
+        if share is None:
+            share = self._by_strategy[strategy, market.id] = _Holding(market)
+            self._in_market.setdefault(market.id, []).append((strategy, share))
+        return share
+
+    def _moved(self) -> None:
+        """Forget what was added up over positions."""
+        self._sums = None
+        self._spent.clear()
 
     def _summed(self) -> _Sums:
         self._sums = self._sums or _Sums.of(self._holdings.values())

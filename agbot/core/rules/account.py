@@ -235,8 +235,10 @@ class GreeksLimit(Measured):
 
     def forbids(self, asked: Prospect) -> bool:
         """Return whether one of them is passed, and by the order."""
-        figures = enumerate(self._figures(asked, asked.event_greeks))
-        return any(not (after <= most or after <= self._now(asked, at)) for at, (after, most) in figures)
+        for at, (after, most) in enumerate(self._figures(asked, asked.event_greeks)):
+            if not (after <= most or after <= self._now(asked, at)):
+                return True
+        return False
 
     def _now(self, asked: Prospect, at: int) -> float:
         return [now for now, _ in self._figures(asked, asked.event_greeks_now)][at]

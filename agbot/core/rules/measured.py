@@ -74,14 +74,11 @@ class Measured:
             after = self._after(asked)
         except NotKnown:
             return True
-        return not (after <= self._allowed(asked) or after <= self._before(asked))
-
-    def _allowed(self, asked: Prospect) -> float:
-        """Return the limit; nothing is within one that is not known."""
         try:
-            return self._limit(asked)
-        except NotKnown:
-            return -math.inf
+            limit = self._limit(asked)
+        except NotKnown:  # nothing is within a limit that is not known
+            limit = -math.inf
+        return not (after <= limit or after <= self._before(asked))
 
     def told(self, exposure: Exposure) -> str:
         """Return what it found, as a person reads it."""
