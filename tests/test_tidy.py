@@ -47,7 +47,7 @@ def files(*tops: str, suffixes: set[str] | None = None) -> list[Path]:
 
 @cache
 def findings() -> dict[Rule, list[str]]:
-    """Return what each of `RULES` finds in its files, with the places. Each file is parsed once: that takes the time."""
+    """Return what each of `RULES` finds in its files, with the places. Each file is parsed once: it is slow."""
     found: dict[Rule, list[str]] = {rule: [] for rule in RULES}
     for path in sorted(set().union(*RULES.values())):
         tree = ast.parse(path.read_text(encoding="utf-8"))
