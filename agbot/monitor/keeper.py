@@ -95,10 +95,12 @@ class Keeper:
     def _put(self, rows: Sequence[MetricRow]) -> StoreError | None:
         """Write, in the thread that alone has the store; one that fails is opened anew the next time."""
         from agbot.store.embedded import EmbeddedStore  # noqa: PLC0415 - SQLite, once something was pushed
-        from agbot.store.embedded.schema import HISTORY  # noqa: PLC0415
+        from agbot.store.embedded.schema import HISTORY, reported  # noqa: PLC0415
 
         try:
             if self._store is None:
+                with reported(self.state_dir):
+                    self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._store = EmbeddedStore(self.state_dir / HISTORY)
             self._store.insert_metrics_batch(rows)
             self._tidy(self._store)

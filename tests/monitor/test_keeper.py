@@ -53,6 +53,7 @@ async def test_gauges_are_kept_by_the_second_and_observations_singly(
     assert [(p.ts_ns, p.last) for p in height.points] == [(AT_NS + n * NS_PER_S, n + 1.0) for n in range(3)]
     (took,) = read(tmp_path, "x.took_ms")
     assert [(p.observed, p.minimum, p.maximum) for p in took.points] == [(3, 1, 3), (3, 2, 6), (3, 3, 9)]
+    assert (tmp_path / PUSHED).stat().st_mode & 0o777 == 0o700
 
 
 async def test_what_a_bot_pushes_is_its_own_to_keep(tmp_path: Path, kept: Keeper, metric: Make, event: Make) -> None:
