@@ -71,29 +71,21 @@ class Counter:
 
 
 class Gauge:
-    """A number that moves."""
+    """A number that moves: `set` records the value of now; one that is not finite is dropped and counted."""
 
-    __slots__ = ("_instrument",)
+    __slots__ = ("set",)
 
     def __init__(self, instrument: _Instrument) -> None:
-        self._instrument = instrument
-
-    def set(self, value: float) -> None:
-        """Record the value of now; one that is not finite is dropped and counted."""
-        self._instrument.record(value)
+        self.set = instrument.record  # the method itself: a call less where trading goes on
 
 
 class Histogram:
-    """Single observations."""
+    """Single observations: `observe` records one; one that is not finite is dropped and counted."""
 
-    __slots__ = ("_instrument",)
+    __slots__ = ("observe",)
 
     def __init__(self, instrument: _Instrument) -> None:
-        self._instrument = instrument
-
-    def observe(self, value: float) -> None:
-        """Record one observation; one that is not finite is dropped and counted."""
-        self._instrument.record(value)
+        self.observe = instrument.record
 
 
 class _Instrument:
@@ -131,7 +123,18 @@ class _Instrument:
         self.sorted_labels = tuple(sorted(labels.items()))
 
     def record(self, value: float) -> None:
-        self.registry._record(self, value)  # noqa: SLF001 - two halves of one thing
+        registry = self.registry
+        if not (self.admitted and math.isfinite(value)):
+            registry.drop_metric()
+            return
+        self.value = value
+        self.ts_ms = ts_ms = registry.now_ms()
+        self.recorded = True
+        if not self.coalesced:
+            registry.observed((self, ts_ms, value))
+        elif not self.queued:
+            self.queued = True
+            registry.wait(self)
 
     def line(self) -> MetricLine:
         return MetricLine(self.ts_ms, self.kind, self.name, self.value, self.labels)
@@ -142,7 +145,9 @@ class _Instrument:
         return MetricRow(self.sampled_ns, self.name, self.sorted_labels, value)
 
 
-_Waiting: TypeAlias = _Instrument | MetricLine
+_Observation: TypeAlias = tuple[_Instrument, int, float]
+"""When (ms), and what."""
+_Waiting: TypeAlias = _Instrument | _Observation
 
 
 @attrs.frozen
@@ -151,7 +156,7 @@ class Batch:
 
     lines: list[bytes] = attrs.field(factory=list)
     events: list[tuple[int, bytes]] = attrs.field(factory=list)
-    observations: list[MetricLine] = attrs.field(factory=list)
+    observations: list[_Observation] = attrs.field(factory=list)
 
 
 class Registry:
@@ -186,7 +191,7 @@ class Registry:
         self._seq = 0
         self._slot_lost = False
         self._owed: list[_Instrument] = []  # slots a burst pushed out of the buffer: their newest values still go out
-        self._observations: list[tuple[_Instrument, int, float]] | None = None
+        self._observations: list[_Observation] | None = None
         self._dropped = {
             kind: _Instrument(self, "counter", DROPPED, {"kind": kind}, coalesced=True) for kind in ("metric", "event")
         }
@@ -263,9 +268,10 @@ class Registry:
             batch.lines.append(entry[1])
             size += len(entry[1]) + 1
         while size < max_bytes and (observation := self._next()) is not None:
-            if isinstance(observation, MetricLine):
+            if isinstance(observation, tuple):
+                instrument, ts_ms, value = observation
                 batch.observations.append(observation)
-                line = encode(observation)
+                line = encode(MetricLine(ts_ms, instrument.kind, instrument.name, value, instrument.labels))
             else:
                 observation.queued = False
                 line = encode(observation.line())
@@ -303,22 +309,18 @@ class Registry:
         assert (found.kind, found.coalesced) == (kind, coalesced), f"{key} is a {found.kind}"
         return found
 
-    def _record(self, instrument: _Instrument, value: float) -> None:
-        if not (instrument.admitted and math.isfinite(value)):
-            self._drop("metric")
-            return
-        instrument.value = value
-        instrument.ts_ms = self.now_ms()
-        instrument.recorded = True
-        if not instrument.coalesced:
-            self._queue(instrument.line())
-            if self._observations is not None and len(self._observations) < OBSERVATIONS_MAX:
-                self._observations.append((instrument, instrument.ts_ms, value))
-        elif not instrument.queued:
-            instrument.queued = True
-            self._queue(instrument)
+    def observed(self, observation: _Observation) -> None:
+        """Keep a single observation for the monitor and, where there is one, for the history."""
+        self.wait(observation)
+        if self._observations is not None and len(self._observations) < OBSERVATIONS_MAX:
+            self._observations.append(observation)
 
-    def _queue(self, observation: _Waiting) -> None:
+    def drop_metric(self) -> None:
+        """Count a value that is not recorded."""
+        self._drop("metric")
+
+    def wait(self, observation: _Waiting) -> None:
+        """Let it wait for the monitor; beyond the bound the oldest goes."""
         self._waiting.append(observation)
         waiting = len(self._waiting)
         if waiting > self._metrics_max:
@@ -360,7 +362,7 @@ class Registry:
                 yield instrument
 
     def _unqueue(self) -> None:
-        observations = [o for o in self._waiting if isinstance(o, MetricLine)]
+        observations = [o for o in self._waiting if isinstance(o, tuple)]
         for instrument in (*self._instruments.values(), *self._dropped.values()):
             instrument.queued = False
         self._waiting = deque(observations)
