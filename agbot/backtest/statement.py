@@ -86,6 +86,14 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     words: str
 
 
+class Credit(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue says that it paid into the wallet, or out of it, of one kind such as maker_rebate."""
+
+    kind: str
+    times: int
+    usd: int
+
+
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """An account over a period. Money and shares in 10⁻⁶, times UTC nanoseconds.
 
@@ -97,6 +105,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         rows: by day, strategy and market; their PnL is all PnL.
         orders: that were sent; `cancels` that were asked for; `rejected` by the venue; `unknown` at some time.
         markouts: of fills in the period. `calibration`: of markets that ended in it.
+        credits: what is in `brought` by the venue's own account, None when it was not asked.
     """
 
     version: str
@@ -120,6 +129,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Calibration | None
     denials: tuple[Denial, ...]
     incidents: tuple[Incident, ...]
+    credits: tuple[Credit, ...] | None = None
 
     @property
     def pnl(self) -> int:
@@ -140,6 +150,13 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     def fills(self) -> int:
         """Return how many executions stood."""
         return sum(row.fills for row in self.rows)
+
+    @property
+    def rebates(self) -> int | None:
+        """Return the rebates that the venue says it paid, None when it was not asked."""
+        if self.credits is None:
+            return None
+        return sum(credit.usd for credit in self.credits if credit.kind.endswith("_rebate"))
 
     @property
     def unexplained(self) -> int:

@@ -39,7 +39,7 @@ def figures(said: Statement) -> Rows:
         **({"unexplained usd": usd_text(said.unexplained)} if said.unexplained else {}),
         "unrealised of it, usd": usd_text(said.unrealised),
         "fees usd, in the PnL": usd_text(said.fees),
-        "rebates usd": "-",
+        "rebates usd, of what was brought in": "-" if said.rebates is None else usd_text(said.rebates),
         "turnover usd": usd_text(said.turnover),
         "fills": str(said.fills),
         "orders": str(said.orders),
@@ -50,6 +50,18 @@ def figures(said: Statement) -> Rows:
         "Brier": f"{said.calibration.brier:.4f}" if said.calibration else "-",
     }
     return [{"figure": name, "value": value} for name, value in told.items()]
+
+
+def credited(said: Statement) -> Rows:
+    """Return what the venue credited, by kind."""
+    return [
+        {
+            "credited by the venue": credit.kind.replace("_", " "),
+            "times": str(credit.times),
+            "usd": usd_text(credit.usd),
+        }
+        for credit in said.credits or ()
+    ]
 
 
 def days(said: Statement) -> Rows:
@@ -96,6 +108,7 @@ def sections(said: Statement) -> Mapping[str, Rows]:
     """Return the tables of the report by title; empty ones are left out by who shows them."""
     return {
         "Account": figures(said),
+        "Credited by the venue": credited(said),
         "Days": days(said) if len(said.days) > 1 else [],
         "PnL by strategy and market": attribution(said),
         "Markouts": table.markouts(said),

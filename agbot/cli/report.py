@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 @click.option(
     "--end", metavar="DATE", help="The last UTC day, such as 2026-11-28.  [default: today; of a run, its last]"
 )
+@click.option("--venue", is_flag=True, help="Ask Polymarket what it credited: rebates, rewards, deposits, redemptions.")
+@click.option("--wallet", metavar="ADDRESS", help="With --venue: whose, instead of your funder.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="With --venue: where it is, when not where it always is."
+)
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON; money and shares in 10^-6.")
 @click.option("--csv", "as_csv", is_flag=True, help="A line for each day, strategy and market.")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write one HTML file, nothing to fetch.")
@@ -36,12 +41,17 @@ def command(*, period: str, profile: str | None, state_dir: Path | None, **optio
     agbot report day
     agbot report week --profile mine --end 2026-11-28 --html week.html
     agbot report month --mode live --csv > november.csv
+    agbot report week --mode live --venue
 
     Figures add up to the account to the last 10^-6: equity before + PnL + what was brought in = equity after.
     """
     if options["as_json"] and options["as_csv"]:
         raise click.UsageError("--json or --csv, not both")
+    if (options["wallet"] or options["config"]) and not options["venue"]:
+        raise click.UsageError("--wallet and --config go with --venue")
     found = _statement(period, profile, state_dir, options)
+    if options["venue"]:
+        found = _with_credits(found, options)
     click.echo(_shown(found, options), nl=not options["as_csv"])
     if options["page"] is not None:
         _write(options["page"], found)
@@ -55,6 +65,14 @@ def _statement(period: str, profile: str | None, state_dir: Path | None, options
     end = _date(options["end"]) or (day_of(runs[-1].last_ns) if options["run"] and runs else _today())
     with _bar(quiet=options["as_json"] or options["as_csv"]) as progress:
         return state(runs, period, Span.ending(period, end), progress)
+
+
+def _with_credits(found: Statement, options: dict[str, Any]) -> Statement:
+    import msgspec  # noqa: PLC0415
+
+    from agbot.cli.report_credits import credited  # noqa: PLC0415
+
+    return msgspec.structs.replace(found, credits=credited(found, options["config"], options["wallet"]))
 
 
 def _journals(run: str | None, profile: str | None, state_dir: Path | None) -> list[Path]:

@@ -64,7 +64,8 @@ class AccountClient:
 
     async def activity(self, user: str, *, kind: str = "") -> AsyncIterator[tuple[AccountActivity, ...]]:
         """Yield what a wallet did page by page: that of one `kind` (TRADE, REDEEM …) where given."""
-        params = given(user=user, type=kind)
+        cash = "false" if kind in ("DEPOSIT", "WITHDRAWAL") else ""  # untold, the venue hides them, also when asked for
+        params = given(user=user, type=kind, exclude_deposits_withdrawals=cash)
         async for page in pages(self._fetch("data-activity", "/v2/activity", account.decode_activity, params)):
             yield page.items
 
