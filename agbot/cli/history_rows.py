@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from agbot.cli.access import moment, short, show
 from agbot.cli.common import bot_options, state_path
 from agbot.cli.spans import between
+from agbot.errors import StoreError
 
 if TYPE_CHECKING:
     from agbot.store.embedded import HistoryReader
     from agbot.store.rows import FillRow, Filter, OrderRow
 
 F = TypeVar("F", bound=Callable[..., Any])
+RUNS_MAX: Final = 20
+"""Newest runs whose markets are shown by name."""
+LISTED_WITHIN: Final = 50
+"""Records of a journal within which its markets are listed."""
 
 
 def _filters(function: F) -> F:
     for decorate in reversed(
         (
             between,
-            click.option("--market", default="", help="Of this market, by its id."),
+            click.option("--market", default="", help="Of this market, by its slug or id."),
             click.option("--strategy", default="", help="Of this strategy."),
             click.option("--run", "run_id", default="", metavar="RUN", help="Of this run, by its id."),
             click.option("--mode", default="", help="Of runs in this mode: PAPER, LIVE, ..."),
@@ -46,9 +53,11 @@ def orders(*, profile: str | None, state_dir: Path | None, as_json: bool, **want
 
     Example: agbot history orders --since 7d --strategy quoter --state FILLED
     """
+    names = _names(state_path(profile, state_dir) / "runs")
+    chosen = _filter(wanted, names)
     with _history(profile, state_dir) as history:
-        rows = history.query_orders(_filter(wanted))
-    _show(as_json, [row._asdict() for row in rows], [_order(row) for row in rows], "no orders")
+        rows = history.query_orders(chosen)
+    _show(as_json, [row._asdict() for row in rows], [_order(row, names) for row in rows], "no orders")
 
 
 @click.command(name="fills")
@@ -59,9 +68,11 @@ def fills(*, profile: str | None, state_dir: Path | None, as_json: bool, **wante
 
     Example: agbot history fills --since 2026-11-01 --mode LIVE --json
     """
+    names = _names(state_path(profile, state_dir) / "runs")
+    chosen = _filter(wanted, names)
     with _history(profile, state_dir) as history:
-        rows = history.query_fills(_filter(wanted))
-    _show(as_json, [row._asdict() for row in rows], [_fill(row) for row in rows], "no fills")
+        rows = history.query_fills(chosen)
+    _show(as_json, [row._asdict() for row in rows], [_fill(row, names) for row in rows], "no fills")
 
 
 def _history(profile: str | None, state_dir: Path | None) -> HistoryReader:
@@ -71,13 +82,40 @@ def _history(profile: str | None, state_dir: Path | None) -> HistoryReader:
     return HistoryReader(state_path(profile, state_dir) / HISTORY)
 
 
-def _filter(wanted: Mapping[str, Any]) -> Filter:
+def _names(runs: Path) -> dict[str, str]:
+    """Return what people call the markets of the newest runs, by id: the history keeps ids only."""
+    from agbot.model.events import MarketListed  # noqa: PLC0415
+    from agbot.store.codec import decode_batch  # noqa: PLC0415
+    from agbot.store.journal import BATCH, JournalReader  # noqa: PLC0415
+
+    found: dict[str, str] = {}
+    for path in sorted(runs.glob("*.agj"))[-RUNS_MAX:]:
+        with contextlib.suppress(StoreError):  # its markets keep their ids
+            reader = JournalReader(path)
+            first = [record for record in islice(reader.records(), LISTED_WITHIN) if record.kind == BATCH]
+            events = [event for record in first for event in decode_batch(record.body)]
+            found |= {event.market.id: event.market.name for event in events if isinstance(event, MarketListed)}
+            reader.close()
+    return found
+
+
+def _filter(wanted: Mapping[str, Any], names: Mapping[str, str]) -> Filter:
     from agbot.store.rows import Filter  # noqa: PLC0415
 
     rest = {name: value for name, value in wanted.items() if name not in ("since", "until", "state", "mode")}
+    rest["market"] = next((id_ for id_, name in names.items() if name == wanted["market"]), wanted["market"])
     end = {} if wanted["until"] is None else {"end_ns": wanted["until"]}
-    state, mode = wanted["state"].upper(), wanted["mode"].upper()
+    state, mode = _known(wanted["state"].upper()), wanted["mode"].upper()
     return Filter(start_ns=wanted["since"], state=state, mode=mode, **end, **rest)
+
+
+def _known(state: str) -> str:
+    from agbot.model.order import OrderState, Settlement  # noqa: PLC0415
+
+    names = [str(name) for kind in (OrderState, Settlement) for name in kind]
+    if state and state not in names:
+        raise click.BadParameter(f"{state!r} is none of {', '.join(names)}")
+    return state
 
 
 def _show(as_json: bool, document: list[dict[str, Any]], lines: list[dict[str, Any]], empty: str) -> None:
@@ -86,12 +124,12 @@ def _show(as_json: bool, document: list[dict[str, Any]], lines: list[dict[str, A
     show(as_json, document, table(lines, empty=f"{empty} (look further back with --since 30d)"))
 
 
-def _order(row: OrderRow) -> dict[str, Any]:
+def _order(row: OrderRow, names: Mapping[str, str]) -> dict[str, Any]:
     from agbot.units import to_text  # noqa: PLC0415
 
     return {
         "created": moment(row.created_ns),
-        **_what(row),
+        **_what(row, names),
         "filled": to_text(row.filled),
         "state": row.state,
         "reason": row.reason,
@@ -99,25 +137,25 @@ def _order(row: OrderRow) -> dict[str, Any]:
     }
 
 
-def _fill(row: FillRow) -> dict[str, Any]:
+def _fill(row: FillRow, names: Mapping[str, str]) -> dict[str, Any]:
     from agbot.units import usd_text  # noqa: PLC0415
 
     return {
         "time": moment(row.ts_ns),
-        **_what(row),
+        **_what(row, names),
         "fee": usd_text(row.fee),
         "settlement": row.settlement,
         "order": row.client_order_id,
     }
 
 
-def _what(row: OrderRow | FillRow) -> dict[str, Any]:
+def _what(row: OrderRow | FillRow, names: Mapping[str, str]) -> dict[str, Any]:
     from agbot.units import to_text  # noqa: PLC0415
 
     return {
         "mode": row.mode,
         "strategy": row.strategy,
-        "market": short(row.market),
+        "market": names.get(row.market) or short(row.market),
         "outcome": row.outcome,
         "side": row.side,
         "price": to_text(row.price),

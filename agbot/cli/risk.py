@@ -169,7 +169,7 @@ def _text(found: Mapping[str, Any]) -> str:
 
     sums = {
         "equity": f"{found['equity_usd']} usd, cash {found['cash_usd']}, resting {found['resting_usd']}",
-        "worst case": f"{found['worst_usd']:.2f} usd (best {found['best_usd']:.2f})",
+        "worst case": f"{found['worst_usd']:.2f} usd of what is held (best {found['best_usd']:.2f})",
         "expected": f"{found['expected_usd']:.2f} usd, deviation {found['sd_usd']:.2f}",
         **{
             f"at {confidence}": f"VaR {found['var_usd'][confidence]:.2f} usd, ES {found['es_usd'][confidence]:.2f} usd"

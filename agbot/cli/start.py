@@ -18,6 +18,7 @@ from agbot.cli.common import DEFAULT_PROFILE
 from agbot.cli.confirm import confirm_wallet
 from agbot.cli.tables import pairs
 from agbot.errors import ConfigError
+from agbot.latch import LATCH_NAME, Latch
 from agbot.run.children import netloc
 from agbot.run.demo import demo_plan
 from agbot.run.plans import Start, trade
@@ -158,6 +159,10 @@ def greet(start: Start, ready: Ready | None = None) -> None:
     click.echo(f"terminal  agbot tui{look}\nstop      Ctrl-C, or: agbot stop{which}")
     click.echo(f"kill      agbot killswitch on{which} --reason TEXT")
     click.echo(f"state     {start.state_dir}")
+    latch = Latch(start.state_dir / LATCH_NAME).read()
+    if latch.on:
+        opens = f"agbot killswitch off{which} --by NAME --reason TEXT"
+        click.echo(f"KILL SWITCH ON ({latch.reason}): nothing is traded until {opens}")
 
 
 def _which(settings: Settings) -> str:

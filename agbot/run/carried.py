@@ -17,7 +17,7 @@ def account_of(carry: Carry | None, settings: Settings) -> Account:
     """Return the account as the last run left it; without one the configured capital."""
     if carry is None:
         return Account(cash=settings.capital_usd)
-    return Account(cash=carry.cash, positions=carry.positions, requests=carry.requests)
+    return Account(cash=carry.cash, positions=carry.positions, requests=carry.requests, left=carry.left)
 
 
 def carried(runs: Path, mode: str, seed: int) -> Carry | None:

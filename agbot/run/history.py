@@ -6,7 +6,7 @@ take them is told, counted and tried again; meanwhile metrics beyond a bound are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,8 +23,10 @@ from agbot.log import get_logger
 from agbot.model.events import DifferenceAccepted, Event, MarketListed, MarketResolved, OrderFilled
 from agbot.model.ids import MarketId, TokenId
 from agbot.model.market import Market, Outcome
+from agbot.model.order import OrderState
 from agbot.run.history_stores import Sinks, address
 from agbot.settings import HistorySettings
+from agbot.store.carry import Left
 from agbot.store.embedded import EmbeddedStore
 from agbot.store.embedded.executions import ExecutionRow
 from agbot.store.embedded.schema import HISTORY
@@ -45,6 +47,7 @@ AGAIN_S: Final = 5.0
 LAST_WRITE_S: Final = 3.0
 PRUNE_EVERY_NS: Final = 3600 * 10**9
 BATCH: Final = 5_000
+CUT_OFF: Final = "its run was cut off, and the simulated venue with it"
 METRICS_WAIT_MAX: Final = 200_000
 """Observations that wait to be written; further ones are dropped and counted."""
 
@@ -113,13 +116,26 @@ class HistoryShell:
 
     @classmethod
     def of(
-        cls, plan: RunPlan, engine: Engine, registry: Registry, run_id: str, now_ns: Callable[[], int]
+        cls,
+        plan: RunPlan,
+        engine: Engine,
+        registry: Registry,
+        run_id: str,
+        now_ns: Callable[[], int],
+        *,
+        left: Iterable[Left] = (),
     ) -> HistoryShell | None:
-        """Return a run's history, None where the configuration wants none. Raises as `address`."""
+        """Return a run's history, None where the configuration wants none. Raises as `address`.
+
+        Args:
+            left: orders of the run before, whose last state its own history may not have.
+        """
         settings, directory = plan.settings.history, plan.state_dir / HISTORY
         if not settings.enabled:
             return None
-        return cls(engine, registry, directory, settings, run_id=run_id, mode=plan.mode, now_ns=now_ns)
+        shell = cls(engine, registry, directory, settings, run_id=run_id, mode=plan.mode, now_ns=now_ns)
+        shell.take_over(left)
+        return shell
 
     @property
     def backlog(self) -> int:
@@ -141,6 +157,20 @@ class HistoryShell:
         moved |= {event.market for event in batch if isinstance(event, MarketResolved | DifferenceAccepted)}
         for market in sorted(moved & self._engine.markets.keys()):
             self._positions(self._engine.markets[market])
+
+    def take_over(self, left: Iterable[Left]) -> None:
+        """Keep what became of an earlier run's orders: a killed run's history ends before its orders do."""
+        for each in left:
+            record, run_id, outcome = each.record, each.run_id, each.outcome
+            updated_ns = max(self._now_ns(), record.changed_ns + 1)
+            told = self._order(record)._replace(run_id=run_id, outcome=outcome, updated_ns=updated_ns)
+            if not record.state.terminal:
+                told = told._replace(state=str(OrderState.CANCELLED), reason=CUT_OFF)
+            self._waiting.orders[told.client_order_id] = told
+            for fill in record.trades.values():
+                self._waiting.fills[fill.trade_id, fill.client_order_id] = self._fill(record, fill)._replace(
+                    run_id=run_id, outcome=outcome
+                )
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Sample and write until cancelled, then once more under a shield. A disk that hangs holds nothing up."""
@@ -164,6 +194,7 @@ class HistoryShell:
             self._sample()
 
     async def _writing(self) -> None:
+        await self._write(metrics=False)  # what a killed run left is known now, and to no later start
         while True:
             for turn in range(METRICS_EVERY):
                 await trio.sleep(AGAIN_S if self._failing else WRITE_S)

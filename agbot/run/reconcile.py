@@ -128,6 +128,8 @@ class Reconcile:
         """Shares of each order of ours that was listed."""
         self._sure: set[ClientOrderId] = set()
         self._trades: set[str] = set()
+        self._filled: dict[ClientOrderId, None] = {}
+        """Orders with trades that the journal did not have."""
         header = self._past.header if self._past else None
         self.report = Report(
             from_run=header.run_id if header else "", from_started_ns=header.started_ns if header else 0
@@ -140,6 +142,7 @@ class Reconcile:
             ConfigError: AGB-144, orders rest that may not.
             VenueUnavailable: AGB-401, not all became known in time. ExecutionError: a read failed.
         """
+        open_before = self._open_names()
         await self._clear()
         await self._until_known()
         carry = self._past.carry() if self._past else None
@@ -157,7 +160,14 @@ class Reconcile:
             self.report.rounding = off if abs(off) <= ROUNDING else 0
         self.report.allowances = found.allowances
         self._tell()
-        return attrs.evolve(found, requests=self._past.requests(venue_ended=False)) if self._past else found
+        if self._past is None:
+            return found
+        left = self._past.left([*open_before, *self._filled])
+        return attrs.evolve(found, requests=self._past.requests(venue_ended=False), left=left)
+
+    def _open_names(self) -> list[ClientOrderId]:
+        records = (*self._past.live(), *self._past.unsettled()) if self._past else ()
+        return [record.command.client_order_id for record in records]
 
     async def _strangers(self, past: Past, wallet: str) -> dict[str, int] | None:
         """Return what traded that no journal explains: all pages of trades since the last run began are read for it."""
@@ -182,7 +192,7 @@ class Reconcile:
     def _tell(self) -> None:
         if self._past is not None and self._past.set_aside:
             log.critical("run.carried_in_part", from_run=self.report.from_run, set_aside=self._past.set_aside)
-        log.info("reconcile.start", **self.report.json())
+        log.info("reconcile.start", **self.report.json() | {"closed": len(self.report.closed)})
         for correction in self.report.corrections:
             log.warning("reconcile.corrected", **correction.json())
 
@@ -308,6 +318,7 @@ class Reconcile:
             past.event(self._now_ns(), fill)
             if before is None and fill.trade_id in known.record.trades and fill.trade_id not in self._trades:
                 self._trades.add(fill.trade_id)
+                self._filled[fill.client_order_id] = None
                 self.report.fills += 1
 
     def _fills_of(self, trades: Iterable[Trade]) -> Iterator[tuple[Known, OrderFilled]]:

@@ -164,7 +164,7 @@ class Session:
         self.registry = Registry(lambda: ms(now_ns()), run_id=self.run_id, metrics_max=settings.monitor.buffer_size)
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
-        self.history = HistoryShell.of(plan, self.engine, self.registry, self.run_id, now_ns)
+        self.history = HistoryShell.of(plan, self.engine, self.registry, self.run_id, now_ns, left=account.left)
         self.stop = Stop()
         self.flat = Flat(self.engine)
         self.inbox = Inbox()

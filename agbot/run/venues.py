@@ -19,6 +19,7 @@ from agbot.model.ids import TokenId
 from agbot.model.market import Market
 from agbot.run.bot import Service
 from agbot.settings import Settings
+from agbot.store.carry import Left
 from agbot.venue.care import Care
 from agbot.venue.paper import PaperVenue
 from agbot.venue.ports import VenueAdapter
@@ -33,7 +34,8 @@ class Account:
     """What a run starts with: free cash in 10⁻⁶ usd, and positions.
 
     At a venue, `balance` is its figure for the usd, those behind orders included, and `allowances` are by spender.
-    `requests` are the trades that other programs had approved before.
+    `requests` are the trades that other programs had approved before. `left` are orders that the last run's journal had
+    open or unsettled, as they are now: what nobody says has ended has ended with that run's simulated venue.
     """
 
     cash: int
@@ -43,6 +45,7 @@ class Account:
     resting: int = 0
     """How many orders of the key rest."""
     requests: tuple[Request, ...] = ()
+    left: tuple[Left, ...] = attrs.field(default=(), eq=False)
 
 
 async def idle(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

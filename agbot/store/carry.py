@@ -28,11 +28,20 @@ _MAY_HAVE_TRADED: Final = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.
 
 
 @attrs.frozen
+class Left:
+    """An order that a run left open or unsettled, as the next start found it; `outcome` is its token's."""
+
+    run_id: str
+    record: OrderRecord
+    outcome: str
+
+
+@attrs.frozen
 class Carry:
     """Cash in 10⁻⁶ usd and positions at the end of run `from_run`, or up to its first record in `set_aside`.
 
     It began at `started_ns`, UTC nanoseconds by the clock of then. `requests` are the trades that other programs had
-    approved, for a run whose venue is simulated.
+    approved, for a run whose venue is simulated; `left` the orders that ended with it.
     """
 
     cash: int
@@ -42,6 +51,7 @@ class Carry:
     seed: int
     set_aside: tuple[tuple[int, str], ...] = ()
     requests: tuple[Request, ...] = ()
+    left: tuple[Left, ...] = attrs.field(default=(), eq=False)
 
 
 def carry_latest(directory: Path, mode: str, seed: int | None = None) -> Carry | None:
@@ -169,6 +179,15 @@ class Past:
         """Return the orders with trades of which nothing says how they settled."""
         return [r for r in self.oms.all() if any(fill.settlement in PROVISIONAL for fill in r.trades.values())]
 
+    def left(self, names: Iterable[ClientOrderId]) -> tuple[Left, ...]:
+        """Return these orders as they are now."""
+        records = (record for name in names if (record := self.oms.get(name)) is not None)
+        return tuple(Left(self.header.run_id, record, self._outcome(record.command)) for record in records)
+
+    def _outcome(self, order: PlaceOrder) -> str:
+        market = self.markets.get(order.market)
+        return str(market.outcome(order.token)) if market is not None else ""
+
     def carry(self) -> Carry:
         """Return cash and positions as they are now."""
         unseen = tuple(c for c in self._carried if c.market not in self.markets)
@@ -180,6 +199,7 @@ class Past:
             self.header.seed,
             self.set_aside,
             self.requests(venue_ended=True),
+            self.left(record.command.client_order_id for record in self.live()),
         )
 
     def requests(self, *, venue_ended: bool) -> tuple[Request, ...]:

@@ -16,11 +16,15 @@ from agbot import cli
 from agbot.cli import history_group, spans
 from agbot.cli.history_query import BARS, sparkline
 from agbot.errors import ConfigError, NotFoundError, StoreError, TimedOutError
+from agbot.model.events import MarketListed
 from agbot.run.lock import exclusive
+from agbot.store.codec import encode_batch
 from agbot.store.embedded import EmbeddedStore
 from agbot.store.embedded.backup import kept
 from agbot.store.embedded.schema import FILES
+from agbot.store.journal import BATCH, Journal
 from agbot.store.rows import MetricPoint, MetricRow
+from agbot.testing.builders import make_market
 from tests.store.embedded.rows import fill, order
 
 NOW = time.time_ns()
@@ -122,6 +126,25 @@ def test_orders_by_their_filters(ask, filters, names):
     assert [row["client_order_id"] for row in rows] == names
     text = ask("history", "orders", *filters)
     assert [name for name in ("o1", "o2", "old") if f"  {name}\n" in text] == names
+
+
+def test_a_market_is_called_by_its_slug_where_a_journal_knows_it(ask, state):
+    runs = state / "runs"
+    runs.mkdir()
+    journal = Journal(runs / "20261128T000000000-live.agj", durable=False)
+    market = make_market("0x" + "ab" * 32, slug="will-it-rain")
+    journal.append(BATCH, 1, encode_batch([MarketListed(market, 1)]))
+    journal.close()
+    (runs / "20261129T000000000-live.agj").write_bytes(b"no journal")
+    (row,) = json.loads(ask("history", "orders", "--market", "will-it-rain", "--json"))
+    assert row["client_order_id"] == "o2"
+    assert "will-it-rain" in ask("history", "orders")
+
+
+def test_a_state_that_there_is_not_is_a_usage_error():
+    result = CliRunner().invoke(cli.cli, ["history", "orders", "--state", "NOPE"])
+    assert result.exit_code == 2
+    assert "'NOPE' is none of PENDING_NEW, OPEN," in result.output
 
 
 def test_fills_show_money_as_people_write_it(ask):

@@ -9,8 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from agbot.cli import killswitch
+from agbot.cli.start import greet
 from agbot.control import KillReceipt
-from agbot.latch import Latch
+from agbot.latch import LATCH_NAME, Latch
+from agbot.run.attach import Screens
+from agbot.run.plans import Start
+from agbot.settings import Settings
 from agbot.store import audit
 from agbot.store.audit import files_of, verify
 
@@ -184,3 +188,15 @@ def test_without_a_bot_it_says_what_to_type(state):
     result = invoke("on", "--reason", "r", "--flatten", "--state-dir", state)
     assert result.exit_code == 3
     assert "that takes a running bot: agbot run starts one, its gate closed; then repeat this" in result.output
+
+
+def test_a_bot_that_starts_with_a_closed_latch_says_so(tmp_path, capsys):
+    start = Start(settings=Settings(), state_dir=tmp_path, screens=Screens(state_dir=tmp_path))
+    latch = Latch(tmp_path / LATCH_NAME)
+    latch.open("me", "it begins", 1)
+    greet(start)
+    assert "KILL SWITCH" not in capsys.readouterr().out
+    latch.close("fire drill", "me", 2)
+    greet(start)
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("KILL SWITCH ON (fire drill): nothing is traded until agbot killswitch off")

@@ -40,7 +40,7 @@ def test_the_figures(typed):
 
 def test_the_table(typed):
     text = typed("show").output
-    assert "worst case  83.00 usd (best 82.00)" in text
+    assert "worst case  83.00 usd of what is held (best 82.00)" in text
     assert "at 0.95     VaR 83.00 usd, ES 83.00 usd" in text
     assert "events for independent" in text
 

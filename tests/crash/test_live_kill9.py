@@ -10,10 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from agbot.cli import cli
+from agbot.errors import NotFoundError
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import MarketListed, OrderFilled
+from agbot.model.order import OrderState
 from agbot.store.codec import decode_batch, decode_output
+from agbot.store.embedded import HistoryReader
+from agbot.store.embedded.schema import HISTORY
 from agbot.store.journal import BATCH, STEP, JournalReader
+from agbot.store.rows import Filter
 
 KILLS = 5
 
@@ -100,6 +105,27 @@ def test_the_demo_killed_at_any_time_starts_again_with_its_money(victims, journa
 
 def newest(directory: Path) -> Path:
     return max(directory.glob("runs/*.agj"))
+
+
+@pytest.mark.slow
+def test_the_history_says_how_a_killed_runs_orders_ended(agbot, bots, eventually, tmp_path):
+    state = tmp_path / "state"
+    bot = bots(state)
+
+    def open_of(run: Path) -> set[str]:
+        try:
+            with HistoryReader(state / HISTORY) as history:
+                rows = history.query_orders(Filter(run_id=run.stem, limit=10**6))
+        except NotFoundError:  # not made yet
+            return set()
+        return {row.client_order_id for row in rows if not OrderState(row.state).terminal}
+
+    eventually(lambda: (state / HISTORY).exists() and open_of(newest(state)), "orders rest, and are in the history")
+    bot.kill()
+    first = newest(state)
+    assert open_of(first)
+    bots(state)
+    eventually(lambda: newest(state) != first and not open_of(first), "the next run has told how they ended")
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from agbot.run.history import HistoryShell
 from agbot.run.plans import Start
 from agbot.run.session import Session, prepare_state_dir
 from agbot.settings import HistorySettings, Settings
+from agbot.store.carry import Left
 from agbot.store.embedded import EmbeddedStore, HistoryReader
 from agbot.store.rows import Filter
 from agbot.telemetry.registry import Registry
@@ -232,6 +233,23 @@ async def test_what_is_old_is_forgotten_by_the_way(bench):
     await bench.through()
     names = {row.client_order_id for row in bench.read()[0]}
     assert (len(names), "old" in names, "new" in names) == (2, False, True)
+
+
+async def test_the_next_run_tells_what_became_of_the_orders_of_one_that_was_killed(bench, core):
+    rests, ended = bench.buy(), bench.buy(price="0.51")
+    await bench.through()
+    assert {row.state for row in bench.read()[0]} == {"OPEN"}
+    next_run = Bench(core, bench.directory)
+    bench.fill(ended, Settlement.CONFIRMED)  # the killed run never heard of it
+    left = [Left("r", core.engine.oms.get(c.client_order_id), "YES") for c in (rests, ended)]
+    next_run.shell._run = ("s", "PAPER")
+    next_run.shell.take_over(left)
+    await next_run.through()
+    orders, fills, _ = bench.read()
+    told = {row.client_order_id: (row.run_id, row.outcome, row.state, row.filled, row.reason) for row in orders}
+    assert told[rests.client_order_id] == ("r", "YES", "CANCELLED", 0, module.CUT_OFF)
+    assert told[ended.client_order_id][:4] == ("r", "YES", "FILLED", to_units("5"))
+    assert [(row.client_order_id, row.run_id) for row in fills] == [(ended.client_order_id, "r")]
 
 
 def test_none_is_kept_where_the_configuration_wants_none(core, tmp_path):

@@ -74,7 +74,7 @@ class KillSwitch:
         return self.enabled
 
     def __str__(self) -> str:
-        return "on: every order is denied" if self.enabled else "off"
+        return "on: every order is denied" if self.enabled else "not on by these policies"
 
 
 @attrs.frozen
