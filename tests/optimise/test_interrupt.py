@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ optimise:
   parameters: {edge: {low: 0.001, high: 0.2, step: 0.001}}
 """
 WITHIN_S = 60
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT reach children: a suite that a script started in the background has it ignored, and passes that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -44,14 +53,17 @@ def test_a_stop_keeps_what_is_finished(tmp_path: Path, root: Path) -> None:
 
 def stopped(folder: Path, log: Path, beyond: int, how: signal.Signals) -> None:
     """Begin the search, and stop it as soon as the log has more lines than `beyond`."""
-    process = start(folder)
-    deadline = time.monotonic() + WITHIN_S
-    while lines(log) <= beyond:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(how)
-    _, said = process.communicate(timeout=WITHIN_S)
+    with start(folder) as process:
+        try:
+            deadline = time.monotonic() + WITHIN_S
+            while lines(log) <= beyond:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            process.send_signal(how)
+            _, said = process.communicate(timeout=WITHIN_S)
+        finally:
+            process.kill()
     kept = lines(log) - 1
     assert (process.returncode, kept < 200) == (1, True)
     assert f"stopped: {kept} trials are kept in s.trials.jsonl" in said
