@@ -49,7 +49,7 @@ def test_the_example_is_right(repo: Path, monkeypatch: pytest.MonkeyPatch) -> No
         f"policies        {repo}/policies/paper.yaml: ok",
         "PositionLimit   at most 1000 shares net, long or short",
         "InventoryLimit  at most 10000 usd of inventory over all markets",
-        "KillSwitch      off",
+        "KillSwitch      not on by these policies",
     ]
 
 
