@@ -84,18 +84,23 @@ def _history(profile: str | None, state_dir: Path | None) -> HistoryReader:
 
 def _names(runs: Path) -> dict[str, str]:
     """Return what people call the markets of the newest runs, by id: the history keeps ids only."""
+    import msgspec  # noqa: PLC0415
+
     from agbot.model.events import MarketListed  # noqa: PLC0415
     from agbot.store.codec import decode_batch  # noqa: PLC0415
     from agbot.store.journal import BATCH, JournalReader  # noqa: PLC0415
 
     found: dict[str, str] = {}
     for path in sorted(runs.glob("*.agj"))[-RUNS_MAX:]:
-        with contextlib.suppress(StoreError):  # its markets keep their ids
-            reader = JournalReader(path)
+        with (
+            contextlib.suppress(
+                StoreError, msgspec.DecodeError
+            ),  # of another version, or none: its markets keep their ids
+            contextlib.closing(JournalReader(path)) as reader,
+        ):
             first = [record for record in islice(reader.records(), LISTED_WITHIN) if record.kind == BATCH]
             events = [event for record in first for event in decode_batch(record.body)]
             found |= {event.market.id: event.market.name for event in events if isinstance(event, MarketListed)}
-            reader.close()
     return found
 
 

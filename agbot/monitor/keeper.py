@@ -45,7 +45,7 @@ class Keeper:
         self, state_dir: Path, *, now_ns: Callable[[], int] = time.time_ns, limits: HistorySettings | None = None
     ) -> None:
         self.state_dir = state_dir / PUSHED
-        self.left_out = 0
+        self.left_out = self._told_left_out = 0
         self._now_ns = now_ns
         self._limits = limits or HistorySettings()
         self._newest: dict[str, MetricLine] = {}
@@ -126,6 +126,9 @@ class Keeper:
             _log.error("what was pushed is not kept", reason=failed.reason, id=failed.id, remedy=failed.remedy)
         elif failed is None and self._failing:
             _log.warning("what is pushed is kept again", path=str(self.state_dir), left_out=self.left_out)
+        if failed is None and self.left_out > self._told_left_out:
+            _log.warning("more was pushed than is kept", left_out=self.left_out)
+            self._told_left_out = self.left_out
         self._failing = failed is not None
 
 

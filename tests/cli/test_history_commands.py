@@ -136,6 +136,9 @@ def test_a_market_is_called_by_its_slug_where_a_journal_knows_it(ask, state):
     journal.append(BATCH, 1, encode_batch([MarketListed(market, 1)]))
     journal.close()
     (runs / "20261129T000000000-live.agj").write_bytes(b"no journal")
+    foreign = Journal(runs / "20261130T000000000-live.agj", durable=False)
+    foreign.append(BATCH, 1, b"\xc1")
+    foreign.close()
     (row,) = json.loads(ask("history", "orders", "--market", "will-it-rain", "--json"))
     assert row["client_order_id"] == "o2"
     assert "will-it-rain" in ask("history", "orders")
