@@ -21,7 +21,7 @@ from typing import Any
 from agbot.store.embedded import EmbeddedStore
 from agbot.store.rows import MetricRow, Series
 from agbot.telemetry.registry import Registry
-from benchmarks.timing import Case, Effort, Row, at_most, best_ns, faster
+from benchmarks.timing import Case, Effort, Row, at_most, best_ns, faster, within
 
 NS_PER_S = 10**9
 BEGIN = 1_700_000_000 // 86_400 * 86_400 * NS_PER_S
@@ -33,8 +33,12 @@ PLAIN = "SQLite, a row each, no roll-ups"
 ROWS = "SQLite, grouped from its rows"
 WRITING = "a metric stored with its roll-ups, in batches of 5,000"
 READING = "24 hours of a metric observed four times a second, at 5-minute points"
-RECORDING = "an observation of a histogram, kept for the history"
-WITHOUT = "one that is not"
+RECORDING = "recording a value, kept for the history, with"
+RECORDING_NS = 200
+TAKEN = 400
+LOAD = 10_000
+LOAD_PERCENT = 2
+LOADED = f"{LOAD:,} values a second, recorded, told to a monitor and stored"
 _TABLE = """create table metric (series integer not null, ts integer not null, value real not null,
     primary key (series, ts)) without rowid"""
 
@@ -42,7 +46,12 @@ _TABLE = """create table metric (series integer not null, ts integer not null, v
 def rows(effort: Effort) -> list[Row]:
     """Measure every promise about the history."""
     with tempfile.TemporaryDirectory() as scratch:
-        return [*_writing_rows(effort, Path(scratch)), *_reading_rows(effort, Path(scratch)), _recording_row(effort)]
+        return [
+            *_writing_rows(effort, Path(scratch)),
+            *_reading_rows(effort, Path(scratch)),
+            *_recording_rows(effort),
+            _load_row(effort, Path(scratch)),
+        ]
 
 
 # ---------------------------------------------------------------- writing
@@ -127,26 +136,69 @@ def _grouped(db: sqlite3.Connection) -> Any:
 # ---------------------------------------------------------------- recording
 
 
-def _recording_row(effort: Effort) -> Row:
-    """Measure one observation with and without a history; every thousand, what waits is taken by somebody else."""
-    plain, kept = Registry(lambda: 1), Registry(lambda: 1)
-    kept.observe_singly()
-    ns = best_ns({WITHOUT: _observed(plain), "ours": _observed(kept)}, effort)
-    return at_most(RECORDING, 1.25, ns, "ours", WITHOUT)
+def _recording_rows(effort: Effort) -> list[Row]:
+    """Measure one recorded value, by the real clock and with a history; what waits is taken as often as in a bot."""
+    registry = Registry(time.time_ns)
+    registry.observe_singly()
+    cases = {
+        "a counter": registry.counter("exec.orders_placed", venue="v").add,
+        "a gauge": registry.gauge("polymarket.rtds.lag_ms", topic="t").set,
+        "a histogram": registry.histogram("exec.latency_ms", venue="v").observe,
+    }
+    ns = best_ns({name: _recorded(registry, record) for name, record in cases.items()}, effort)
+    return [within(f"{RECORDING} {name}", RECORDING_NS, ns, name) for name in cases]
 
 
-def _observed(registry: Registry) -> Case:
-    observe = registry.histogram("exec.latency_ms", venue="v").observe
-    for n in range(1000):
-        observe(n)  # what waits for the monitor is full in both
-
+def _recorded(registry: Registry, record: Callable[[float], None]) -> Case:
     def case(count: int) -> None:
-        for n in range(count):
-            observe(n)
-            if n % 1000 == 0 and registry._observations:  # noqa: SLF001
-                registry._observations = []  # noqa: SLF001
+        while count > 0:
+            for _ in range(min(count, TAKEN)):
+                record(1)
+            registry.settle()
+            registry._waiting.clear()  # noqa: SLF001
+            registry._observations = []  # noqa: SLF001
+            count -= TAKEN
 
     return case
+
+
+def _load_row(effort: Effort, scratch: Path) -> Row:
+    """Measure all that a bot does for `LOAD` values a second, of which a half are single observations."""
+    with _store(scratch / "load") as store:
+        second = _seconds(store)
+        next(second)
+        began, busy = time.process_time_ns(), 0
+        for _ in range(effort.rounds):
+            next(second)
+        busy = time.process_time_ns() - began
+    percent = round(busy / effort.rounds / NS_PER_S * 100, 2)
+    return Row(
+        LOADED,
+        f"<= {LOAD_PERCENT:g} % of a core",
+        percent,
+        percent <= LOAD_PERCENT,
+        round(busy / effort.rounds / LOAD, 1),
+    )
+
+
+def _seconds(store: EmbeddedStore) -> Iterator[None]:
+    """Live through seconds: record, tell the monitor ten times, take a sample and store it."""
+    now_ns = BEGIN
+    registry = Registry(lambda: now_ns, metrics_max=LOAD)
+    registry.observe_singly()
+    gauges = [registry.gauge("load.gauge", n=str(n)) for n in range(SERIES)]
+    histograms = [registry.histogram("load.histogram", n=str(n)) for n in range(SERIES)]
+    while True:
+        for tenth in range(10):
+            now_ns += NS_PER_S // 10
+            for n in range(LOAD // 10 // SERIES // 2):
+                for gauge, histogram in zip(gauges, histograms, strict=True):
+                    gauge.set(tenth + n)
+                    histogram.observe(n)
+            while registry.drain(64 * 1024).lines:
+                pass
+        store.insert_metrics_batch(registry.sample(now_ns))
+        yield
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class Player:
 
     def now_ms(self) -> int:
         """Return the journal's time, UTC milliseconds."""
-        return self._clock.now_ms()
+        return ms(self._clock.at_ns)
 
     def handlers(self) -> dict[str, Op]:
         """Return what the control socket answers, by `op`."""
@@ -209,7 +209,7 @@ class Player:
 
     def _start(self) -> Standing:
         """Return a core and screens that know nothing."""
-        registry, engine = Registry(self._clock.now_ms, run_id=self._name()), self.playback.engine
+        registry, engine = Registry(self._clock.now_ns, run_id=self._name()), self.playback.engine
         return Standing(
             number=0,
             taken=0,
@@ -310,8 +310,8 @@ class _Clock:
 
     at_ns: int = 0
 
-    def now_ms(self) -> int:
-        return ms(self.at_ns)
+    def now_ns(self) -> int:
+        return self.at_ns
 
     def __deepcopy__(self, _memo: object) -> _Clock:
         return self

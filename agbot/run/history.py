@@ -31,7 +31,8 @@ from agbot.store.embedded import EmbeddedStore
 from agbot.store.embedded.executions import ExecutionRow
 from agbot.store.embedded.schema import HISTORY
 from agbot.store.rows import FillRow, MetricRow, OrderRow, PositionRow
-from agbot.telemetry.registry import Counter, Registry
+from agbot.telemetry.instruments import Counter
+from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_S
 
 if TYPE_CHECKING:

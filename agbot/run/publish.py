@@ -151,7 +151,7 @@ class Publisher:
             "strategy.signals_generated", strategy_id=decision.strategy, signal_type=str(decision.side)
         ).add(1)
         for policy in decision.violated or ("all",):
-            self._registry.gauge_each("polymarket.risk.decision", policy=policy, market_id=decision.market).set(
+            self._registry.gauge_each("polymarket.risk.decision", policy=policy, market_id=decision.market).observe(
                 1 if decision.allowed else 0
             )
         market = self._engine.markets.get(decision.market)

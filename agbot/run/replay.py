@@ -34,7 +34,7 @@ from agbot.store.mirror import MirrorCheck
 from agbot.store.rebuild import engine_of, header_of
 from agbot.store.recording import Recording
 from agbot.telemetry.registry import Registry
-from agbot.units import NS_PER_S, ms, usd_text
+from agbot.units import NS_PER_S, usd_text
 
 RUN_ID: Final = "replay"
 YIELD_EVERY: Final = 64
@@ -87,7 +87,7 @@ class ReplayRun:
         self.ticks = TickWatch(recording.markets)
         self.mirror = MirrorCheck(recording.markets)
         self.loop = VirtualLoop(self._step, self.matcher, recording.markets, self._groups())
-        self.registry = Registry(lambda: ms(now_ns()), run_id=RUN_ID, metrics_max=settings.monitor.buffer_size)
+        self.registry = Registry(now_ns, run_id=RUN_ID, metrics_max=settings.monitor.buffer_size)
         self.publisher = Publisher(self.engine, self.registry)
         self.tally = Tally(self.engine)
         self.stop = Stop()

@@ -15,6 +15,7 @@ from agbot.telemetry.access import bearer
 from agbot.telemetry.protocol import Event, EventLine, encode
 from agbot.telemetry.registry import Registry
 from agbot.telemetry.websocket import open_websocket
+from agbot.units import NS_PER_MS
 from agbot.web.lost import LOST
 
 SEND_TIMEOUT_S: Final = 5.0
@@ -124,7 +125,7 @@ class _Sender:
         await self._flush(ws)
 
     def _opening(self) -> Iterator[bytes]:
-        yield encode(EventLine(self.registry.now_ms(), "run", self.run_event, self.registry.run_id))
+        yield encode(EventLine(self.registry.now_ns() // NS_PER_MS, "run", self.run_event, self.registry.run_id))
         yield from self.registry.resync()
 
     async def _flush(self, ws: WebSocketConnection) -> None:

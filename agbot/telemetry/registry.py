@@ -6,15 +6,15 @@ Histograms and `gauge_each` make a line an observation.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
 from agbot.store.rows import MetricRow
+from agbot.telemetry.instruments import NEVER, Counter, Gauge, Histogram, Instrument, Observation
 from agbot.telemetry.protocol import (
     DECISIONS_KEPT,
     FILLS_KEPT,
@@ -23,7 +23,6 @@ from agbot.telemetry.protocol import (
     MARKETS_KEPT,
     ORDERS_KEPT,
     EventLine,
-    MetricLine,
     MetricType,
     encode,
     series_key,
@@ -56,98 +55,8 @@ _KEPT: Final[dict[str, tuple[int, str]]] = {
 }
 
 
-class Counter:
-    """A number that only rises."""
-
-    __slots__ = ("_instrument",)
-
-    def __init__(self, instrument: _Instrument) -> None:
-        self._instrument = instrument
-
-    def add(self, n: float = 1) -> None:
-        """Add `n` ≥ 0."""
-        assert n >= 0, "a counter only rises"
-        self._instrument.record(self._instrument.value + n)
-
-
-class Gauge:
-    """A number that moves: `set` records the value of now; one that is not finite is dropped and counted."""
-
-    __slots__ = ("set",)
-
-    def __init__(self, instrument: _Instrument) -> None:
-        self.set = instrument.record  # the method itself: a call less where trading goes on
-
-
-class Histogram:
-    """Single observations: `observe` records one; one that is not finite is dropped and counted."""
-
-    __slots__ = ("observe",)
-
-    def __init__(self, instrument: _Instrument) -> None:
-        self.observe = instrument.record
-
-
-class _Instrument:
-    __slots__ = (
-        "admitted",
-        "coalesced",
-        "kind",
-        "labels",
-        "name",
-        "queued",
-        "recorded",
-        "registry",
-        "sampled",
-        "sampled_ns",
-        "sorted_labels",
-        "ts_ms",
-        "value",
-    )
-
-    def __init__(
-        self, registry: Registry, kind: MetricType, name: str, labels: dict[str, str], *, coalesced: bool
-    ) -> None:
-        self.registry = registry
-        self.kind = kind
-        self.name = name
-        self.labels = labels
-        self.coalesced = coalesced
-        self.admitted = True
-        self.queued = False
-        self.recorded = False
-        self.value = 0.0
-        self.ts_ms = 0
-        self.sampled = (0, 0.0)
-        self.sampled_ns = 0
-        self.sorted_labels = tuple(sorted(labels.items()))
-
-    def record(self, value: float) -> None:
-        registry = self.registry
-        if not (self.admitted and math.isfinite(value)):
-            registry.drop_metric()
-            return
-        self.value = value
-        self.ts_ms = ts_ms = registry.now_ms()
-        self.recorded = True
-        if not self.coalesced:
-            registry.observed((self, ts_ms, value))
-        elif not self.queued:
-            self.queued = True
-            registry.wait(self)
-
-    def line(self) -> MetricLine:
-        return MetricLine(self.ts_ms, self.kind, self.name, self.value, self.labels)
-
-    def row(self, ts_ns: int, value: float) -> MetricRow:
-        """Return an observation for the history, later than the one before: two of one instant would be one row."""
-        self.sampled_ns = max(ts_ns, self.sampled_ns + 1)
-        return MetricRow(self.sampled_ns, self.name, self.sorted_labels, value)
-
-
-_Observation: TypeAlias = tuple[_Instrument, int, float]
-"""When (ms), and what."""
-_Waiting: TypeAlias = _Instrument | _Observation
+_Waiting: TypeAlias = Counter | Gauge | Observation
+_Made = TypeVar("_Made", Counter, Gauge, Histogram)
 
 
 @attrs.frozen
@@ -156,20 +65,20 @@ class Batch:
 
     lines: list[bytes] = attrs.field(factory=list)
     events: list[tuple[int, bytes]] = attrs.field(factory=list)
-    observations: list[_Observation] = attrs.field(factory=list)
+    observations: list[Observation] = attrs.field(factory=list)
 
 
 class Registry:
     """All instruments and events of one run. Used by one thread.
 
     Args:
-        now_ms: tells UTC milliseconds.
+        now_ns: tells UTC nanoseconds. It is called for every value, so a function of C is worth having here.
         run_id: stands in every event line.
     """
 
     def __init__(
         self,
-        now_ms: Callable[[], int],
+        now_ns: Callable[[], int],
         *,
         run_id: str = "",
         metrics_max: int = METRICS_BUFFER_MAX,
@@ -177,40 +86,42 @@ class Registry:
         instruments_max: int = INSTRUMENTS_MAX,
     ) -> None:
         self.run_id = run_id
-        self.now_ms = now_ms
+        self.now_ns = now_ns
         self.closed = False
         self.on_pressure: Callable[[], None] | None = None
         """Called when the metrics buffer is half full, and by `close`: drain now."""
         self._metrics_max = metrics_max
         self._events_max = events_max
         self._instruments_max = instruments_max
-        self._instruments: dict[str, _Instrument] = {}
+        self.fresh: list[Observation] = []
+        """Observations that do not wait yet: `settle` sees to what they owe the monitor and the history."""
+        self.fresh_max = max(1, metrics_max // 2)
+        self._instruments: dict[str, Instrument] = {}
+        self._asked: dict[tuple[str, ...], Instrument] = {}  # the same, by labels in whatever order they were given
         self._waiting: deque[_Waiting] = deque()
         self._events: deque[tuple[int, bytes]] = deque()
         self._kept: dict[str, dict[object, tuple[int, bytes]]] = {kind: {} for kind in _KEPT}
         self._seq = 0
         self._slot_lost = False
-        self._owed: list[_Instrument] = []  # slots a burst pushed out of the buffer: their newest values still go out
-        self._observations: list[_Observation] | None = None
-        self._dropped = {
-            kind: _Instrument(self, "counter", DROPPED, {"kind": kind}, coalesced=True) for kind in ("metric", "event")
-        }
+        self._owed: list[Counter | Gauge] = []  # slots that a burst pushed out: their newest values still go out
+        self._observations: list[Observation] | None = None
+        self._dropped = {kind: Counter(self, "counter", DROPPED, {"kind": kind}) for kind in ("metric", "event")}
 
     def counter(self, name: str, /, **labels: str) -> Counter:
         """Return the counter of this name and these labels, the same one each time."""
-        return Counter(self._instrument("counter", name, labels, coalesced=True))
+        return self._instrument(Counter, "counter", name, labels)
 
     def gauge(self, name: str, /, **labels: str) -> Gauge:
         """Return the gauge of this name and these labels; only its newest value is sent."""
-        return Gauge(self._instrument("gauge", name, labels, coalesced=True))
+        return self._instrument(Gauge, "gauge", name, labels)
 
-    def gauge_each(self, name: str, /, **labels: str) -> Gauge:
+    def gauge_each(self, name: str, /, **labels: str) -> Histogram:
         """Return a gauge whose every value makes a line, such as `polymarket.risk.decision`."""
-        return Gauge(self._instrument("gauge", name, labels, coalesced=False))
+        return self._instrument(Histogram, "gauge", name, labels)
 
     def histogram(self, name: str, /, **labels: str) -> Histogram:
         """Return the histogram of this name and these labels."""
-        return Histogram(self._instrument("histogram", name, labels, coalesced=False))
+        return self._instrument(Histogram, "histogram", name, labels)
 
     def event(self, event_type: str, /, **fields: Any) -> None:
         """Record a fact for people, and count it in `agbot.events`.
@@ -219,7 +130,7 @@ class Registry:
         """
         self._seq += 1
         self.counter(EVENTS, event_type=event_type).add()
-        line = encode(EventLine(self.now_ms(), event_type, fields, self.run_id, self._seq))
+        line = encode(EventLine(self.now_ns() // NS_PER_MS, event_type, fields, self.run_id, self._seq))
         if len(line) > LINE_BYTES_MAX:
             self._drop("event")
             return
@@ -232,6 +143,7 @@ class Registry:
 
     def dropped(self, kind: str) -> int:
         """Return how many ("metric" or "event") were dropped so far."""
+        self.settle()
         return int(self._dropped[kind].value)
 
     def observe_singly(self) -> None:
@@ -243,11 +155,12 @@ class Registry:
 
         Counters and gauges are stamped with the whole second of `now_ns`, so that they lie side by side.
         """
+        self.settle()
         observations, self._observations = self._observations or [], [] if self._observations is not None else None
-        rows = [instrument.row(ts_ms * NS_PER_MS, value) for instrument, ts_ms, value in observations]
+        rows = [instrument.row(ts_ns, value) for instrument, ts_ns, value in observations]
         second_ns = now_ns // NS_PER_S * NS_PER_S
         for instrument in self._slots():
-            newest = (instrument.ts_ms, instrument.value)
+            newest = (instrument.ts_ns, instrument.value)
             if newest != instrument.sampled:
                 instrument.sampled = newest
                 rows.append(instrument.row(second_ns, instrument.value))
@@ -260,6 +173,7 @@ class Registry:
 
     def drain(self, max_bytes: int) -> Batch:
         """Take out the oldest lines, events first, up to about `max_bytes`; empty when nothing waits."""
+        self.settle()
         batch = Batch()
         size = 0
         while self._events and size < max_bytes:
@@ -269,18 +183,19 @@ class Registry:
             size += len(entry[1]) + 1
         while size < max_bytes and (observation := self._next()) is not None:
             if isinstance(observation, tuple):
-                instrument, ts_ms, value = observation
+                instrument, ts_ns, value = observation
                 batch.observations.append(observation)
-                line = encode(MetricLine(ts_ms, instrument.kind, instrument.name, value, instrument.labels))
+                line = instrument.line(ts_ns, value)
             else:
                 observation.queued = False
-                line = encode(observation.line())
+                line = observation.line(observation.ts_ns, observation.value)
             batch.lines.append(line)
             size += len(line) + 1
         return batch
 
     def restore(self, batch: Batch) -> None:
         """Put back what was not sent. Counters and gauges need no place: `resync` sends them."""
+        self.settle()
         self._events.extendleft(reversed(batch.events))
         while len(self._events) > self._events_max:
             self._events.popleft()
@@ -291,46 +206,66 @@ class Registry:
 
     def resync(self) -> list[bytes]:
         """Return what a monitor that may know nothing needs: kept events not waiting anyway, each counter and gauge."""
+        self.settle()
         first_waiting = self._events[0][0] if self._events else self._seq + 1
         kept = merge(*(entries.values() for entries in self._kept.values()))
         lines = [line for seq, line in kept if seq < first_waiting]
-        lines += [encode(i.line()) for i in self._slots()]
+        lines += [slot.line(slot.ts_ns, slot.value) for slot in self._slots()]
         self._unqueue()
         return lines
 
-    def _instrument(self, kind: MetricType, name: str, labels: dict[str, str], *, coalesced: bool) -> _Instrument:
-        key = series_key(name, labels)
-        found = self._instruments.get(key)
-        if found is None:
-            found = _Instrument(self, kind, name, labels, coalesced=coalesced)
-            found.admitted = len(self._instruments) < self._instruments_max
-            if found.admitted:
-                self._instruments[key] = found
-        assert (found.kind, found.coalesced) == (kind, coalesced), f"{key} is a {found.kind}"
-        return found
+    def settle(self) -> None:
+        """Let fresh observations wait for the monitor and, where there is one, for the history."""
+        if not self.fresh:
+            return
+        fresh = self.fresh.copy()
+        self.fresh.clear()
+        if self._observations is not None:
+            self._observations += fresh[: OBSERVATIONS_MAX - len(self._observations)]
+        self._wait(fresh)
 
-    def observed(self, observation: _Observation) -> None:
-        """Keep a single observation for the monitor and, where there is one, for the history."""
-        self.wait(observation)
-        if self._observations is not None and len(self._observations) < OBSERVATIONS_MAX:
-            self._observations.append(observation)
+    def wait(self, slot: Counter | Gauge) -> None:
+        """Let it wait for the monitor, behind what was observed before."""
+        self.settle()
+        self._wait([slot])
 
     def drop_metric(self) -> None:
         """Count a value that is not recorded."""
         self._drop("metric")
 
-    def wait(self, observation: _Waiting) -> None:
-        """Let it wait for the monitor; beyond the bound the oldest goes."""
-        self._waiting.append(observation)
-        waiting = len(self._waiting)
-        if waiting > self._metrics_max:
+    def _instrument(self, made: type[_Made], kind: MetricType, name: str, labels: dict[str, str]) -> _Made:
+        asked = (name, *labels, *labels.values())
+        found = self._asked.get(asked)
+        if found is None:
+            found = self._asked_first(made, kind, name, labels)
+            if not found.refused:
+                self._asked[asked] = found
+        assert found.kind == kind, f"{name} is a {found.kind}"
+        assert isinstance(found, made), f"{name} is a {type(found).__name__}"
+        return found
+
+    def _asked_first(self, made: type[_Made], kind: MetricType, name: str, labels: dict[str, str]) -> Instrument:
+        key = series_key(name, labels)
+        found = self._instruments.get(key)
+        if found is not None:
+            return found
+        instrument = made(self, kind, name, labels)
+        instrument.refused = len(self._instruments) >= self._instruments_max
+        if not instrument.refused:
+            self._instruments[key] = instrument
+        return instrument
+
+    def _wait(self, more: Sequence[_Waiting]) -> None:
+        before = len(self._waiting)
+        self._waiting.extend(more)
+        while len(self._waiting) > self._metrics_max:
             self._lose_oldest()
-        elif waiting == self._metrics_max // 2:
+        if before < self._metrics_max // 2 <= len(self._waiting):
             self._press()
 
     def _lose_oldest(self) -> None:
         oldest = self._waiting.popleft()
-        if isinstance(oldest, _Instrument):
+        if not isinstance(oldest, tuple):
             oldest.queued = False
             self._slot_lost = True
         self._drop("metric")
@@ -338,8 +273,8 @@ class Registry:
     def _drop(self, kind: str) -> None:
         counter = self._dropped[kind]
         counter.value += 1
-        counter.ts_ms = self.now_ms()
-        counter.recorded = counter.queued = True
+        counter.ts_ns = self.now_ns()
+        counter.queued = True
 
     def _press(self) -> None:
         if self.on_pressure is not None:
@@ -356,9 +291,9 @@ class Registry:
             return self._waiting.popleft()
         return self._owed.pop() if self._owed else None
 
-    def _slots(self) -> Iterator[_Instrument]:
+    def _slots(self) -> Iterator[Counter | Gauge]:
         for instrument in (*self._instruments.values(), *self._dropped.values()):
-            if instrument.recorded and instrument.coalesced:
+            if isinstance(instrument, Counter | Gauge) and instrument.ts_ns != NEVER:
                 yield instrument
 
     def _unqueue(self) -> None:

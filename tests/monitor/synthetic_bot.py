@@ -68,7 +68,7 @@ def trade(registry: Registry, dice: random.Random, n: int) -> None:
 
 
 async def main(url: str) -> None:
-    registry = Registry(now_ms, run_id="synthetic")
+    registry = Registry(time.time_ns, run_id="synthetic")
     run = {"run_id": "synthetic", "mode": "DEMO", "version": "0", "protocol": 1, "pid": 1, "capital_usd": "10000"}
     list_markets(registry)
     async with trio.open_nursery() as nursery:

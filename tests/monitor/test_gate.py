@@ -15,6 +15,7 @@ from agbot.telemetry.access import bearer
 from agbot.telemetry.push import push
 from agbot.telemetry.registry import Registry
 from agbot.telemetry.websocket import open_websocket
+from agbot.units import NS_PER_MS
 from agbot.web.http import Request, Response, admit_all
 
 TOKEN = "correct-horse-battery-staple"
@@ -119,7 +120,7 @@ async def test_both_sockets_want_it(nursery: trio.Nursery, path: str) -> None:
 
 async def test_a_bot_pushes_with_the_token(nursery: trio.Nursery) -> None:
     port = await start(nursery)
-    registry = Registry(lambda: 1, run_id="r")
+    registry = Registry(lambda: NS_PER_MS, run_id="r")
     url = f"ws://127.0.0.1:{port}/metrics"
     nursery.start_soon(lambda: push(registry, url, run_event={"run_id": "r", "mode": "DEMO"}, token=Secret(TOKEN)))
     headers = [(name.encode(), value.encode()) for name, value in bearer(Secret(TOKEN)).items()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -18,7 +20,9 @@ from agbot.optimise.outcome import Failed, Outcome, Params
 from agbot.optimise.study import Study
 from agbot.testing.trials import Deadly, Noise
 
-pytestmark = pytest.mark.slow
+# Dask leaves the sockets of workers that were killed to the garbage collector.
+LEFT = "ignore:unclosed <socket:ResourceWarning"
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(LEFT)]
 
 Make = Callable[..., Study]
 GRID = "parameters: {n: {low: 1, high: 12, step: 1}}"
@@ -41,6 +45,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         ) as local,
     ):
         yield local
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import trio.testing
 from agbot.run import attach
 from agbot.run.attach import Screens
 from agbot.telemetry.registry import Registry
+from agbot.units import NS_PER_MS
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ async def test_the_terminal_is_told_where_to_look_and_whose_bot_it_is(started, t
 
 
 async def test_metrics_are_pushed_only_where_a_monitor_is(started, tmp_path, nursery):
-    registry = Registry(lambda: 1, run_id="r", metrics_max=10)
+    registry = Registry(lambda: NS_PER_MS, run_id="r", metrics_max=10)
     await nursery.start(Screens(port=7, state_dir=tmp_path).push(registry, {"run_id": "r"}))
     assert started == [("push", "ws://127.0.0.1:7/metrics", {"run_id": "r"})]
     with trio.fail_after(30):

@@ -20,7 +20,7 @@ from agbot.store.carry import Left
 from agbot.store.embedded import EmbeddedStore, HistoryReader
 from agbot.store.rows import Filter
 from agbot.telemetry.registry import Registry
-from agbot.units import NS_PER_MS, NS_PER_S, to_units
+from agbot.units import NS_PER_S, to_units
 from tests.store.embedded.rows import order
 
 ALL = Filter()
@@ -32,7 +32,7 @@ class Bench:
 
     def __init__(self, core, directory):
         self.core, self.directory = core, directory
-        self.registry = Registry(lambda: core.now // NS_PER_MS)
+        self.registry = Registry(lambda: core.now)
         self.shell = HistoryShell(
             core.engine,
             self.registry,

@@ -53,7 +53,7 @@ from agbot.venue.shadow import ShadowVenue
 class Bench:
     def __init__(self, core, metrics_max=10_000):
         self.core = core
-        self.registry = Registry(lambda: 1, run_id="r", metrics_max=metrics_max)
+        self.registry = Registry(lambda: NS_PER_MS, run_id="r", metrics_max=metrics_max)
         self.publisher = Publisher(core.engine, self.registry)
         core.observers.append(self.publisher.observe)
 

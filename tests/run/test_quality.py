@@ -20,13 +20,13 @@ from agbot.model.events import (
 from agbot.model.order import Liquidity, Side
 from agbot.run.quality import Quality
 from agbot.telemetry.registry import Registry
-from agbot.units import NS_PER_S, to_units
+from agbot.units import NS_PER_MS, NS_PER_S, to_units
 
 
 class Bench:
     def __init__(self, core):
         self.core = core
-        self.registry = Registry(lambda: 1, run_id="r")
+        self.registry = Registry(lambda: NS_PER_MS, run_id="r")
         self.quality = Quality(core.engine, self.registry)
         core.observers.append(lambda _batch, step: self.quality.observe(step))
 

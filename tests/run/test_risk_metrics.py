@@ -17,7 +17,7 @@ from agbot.run.risk_view import view
 from agbot.telemetry.registry import Registry
 from agbot.testing.account import Account
 from agbot.testing.builders import make_market
-from agbot.units import to_units
+from agbot.units import NS_PER_MS, to_units
 
 ONE, TWO = make_market("one"), make_market("two")
 HELD = {("one", Outcome.YES): ("100", "45"), ("two", Outcome.NO): ("20", "10")}
@@ -28,7 +28,7 @@ def test_a_book_by_hand():
     """1000 usd, 100 YES worth 45 and 20 NO worth 9 (they cost 10): 1054; all of it lost has a chance of 0.25."""
     rules = (MaxLoss(to_units("90")), DailyLoss(50_000))
     account = Account(*rules, markets=[ONE, TWO], held=HELD, baseline=FEW, limits=OFF)
-    registry = Registry(lambda: 1, run_id="r")
+    registry = Registry(lambda: NS_PER_MS, run_id="r")
     RiskMetrics(account.engine, registry).second(account.now)
     lines = [json.loads(line) for line in registry.drain(10**9).lines]
     found = {(line["metric_name"], *line.get("labels", {}).values()): line["value"] for line in lines}
@@ -62,7 +62,7 @@ def test_asking_leaves_no_trace():
     for price in ("0.50", "0.52", "0.48"):
         asked.engine.would_deny(asked.now, event)
         view(asked.engine, asked.now)
-        RiskMetrics(asked.engine, Registry(lambda: 1, run_id="r")).second(asked.now)
+        RiskMetrics(asked.engine, Registry(lambda: NS_PER_MS, run_id="r")).second(asked.now)
         for account in (asked, quiet):
             account.now += 400_000_000
             account.quote(ONE, f"{float(price) - 0.2:.2f}", f"{float(price) + 0.2:.2f}")

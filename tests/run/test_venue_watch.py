@@ -16,6 +16,7 @@ from agbot.run.inbox import Inbox
 from agbot.run.venue_watch import VenueWatch
 from agbot.run.venues import VenueLink
 from agbot.telemetry.registry import Registry
+from agbot.units import NS_PER_MS
 from agbot.venue.care import Care
 
 
@@ -29,7 +30,7 @@ class Bench:
         self.now_s, self.seen, self.used = 0.0, WELL, {}
         self.care = Care("v", lambda: self.now_s, lambda: 0.5, held={"submit": Backoff()})
         self.inbox = Inbox()
-        self.registry = Registry(lambda: 1, run_id="r")
+        self.registry = Registry(lambda: NS_PER_MS, run_id="r")
         link = VenueLink(
             venue=Venue(),
             run=None,

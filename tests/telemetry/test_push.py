@@ -16,6 +16,7 @@ from agbot.telemetry import push as push_module
 from agbot.telemetry.push import push
 from agbot.telemetry.registry import Registry
 from agbot.telemetry.websocket import open_websocket
+from agbot.units import NS_PER_S
 
 RUN = {"run_id": "r1", "mode": "DEMO", "version": "0", "protocol": 1, "pid": 1, "capital_usd": "1", "started_ms": 1}
 Frame = dict[str, Any]
@@ -23,7 +24,7 @@ Frame = dict[str, Any]
 
 @pytest.fixture
 def registry() -> Registry:
-    return Registry(lambda: 1000, run_id="r1")
+    return Registry(lambda: NS_PER_S, run_id="r1")
 
 
 @pytest.fixture

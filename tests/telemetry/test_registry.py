@@ -12,7 +12,7 @@ from hypothesis import given
 
 from agbot.telemetry.protocol import LINE_BYTES_MAX, series_key
 from agbot.telemetry.registry import DROPPED, EVENTS, EVENTS_BUFFER_MAX, METRICS_BUFFER_MAX, OBSERVATIONS_MAX, Registry
-from agbot.units import NS_PER_S
+from agbot.units import NS_PER_MS, NS_PER_S
 
 ALL = 1 << 30
 
@@ -28,7 +28,7 @@ def values(lines: list[dict[str, Any]], name: str) -> list[float]:
 
 @pytest.fixture
 def registry() -> Registry:
-    return Registry(lambda: 1000, run_id="r1")
+    return Registry(lambda: NS_PER_S, run_id="r1")
 
 
 def test_a_counter_makes_one_cumulative_line_a_drain(registry: Registry) -> None:
@@ -54,7 +54,7 @@ def test_a_gauge_sends_its_newest_value_and_gauge_each_all_of_them(registry: Reg
     registry.gauge("lag").set(1)
     registry.gauge("lag").set(-2)
     for allowed in (1, 0, 1):
-        registry.gauge_each("polymarket.risk.decision", policy="p").set(allowed)
+        registry.gauge_each("polymarket.risk.decision", policy="p").observe(allowed)
     lines = lines_of(registry)
     assert values(lines, "lag") == [-2]
     assert values(lines, "polymarket.risk.decision") == [1, 0, 1]
@@ -93,7 +93,7 @@ def test_beyond_the_bound_the_oldest_observation_goes_and_is_counted(registry: R
 
 
 def test_metrics_never_push_out_events() -> None:
-    registry = Registry(lambda: 1, metrics_max=4, events_max=2)
+    registry = Registry(lambda: NS_PER_MS, metrics_max=4, events_max=2)
     registry.event("order", client_order_id="1")
     for i in range(100):
         registry.histogram("h").observe(i)
@@ -102,7 +102,7 @@ def test_metrics_never_push_out_events() -> None:
 
 
 def test_events_have_their_own_bound() -> None:
-    registry = Registry(lambda: 1, events_max=3)
+    registry = Registry(lambda: NS_PER_MS, events_max=3)
     for i in range(5):
         registry.event("note", n=i)
     lines = lines_of(registry)
@@ -128,7 +128,7 @@ def test_a_value_that_is_no_number_is_dropped_and_counted(registry: Registry, va
 
 
 def test_instruments_are_bounded() -> None:
-    registry = Registry(lambda: 1, instruments_max=2)
+    registry = Registry(lambda: NS_PER_MS, instruments_max=2)
     for i in range(5):
         registry.counter("c", n=str(i)).add()
     lines = lines_of(registry)
@@ -149,7 +149,7 @@ def test_a_counter_only_rises(registry: Registry) -> None:
 
 
 def test_a_burst_of_more_series_than_the_buffer_still_delivers_every_newest_value() -> None:
-    registry = Registry(lambda: 1, metrics_max=10)
+    registry = Registry(lambda: NS_PER_MS, metrics_max=10)
     for i in range(35):
         registry.counter("c", n=str(i)).add(i)
     seen: dict[str, float] = {}
@@ -184,7 +184,7 @@ def test_what_was_not_sent_is_put_back_in_order(registry: Registry) -> None:
 
 
 def test_putting_back_respects_the_bounds() -> None:
-    registry = Registry(lambda: 1, metrics_max=3, events_max=2)
+    registry = Registry(lambda: NS_PER_MS, metrics_max=3, events_max=2)
     for i in range(2):
         registry.event("e", n=i)
         registry.histogram("h").observe(i)
@@ -228,7 +228,7 @@ def test_resync_keeps_waiting_observations(registry: Registry) -> None:
 
 
 def test_pressure_is_told_at_half_full_and_by_close() -> None:
-    registry = Registry(lambda: 1, metrics_max=10)
+    registry = Registry(lambda: NS_PER_MS, metrics_max=10)
     told: list[int] = []
     registry.on_pressure = lambda: told.append(1)
     for i in range(5):
@@ -256,7 +256,7 @@ RECORDS = st.lists(
 
 @given(RECORDS)
 def test_whatever_happens_totals_agree_and_every_loss_is_counted(records: list[tuple[str, str, int]]) -> None:
-    registry = Registry(lambda: 1, metrics_max=5, events_max=4)
+    registry = Registry(lambda: NS_PER_MS, metrics_max=5, events_max=4)
     totals: dict[str, float] = defaultdict(float)
     got: dict[str, float] = {}
     observed = events = seen_observations = seen_events = 0
@@ -307,7 +307,7 @@ def sampled(registry: Registry, now_ns: int) -> list[tuple[int, str, float]]:
 
 def test_a_sample_has_the_newest_value_of_what_was_recorded_since_the_last_one() -> None:
     now_ms = 1000
-    registry = Registry(lambda: now_ms)
+    registry = Registry(lambda: now_ms * NS_PER_MS)
     gauge, counter = registry.gauge("g", b="2", a="1"), registry.counter("c")
     assert registry.sample(NS_PER_S) == []
     gauge.set(1)
@@ -326,14 +326,14 @@ def test_a_sample_has_the_newest_value_of_what_was_recorded_since_the_last_one()
 
 
 def test_single_observations_are_sampled_each_at_a_time_of_its_own() -> None:
-    registry = Registry(lambda: 1000)
+    registry = Registry(lambda: NS_PER_S)
     each = registry.gauge_each("e")
-    each.set(1)
+    each.observe(1)
     assert registry.sample(0) == []  # nobody asked for them yet
     registry.observe_singly()
     for value in (1, 2, 2):
-        each.set(value)
-    each.set(float("nan"))
+        each.observe(value)
+    each.observe(float("nan"))
     at = 1000 * 10**6
     assert [row for row in sampled(registry, 9 * NS_PER_S) if row[1] == "e"] == [
         (at, "e", 1.0),
@@ -344,7 +344,7 @@ def test_single_observations_are_sampled_each_at_a_time_of_its_own() -> None:
 
 
 def test_observations_that_nobody_samples_have_a_bound() -> None:
-    registry = Registry(lambda: 1000)
+    registry = Registry(lambda: NS_PER_S)
     registry.observe_singly()
     histogram = registry.histogram("h")
     for n in range(OBSERVATIONS_MAX + 5):
