@@ -24,6 +24,7 @@ from agbot.latch import LATCH_NAME, Latch
 
 SOCKET_NAME: Final = "control.sock"
 LOCK_NAME: Final = "lock"
+RUNS_NAME: Final = "runs"
 SOCKET_PATH_MAX: Final = 100
 """Bytes; the kernel's limit is 104 on macOS and 108 on Linux, with the final zero."""
 REPLY_MAX: Final = 4 * 1024 * 1024
@@ -240,6 +241,13 @@ def running_profiles() -> list[str]:
     base = _profile_dir("any").parent
     found = sorted(base.iterdir()) if base.is_dir() else []
     return [path.name for path in found if path.is_dir() and _listens(path)]
+
+
+def bot_directories() -> list[Path]:
+    """Return the state directories of profiles in which a bot ran or runs; one with a place of its own is not known."""
+    base = _profile_dir("any").parent
+    found = sorted(base.iterdir()) if base.is_dir() else []
+    return [path for path in found if path.is_dir() and ((path / RUNS_NAME).is_dir() or _listens(path))]
 
 
 def _listens(directory: Path) -> bool:

@@ -17,7 +17,7 @@ import click
 from agbot.cli import unwind
 from agbot.cli.common import audited, bot_options, control, state_path
 from agbot.control import KillReceipt, kill
-from agbot.errors import NotRunningError, TimedOutError
+from agbot.errors import ConfigError, NotRunningError, TimedOutError
 from agbot.latch import LATCH_NAME, SCOPES, Latch
 
 POLL_S: Final = 0.2
@@ -63,8 +63,20 @@ def command() -> None:
     """
 
 
+@attrs.frozen(kw_only=True)
+class Order:
+    """To close a gate: who says so and why, for what, and down to which fraction of the bid to sell ("" not at all)."""
+
+    reason: str
+    by: str
+    scope: str = ""
+    name: str = ""
+    floor: str = ""
+
+
 @command.command(name="on")
 @bot_options
+@click.option("--every", is_flag=True, help="Every bot of yours on this machine, those with a --state-dir excepted.")
 @scope_options
 @shared_options
 @click.option("--reason", required=True, help="Why; shown everywhere until it is off.")
@@ -78,6 +90,7 @@ def on(
     reason: str,
     by: str,
     *,
+    every: bool,
     flatten: bool,
     floor: str,
     as_json: bool,
@@ -93,29 +106,20 @@ def on(
     """
     scope, name = _scope(scopes)
     if shared is not None:
-        if flatten or profile or state_dir:
+        if flatten or profile or state_dir or every:
             raise click.UsageError("--shared closes the gate of every bot; selling is each bot's: --flatten without it")
         sys.exit(_shared().on(shared, reason=reason, by=by, scope=scope, named=name, plain=plain, as_json=as_json))
     if flatten and scope == "venue":
         raise click.UsageError("--flatten sells what the account, a market or a strategy holds")
-    floor = _floor(floor) if flatten else ""
-    began = time.perf_counter()
-    directory = state_path(profile, state_dir, create=True)
-    receipt = kill(
-        directory,
-        reason=reason,
-        by=by,
-        at_ns=time.time_ns(),
-        scope=scope,
-        name=name,
-        flatten=floor,
-    )
-    if receipt.reply is None:
-        audited(directory, "kill", reason=reason, by=by, latched=receipt.latched, **_named(scope, name))
-    told = _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
+    order = Order(reason=reason, by=by, scope=scope, name=name, floor=_floor(floor) if flatten else "")
+    if every:
+        if flatten or profile or state_dir:
+            raise click.UsageError("--every closes the gate of every bot; selling is each bot's: --flatten without it")
+        sys.exit(_every().on(order, as_json=as_json))
+    receipt, told = close(_one_of(profile, state_dir), order)
     if not as_json:
         click.echo(_text(told, reason))
-    code = _exit_code(receipt)
+    code = exit_code(receipt)
     if flatten and receipt.reply is not None:
         told["flatten"] = _flattened(profile, state_dir, quiet=as_json)
         code = code or int(any(row["why"] and not row["dust"] for row in told["flatten"]["positions"]))
@@ -124,6 +128,42 @@ def on(
     if as_json:
         click.echo(json.dumps(told))
     sys.exit(code)
+
+
+def close(directory: Path, order: Order) -> tuple[KillReceipt, dict[str, Any]]:
+    """Close one bot's gate, on record also where no bot confirms. Return the receipt, and what to tell of it.
+
+    Raises:
+        NotRunningError, NotFoundError, AgbotError: as `agbot.control.kill`.
+    """
+    began, scope, name = time.perf_counter(), order.scope, order.name
+    receipt = kill(
+        directory,
+        reason=order.reason,
+        by=order.by,
+        at_ns=time.time_ns(),
+        scope=scope,
+        name=name,
+        flatten=order.floor,
+    )
+    if receipt.reply is None:
+        audited(directory, "kill", reason=order.reason, by=order.by, latched=receipt.latched, **_named(scope, name))
+    return receipt, _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
+
+
+def _one_of(profile: str | None, explicit: Path | None) -> Path:
+    try:
+        return state_path(profile, explicit, create=True)
+    except ConfigError as e:
+        if e.id == "AGB-508":
+            raise ConfigError(e.reason, id=e.id, remedy="one of them: --profile NAME; all of them: --every") from e
+        raise
+
+
+def _every() -> ModuleType:
+    from agbot.cli import killswitch_every  # noqa: PLC0415
+
+    return killswitch_every
 
 
 def _shared() -> ModuleType:
@@ -175,7 +215,8 @@ def _plain(receipt: KillReceipt, scope: str, name: str, total_ms: float) -> dict
     }
 
 
-def _exit_code(receipt: KillReceipt) -> int:
+def exit_code(receipt: KillReceipt) -> int:
+    """Return 0 for a verified receipt, 1 for another, 3 when no bot runs, 5 when one does not answer."""
     if receipt.reply is not None:
         return 0 if receipt.reply.get("verified") and receipt.latched else 1
     return NotRunningError.exit_code if "AGB-501" in receipt.doubt else TimedOutError.exit_code

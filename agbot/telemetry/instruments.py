@@ -67,6 +67,7 @@ class Instrument:
         self.sorted_labels = tuple(sorted(labels.items()))
 
     def line(self, ts_ns: int, value: float) -> bytes:
+        """Return an observation as the monitor is told it."""
         return encode(MetricLine(ts_ns // NS_PER_MS, self.kind, self.name, value, self.labels))
 
     def row(self, ts_ns: int, value: float) -> MetricRow:
