@@ -59,7 +59,7 @@ def command(path: Path, *, defaults: bool, **given: Any) -> None:
     text = render(answers, path)
     prove(text, path)
     write_new(path, text)
-    _tell(path, answers.mode)
+    _tell(path, answers.mode, named=bool(answers.markets))
     if at_exchange:
         click.echo('test keys, for --mode live: eval "$(agbot exchange --export-env agbot)"')
     elif not defaults:
@@ -206,8 +206,11 @@ def search(text: str) -> Sequence[tuple[str, str]]:
     return [(market.slug, market.question) for market in matching(text)[:SHOWN]]
 
 
-def _tell(path: Path, mode: str) -> None:
-    click.echo(f"wrote {path} (only you can read it)\nnext      agbot check {path}\nthen      agbot run {path}")
+def _tell(path: Path, mode: str, *, named: bool) -> None:
+    click.echo(f"wrote {path} (only you can read it)")
+    if not named and mode != "demo":
+        click.echo("first     name a market in it, markets: [SLUG]; agbot markets search WORDS finds some")
+    click.echo(f"next      agbot check {path}\nthen      agbot run {path}")
     if mode != "demo":
         click.echo(f"before live trading: agbot doctor {path} --live")
 

@@ -137,6 +137,7 @@ def close(directory: Path, order: Order) -> tuple[KillReceipt, dict[str, Any]]:
         NotRunningError, NotFoundError, AgbotError: as `agbot.control.kill`.
     """
     began, scope, name = time.perf_counter(), order.scope, order.name
+    before = Latch(directory / LATCH_NAME).read()
     receipt = kill(
         directory,
         reason=order.reason,
@@ -148,7 +149,8 @@ def close(directory: Path, order: Order) -> tuple[KillReceipt, dict[str, Any]]:
     )
     if receipt.reply is None:
         audited(directory, "kill", reason=order.reason, by=order.by, latched=receipt.latched, **_named(scope, name))
-    return receipt, _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
+    told = _plain(receipt, scope, name, round((time.perf_counter() - began) * 1000, 1))
+    return receipt, told | {"was_on": before.reason if before.on and not scope else ""}
 
 
 def _one_of(profile: str | None, explicit: Path | None) -> Path:
@@ -314,6 +316,8 @@ def _text(plain: dict[str, Any], reason: str) -> str:
         "orders left": "not known" if left is None else f"{left} (the venue was asked)",
         "total": f"{plain['total_ms']} ms",
     }
+    if plain["was_on"]:
+        lines["was on already"] = f"{plain['was_on']}: a running bot goes on naming that reason; this one is on record"
     if not plain["bot_heard"]:
         lines["at a venue"] = AT_A_VENUE
     if plain["not_verified_because"]:

@@ -212,6 +212,10 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     if looks_on and settings.mode is not Mode.LIVE:
         raise click.UsageError("--read-only has a meaning only with --mode live: no other mode sends anything")
     check_channels(settings.notify)
+    if settings.mode is not Mode.DEMO:
+        from agbot.run.modes import check_named  # noqa: PLC0415
+
+        check_named(settings)
     directory = prepare_state_dir(settings.profile, settings.state_dir)
     if looks_on:  # beside a bot, which has the directory
         settings = attrs.evolve(settings, state_dir=directory / LOOKING_ON)

@@ -132,6 +132,11 @@ def test_what_cannot_be_run_is_said_and_starts_nothing(args, error_id, tmp_path)
     assert not list(tmp_path.glob("s/runs/*.agj"))
 
 
+def test_a_run_without_markets_ends_before_it_makes_or_greets_anything(tmp_path):
+    result = invoke("run", "--mode", "paper", "--state-dir", tmp_path / "s")
+    assert (result.exception.id, result.stdout, (tmp_path / "s").exists()) == ("AGB-140", "", False)
+
+
 def test_options_outdo_the_file(tmp_path):
     (tmp_path / "c.yaml").write_text("mode: demo\ncapital_usd: 5\nseed: 7\nrisk: {policy_file: p.yaml}\n")
     (tmp_path / "p.yaml").write_text("policies: []")

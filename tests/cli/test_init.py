@@ -204,3 +204,10 @@ def test_without_a_keyring_the_environment_is_explained():
     assert result.exit_code == 0, result.output
     for name in init.KEYS:
         assert f"export {name}=" in result.output
+
+
+@pytest.mark.parametrize(("more", "said"), [((), True), (("--market", "rain-nyc"), False), (("--mode", "demo"), False)])
+def test_a_file_without_markets_is_said_to_want_some(more, said, tmp_path):
+    result = CliRunner().invoke(init.command, [str(tmp_path / "c.yaml"), "--defaults", *more])
+    assert result.exit_code == 0
+    assert ("first     name a market in it" in result.output) is said

@@ -184,6 +184,13 @@ def test_slices_are_told_as_they_happen_and_what_is_left_decides_the_exit_code(
         assert ("no bid at 0.4 or above" in result.output) == bool(code)
 
 
+def test_a_second_reason_is_on_record_and_the_first_is_told(state, asked):
+    Latch(state / LATCH_NAME).close("odd fills", "ann", 1)
+    result = invoke("on", "--reason", "still odd", "--state-dir", state)
+    assert "was on already    odd fills: a running bot goes on naming that reason" in result.output
+    assert json.loads(invoke("on", "--reason", "r", "--json", "--state-dir", state).stdout)["was_on"] == "odd fills"
+
+
 def test_without_a_bot_it_says_what_to_type(state):
     result = invoke("on", "--reason", "r", "--flatten", "--state-dir", state)
     assert result.exit_code == 3
