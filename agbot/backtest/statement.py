@@ -106,6 +106,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         orders: that were sent; `cancels` that were asked for; `rejected` by the venue; `unknown` at some time.
         markouts: of fills in the period. `calibration`: of markets that ended in it.
         credits: what is in `brought` by the venue's own account, None when it was not asked.
+        credits_unread: rows of its answer, of whatever time, that could not be read: then there may be more.
     """
 
     version: str
@@ -130,6 +131,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     denials: tuple[Denial, ...]
     incidents: tuple[Incident, ...]
     credits: tuple[Credit, ...] | None = None
+    credits_unread: int = 0
 
     @property
     def pnl(self) -> int:

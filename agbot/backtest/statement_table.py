@@ -54,14 +54,9 @@ def figures(said: Statement) -> Rows:
 
 def credited(said: Statement) -> Rows:
     """Return what the venue credited, by kind."""
-    return [
-        {
-            "credited by the venue": credit.kind.replace("_", " "),
-            "times": str(credit.times),
-            "usd": usd_text(credit.usd),
-        }
-        for credit in said.credits or ()
-    ]
+    rows = [(credit.kind.replace("_", " "), credit.times, usd_text(credit.usd)) for credit in said.credits or ()]
+    rows += [("could not be read", said.credits_unread, "not known")] if said.credits_unread else []
+    return [{"credited by the venue": kind, "times": str(times), "usd": usd} for kind, times, usd in rows]
 
 
 def days(said: Statement) -> Rows:

@@ -72,7 +72,8 @@ def _with_credits(found: Statement, options: dict[str, Any]) -> Statement:
 
     from agbot.cli.report_credits import credited  # noqa: PLC0415
 
-    return msgspec.structs.replace(found, credits=credited(found, options["config"], options["wallet"]))
+    credits_, unread = credited(found, options["config"], options["wallet"])
+    return msgspec.structs.replace(found, credits=credits_, credits_unread=unread)
 
 
 def _journals(run: str | None, profile: str | None, state_dir: Path | None) -> list[Path]:

@@ -135,6 +135,6 @@ async def test_our_clients_read_all_pages() -> None:
         assert len(trades) == 3
         assert [t.side async for page in accounts.trades(ANN) for t in page] == [Side.SELL] * 2  # a maker's fills
         assert len(await accounts.market_trades(world.listings[3].condition, limit=1)) == 1
-        deeds = [deed.kind async for page in accounts.activity(ANN, kind="SPLIT") for deed in page]
+        deeds = [deed.kind async for page in accounts.activity(ANN, kind="SPLIT") for deed in page.items]
         assert deeds == ["SPLIT", "SPLIT"]
         assert await accounts.value(BOB) == 34 * SCALE

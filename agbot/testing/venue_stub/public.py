@@ -101,8 +101,14 @@ def _event_wanted(event: Json, received: Received) -> bool:
 
 
 def _data_wanted(row: Json, received: Received) -> bool:
-    asked = {"proxy_wallet": received.query.get("user"), "condition_id": received.query.get("condition")}
-    return all(str(row.get(key, "")).lower() in value.lower() for key, value in asked.items() if value)
+    asked = {
+        "proxy_wallet": received.query.get("user"),
+        "condition_id": received.query.get("condition"),
+        "type": received.query.get("type"),
+    }
+    return all(
+        str(row.get(key, "")).lower() in ("", *value.lower().split(",")) for key, value in asked.items() if value
+    )
 
 
 def _events(markets: Iterable[StubMarket]) -> list[Json]:

@@ -62,12 +62,12 @@ class AccountClient:
         params = {"condition": condition, "limit": str(min(limit, PAGE_MAX))}
         return account.decode_public_trades(await self._get("data-trades", "/v2/trades", params)).items[:limit]
 
-    async def activity(self, user: str, *, kind: str = "") -> AsyncIterator[tuple[AccountActivity, ...]]:
-        """Yield what a wallet did page by page: that of one `kind` (TRADE, REDEEM …) where given."""
+    async def activity(self, user: str, *, kind: str = "") -> AsyncIterator[Page[AccountActivity]]:
+        """Yield what a wallet did page by page, with what could not be read: of one `kind` (TRADE …) where given."""
         cash = "false" if kind in ("DEPOSIT", "WITHDRAWAL") else ""  # untold, the venue hides them, also when asked for
         params = given(user=user, type=kind, exclude_deposits_withdrawals=cash)
         async for page in pages(self._fetch("data-activity", "/v2/activity", account.decode_activity, params)):
-            yield page.items
+            yield page
 
     async def value(self, user: str) -> int:
         """Return what a wallet's positions are worth, 10⁻⁶ usd."""

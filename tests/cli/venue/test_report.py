@@ -45,6 +45,14 @@ async def test_what_the_venue_credited_in_the_period_is_told_by_kind(asked, stub
     assert hidden.count("false") == 2 * 2, "untold, the venue hides deposits and withdrawals"
 
 
+async def test_what_cannot_be_read_is_no_silence(asked, stub):
+    text, json = asked
+    stub.sites.activity = [*stub.sites.activity, row("REWARD", "a lot")]
+    assert (await json("--wallet", ADDRESS))["credits_unread"] == 1
+    lines = (await text("--wallet", ADDRESS)).stdout.splitlines()
+    assert any(line.split() == ["could", "not", "be", "read", "1", "not", "known"] for line in lines)
+
+
 async def test_with_keys_it_is_ones_own_wallet(asked, signed_in):
     _, json = asked
     assert (await json())["credits"][0]["kind"] == "maker_rebate"

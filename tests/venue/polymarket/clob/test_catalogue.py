@@ -160,7 +160,8 @@ async def test_the_account_is_read_to_the_end(account: AccountClient, stub: Venu
     assert [len(page) async for page in account.trades(ADDRESS)] == [3]
     assert stub.asked("GET", "/data-api/v2/trades")[0].query["taker_only"] == "false"
     stub.sites.activity = [trade(n) | {"type": "TRADE", "usdc_size": 5} for n in range(2)]
-    assert [row.kind async for page in account.activity(ADDRESS, kind="TRADE") for row in page] == ["TRADE", "TRADE"]
+    deeds = [page async for page in account.activity(ADDRESS, kind="TRADE")]
+    assert [row.kind for page in deeds for row in page.items] == ["TRADE", "TRADE"]
     stub.reply("GET", "/data-api/v2/positions", error(500, "down"))
     with pytest.raises(VenueUnavailable):
         await account.positions(ADDRESS)
