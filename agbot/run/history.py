@@ -7,9 +7,9 @@ take them is told, counted and tried again; meanwhile metrics beyond a bound are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, product
+from itertools import chain, islice, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import trio
@@ -51,6 +51,8 @@ BATCH: Final = 5_000
 CUT_OFF: Final = "its run was cut off, and the simulated venue with it"
 METRICS_WAIT_MAX: Final = 200_000
 """Observations that wait to be written; further ones are dropped and counted."""
+EXECUTIONS_WAIT_MAX: Final = 100_000
+"""Orders, fills and positions that wait; beyond, the oldest go, are counted and told. The journal has them all."""
 
 log = get_logger(__name__)
 
@@ -68,6 +70,19 @@ class _Waiting:
 
     def rows(self) -> list[ExecutionRow]:
         return list(chain(self.orders.values(), self.fills.values(), self.positions))
+
+    def shed(self, most: int) -> int:
+        """Let go of the oldest beyond `most`, positions before fills before orders. Return how many went."""
+        over = max(0, len(self) - most)
+        left = max(0, over - len(self.positions))
+        del self.positions[:over]
+        later: tuple[dict[Any, Any], ...] = (self.fills, self.orders)
+        for rows in later:
+            oldest = list(islice(rows, left))
+            for key in oldest:
+                del rows[key]
+            left -= len(oldest)
+        return over
 
     def after(self, earlier: _Waiting) -> _Waiting:
         """Return both; of an order or a fill that is in both, this one's."""
@@ -111,7 +126,7 @@ class HistoryShell:
         self._held: dict[tuple[str, str], tuple[int, int, int]] = {}
         self._last_ns = 0
         self._pruned_ns = 0
-        self._failing = False
+        self._failing = self._shedding = False
         self._sinks = Sinks(directory, address(settings))
         self._thread = trio.CapacityLimiter(1)
 
@@ -207,6 +222,11 @@ class HistoryShell:
         self._metrics += rows[:room]
         if len(rows) > room and self._dropped is not None:
             self._dropped.add(len(rows) - room)
+        if lost := self._waiting.shed(EXECUTIONS_WAIT_MAX):
+            self._registry.counter("agbot.history.executions_dropped").add(lost)
+            if not self._shedding:
+                log.error("history.executions_dropped", rows=lost, remedy="mend the history; the journal has all")
+            self._shedding = True
 
     async def _write(self, *, metrics: bool) -> None:
         """Hand over what waits. What could not be written waits on."""
@@ -257,6 +277,7 @@ class HistoryShell:
             log.error("history.not_written", reason=failed.reason, id=failed.id, remedy=failed.remedy)
         elif failed is None and self._failing:
             log.warning("history.written_again", path=str(self._directory))
+            self._shedding = False
         self._failing = failed is not None
 
     def _order(self, record: OrderRecord) -> OrderRow:

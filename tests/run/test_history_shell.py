@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from agbot.core.view import Place
+from agbot.errors import StoreError
 from agbot.model.events import MarketResolved, OrderAccepted, OrderFilled
 from agbot.model.order import Liquidity, Settlement, Side
 from agbot.run import history as module
@@ -214,6 +215,38 @@ async def test_what_waits_for_a_full_disk_has_a_bound_for_metrics_only(bench, mo
     assert len(bench.values("g")) < 100
     dropped = bench.registry._instruments["agbot.history.dropped|{}"].value
     assert len(bench.values("g")) + dropped >= 100
+
+
+@pytest.mark.parametrize(
+    ("most", "left"), [(9, (3, 3, 3)), (7, (3, 3, 1)), (6, (3, 3, 0)), (4, (3, 1, 0)), (2, (2, 0, 0)), (0, (0, 0, 0))]
+)
+def test_what_waits_has_a_bound_and_positions_go_first(most, left):
+    waiting = module._Waiting({n: n for n in "abc"}, {("t", n): n for n in "abc"}, list("abc"))
+    assert waiting.shed(most) == 9 - most
+    assert (len(waiting.orders), len(waiting.fills), len(waiting.positions)) == left
+    assert list(waiting.orders) == list("abc")[3 - left[0] :], "the oldest went"
+
+
+async def test_a_history_that_stays_broken_costs_rows_and_says_so_but_no_memory(
+    bench, monkeypatch, autojump_clock, caplog
+):
+    def broken(*_):
+        raise StoreError("broken", id="AGB-907")
+
+    monkeypatch.setattr(module, "EXECUTIONS_WAIT_MAX", 30)
+    monkeypatch.setattr(EmbeddedStore, "store_executions", broken)
+
+    async def body():
+        for n in range(40):
+            bench.fill(bench.buy(), Settlement.CONFIRMED, trade=f"t{n}")
+            bench.core.now += NS_PER_S
+            await trio.sleep(2)
+        assert bench.shell.backlog <= 30 + 3 * 5 + 100
+
+    await bench.through(body)
+    dropped = bench.registry.counter("agbot.history.executions_dropped").value
+    assert dropped >= 40 * 3 - 30 - 15
+    assert caplog.text.count("history.executions_dropped") == 1
 
 
 async def test_a_disk_that_hangs_holds_the_end_up_no_longer(bench, monkeypatch, autojump_clock):
