@@ -101,6 +101,9 @@ def positions(
 ) -> None:
     """Show what the running bot holds; when none runs, what your wallet holds at Polymarket.
 
+    Of a bot's, value is at the best bid, and pnl is since this run began: shares that it took over count from their
+    cost. What was made over several runs, agbot report tells.
+
     Example: agbot positions --wallet 0x…
     """
     from agbot.cli.tables import table  # noqa: PLC0415

@@ -35,8 +35,7 @@ def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: b
     click.echo(
         f"{status['mode']} {status['run_id']} pid {status['pid']} up {status['uptime_s']:.0f} s: {_gate(status)}, "
         f"{len(status['markets'])} markets, {len(status['open_orders'])} open orders, "
-        f"equity {status['equity_usd']} usd, pnl {status['pnl_usd']} usd"
-        + (f", {status['page']}" if status["page"] else "")
+        f"equity {status['equity_usd']} usd, {_made(status)}" + (f", {status['page']}" if status["page"] else "")
     )
     for venue, told in status.get("venues", {}).items():
         if told["reason"]:
@@ -74,6 +73,13 @@ def _start(start: Mapping[str, Any]) -> Iterator[str]:
     if strangers := start.get("strangers"):
         traded = ", ".join(f"{order_id} ({size} shares)" for order_id, size in strangers.items())
         yield f"strange   {len(strangers)} orders that no journal explains have traded: {traded}"
+
+
+def _made(status: Mapping[str, Any]) -> str:
+    """Return what was made today and in this run, which counts what it took over from the cost, not from its worth."""
+    today, cost = status.get("day_pnl_usd"), status.get("taken_over_usd", "0.00")
+    since = f" ({cost} usd of shares were taken over, at cost)" if float(cost) else ""
+    return f"pnl {'' if today is None else f'today {today} usd, '}this run {status['pnl_usd']} usd{since}"
 
 
 def _gate(status: dict[str, Any]) -> str:

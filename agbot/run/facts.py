@@ -70,7 +70,7 @@ class RunFacts:
 
     def status(self, engine: Engine, now_ns: int) -> dict[str, Any]:
         """Return the answer to an operator's `status`; money as decimal text."""
-        portfolio = engine.portfolio
+        portfolio, known = engine.portfolio, engine.triggers.known
         live = list(engine.oms.all_live())
         return {
             "run_id": self.run_id,
@@ -93,7 +93,9 @@ class RunFacts:
             "unknown_orders": sum(record.state is OrderState.UNKNOWN for record in live),
             "cash_usd": usd_text(portfolio.cash),
             "equity_usd": usd_text(portfolio.equity()),
+            "day_pnl_usd": None if known is None else usd_text(known.equity - known.day_equity),
             "pnl_usd": usd_text(portfolio.equity() - portfolio.initial_equity()),
+            "taken_over_usd": usd_text(portfolio.initial_equity() - portfolio.initial_cash),
             "fees_usd": usd_text(portfolio.fees),
             "reconcile": self.reconcile(),
         }

@@ -35,8 +35,23 @@ def test_the_line_says_why_nothing_is_placed(switch, scopes, halted, said, probe
     }
     monkeypatch.setattr(status, "control", lambda *_: answer)
     line = CliRunner().invoke(status.command, []).output
-    assert line == f"REPLAY r pid 7 up 1 s: {said}, 1 markets, 0 open orders, equity 1.00 usd, pnl 0.00 usd\n"
+    assert line == f"REPLAY r pid 7 up 1 s: {said}, 1 markets, 0 open orders, equity 1.00 usd, pnl this run 0.00 usd\n"
     assert CliRunner().invoke(status.command, ["--probe"]).exit_code == probe
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"day_pnl_usd": None, "taken_over_usd": "0.00"}, "pnl this run -1.00 usd"),
+        ({"day_pnl_usd": "2.50", "taken_over_usd": "0.00"}, "pnl today 2.50 usd, this run -1.00 usd"),
+        (
+            {"day_pnl_usd": "2.50", "taken_over_usd": "40.00"},
+            "pnl today 2.50 usd, this run -1.00 usd (40.00 usd of shares were taken over, at cost)",
+        ),
+    ],
+)
+def test_what_was_made_says_since_when_and_from_what(told, said):
+    assert status._made({"pnl_usd": "-1.00", **told}) == said
 
 
 def test_a_venue_that_is_ill_is_below_the_line(monkeypatch):

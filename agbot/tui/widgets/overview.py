@@ -36,7 +36,7 @@ class AccountPanel(Panel):
             self.line("mode", dashboard.run.mode or "–", tone if tone != "dim" else "", f"  {wallet or said}"),
             self.line("equity", usd(gauge("agbot.equity_usd")), "", " usd"),
             self.line("day pnl", usd(day, signed=True), _tone(day)),
-            self.line("run pnl", usd(pnl, signed=True), _tone(pnl)),
+            self.line("run pnl", usd(pnl, signed=True), _tone(pnl), _taken_over(dashboard)),
             self.line("cash", usd(gauge("agbot.cash_usd"))),
             self.line("exposure", usd(gauge("polymarket.inventory.value_usd")), "", " usd held"),
             self.line("worst case", usd(gauge("risk.worst_case_usd")), "", " usd can be lost"),
@@ -75,6 +75,11 @@ def reconciled(panel: Panel, dashboard: Dashboard) -> Text:
     return panel.line("reconciled", when, "", f", {differ or 'nothing'} differs{more}" if not differ else "") + (
         Text(f", {differ} differ{more}", style=panel.ink("bad")) if differ else Text()
     )
+
+
+def _taken_over(dashboard: Dashboard) -> str:
+    cost = wire.decimal(dashboard.told.of("status"), "taken_over_usd")
+    return f" usd ({usd(cost)} usd taken over at cost)" if cost else ""
 
 
 def _tone(value: float | None) -> str:
