@@ -79,6 +79,7 @@ class ArbitrageParams:
         confirm_ms: how long it must have been there before it is traded.
         max_leg_loss: what one attempt may lose in the worst case when its legs are made equal again.
         patience_ms: how long that is insisted on; afterwards the smallest loss is taken, whatever it is.
+        max_concession: but no share is then traded further than this from the middle of its book; 1 asks nothing.
         retry_ms: least time between two tries to make legs equal; doubles while they bring nothing.
         cooldown_ms: least time between two attempts in markets that hang together.
         max_pair_loss: what a pair with a rule mismatch may lose if the mismatch happens; 0 trades none.
@@ -103,6 +104,7 @@ class ArbitrageParams:
     confirm_ms: int = _milliseconds("300", attrs.validators.ge(0))
     max_leg_loss: int = _decimal("2", attrs.validators.ge(0))
     patience_ms: int = _milliseconds("5000", attrs.validators.ge(0))
+    max_concession: int = _decimal("0.10", attrs.validators.ge(0), attrs.validators.le(SCALE))
     retry_ms: int = _milliseconds("250", attrs.validators.ge(0))
     cooldown_ms: int = _milliseconds("1000", attrs.validators.ge(0))
     max_pair_loss: int = _decimal("0", attrs.validators.ge(0))

@@ -8,7 +8,8 @@ restart all lead to the same place. Each look gives the facts of all legs, and `
 2. An order is still under way: wait.
 3. Legs are unequal by what the venue trades: make them equal, at the number of sets that is worth most from here on:
    completing buys what is missing, unwinding gives back what is too much. While patience lasts, only within
-   `max_leg_loss`; what it cost so far is counted at the limit price where it was not told yet.
+   `max_leg_loss`; what it cost so far is counted at the limit price where it was not told yet. Afterwards whatever it
+   loses, but at no price that is further than `max_concession` from the middle of its book: that is no market.
 4. Equal, and trades still settle: hold on, they may be taken back.
 5. Equal and settled: done.
 """
@@ -74,7 +75,10 @@ class LegNow:
 
 @attrs.frozen(kw_only=True)
 class Repair:
-    """One order that brings a leg nearer to the others. `forth`: in the leg's own direction."""
+    """One order that brings a leg nearer to the others. `forth`: in the leg's own direction.
+
+    `off`: how far a share of it is from the middle of its book.
+    """
 
     leg: int
     side: Side
@@ -82,6 +86,7 @@ class Repair:
     size: int
     cash: int
     forth: bool
+    off: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -176,10 +181,13 @@ class Plan:
         if not ways:
             return self._rest(Phase.WAITING, _why_not(legs))
         bounded = [way for way in ways if way.value - self.sunk(legs) >= -params.max_leg_loss]
+        loss = usd_text(self.sunk(legs) - max(way.value for way in ways))
         if not bounded and not self.found and now_ns < self.started_ns + params.patience_ms:
-            loss = self.sunk(legs) - max(way.value for way in ways)
-            return self._rest(Phase.WAITING, f"mending it now loses {usd_text(loss)}")
-        way = self._chosen(bounded or ways)
+            return self._rest(Phase.WAITING, f"mending it now loses {loss}")
+        near = [way for way in ways if all(repair.off <= params.max_concession for repair in way.repairs)]
+        if not bounded and not near:
+            return self._rest(Phase.WAITING, f"mending it now loses {loss}, far from the middle of a book")
+        way = self._chosen(bounded or near)
         self.phase, self.reason = way.phase, f"to {to_text(way.sets)} sets"
         self.sent_ns, self._tried = now_ns, (way.phase, tuple(leg.got for leg in legs))
         return way.repairs
@@ -242,7 +250,13 @@ class Plan:
         if not taken or size > most or (side is Side.BUY and notional(taken[-1][0], size) < params.min_order):
             return None
         spends = cash(leg.market, side, taken)
-        return Repair(leg=index, side=side, price=taken[-1][0], size=size, cash=spends, forth=forth)
+        off = abs(sum(notional(price, part) for price, part in taken) * SCALE // size - _middle(leg))
+        return Repair(leg=index, side=side, price=taken[-1][0], size=size, cash=spends, forth=forth, off=off)
+
+
+def _middle(leg: LegNow) -> int:
+    """Return the middle of a leg's book; a side that is empty is as far off as it can be."""
+    return ((leg.bids[0][0] if leg.bids else 0) + (leg.asks[0][0] if leg.asks else SCALE)) // 2
 
 
 def _why_not(legs: Sequence[LegNow]) -> str:

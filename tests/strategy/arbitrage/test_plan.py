@@ -15,6 +15,7 @@ from agbot.testing.builders import levels, make_market
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_units
 
 PARAMS = ArbitrageParams(max_leg_loss="1", patience_ms="5000", retry_ms="250")
+GIVING = ArbitrageParams(max_leg_loss="1", patience_ms="5000", retry_ms="250", max_concession="1")
 TEN = to_units("10")
 ASKS, BIDS = levels(("0.31", "100")), levels(("0.29", "100"))
 MARKETS = [make_market(f"m{i}", event_id="e", neg_risk=True, min_size=SCALE, size_step=10_000) for i in range(3)]
@@ -123,9 +124,33 @@ def test_a_loss_beyond_the_bound_waits_while_patience_lasts():
     assert (made.phase, made.reason) == (Phase.WAITING, "mending it now loses 2.00")
     better = [*legs[:2], leg(2, "0", asks=levels(("0.50", "100")))]
     assert made.step(2 * NS_PER_S, better, PARAMS)  # −1.00: within the bound
-    made = told(plan(spent="6"), legs)
-    assert made.step(5 * NS_PER_S, legs, PARAMS)
+    narrow = [legs[0], legs[1], attrs.evolve(legs[2], bids=levels(("0.50", "100")))]
+    made = told(plan(spent="6"), narrow)
+    assert made.step(5 * NS_PER_S, narrow, PARAMS)
     assert made.phase is Phase.COMPLETING
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_whatever_it_loses_no_share_is_given_away_far_from_the_middle_of_its_book(found):
+    gone = {"bids": levels(("0.01", "100")), "asks": levels(("0.60", "100"))}
+    legs = [leg(0, "10", **gone), leg(1, "0", asks=()), leg(2, "0", asks=())]
+    made = told(plan(spent="3", found=found), legs)
+    if not found:
+        assert made.step(0, legs, PARAMS) == ()
+        assert made.reason == "mending it now loses 2.90"
+    assert made.step(5 * NS_PER_S, legs, PARAMS) == ()
+    assert (made.phase, made.reason) == (Phase.WAITING, "mending it now loses 2.90, far from the middle of a book")
+    made = told(plan(spent="3", found=found), legs)
+    assert made.step(5 * NS_PER_S, legs, GIVING), "who asks nothing sells"
+    back = [attrs.evolve(legs[0], bids=levels(("0.15", "100")), asks=levels(("0.35", "100"))), *legs[1:]]
+    (repair,) = made.step(20 * NS_PER_S, back, PARAMS)
+    assert (repair.side, repair.price, repair.off) == (Side.SELL, to_units("0.15"), to_units("0.10"))
+
+
+def test_within_the_bound_a_loss_is_taken_however_wide_the_book_is():
+    legs = [leg(0, "1", bids=levels(("0.01", "100")), asks=()), leg(1, "0", asks=()), leg(2, "0", asks=())]
+    made = told(plan(spent="0.3"), legs)
+    assert [r.price for r in made.step(0, legs, PARAMS)] == [to_units("0.01")]
 
 
 def test_what_was_not_told_yet_counts_at_its_limit():
@@ -163,7 +188,7 @@ def test_a_trade_that_is_taken_back_opens_its_leg_again():
 
 
 def test_a_thin_book_takes_what_it_can():
-    thin = {"asks": (), "bids": levels(("0.29", "3"))}
+    thin = {"bids": levels(("0.29", "3"))}
     legs = [leg(0, "10", **thin), leg(1, "0", asks=()), leg(2, "0", asks=())]
     made = told(plan(spent="3", found=True), legs)
     (repair,) = made.step(0, legs, PARAMS)
