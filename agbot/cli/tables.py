@@ -59,7 +59,7 @@ def ladder(
     """Return the best `depth` levels of each side, asks above bids, with what stands up to each level.
 
     Args:
-        bids: (price, size) in 10⁻⁶, in any order; so are `asks`.
+        bids: (price, size) in 10⁻⁶, in any order; so are `asks`. One of size 0 is shown and is no best price.
         own: what of ours rests, by (``"ask"`` or ``"bid"``, price), in 10⁻⁶ shares.
     """
     above = _levels("ask", sorted(asks)[:depth], own or {})
@@ -81,6 +81,7 @@ def _levels(side: str, levels: Sequence[Level], own: Mapping[tuple[str, int], in
 
 
 def _between(bids: Sequence[Level], asks: Sequence[Level]) -> str:
+    bids, asks = ([level for level in side if level[1]] for side in (bids, asks))
     if not bids or not asks:
         return "no bids and no asks" if not bids and not asks else "no bids" if not bids else "no asks"
     bid, ask = max(bids)[0], min(asks)[0]

@@ -27,6 +27,7 @@ async def test_a_ladder_has_our_orders_at_their_level_in_yes_prices() -> None:
         told = ladder(engine, {"market": market.slug, "levels": 3}, in_book=True)
         live = {record.command.client_order_id: record for record in engine.oms.live(market.id)}
         asked = await bot.session.handlers()["ladder"]({"market": market.id})
+        of_no = ladder(engine, {"market": market.slug, "outcome": "no", "levels": 3}, in_book=True)
     assert json.loads(json.dumps(told)) == told
     assert told["market_id"] == asked["market_id"] == market.id
     assert not asked["in_book"]
@@ -35,6 +36,12 @@ async def test_a_ladder_has_our_orders_at_their_level_in_yes_prices() -> None:
     assert bids == sorted(bids, reverse=True)
     assert asks == sorted(asks)
     assert bids[0] < asks[0]
+    assert (told["market"], told["outcome"], told["token"]) == (market.name, "YES", market.yes)
+    assert (of_no["outcome"], of_no["token"], told["updated_ns"] > 0) == ("NO", market.no, True)
+    for other, side in (("ask", "bids"), ("bid", "asks")):
+        assert [str(1 - Decimal(price)) for price, _ in of_no[f"{other}s"]] == [price for price, _ in told[side]]
+        ours = [1 - Decimal(order["price"]) for order in of_no["orders"] if order["side"] == other]
+        assert ours == [Decimal(order["price"]) for order in told["orders"] if f"{order['side']}s" == side]
     assert set(told["doubts"]) == set(engine.markets)
     assert {order["client_order_id"] for order in told["orders"]} == set(live)
     for order in told["orders"]:
@@ -47,7 +54,8 @@ async def test_a_ladder_has_our_orders_at_their_level_in_yes_prices() -> None:
 
 @pytest.mark.parametrize(("request_", "error"), [
     ({"market": "nowhere"}, NotFoundError), ({}, NotFoundError),
-    *(({"market": "m", "levels": levels}, ConfigError) for levels in (0, 101, -1, "3", True, 2.5, None)),
+    ({"market": "demo-rate-cut", "outcome": "maybe"}, ConfigError),
+    *(({"market": "m", "levels": levels}, ConfigError) for levels in (0, 201, -1, "3", True, 2.5, None)),
 ])  # fmt: skip
 async def test_what_a_ladder_cannot_be_asked(request_: dict[str, Any], error: type[Exception]) -> None:
     async with demo_bot(seed=3) as bot:
