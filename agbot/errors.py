@@ -71,6 +71,12 @@ class RecordingError(LocatedError):
     """A recording cannot be read as what it claims to be."""
 
 
+class RecordingNotFound(RecordingError):  # noqa: N818
+    """There is no recording of this name: name another one."""
+
+    exit_code = 4
+
+
 class NotRunningError(AgbotError):
     """No bot answers; start one."""
 

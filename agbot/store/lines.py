@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from agbot.errors import RecordingError
+from agbot.errors import RecordingError, RecordingNotFound
 
 MAX_LINE: Final = 16 * 2**20
 """Longer lines (bytes) are set aside unread."""
@@ -51,7 +51,7 @@ class LineReader:
             except (EOFError, zlib.error, gzip.BadGzipFile) as e:
                 raise self.truncated(f"the compressed stream ends early or is damaged ({e})") from e
             except OSError as e:
-                raise self._unreadable(e) from e
+                raise unreadable(self.path, e) from e
 
     def first(self) -> bytes | None:
         """Return the first line, empty when there is none, None when it is too long; for recognising the file."""
@@ -83,7 +83,7 @@ class LineReader:
             raw = self.path.open("rb")
             magic = raw.read(2)
         except OSError as e:
-            raise self._unreadable(e) from e
+            raise unreadable(self.path, e) from e
         with raw:
             raw.seek(0)
             if magic != _GZIP_MAGIC:
@@ -92,10 +92,10 @@ class LineReader:
             with gzip.GzipFile(fileobj=raw) as stream:
                 yield raw, cast("BinaryIO", stream)
 
-    def _unreadable(self, e: OSError) -> RecordingError:
-        return RecordingError(
-            f"cannot be read: {e.strerror or e}",
-            id="AGB-201",
-            path=self.path,
-            remedy="check the path and its permissions",
-        )
+
+def unreadable(path: Path, e: OSError) -> RecordingError:
+    """Return the error for a recording that the system does not give us, another class for one that is not there."""
+    kind = RecordingNotFound if isinstance(e, FileNotFoundError | NotADirectoryError) else RecordingError
+    return kind(
+        f"cannot be read: {e.strerror or e}", id="AGB-201", path=path, remedy="check the path and its permissions"
+    )

@@ -19,6 +19,7 @@ import msgspec
 
 from agbot.errors import RecordingError
 from agbot.model.market import Market
+from agbot.store.lines import unreadable
 from agbot.store.packing import PLAIN, Packer, unpack
 
 VERSION: Final = 1
@@ -187,8 +188,7 @@ class Segment:
                     mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
                 )
         except OSError as e:
-            remedy = "check the path and its permissions"
-            raise RecordingError(f"cannot be read: {e.strerror or e}", id="AGB-201", path=path, remedy=remedy) from e
+            raise unreadable(path, e) from e
         self.head = self._read_head()
         self.end = self._first
         indexed = self._from_index()

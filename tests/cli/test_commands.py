@@ -113,6 +113,19 @@ def test_impossible_numbers_are_refused(args, said):
 
 
 @pytest.mark.parametrize(
+    "args",
+    [["run", "--replay"], ["backtest"], ["import"], ["history", "verify"], ["replay"], ["plot"], ["compare"]],
+    ids=" ".join,
+)
+def test_a_file_that_is_not_there_is_exit_4(args, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    result = invoke(*args, tmp_path / "nowhere.agh")
+    assert isinstance(result.exception, AgbotError)
+    assert result.exception.exit_code == 4
+    assert "nowhere.agh" in str(result.exception)
+
+
+@pytest.mark.parametrize(
     ("args", "error_id"),
     [
         (["--capital", "much"], "AGB-107"),

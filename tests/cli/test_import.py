@@ -127,7 +127,7 @@ def test_a_cut_recording_writes_nothing(source: Path, cut: int) -> None:
 
 def test_a_missing_file_and_a_stranger_are_errors(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("hello\n")
-    for name, error_id in (("none", "AGB-201"), ("x.txt", "AGB-202")):
+    for name, error_id, code in (("none", "AGB-201", 4), ("x.txt", "AGB-202", 1)):
         result = _import(tmp_path / name)
         assert isinstance(result.exception, AgbotError)
-        assert (result.exception.id, result.exception.exit_code) == (error_id, 1)
+        assert (result.exception.id, result.exception.exit_code) == (error_id, code)

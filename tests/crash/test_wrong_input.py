@@ -87,7 +87,7 @@ def test_a_wrong_configuration_starts_nothing(agbot, tmp_path, case):
         ([*RUN, "--capital", "1e30"], 2, "AGB-107"),
         ([*RUN, "--policies", "nowhere.yaml"], 2, "AGB-100"),
         ([*RUN, "--strategy", "nosuch"], 2, "AGB-117"),
-        (["run", "--no-web", "--replay", "nowhere.agh"], 1, "AGB-201"),
+        (["run", "--no-web", "--replay", "nowhere.agh"], 4, "AGB-201"),
         (["run", "--no-web", "--replay", "."], 1, "AGB-202"),
         (["run", "--no-web", "--replay", __file__], 1, "AGB-202"),
         (["replay", "nosuch"], 4, "AGB-604"),

@@ -185,10 +185,10 @@ def test_another_version_is_refused(tmp_path):
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
-    for path in (tmp_path / "no", tmp_path):
+    for path, code in ((tmp_path / "no", 4), (tmp_path, 1)):
         with pytest.raises(RecordingError) as e:
             Segment(path)
-        assert e.value.id == "AGB-201"
+        assert (e.value.id, e.value.exit_code) == ("AGB-201", code)
 
 
 def test_a_disk_that_fills_in_the_middle_of_a_block_leaves_the_blocks_before(tmp_path, monkeypatch):
