@@ -90,6 +90,14 @@ async def credentials_of(settings: Settings, required: Collection[str] | None) -
         return Credentials()
 
 
+def keys_configured(config: Path | None) -> bool:
+    """Return whether anything says who is to be asked about: a credential, whole or not, or a signer process."""
+    from agbot.secrets import find  # noqa: PLC0415
+    from agbot.venue.polymarket.credentials import ALL  # noqa: PLC0415
+
+    return settings_of(config).live.signer is not None or any(find(name) for name in ALL)
+
+
 def show(as_json: bool, document: Any, text: str) -> None:
     """Print the document for programs, or the text for people."""
     click.echo(json.dumps(document, ensure_ascii=False) if as_json else text)

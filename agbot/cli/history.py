@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agbot.cli.access import ask, moment, short, show, venue_options
+from agbot.cli.access import ask, keys_configured, moment, short, show, venue_options
 from agbot.cli.common import bot_options, control
 from agbot.errors import ConfigError, NotRunningError
 
@@ -108,7 +108,7 @@ def positions(
     """
     from agbot.cli.tables import table  # noqa: PLC0415
 
-    rows, where = (None if wallet or venue else _of_the_bot(profile, state_dir)), "the bot"
+    rows, where = (None if wallet or venue else _of_the_bot(profile, state_dir, config)), "the bot"
     if rows is None:
         held = ask(config, lambda access: _positions(access, wallet), required=None)
         rows = [_position(each) for each in held if everything or (each.size >= DUST and each.status != "CLOSED")]
@@ -116,11 +116,17 @@ def positions(
     show(as_json, rows, table(rows, empty=f"no positions ({where})"))
 
 
-def _of_the_bot(profile: str | None, state_dir: Path | None) -> list[dict[str, Any]] | None:
+def _of_the_bot(profile: str | None, state_dir: Path | None, config: Path | None) -> list[dict[str, Any]] | None:
     try:
         return list(control(profile, state_dir, {"op": "status"})["positions"])
-    except NotRunningError:
-        return None
+    except NotRunningError as e:
+        if keys_configured(config):
+            return None
+        e.remedy = (
+            "start one: agbot run; or, to see what a wallet holds at Polymarket, "
+            "set your keys (agbot doctor) or name it: --wallet 0x…"
+        )
+        raise
 
 
 DUST = 10_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agbot.cli.access import ask, moment, short, show, venue_options
+from agbot.cli.access import ask, keys_configured, moment, short, show, venue_options
 from agbot.cli.common import bot_options, control
 from agbot.errors import ConfigError, NotFoundError, NotRunningError
 
@@ -30,23 +30,28 @@ def command(
     """
     from agbot.cli.tables import table  # noqa: PLC0415
 
-    rows = None if venue else _of_the_bot(market, profile, state_dir)
+    rows = None if venue else _of_the_bot(market, profile, state_dir, config)
     where = "the bot"
     if rows is None:
         rows, where = _at_the_venue(market, config, venue), "Polymarket"
     show(as_json, rows, table([_line(row) for row in rows], empty=f"no open orders ({where})"))
 
 
-def _of_the_bot(market: str | None, profile: str | None, state_dir: Path | None) -> list[dict[str, Any]] | None:
-    """Return what the bot says rests, in `market` where given; None when no bot runs.
+def _of_the_bot(
+    market: str | None, profile: str | None, state_dir: Path | None, config: Path | None
+) -> list[dict[str, Any]] | None:
+    """Return what the bot says rests, in `market` where given; None when no bot runs and there are keys.
 
     Raises:
-        NotFoundError: AGB-414 the bot has no such market.
+        NotFoundError: AGB-414 the bot has no such market. NotRunningError: neither a bot nor a key.
     """
     try:
         status = control(profile, state_dir, {"op": "status"})
-    except NotRunningError:
-        return None
+    except NotRunningError as e:
+        if keys_configured(config):
+            return None
+        e.remedy = "start one: agbot run; or, to see your own orders at Polymarket, set your keys: agbot doctor"
+        raise
     found = [row for row in status["open_orders"] if market in (None, row["market"], row["market_id"])]
     if market and not found and market not in status["markets"]:
         reason = f"the bot has no orders in a market called {market!r}"

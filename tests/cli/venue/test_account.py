@@ -71,7 +71,7 @@ async def test_a_running_bot_tells_its_own_positions(told, run, monkeypatch, sig
 
 
 async def test_positions_of_whom(run):
-    result = await run("positions", code=None)
+    result = await run("positions", "--venue", code=None)
     assert isinstance(result.exception, ConfigError)
     assert "--wallet" in result.exception.remedy
     result = await run("positions", "--wallet", "0x12", code=None)
@@ -98,15 +98,40 @@ async def test_orders_of_the_running_bot(told, run, monkeypatch):
     assert "it trades rain, other" in result.exception.remedy
 
 
-async def test_orders_need_keys_without_a_bot(run, monkeypatch):
-    def nobody(*_):
-        raise NotRunningError("no bot", id="AGB-501")
+@pytest.fixture
+def nobody(monkeypatch):
+    """Let no bot run."""
 
-    monkeypatch.setattr(open_orders, "control", nobody)
+    def control(*_):
+        raise NotRunningError("no bot", id="AGB-501", remedy="start one: agbot run")
+
+    for module in (open_orders, history):
+        monkeypatch.setattr(module, "control", control)
+
+
+@pytest.mark.parametrize("command", ["orders", "positions"])
+async def test_neither_a_bot_nor_keys(command, run, nobody):
+    result = await run(command, code=None)
+    assert isinstance(result.exception, NotRunningError)
+    assert (result.exception.id, result.exception.exit_code) == ("AGB-501", 3)
+    for way in ("agbot run", "keys", "agbot doctor"):
+        assert way in result.exception.remedy
+
+
+async def test_orders_need_whole_keys_without_a_bot(run, nobody, monkeypatch):
+    result = await run("orders", "--venue", code=None)
+    assert (result.exception.id, result.exception.reason[:11]) == ("AGB-135", "your orders")
+    monkeypatch.setenv("POLYMARKET_PRIVATE_KEY", PRIVATE_KEY)
     result = await run("orders", code=None)
     assert isinstance(result.exception, ConfigError)
     assert result.exception.id == "AGB-135"
     assert result.exception.reason.startswith("no bot runs, and your orders")
+
+
+async def test_a_signer_process_is_a_key(run, nobody, config):
+    config.write_text(config.read_text() + "\nlive: {signer: /nowhere/signer.sock}\n")
+    for command, missing in (("orders", "AGB-135"), ("positions", "AGB-454")):
+        assert (await run(command, code=None)).exception.id == missing
 
 
 # ---------------------------------------------------------------- allowances and calls
