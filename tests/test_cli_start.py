@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from agbot import __version__, cli
+from agbot.cli.near import Group, nearest
 from agbot.errors import AgbotError, ConfigError, NotFoundError, NotRunningError, TimedOutError
 
 HEAVY = ["trio", "httpx", "numpy", "textual", "structlog", "msgspec", "attr", "attrs", "cattrs", "ruamel", "websockets"]
@@ -57,7 +58,47 @@ def test_every_command_explains_itself(name: str) -> None:
 def test_unknown_command() -> None:
     result = CliRunner().invoke(cli.cli, ["moon"])
     assert result.exit_code == 2
-    assert "No such command 'moon'" in result.output
+    assert "No such command 'moon'.\n" in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "near"),
+    [
+        ("statsu", "'status'"),
+        ("kill", "'killswitch'"),
+        ("Status", "'status'"),
+        ("redeme", "'redeem'"),
+        ("history oders", "'orders'"),
+        ("exchange ledgr", "'ledger'"),
+        ("exchange faults onn", "'on'"),
+        ("risk strss", "'stress'"),
+        ("killswitch of", "'off'"),
+    ],
+)
+def test_a_misspelled_command_is_told_the_nearest(args: str, near: str) -> None:
+    result = CliRunner().invoke(cli.cli, args.split())
+    assert result.exit_code == 2
+    assert f"Error: No such command {args.rsplit(maxsplit=1)[-1]!r}. Did you mean {near}?\n" in result.output
+
+
+def groups(command: click.Command) -> Iterator[click.Group]:
+    if isinstance(command, click.Group):
+        yield command
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from groups(found)
+
+
+def test_every_group_tells_the_nearest() -> None:
+    assert [group.name for group in groups(cli.cli) if not isinstance(group, Group)] == []
+
+
+def test_several_may_be_meant() -> None:
+    assert nearest("re", ["redeem", "run", "report", "record", "replay"]) == "'redeem', 'report' or 'record'"
+    assert nearest("ordes", ["run", "orders"]) == "'orders'"
+    assert nearest("moon", ["run", "orders"]) == ""
 
 
 def test_version() -> None:

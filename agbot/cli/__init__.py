@@ -9,6 +9,7 @@ import sys
 import click
 
 from agbot import __version__
+from agbot.cli.near import Group
 
 COMMANDS = {
     "run": "Run the bot: demo without configuration, paper with one, or a recording with --replay.",
@@ -75,7 +76,7 @@ _ELSEWHERE = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when used, so that --help stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

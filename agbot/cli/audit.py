@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from agbot.cli.common import bot_options, state_path
+from agbot.cli.near import Group
 from agbot.errors import StoreError
 
 if TYPE_CHECKING:
     from agbot.store.audit import AuditVerdict
 
 
-@click.group(name="audit")
+@click.group(name="audit", cls=Group)
 def command() -> None:
     """Look at the audit log: one JSON line for every event of an order, each with the hash of the one before."""
 

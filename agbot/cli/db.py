@@ -14,12 +14,13 @@ import click
 
 from agbot.cli.access import moment, show
 from agbot.cli.common import bot_options, state_path
+from agbot.cli.near import Group
 
 if TYPE_CHECKING:
     from agbot.store.embedded.backup import Manifest
 
 
-@click.group(name="db")
+@click.group(name="db", cls=Group)
 def command() -> None:
     """Look after the files of the history: versions, backups.
 

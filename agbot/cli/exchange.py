@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from agbot.cli.near import Group
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ COMMANDS = {
 }
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Sub-commands that are imported when used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

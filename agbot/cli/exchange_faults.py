@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agbot.cli.exchange_asking import ask, asks, parameters, wants_json
+from agbot.cli.near import Group
 
 if TYPE_CHECKING:
     from agbot.faults import Fault
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MODES = ("normal", "restarting", "post_only", "cancel_only", "disabled")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @asks
 @click.pass_context
 def faults(context: click.Context, as_json: bool, admin: Path | None) -> None:

@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from agbot.cli.near import Group
+
 COMMANDS = {
     "query": "Show a metric over time, as a line of the terminal or as JSON.",
     "orders": "Show orders of this and earlier runs.",
@@ -27,7 +29,7 @@ _ELSEWHERE = {
 }
 
 
-class HistoryGroup(click.Group):
+class HistoryGroup(Group):
     """A group whose commands are imported when used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

@@ -16,6 +16,7 @@ import click
 
 from agbot.cli import unwind
 from agbot.cli.common import audited, bot_options, control, state_path
+from agbot.cli.near import Group
 from agbot.control import KillReceipt, kill
 from agbot.errors import ConfigError, NotRunningError, TimedOutError
 from agbot.latch import LATCH_NAME, SCOPES, Latch
@@ -53,7 +54,7 @@ def shared_options(function: F) -> F:
     )
 
 
-@click.group(name="killswitch")
+@click.group(name="killswitch", cls=Group)
 def command() -> None:
     """Close or open the gate for orders.
 

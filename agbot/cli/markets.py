@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agbot.cli.access import ask, moment, show, venue_options
+from agbot.cli.near import Group
 
 if TYPE_CHECKING:
     from agbot.venue.polymarket.access import Access
@@ -18,7 +19,7 @@ TEXT_MAX = 400
 SEARCH_EVENTS = 50
 
 
-@click.group(name="markets")
+@click.group(name="markets", cls=Group)
 def command() -> None:
     """Find markets and see their terms.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agbot.cli.near import Group
 from agbot.errors import ConfigError
 
 _TEST = '''\
@@ -43,7 +44,7 @@ backtest:
 """
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Begin something of your own from a piece that works.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agbot.cli.near import Group
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from agbot.notify.settings import ChannelSettings
 
 
-@click.group(name="notify")
+@click.group(name="notify", cls=Group)
 def command() -> None:
     """Try the channels over which the bot tells people what happens.
 

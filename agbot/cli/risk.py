@@ -12,6 +12,7 @@ import click
 
 from agbot.cli import risk_limits, risk_together, risk_validate
 from agbot.cli.common import bot_options, control
+from agbot.cli.near import Group
 
 if TYPE_CHECKING:
     from agbot.located import Located
@@ -37,7 +38,7 @@ def book_options(function: F) -> F:
     return function
 
 
-@click.group(name="risk")
+@click.group(name="risk", cls=Group)
 def command() -> None:
     """What could be lost, and how: exact for what is held until it resolves. docs/risk.md has every formula."""
 

@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from agbot.cli.common import bot_options, control
+from agbot.cli.near import Group
 from agbot.errors import AgbotError, ConfigError, TimedOutError
 
 ANSWER_S = 12.0
 FILE_MAX = 65_536
 
 
-@click.group(name="trade")
+@click.group(name="trade", cls=Group)
 def command() -> None:
     """Hand an approved trade to the running bot, and hear what became of it.
 
