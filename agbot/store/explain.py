@@ -19,7 +19,7 @@ import msgspec
 
 from agbot.core.oms import Heard, OrderRecord
 from agbot.core.step import Decision, Output
-from agbot.errors import ConfigError, NotFoundError, StoreError
+from agbot.errors import ConfigError, StoreError
 from agbot.model.commands import CancelAll, CancelOrder, PlaceOrder
 from agbot.model.events import (
     Event,
@@ -32,6 +32,7 @@ from agbot.model.events import (
 from agbot.model.market import Market
 from agbot.store.carry import Past
 from agbot.store.codec import decode_batch, decode_output
+from agbot.store.explain_near import no_order
 from agbot.store.explain_sight import Replayer, Sight
 from agbot.store.explain_turns import Turn, attempt_of, of_all, turn_of
 from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, foreign
@@ -99,11 +100,7 @@ def explain(runs: Sequence[Path], key: str, *, only: Path | None = None) -> Stor
             later = [] if only else [run for run in runs if run.stem > path.stem]
             return attrs.evolve(found, turns=[*found.turns, *_later(later, found)])
     where = only.stem if only else f"{len(runs)} journals"
-    raise NotFoundError(
-        f"no order {key!r} in {where}",
-        id="AGB-620",
-        remedy="agbot orders lists open ones, the audit log and the log have every id; --profile NAME for another bot",
-    )
+    raise no_order(key, [only] if only else runs, where)
 
 
 def _likely_first(runs: Sequence[Path], key: str) -> Iterator[Path]:

@@ -212,6 +212,21 @@ class JournalReader:
         except sqlite3.DatabaseError:
             return True  # an unreadable page: let the records say up to where
 
+    def mentioning(self, text: str, kind: str, most: int = 200) -> list[bytes]:
+        """Return the bodies of the first records of a kind that hold `text`; quick, and blind to damage.
+
+        Raises:
+            StoreError: AGB-603, they cannot be read.
+        """
+        question = "select body from record where kind = ? and instr(body, ?) order by seq limit ?"
+        try:
+            return [body for (body,) in self._db.execute(question, (kind, text.encode(), most))]
+        except sqlite3.DatabaseError as e:
+            raise self._unreadable(e) from e
+
+    def _unreadable(self, e: sqlite3.Error) -> StoreError:
+        return StoreError(f"{self.path} cannot be read: {e}", id="AGB-603", remedy="agbot replay tells how far")
+
     def batches(self, until_ns: int | None = None) -> tuple[int, int, int]:
         """Return how many batches there are, up to a time, and when the first and the last of these came (UTC ns).
 
@@ -222,9 +237,7 @@ class JournalReader:
         try:
             count, first_ns, last_ns = self._db.execute(question, (BATCH, latest)).fetchone()
         except sqlite3.DatabaseError as e:
-            raise StoreError(
-                f"{self.path} cannot be read: {e}", id="AGB-603", remedy="agbot replay tells how far"
-            ) from e
+            raise self._unreadable(e) from e
         return count, first_ns or 0, last_ns or 0
 
     def header(self) -> Header:

@@ -266,6 +266,28 @@ def test_it_is_quiet_about_orders_nobody_has(run, tmp_path):
         assert (caught.value.id, caught.value.exit_code) == ("AGB-620", 4)
 
 
+def test_what_is_no_id_is_told_what_one_looks_like_and_which_are_near(run, tmp_path):
+    orders = [run.order(price=f"0.0{cents}", size="5") for cents in (1, 2, 3)]
+    root = "20261127T000000000-live"
+    assert orders == [f"{root}-{number}" for number in (1, 2, 3)]
+    path = run.close()
+    (tmp_path / "20290101T000000000-live.agj").write_bytes(b"junk")
+
+    def remedy(key, *paths):
+        with pytest.raises(NotFoundError) as caught:
+            explain(paths, key)
+        return caught.value.remedy
+
+    looks = f"an order's id looks like {root}-1, or is the venue's 0x…; agbot orders lists open ones, agbot history"
+    assert remedy("2", path).startswith(f"did you mean {root}-2?; {looks}")
+    assert remedy("20261127T", path).startswith(f"did you mean {root}-1, {root}-2 or {root}-3?; {looks}")
+    assert remedy("77", path).startswith(looks)
+    assert remedy("0xab", path).startswith(looks)
+    assert remedy("28").startswith("an order's id looks like 2026")
+    broken = remedy("2", path, tmp_path / "20290101T000000000-live.agj")
+    assert broken.startswith("an order's id looks like 20290101T000000000-live-1")
+
+
 def test_the_command(run, tmp_path):
     state = tmp_path / "state"
     for place in (state, state / "runs"):
