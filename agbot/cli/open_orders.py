@@ -19,22 +19,33 @@ if TYPE_CHECKING:
 @click.command(name="orders")
 @click.argument("market", required=False)
 @click.option("--venue", is_flag=True, help="Ask Polymarket, also while a bot runs.")
+@click.option("--wide", is_flag=True, help="All columns, among them why each was placed, and ids whole.")
 @bot_options
 @venue_options
 def command(
-    *, market: str | None, venue: bool, profile: str | None, state_dir: Path | None, config: Path | None, as_json: bool
+    *,
+    market: str | None,
+    venue: bool,
+    wide: bool,
+    profile: str | None,
+    state_dir: Path | None,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Show open orders: the running bot's, or yours at Polymarket when none runs.
 
+    What each is for and what became of it: agbot explain ORDER, or --wide.
+
     Example: agbot orders --venue will-it-rain
     """
-    from agbot.cli.tables import table  # noqa: PLC0415
+    from agbot.cli.tables import fitted, table  # noqa: PLC0415
 
     rows = None if venue else _of_the_bot(market, profile, state_dir, config)
     where = "the bot"
     if rows is None:
         rows, where = _at_the_venue(market, config, venue), "Polymarket"
-    show(as_json, rows, table([_line(row) for row in rows], empty=f"no open orders ({where})"))
+    empty = f"no open orders ({where})"
+    show(as_json, rows, table(list(map(_whole, rows)), empty) if wide else fitted(_lines(rows), "market", empty))
 
 
 def _of_the_bot(
@@ -94,8 +105,19 @@ def _row(order: OpenOrder) -> dict[str, Any]:
 
 TOLD_OTHERWISE = ("market_id", "reason")
 """Of a bot's order: the market has its name, and what rests was not refused. JSON has them."""
+WIDE_ONLY = ("correlation_id", "why")
+"""What makes a line longer than a terminal; of a chain's first order the correlation id is its own."""
 
 
-def _line(row: dict[str, Any]) -> dict[str, Any]:
+def _whole(row: dict[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in row.items() if name not in TOLD_OTHERWISE}
-    return {name: short(value) if str(value).startswith("0x") else value for name, value in told.items()}
+    return {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in told.items()}
+
+
+def _lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what fits a terminal; contradictions only where there are some."""
+    left_out = WIDE_ONLY if any(row.get("contradictions") for row in rows) else (*WIDE_ONLY, "contradictions")
+    return [
+        {name: short(value) if str(value).startswith("0x") else value for name, value in line.items()}
+        for line in ({k: v for k, v in _whole(row).items() if k not in left_out} for row in rows)
+    ]

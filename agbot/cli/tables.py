@@ -13,6 +13,10 @@ from agbot.units import SCALE, to_text
 CELL_MAX: Final = 80
 """Characters of a cell; what venues write is cut there, and made harmless to a terminal."""
 
+WIDTH_MAX: Final = 120
+"""Characters of a line that most terminals have room for."""
+MIDDLE_MIN: Final = 16
+
 _NUMBER: Final = re.compile(r"[-+]?\d[\d,]*\.?\d*%?|-", re.ASCII)
 
 
@@ -24,6 +28,22 @@ def table(rows: Sequence[Mapping[str, object]], empty: str = "none") -> str:
     cells = [[shown(str(row[column]), CELL_MAX) for column in columns] for row in rows]
     lines = zip(*(_column(name, [line[i] for line in cells]) for i, name in enumerate(columns)), strict=True)
     return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def fitted(rows: Sequence[Mapping[str, object]], column: str, empty: str = "none") -> str:
+    """Return a table as `table` does, `column` with as much of its middle left out as makes it at most 120 wide."""
+    text = table(rows, empty)
+    over = max(map(len, text.splitlines())) - WIDTH_MAX
+    if not rows or over <= 0:
+        return text
+    cells = [shown(str(row[column]), CELL_MAX) for row in rows]
+    room = max(max(map(len, cells)) - over, MIDDLE_MIN)
+    return table([{**row, column: _middle(cell, room)} for row, cell in zip(rows, cells, strict=True)])
+
+
+def _middle(text: str, room: int) -> str:
+    head, tail = room // 2, room - room // 2 - 1
+    return text if len(text) <= room else f"{text[:head]}…{text[-tail:]}"
 
 
 def _column(name: str, cells: list[str]) -> list[str]:

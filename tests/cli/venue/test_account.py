@@ -83,6 +83,7 @@ async def test_orders_at_the_venue(told, run, stub, signed_in, rest):
     (row,) = await told("orders")
     assert (row["side"], row["price"], row["size"], row["filled"]) == ("BUY", "0.47", "20", "5")
     assert "0xaaaa…aaaa" in (await run("orders", "--venue", "will-it-rain")).output
+    assert "0x" + "a" * 64 in (await run("orders", "--venue", "--wide")).output
     stub.exchange.live.clear()
     assert "no open orders (Polymarket)" in (await run("orders")).output
 
