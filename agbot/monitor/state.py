@@ -255,7 +255,8 @@ class RunState:
             case "log":
                 self.logs.append(line)
             case "kill_switch":
-                self.kill_switch = line
+                if not line.event.get("scope"):
+                    self.kill_switch = line
             case _:
                 pass  # position_opened and later kinds live in the delta only
 

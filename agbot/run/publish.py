@@ -57,6 +57,8 @@ class Publisher:
         self._lag_ms = registry.gauge("polymarket.rtds.lag_ms", topic=TOPIC)
         self._skew = registry.gauge("polymarket.rtds.clock_skew", topic=TOPIC)
         self._held: dict[tuple[MarketId, Outcome], int] = {}
+        self._closed: dict[tuple[str, str], str] = {}
+        """What switches are closed, by scope and name: the reason."""
         self._quality = Quality(engine, registry)
         self._risk = RiskMetrics(engine, registry)
 
@@ -129,7 +131,7 @@ class Publisher:
             elif isinstance(event, BookTrust):
                 self._trust(event)
             elif isinstance(event, KillSwitchSet):
-                self._registry.event("kill_switch", on=event.on, reason=event.reason, by=event.by)
+                self._switched(event)
             elif isinstance(event, PoliciesSet):
                 self._registry.event("log", level="warning", event="policies.set", reason=event.reason, by=event.by)
         if newest:
@@ -142,6 +144,19 @@ class Publisher:
     def _trust(self, event: BookTrust) -> None:
         said = ("warning", "book.doubted") if event.cause else ("info", "book.believed")
         self._registry.event("log", level=said[0], event=said[1], token=event.token, reason=event.cause)
+
+    def _switched(self, event: KillSwitchSet) -> None:
+        what = (event.scope, event.name)
+        told = self._closed.get(what)
+        # whoever closes it says so, and so does the clock that sees the latch on disk: one line a change
+        if told == (event.reason if event.on else None):
+            return
+        if event.on:
+            self._closed[what] = event.reason
+        else:
+            del self._closed[what]
+        said = {"on": event.on, "reason": event.reason, "by": event.by}
+        self._registry.event("kill_switch", **said, scope=event.scope, name=event.name)
 
     def _listed(self, market: Market) -> None:
         self._registry.event("market", **market_fields(market))

@@ -46,7 +46,7 @@ DROPPED: Final = "agbot.telemetry.dropped"
 _KEPT: Final[dict[str, tuple[int, str]]] = {
     "market": (MARKETS_KEPT, "market_id"),
     "order": (ORDERS_KEPT, "client_order_id"),
-    "kill_switch": (1, ""),
+    "kill_switch": (64, "name"),
     "fill": (FILLS_KEPT, ""),
     "decision": (DECISIONS_KEPT, ""),
     "log": (LOGS_KEPT, ""),

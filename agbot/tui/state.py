@@ -181,6 +181,7 @@ class Dashboard:
         # A snapshot of the run we already watch tells again what we know.
         known = {*self.fills, *self.log, *self.allowed}
         told = [_by_time(fields.get(f"{kind}s"), kind) for kind in ("order", "fill", "decision", "log")]
+        told.append([wire.event_line(held, "kill_switch")] if (held := fields.get("kill_switch")) else [])
         for line in sorted(itertools.chain.from_iterable(told), key=lambda line: line.at_ms):
             self._apply_event(line, known)
         self._observed.clear()
@@ -252,7 +253,7 @@ class Dashboard:
         self.run = attrs.evolve(self.run, **{"ended": False, "exit_code": "", "reason": "", **said})
 
     def _tell(self, line: EventLine, known: Container[object] = ()) -> None:
-        if line.kind == "kill_switch":
+        if line.kind == "kill_switch" and not wire.text(line.body, "scope"):
             self._set_kill(line.body.get("on") is True, wire.text(line.body, "reason"))
         if (row := wire.log_row(line)) is None or row in known:
             return

@@ -247,7 +247,8 @@ def _decision(line: EventLine) -> LogRow:
 
 def _kill_switch(line: EventLine) -> LogRow:
     on = line.body.get("on") is True
-    said = f"kill switch {'ON' if on else 'off'}: {text(line.body, 'reason')} ({text(line.body, 'by')})"
+    of = f" of {scope} {text(line.body, 'name')}" if (scope := text(line.body, "scope")) else ""
+    said = f"kill switch{of} {'ON' if on else 'off'}: {text(line.body, 'reason')} ({text(line.body, 'by')})"
     return _row(line, "KILL" if on else "kill off", said, "bad" if on else "warn", 3 if on else 2)
 
 

@@ -140,6 +140,7 @@ def test_lists_are_bounded_and_orders_are_one_a_client_order_id(event: Make, ear
     feed.take(event("order", client_order_id="50", state="FILLED"))
     feed.take(event("market", market_id="m", slug="one") + "\n" + event("market", market_id="m", slug="two"))
     feed.take(event("kill_switch", on=True, reason="test", by="me"))
+    feed.take(event("kill_switch", on=True, reason="a strategy's own", by="me", scope="strategy", name="quoter"))
     (frame,) = tick(hub, reader)
     orders = [line["event"] for line in frame["orders"]]
     assert len(orders) == ORDERS_KEPT

@@ -268,7 +268,7 @@ def test_links_latch_listings_and_anomalies_are_told(bench):
     metrics, events = bench.news()
     assert metrics["polymarket.rtds.connection_status"] == [({"feed": "clob"}, 0)]
     assert metrics["polymarket.risk.kill_switch"] == [({}, 1)]
-    assert events["kill_switch"] == [{"on": True, "reason": "fire", "by": "me"}]
+    assert events["kill_switch"] == [{"on": True, "reason": "fire", "by": "me", "scope": "", "name": ""}]
     assert [e["event"] for e in events["log"]] == ["core.anomaly"]
     bench.core.step(MarketListed(bench.core.market, 1))
     _, events = bench.news()
@@ -278,6 +278,23 @@ def test_links_latch_listings_and_anomalies_are_told(bench):
             "event_id": "",
         }
     ]  # fmt: skip
+
+
+def test_a_change_of_a_switch_is_told_once_whoever_else_sees_it(bench):
+    def told(*events):
+        bench.core.step(*events)
+        return [(e["on"], e["reason"], e["by"], e["name"]) for e in bench.news()[1].get("kill_switch", [])]
+
+    assert told(KillSwitchSet(False, "", "latch file", 1)) == []
+    assert told(KillSwitchSet(True, "fire", "me", 1), KillSwitchSet(True, "fire", "latch file", 2)) == [
+        (True, "fire", "me", "")
+    ]
+    assert told(KillSwitchSet(True, "fire", "me", 3, "strategy", "quoter")) == [(True, "fire", "me", "quoter")]
+    assert told(KillSwitchSet(True, "flood", "you", 4)) == [(True, "flood", "you", "")]
+    assert told(KillSwitchSet(False, "over", "me", 5), KillSwitchSet(False, "", "latch file", 6)) == [
+        (False, "over", "me", "")
+    ]
+    assert told(KillSwitchSet(True, "flood", "you", 7)) == [(True, "flood", "you", "")]
 
 
 def test_a_doubted_book_is_told(bench):

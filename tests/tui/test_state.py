@@ -115,6 +115,24 @@ def test_the_kill_switch_by_event_and_by_gauge(board: Dashboard, bot: Any) -> No
     assert board.kill_on
 
 
+def test_a_strategys_switch_is_in_the_log_and_is_not_the_accounts(board: Dashboard, bot: Any) -> None:
+    body = {"on": True, "reason": "odd", "by": "ann", "scope": "strategy", "name": "quoter"}
+    board.apply(bot.delta(bot.line("kill_switch", body)))
+    assert not board.kill_on
+    assert board.log[-1].text == "kill switch of strategy quoter ON: odd (ann)"
+
+
+def test_a_terminal_that_comes_later_is_told_why_the_switch_is_on(bot: Any) -> None:
+    board = Dashboard()
+    frame = bot.snapshot(kill_switch=bot.kill())
+    [gauge] = [row for row in frame["metrics"] if row[0] == "polymarket.risk.kill_switch"]
+    gauge[3] = 1
+    board.apply(frame)
+    board.apply(frame)
+    assert (board.kill_on, board.kill_reason) == (True, "odd fills")
+    assert [row.text for row in board.log if row.label == "KILL"] == ["kill switch ON: odd fills (ann)"]
+
+
 def test_the_gauge_outweighs_an_older_event_in_a_snapshot(bot: Any) -> None:
     board = Dashboard()
     board.apply(bot.snapshot(logs=[bot.kill(True)]))

@@ -163,7 +163,7 @@ export class Store {
   }
 
   #tell(line) {
-    if (line.event_type === "kill_switch") this.kill = line;
+    if (line.event_type === "kill_switch" && !line.event.scope) this.kill = line;
     push(this.log, line, KEEP.log);
   }
 

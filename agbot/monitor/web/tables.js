@@ -88,7 +88,7 @@ function drawLog(store, view) {
 // One line of the log: its level and what it says.
 function story(store, { event_type: kind, event: e }) {
   if (kind === "log") return { level: e.level ?? "", text: logText(e) };
-  if (kind === "kill_switch") return { level: e.on ? "critical" : "info", text: `kill switch ${e.on ? "on" : "off"}: ${e.reason ?? ""} (${e.by ?? ""})` };
+  if (kind === "kill_switch") return { level: e.on ? "critical" : "info", text: `kill switch${e.scope ? ` of ${e.scope} ${e.name}` : ""} ${e.on ? "on" : "off"}: ${e.reason ?? ""} (${e.by ?? ""})` };
   if (kind === "decision") return { level: "denied", text: `by ${(e.violated ?? []).join(", ")}: ${e.side} ${e.size} ${e.outcome} at ${e.price}, ${store.marketShort(e.market_id)}` };
   if (kind === "run") return { level: e.exit_code ? "error" : "info", text: `run ended${e.reason ? `: ${e.reason}` : ""}` };
   if (kind === "position_opened" || kind === "position_closed") {
