@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONFIDENCES: Final = ("0.95", "0.99")
 ASSUMES: Final = "prices are taken for probabilities, and events for independent: correlated ones lose more together"
+WITH_ORDERS: Final = "resting orders filled where it hurts, from cost or bid; what limits and `agbot tui` go by"
 LOGIT_VOL: Final = 2.0
 """Of the logit, per square root of a year; `usd_per_sqrt_year` is in proportion to it."""
 TOLD: Final = ("market", "event", "yes", "no", "price", "value", "worst")
@@ -153,6 +154,7 @@ def _figures(told: Mapping[str, Any], claims: Sequence[Claim]) -> dict[str, Any]
             for name, found in by_event.items()
         },
         "logit_vol": LOGIT_VOL,
+        "with_orders": told.get("with_orders"),
         "assumes": ASSUMES,
         "limits": list(told["limits"]),
     }
@@ -163,6 +165,13 @@ def _position(claim: Claim) -> dict[str, Any]:
     shares = (f"{claim.yes:g}", f"{claim.no:g}")
     figures = (claim.market, claim.event, *shares, claim.price, round(claim.value, 2), round(worst, 2))
     return dict(zip(TOLD, figures, strict=True))
+
+
+def _with_orders(told: Mapping[str, str] | None) -> dict[str, str]:
+    if told is None:
+        return {}
+    said = f"worst case {told['worst_usd']} usd, VaR at 0.95 {told['var_95_usd']} usd: {WITH_ORDERS}"
+    return {"with orders": said}
 
 
 def _text(found: Mapping[str, Any]) -> str:
@@ -176,6 +185,7 @@ def _text(found: Mapping[str, Any]) -> str:
             f"at {confidence}": f"VaR {found['var_usd'][confidence]:.2f} usd, ES {found['es_usd'][confidence]:.2f} usd"
             for confidence in CONFIDENCES
         },
+        **_with_orders(found["with_orders"]),
         "assumed": found["assumes"],
     }
     greeks = [{"event": name, **row} for name, row in found["greeks"].items()]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from agbot.core.engine import Engine
-from agbot.core.outlook import Outlook
-from agbot.run.risk_view import used
+from agbot.run.risk_view import used, with_orders
 from agbot.telemetry.registry import Registry
 from agbot.units import SCALE
-
-CONFIDENCE: Final = 0.95
 
 
 class RiskMetrics:
@@ -38,12 +33,11 @@ class RiskMetrics:
         held = [market for market, holding in engine.portfolio.holdings() if holding.winner is None]
         worst = [max(0, losses.stake(market).worst) for market in held]
         gauge("risk.position_concentration").set(max(worst, default=0) / sum(worst) if sum(worst) else 0.0)
-        unresolved = [market for market in engine.markets.values() if market.id not in engine.state.resolved]
-        gauge("risk.worst_case_usd").set(losses.worst(unresolved) / SCALE)
+        worst_case, var = with_orders(engine, now_ns)
+        gauge("risk.worst_case_usd").set(worst_case / SCALE)
         prices = [losses.price(market) for market in held]
         delta = sum(engine.portfolio.net(m) * p * (1 - p) for m, p in zip(held, prices, strict=True))
         gauge("risk.portfolio_delta").set(delta / SCALE)
-        var = Outlook(engine.state, losses).var(now_ns, CONFIDENCE)
         gauge("risk.var_95", time_horizon="resolution", method="exact").set(var / SCALE)
         for rule in engine.state.gate.rules:
             if (part := used(engine, rule, now_ns)) is not None:

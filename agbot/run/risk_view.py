@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from agbot.core.book import OrderBook
 from agbot.core.engine import Engine
+from agbot.core.outlook import Outlook
 from agbot.core.portfolio import Position
 from agbot.core.rules import DayCap, InventoryLimit, Measured, PositionLimit, Rule
 from agbot.core.rules.measured import NotKnown
 from agbot.core.turnover import utc_day
 from agbot.model.market import Market, Outcome
 from agbot.units import SCALE, to_text, usd_text
+
+CONFIDENCE: Final = 0.95
 
 
 def view(engine: Engine, now_ns: int) -> dict[str, Any]:
@@ -24,8 +27,16 @@ def view(engine: Engine, now_ns: int) -> dict[str, Any]:
         "equity_usd": usd_text(portfolio.equity()),
         "resting_usd": usd_text(sum(record.reserved_usd for record in engine.oms.all_live())),
         "positions": list(_positions(engine)),
+        "with_orders": dict(zip(("worst_usd", "var_95_usd"), map(usd_text, with_orders(engine, now_ns)), strict=True)),
         "limits": [_limit(engine, rule, now_ns) for rule in engine.state.gate.rules],
     }
+
+
+def with_orders(engine: Engine, now_ns: int) -> tuple[int, int]:
+    """Return the worst case and the VaR at 0.95, 10⁻⁶ usd, each live order filled where it hurts: what limits go by."""
+    losses = engine.admission.losses
+    unresolved = [market for market in engine.markets.values() if market.id not in engine.state.resolved]
+    return losses.worst(unresolved), Outlook(engine.state, losses).var(now_ns, CONFIDENCE)
 
 
 def _positions(engine: Engine) -> Iterator[dict[str, Any]]:

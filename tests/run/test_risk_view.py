@@ -35,6 +35,11 @@ async def test_a_bot_that_trades(monkeypatch):
     found = json.loads(CliRunner().invoke(risk.command, ["show", "--json"]).output)
     assert {row["market"] for row in found["positions"]} == held.keys()
     assert found["worst_usd"] > 0
+    assert found["with_orders"] == told["with_orders"]
+    assert all(float(usd) > 0 for usd in told["with_orders"].values())
+    orders = told["with_orders"]
+    said = f"with orders  worst case {orders['worst_usd']} usd, VaR at 0.95 {orders['var_95_usd']} usd: resting orders"
+    assert said in CliRunner().invoke(risk.command, ["show"]).output
 
 
 async def test_how_far_each_limit_is_used():
