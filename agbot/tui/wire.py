@@ -263,8 +263,8 @@ def _position(line: EventLine) -> LogRow:
     body = line.body
     opened = line.kind == "position_opened"
     price, realised = text(body, "average_price"), text(body, "realised_usd")
-    tail = f"@ {price}" if opened else f"realised {realised} usd"
-    return _row(line, "opened" if opened else "closed", f"{text(body, 'outcome')} {text(body, 'size')} {tail}", "")
+    said = f"{text(body, 'size')} @ {price}" if opened else f"realised {realised} usd"
+    return _row(line, "opened" if opened else "closed", f"{text(body, 'outcome')} {said}", "")
 
 
 def _run(line: EventLine) -> LogRow:

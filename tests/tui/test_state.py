@@ -259,7 +259,7 @@ def test_both_spellings_of_a_snapshots_events(bot: Any) -> None:
     ("kind", "body", "label", "part"),
     [
         ("position_opened", {"outcome": "YES", "size": "20", "average_price": "0.5"}, "opened", "YES 20 @ 0.5"),
-        ("position_closed", {"outcome": "NO", "size": "0", "realised_usd": "1.2"}, "closed", "realised 1.2 usd"),
+        ("position_closed", {"outcome": "NO", "size": "0", "realised_usd": "1.2"}, "closed", "NO realised 1.2 usd"),
         ("log", {"level": "error", "event": "venue.lost", "code": 7}, "error", "venue.lost code=7"),
         ("decision", {"allowed": False, "violated": [], "why": "w"}, "denied", "w"),
         ("kill_switch", {"on": False, "reason": "fine", "by": "bob"}, "kill off", "fine (bob)"),

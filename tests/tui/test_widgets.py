@@ -13,7 +13,7 @@ from agbot.model.order import OrderState
 from agbot.tui.state import Dashboard
 from agbot.tui.widgets.chart import limits, short, thin
 from agbot.tui.widgets.feeds import FeedsSheet
-from agbot.tui.widgets.figures import clock, compact, plain, plain_price, price, shares, usd
+from agbot.tui.widgets.figures import clock, compact, cut, plain, plain_price, price, shares, usd
 from agbot.tui.widgets.fills import FillsSheet
 from agbot.tui.widgets.ladder import LadderSheet, Level, nearest
 from agbot.tui.widgets.latency import CallsSheet
@@ -54,6 +54,11 @@ SHEETS = (
         (plain("20"), "20"),
         (plain("100.000"), "100"),
         (plain(""), ""),
+        (cut("19.999999"), "19.99"),
+        (cut("7.5"), "7.5"),
+        (cut("20"), "20"),
+        (cut("0.004"), "0"),
+        (cut(""), ""),
         (plain_price("0.5"), "0.50"),
         (plain_price("0.520000"), "0.52"),
         (plain_price("0.5255"), "0.5255"),
@@ -134,6 +139,7 @@ def test_an_axis_is_never_empty_and_shows_everything(values: list[float]) -> Non
     low, high = limits(values)
     assert low < high
     assert all(low <= value <= high for value in values)
+    assert low >= 0 or min(values) < 0
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
     """Return the lower and upper end of an axis that shows all values, never an empty range."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = (high - low) * 0.05 or max(abs(high) * 0.05, 0.5)
-    return low - room, high + room
+    return (low - room if low < 0 else max(0.0, low - room)), high + room  # what is never negative has no axis below 0
 
 
 def short(value: float, span: float) -> str:

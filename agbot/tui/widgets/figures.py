@@ -36,6 +36,12 @@ def plain(number: str) -> str:
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
+def cut(number: str) -> str:
+    """Return decimal text with at most two decimals, never rounded up: what is all but filled is not filled."""
+    whole, point, part = number.partition(".")
+    return plain(f"{whole}.{part[:2]}") if point else number
+
+
 def plain_price(number: str) -> str:
     """Return decimal text with at least two decimals and no trailing zeros after them."""
     whole, point, part = number.partition(".")

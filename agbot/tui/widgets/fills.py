@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from agbot.tui.state import Dashboard
-from agbot.tui.widgets.figures import clock, plain, plain_price
+from agbot.tui.widgets.figures import clock, cut, plain, plain_price
 from agbot.tui.widgets.orders import side_tone
 from agbot.tui.widgets.sheet import Column, Row, Sheet
 
@@ -20,7 +20,7 @@ class FillsSheet(Sheet):
         Column("time", 8, priority=1),
         Column("market", 8, weight=1),
         Column("side", 8),
-        Column("price", 6, right=True),
+        Column("price", 6),
         Column("size", 7, right=True),
         Column("fee", 6, right=True, priority=3),
         Column("role", 5, priority=2),
@@ -37,7 +37,7 @@ class FillsSheet(Sheet):
                     (dashboard.market_name(fill.market_id), ""),
                     (f"{fill.side} {fill.outcome}".strip(), side_tone(fill.side)),
                     (plain_price(fill.price), ""),
-                    (plain(fill.size), ""),
+                    (cut(fill.size), ""),
                     (plain(fill.fee_usd), "dim"),
                     (fill.liquidity.lower(), "dim"),
                 ),

@@ -38,8 +38,9 @@ class LadderSheet(Sheet):
         self.note = f"spread {_spread(bids, asks)} · trust {doubt}"
         room = max(2, self.scrollable_content_region.height - 1)
         above = min(len(asks), max(room // 2, room - len(bids)))
-        rows = [_row(dashboard, level) for level in reversed(nearest(asks, above))]
-        return rows + [_row(dashboard, level) for level in nearest(bids, room - above)]
+        shown = [*reversed(nearest(asks, above)), *nearest(bids, room - above)]
+        digits = max((len(plain_price(level.price).partition(".")[2]) for level in (*asks, *bids)), default=0)
+        return [_row(dashboard, level, digits) for level in shown]
 
     def on_resize(self) -> None:
         """Ask to be drawn anew: there is room for more levels, or for fewer."""
@@ -97,12 +98,12 @@ def _spread(bids: Sequence[Level], asks: Sequence[Level]) -> str:
     return "none" if bid is None or ask is None else price(_usd(ask.price) - _usd(bid.price))
 
 
-def _row(dashboard: Dashboard, level: Level) -> Row:
+def _row(dashboard: Dashboard, level: Level, digits: int) -> Row:
     size: Cell = (compact(level.size), "good" if level.side == "bid" else "bad")
     none: Cell = ("", "")
     cells: Sequence[Cell] = (
         size if level.side == "bid" else none,
-        (plain_price(level.price), "" if level.orders else "dim"),
+        (f"{_usd(level.price):.{digits}f}", "" if level.orders else "dim"),
         size if level.side == "ask" else none,
         (compact(level.ours) if level.orders else "", "warn"),
         (_queue(dashboard, level.orders), ""),

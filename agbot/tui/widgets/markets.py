@@ -16,9 +16,9 @@ class MarketsSheet(Sheet):
     EMPTY = "no market yet"
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("market", 10, weight=1),
-        Column("bid", 6, right=True),
-        Column("ask", 6, right=True),
-        Column("sprd", 6, right=True, priority=3),
+        Column("bid", 6),
+        Column("ask", 6),
+        Column("sprd", 6, priority=3),
         Column("trust", 5, priority=1),
         Column("position", 8, right=True, priority=2),
     )

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 
 from agbot.tui.state import Dashboard
-from agbot.tui.widgets.figures import clock, plain, plain_price
+from agbot.tui.widgets.figures import clock, cut, plain_price
 from agbot.tui.widgets.sheet import Column, Row, Sheet
 from agbot.tui.wire import OrderRow
 
@@ -34,7 +34,7 @@ class OrdersSheet(Sheet):
         Column("time", 8, priority=3),
         Column("market", 8, weight=2),
         Column("side", 8),
-        Column("price", 6, right=True),
+        Column("price", 6),
         Column("filled", 9, right=True),
         Column("state", 9),
         Column("strategy", 9, priority=2),
@@ -74,6 +74,11 @@ class HereSheet(OrdersSheet):
         return self._rows_of(dashboard, found)
 
 
+def filled_of(order: OrderRow) -> str:
+    """Return how much of how much is filled."""
+    return f"{cut(order.filled) or '0'}/{cut(order.size)}"
+
+
 def order_row(dashboard: Dashboard, order: OrderRow) -> Row:
     """Return an order's row, dim once it has ended."""
     tone = "" if order.live else "dim"
@@ -84,7 +89,7 @@ def order_row(dashboard: Dashboard, order: OrderRow) -> Row:
             (dashboard.market_name(order.market_id), tone),
             (f"{order.side} {order.outcome}".strip(), side_tone(order.side) if order.live else "dim"),
             (plain_price(order.price), tone),
-            (f"{plain(order.filled) or '0'}/{plain(order.size)}", tone),
+            (filled_of(order), tone),
             STATES.get(order.state, (order.state.lower(), "warn")),
             (order.strategy_id, "dim"),
             ((order.reason if not order.live else "") or order.why, "dim"),

@@ -39,7 +39,7 @@ class AccountPanel(Panel):
             self.line("run pnl", usd(pnl, signed=True), _tone(pnl), _taken_over(dashboard)),
             self.line("cash", usd(gauge("agbot.cash_usd"))),
             self.line("exposure", usd(gauge("polymarket.inventory.value_usd")), "", " usd held"),
-            self.line("worst case", usd(gauge("risk.worst_case_usd")), "", " usd can be lost"),
+            self.line("worst case", usd(gauge("risk.worst_case_usd")), "", " usd with orders"),
             self.line("orders", f"{len(live)} live", "", f", {unknown} UNKNOWN" if unknown else ""),
             self.line("fills", f"{len(dashboard.fills)}", "", " in sight"),
         ]
@@ -66,7 +66,7 @@ def reconciled(panel: Panel, dashboard: Dashboard) -> Text:
     if not status:
         return panel.line("reconciled", "–", "", f"  {dashboard.told.why}")
     if "reads" not in told:
-        return panel.line("reconciled", "–", "", "  no account to compare with")
+        return panel.line("reconciled", "–", "", "  no account to compare")
     checked, differ = wire.whole(told.get("checked_ns")), len(wire.items(told.get("differences")))
     ago = max(0, dashboard.at_ms - checked // 1_000_000) // 1000
     when = f"{ago} s ago" if checked else "at the start"

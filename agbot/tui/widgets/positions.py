@@ -19,8 +19,8 @@ class PositionsSheet(Sheet):
         Column("market", 10, weight=1),
         Column("token", 5),
         Column("size", 8, right=True),
-        Column("paid", 6, right=True, priority=1),
-        Column("bid", 6, right=True),
+        Column("paid", 6, priority=1),
+        Column("bid", 6),
         Column("value", 9, right=True),
         Column("pnl", 8, right=True, priority=2),
     )

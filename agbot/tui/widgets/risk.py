@@ -71,9 +71,9 @@ def loss_lines(panel: Panel, dashboard: Dashboard) -> list[Text]:
     share, delta = gauge("risk.position_concentration"), gauge("risk.portfolio_delta")
     return [
         panel.line("day pnl", usd(day, signed=True), "" if day is None else "bad" if day < 0 else "good"),
-        panel.line("drawdown", "–" if fall is None else f"{fall:.2%}", "", " of the highest equity"),
-        panel.line("worst case", usd(gauge("risk.worst_case_usd")), "", " usd, all at once"),
-        panel.line("var 95 %", usd(dashboard.total("risk.var_95")), "", " usd, at resolution"),
+        panel.line("drawdown", "–" if fall is None else f"{fall:.2%}", "", " of the peak"),
+        panel.line("worst case", usd(gauge("risk.worst_case_usd")), "", " usd with orders"),
+        panel.line("var 95 %", usd(dashboard.total("risk.var_95")), "", " usd with orders"),
         panel.line("largest", "–" if share is None else f"{share:.0%}", "", " of what can be lost"),
         panel.line("delta", usd(delta), "", " usd a logit"),
     ]

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from agbot.tui import wire
 from agbot.tui.state import PNL, Dashboard
-from agbot.tui.widgets.figures import plain, plain_price, usd
-from agbot.tui.widgets.orders import STATES, side_tone
+from agbot.tui.widgets.figures import plain_price, usd
+from agbot.tui.widgets.orders import STATES, filled_of, side_tone
 from agbot.tui.widgets.panel import Panel
 from agbot.tui.widgets.sheet import Column, Row, Sheet
 
@@ -66,8 +66,8 @@ class QuotesSheet(Sheet):
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("market", 10, weight=1),
         Column("side", 8),
-        Column("price", 6, right=True),
-        Column("filled", 7, right=True),
+        Column("price", 6),
+        Column("filled", 8, right=True),
         Column("state", 9, priority=1),
         Column("why", 24, weight=6),
     )
@@ -85,7 +85,7 @@ class QuotesSheet(Sheet):
                     (dashboard.market_name(order.market_id), ""),
                     (f"{order.side} {order.outcome}".strip(), side_tone(order.side)),
                     (plain_price(order.price), ""),
-                    (f"{plain(order.filled) or '0'}/{plain(order.size)}", "dim"),
+                    (filled_of(order), "dim"),
                     STATES.get(order.state, (order.state.lower(), "warn")),
                     (order.why, ""),
                 ),
