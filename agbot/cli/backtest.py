@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from agbot.cli.bars import fraction_bar
 from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ def command(**options: Any) -> None:
     spec = _spec(options)
     if spec.out is not None:
         _make(spec.out)
-    with _bar(quiet=options["as_json"]) as progress:
+    with fraction_bar("backtest", quiet=options["as_json"]) as progress:
         found = report(spec, progress, journal=options["journal"])
     click.echo(found.to_json() if options["as_json"] else text(found, table, pairs))
     if spec.out is not None:
@@ -113,13 +111,3 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise _unwritable(folder, e) from e
-
-
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _part: None
-        return
-    with click.progressbar(length=1000, label="backtest", file=sys.stderr) as bar:
-        yield lambda part: bar.update(max(0, int(part * 1000) - bar.pos))

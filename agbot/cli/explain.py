@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from agbot.cli.bars import fraction_bar
 from agbot.cli.common import bot_options, state_path
 
 
@@ -26,5 +27,6 @@ def command(*, order: str, run: str | None, profile: str | None, state_dir: Path
     from agbot.store.explain import explain  # noqa: PLC0415
 
     runs = sorted((state_path(profile, state_dir) / "runs").glob("*.agj"))
-    story = explain(runs, order, only=find_run(run, runs) if run else None)
+    with fraction_bar("replaying", quiet=as_json) as progress:
+        story = explain(runs, order, only=find_run(run, runs) if run else None, progress=progress)
     click.echo(json.dumps(plain(story)) if as_json else text(story))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
+
+from agbot.cli.bars import fraction_bar
 
 if TYPE_CHECKING:
     from agbot.store.check import Checked
@@ -35,7 +34,7 @@ def command(*, source: Path, gap: str, as_json: bool) -> None:
     from agbot.store.check import check  # noqa: PLC0415
     from agbot.units import NS_PER_S  # noqa: PLC0415
 
-    with _bar(quiet=as_json) as progress:
+    with fraction_bar("reading", quiet=as_json) as progress:
         found = check(source, gap_ns=int(seconds(gap, "--gap") * NS_PER_S), progress=progress)
     click.echo(json.dumps(_plain(found)) if as_json else _text(found))
     if found.damaged:
@@ -64,13 +63,3 @@ def _text(found: Checked) -> str:
     }
     rows = [{"found": f.kind, "where": f.where, "what": f.words} for f in found.findings]
     return "\n\n".join([pairs(told), *([table(rows)] if rows else [])])
-
-
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _fraction: None
-        return
-    with click.progressbar(length=1000, label="reading", file=sys.stderr) as bar:
-        yield lambda fraction: bar.update(max(0, int(fraction * 1000) - bar.pos))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from agbot.cli.bars import fraction_bar
 from agbot.cli.common import bot_options, state_path
 from agbot.errors import ConfigError
 
@@ -63,7 +61,7 @@ def _statement(period: str, profile: str | None, state_dir: Path | None, options
 
     runs = runs_of(_journals(options["run"], profile, state_dir), (options["mode"] or "").upper())
     end = _date(options["end"]) or (day_of(runs[-1].last_ns) if options["run"] and runs else _today())
-    with _bar(quiet=options["as_json"] or options["as_csv"]) as progress:
+    with fraction_bar("report", quiet=options["as_json"] or options["as_csv"]) as progress:
         return state(runs, period, Span.ending(period, end), progress)
 
 
@@ -121,13 +119,3 @@ def _write(path: Path, found: Statement) -> None:
     except OSError as e:
         remedy = "choose another file with --html"
         raise ConfigError(f"cannot be written: {e.strerror}", id="AGB-585", path=path, remedy=remedy) from e
-
-
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _fraction: None
-        return
-    with click.progressbar(length=1000, label="report", file=sys.stderr) as bar:
-        yield lambda fraction: bar.update(max(0, int(fraction * 1000) - bar.pos))

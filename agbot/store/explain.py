@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,7 @@ from agbot.store.explain_sight import Replayer, Sight
 from agbot.store.explain_turns import Turn, attempt_of, of_all, turn_of
 from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, foreign
 
+_TOLD_EVERY: Final = 500
 _REVISION: Final = re.compile(r"(.+?)(\.[rs]\d+)+")
 
 
@@ -83,12 +84,19 @@ class Story:
         return sum(turn.realised for turn in self.turns)
 
 
-def explain(runs: Sequence[Path], key: str, *, only: Path | None = None) -> Story:
+def _untold(_part: float) -> None:
+    pass
+
+
+def explain(
+    runs: Sequence[Path], key: str, *, only: Path | None = None, progress: Callable[[float], None] = _untold
+) -> Story:
     """Return the story of an order by client order id, correlation id or the venue's id.
 
     Args:
         runs: journals of the state directory, oldest first.
         only: look into this one and no other.
+        progress: told which part of the journal has been lived through again; from 0 anew with each journal.
 
     Raises:
         NotFoundError: AGB-620, no journal has it. StoreError: a journal is damaged or of another version.
@@ -96,7 +104,7 @@ def explain(runs: Sequence[Path], key: str, *, only: Path | None = None) -> Stor
     root = _REVISION.fullmatch(key)
     names = [key, root[1]] if root else [key]
     for path in [only] if only else _likely_first(runs, names[-1]):
-        if found := _found(path, names, sure=path == only or key.startswith(path.stem)):
+        if found := _found(path, names, progress, sure=path == only or key.startswith(path.stem)):
             later = [] if only else [run for run in runs if run.stem > path.stem]
             return attrs.evolve(found, turns=[*found.turns, *_later(later, found)])
     where = only.stem if only else f"{len(runs)} journals"
@@ -110,17 +118,17 @@ def _likely_first(runs: Sequence[Path], key: str) -> Iterator[Path]:
     yield from (path for path in reversed(runs) if path not in named)
 
 
-def _found(path: Path, names: Sequence[str], *, sure: bool) -> Story | None:
+def _found(path: Path, names: Sequence[str], progress: Callable[[float], None], *, sure: bool) -> Story | None:
     """Return the story under one of its names; a journal that need not have it may be damaged."""
     try:
-        return next(filter(None, (_in(path, name) for name in names)), None)
+        return next(filter(None, (_in(path, name, progress) for name in names)), None)
     except StoreError:
         if sure:
             raise
         return None
 
 
-def _in(path: Path, key: str) -> Story | None:
+def _in(path: Path, key: str, progress: Callable[[float], None]) -> Story | None:
     reader = JournalReader(path)
     try:
         if not reader.mentions(key):
@@ -129,7 +137,7 @@ def _in(path: Path, key: str) -> Story | None:
         chain = _Chain(reader, key)
         if not chain.ids:
             return None
-        return _Teller(path, header, chain).tell(reader)
+        return _Teller(path, header, chain).tell(reader, progress)
     except msgspec.DecodeError as e:
         raise foreign(path, str(e)) from e
     finally:
@@ -180,8 +188,10 @@ class _Teller:
         self._replayer = self._replay()
         self._ended = False
 
-    def tell(self, reader: JournalReader) -> Story:
+    def tell(self, reader: JournalReader, progress: Callable[[float], None]) -> Story:
         for record in reader.records():
+            if record.seq % _TOLD_EVERY == 0 and record.seq <= self._chain.last:
+                progress(record.seq / self._chain.last)
             if record.kind == BATCH:
                 self._batch(record.seq, record.now_ns, decode_batch(record.body))
             elif record.kind == STEP:

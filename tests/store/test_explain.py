@@ -324,3 +324,14 @@ def test_an_older_journals_outputs_still_agree(traded, tmp_path):
     old.close()
     assert shorter > 10
     assert verify(path).divergence is None
+
+
+def test_it_tells_how_far_it_is(traded, monkeypatch):
+    monkeypatch.setattr("agbot.store.explain._TOLD_EVERY", 1)
+    reader = JournalReader(traded)
+    order = next(d.client_order_id for r in reader.records() if r.kind == STEP for d in decode_output(r.body).decisions)
+    reader.close()
+    parts: list[float] = []
+    explain([traded], order, progress=parts.append)
+    assert parts == sorted(parts)
+    assert (parts[0] > 0, parts[-1]) == (True, 1.0)
