@@ -48,6 +48,7 @@ from agbot.run.inbox import Inbox
 from agbot.run.killing import Killer
 from agbot.run.live import AccountReads
 from agbot.run.new_policies import NewPolicies
+from agbot.run.notices import publish_channels
 from agbot.run.onlooker import Onlooker
 from agbot.run.operator import Operator
 from agbot.run.ours import OursOnly
@@ -365,6 +366,8 @@ class Session:
         self.lost()
         self.venue_watch.second()
         self.publisher.second(now_ns())
+        if self.notifier is not None:
+            publish_channels(self.registry, self.notifier)
         if self.differences:
             self.differences.second()
         if self.plan.watch:

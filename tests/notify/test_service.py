@@ -12,7 +12,9 @@ from agbot.notify.outbox import Outbox, Rules
 from agbot.notify.posts import Webhook
 from agbot.notify.service import ATTEMPTS_MAX, LAST_S, REFUSALS_MAX, Line, Notifier
 from agbot.notify.settings import NotifySettings
+from agbot.run.notices import publish_channels
 from agbot.secrets import Secret
+from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_S
 from tests.run.conftest import Core
 
@@ -106,6 +108,20 @@ async def test_a_channel_that_is_refused_again_and_again_is_left_alone(nursery, 
         bench.kill(on=number % 2 == 0)
         await trio.sleep(120)
     assert (len(refused.tried), len(well.sent)) == (REFUSALS_MAX, 9)
+
+
+async def test_how_channels_fare_is_published(nursery, autojump_clock):
+    bench = Bench(Double(), Double(*[Refused("no such chat")] * (REFUSALS_MAX + 1)))
+    await nursery.start(bench.notifier.run)
+    for n in range(REFUSALS_MAX):
+        bench.kill(on=n % 2 == 0)
+        await trio.sleep(60)
+    registry = Registry(lambda: 1)
+    publish_channels(registry, bench.notifier)
+    told = {(row.name, dict(row.labels).get("channel")): row.value for row in registry.sample(NS_PER_S)}
+    assert {told[f"notify.{name}", "c0"] for name in ("failed", "dropped", "waiting", "ended")} == {0}
+    assert told["notify.sent", "c0"] >= 3
+    assert (told["notify.sent", "c1"], told["notify.failed", "c1"], told["notify.ended", "c1"]) == (0, REFUSALS_MAX, 1)
 
 
 async def test_a_channel_that_hangs_holds_up_neither_the_core_nor_the_others(nursery, autojump_clock):
