@@ -171,7 +171,7 @@ def _replay(settings: Settings, options: dict[str, Any]) -> None:
             settings=settings,
             state_dir=directory,
             screens=screens,
-            monitor_runs=trio.run(screens.check),
+            monitor_runs=trio.run(screens.check) is not None,
             speed=options["speed"],
             hold=options["hold"],
             progress=progress,
@@ -232,18 +232,19 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
                 if looks_on
                 else start_.live(settings, directory, options["confirm"], held, shared)
             )
+        monitor = trio.run(screens.check)
         start = Start(
             settings=settings,
             state_dir=directory,
             screens=screens,
-            monitor_runs=trio.run(screens.check),
+            monitor_runs=monitor is not None,
             duration_s=options["duration"],
             log_wire=options["log_wire"],
             simulated=options["simulated"],
             shared=shared,
         )
         if not quiet:
-            start_.greet(start, ready)
+            start_.greet(start, ready, monitor)
         result = trio.run(start_.run, start, ready)
     click.echo(json.dumps(result) if options["as_json"] else summary(result))
 

@@ -25,6 +25,7 @@ from agbot.run.plans import Start, trade
 from agbot.settings import Mode, Settings
 
 if TYPE_CHECKING:
+    from agbot.run.children import Monitor
     from agbot.run.fence import Fence
     from agbot.run.modes import Trader
     from agbot.shared.watch import Shared
@@ -140,8 +141,11 @@ async def _run(start: Start, ready: Ready | None) -> dict[str, Any]:
     return await trade_live(start, ready.trader, ready.fence)
 
 
-def greet(start: Start, ready: Ready | None = None) -> None:
-    """Say what runs, where to look, and how to end it."""
+def greet(start: Start, ready: Ready | None = None, monitor: Monitor | None = None) -> None:
+    """Say what runs, where to look, and how to end it.
+
+    `monitor` is the one that served the page before this bot started, if any.
+    """
     from agbot.cli.tui import URL  # noqa: PLC0415
     from agbot.venue.polymarket.hosts import Hosts  # noqa: PLC0415
 
@@ -152,7 +156,7 @@ def greet(start: Start, ready: Ready | None = None) -> None:
     if settings.mode is not Mode.DEMO and settings.polymarket.hosts != Hosts():
         click.echo(f"venue     {settings.polymarket.hosts.clob}, which is not Polymarket's own address")
     if screens.page:
-        click.echo(f"page      {screens.page}")
+        click.echo(_page(screens.page, monitor))
     which = _which(settings)
     url = f"ws://{netloc(screens.host, screens.port)}/dashboard"
     look = f"{which} --url {url}" if url != URL else which
@@ -163,6 +167,17 @@ def greet(start: Start, ready: Ready | None = None) -> None:
     if latch.on:
         opens = f"agbot killswitch off{which} --by NAME --reason TEXT"
         click.echo(f"KILL SWITCH ON ({latch.reason}): nothing is traded until {opens}")
+
+
+def _page(address: str, monitor: Monitor | None) -> str:
+    own = "(a page of its own: --port N)"
+    if monitor is not None and monitor.trouble:
+        return f"page      {address}, but the monitor there {monitor.trouble} {own}"
+    if monitor is None or not monitor.senders:
+        return f"page      {address}"
+    others = "another bot" if monitor.senders == 1 else f"{monitor.senders} other bots"
+    shows = "it shows the bot that started last, now this one"
+    return f"page      {address}\nshared    with {others}: {shows} {own}"
 
 
 def _which(settings: Settings) -> str:

@@ -12,7 +12,7 @@ import trio
 
 from agbot.log import get_logger
 from agbot.run.bot import Service
-from agbot.run.children import keep_monitor, monitor_answers, netloc, own_command
+from agbot.run.children import Monitor, keep_monitor, monitor_at, netloc, own_command
 from agbot.run.terminal import run_tui
 from agbot.telemetry.access import monitor_token
 from agbot.telemetry.push import push
@@ -39,11 +39,9 @@ class Screens:
         """Return whether a monitor is needed: the terminal reads from it too."""
         return self.web or self.tui
 
-    async def check(self) -> bool:
-        """Return whether a monitor runs already; ConfigError when the port is somebody else's, or the token bad."""
-        if self.monitored:
-            monitor_token()
-        return self.monitored and await monitor_answers(self.host, self.port)
+    async def check(self) -> Monitor | None:
+        """Return the monitor that runs already; ConfigError when the port is somebody else's, or the token bad."""
+        return await monitor_at(self.host, self.port, monitor_token()) if self.monitored else None
 
     def beside(self, *, running: bool) -> Sequence[Service]:
         """Return the child processes as services; a monitor that is `running` already is only watched."""

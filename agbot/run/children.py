@@ -5,20 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+import attrs
 import httpx
 import trio
 
 from agbot.errors import ConfigError
 from agbot.log import get_logger
+from agbot.secrets import Secret
+from agbot.telemetry.access import TOKEN_ENV, bearer
 from agbot.telemetry.protocol import PROTOCOL
 
 LINGER_S: Final = 60
 QUICK_FAILURES_MAX: Final = 5
 RESTART_S: Final = 1.0
 WATCH_S: Final = 2.0
+BEHIND_THE_GATE: Final = "/who"
+"""No page of a monitor: 404 for whom it lets in, 401 for others."""
 
 log = get_logger(__name__)
 
@@ -28,21 +34,53 @@ def netloc(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+@attrs.frozen
+class Monitor:
+    """A monitor that ran before us: how many `senders` push to it, and what speaks against its showing us, if any."""
+
+    senders: int
+    trouble: str = ""
+
+
+async def monitor_at(host: str, port: int, token: Secret | None) -> Monitor | None:
+    """Return the agbot monitor of our protocol that listens there, None when nobody does.
+
+    Raises:
+        ConfigError: somebody else listens there, or a monitor of another protocol.
+    """
+    senders = await _senders(host, port)
+    if senders is None:
+        return None
+    try:
+        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
+            reply = await client.get(f"http://{netloc(host, port)}{BEHIND_THE_GATE}", headers=bearer(token))
+    except httpx.HTTPError as e:
+        return Monitor(senders, f"did not say whether it lets this bot in ({type(e).__name__})")
+    if reply.status_code == HTTPStatus.UNAUTHORIZED:
+        return Monitor(senders, f"wants another {TOKEN_ENV} than this bot has: nothing of it is shown there")
+    return Monitor(senders)
+
+
 async def monitor_answers(host: str, port: int) -> bool:
     """Return whether an agbot monitor of our protocol listens there.
 
     Raises:
         ConfigError: somebody else listens there, or a monitor of another protocol.
     """
+    return await _senders(host, port) is not None
+
+
+async def _senders(host: str, port: int) -> int | None:
+    """Return how many push to the monitor there, None when nobody listens."""
     try:
         async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
             reply = await client.get(f"http://{netloc(host, port)}/healthz")
         found = reply.json()
-        app, protocol = str(found.get("app")), found.get("protocol")
+        app, protocol, senders = str(found.get("app")), found.get("protocol"), found.get("runs")
     except httpx.ConnectError:
-        return False
+        return None
     except (httpx.HTTPError, ValueError, AttributeError):
-        app, protocol = "another program", None
+        app, protocol, senders = "another program", None, 0
     if app != "agbot-monitor" or protocol != PROTOCOL:
         what = f"{app} (protocol {protocol})" if app == "agbot-monitor" else "another program"
         raise ConfigError(
@@ -51,7 +89,7 @@ async def monitor_answers(host: str, port: int) -> bool:
             key="monitor.endpoint",
             remedy="stop it, choose another port with --port, or run with --no-web",
         )
-    return True
+    return senders if isinstance(senders, int) else 0
 
 
 def own_command(*argv: str) -> list[str]:

@@ -12,6 +12,7 @@ from agbot.cli.common import state_path
 from agbot.cli.start import greet
 from agbot.control import state_dir
 from agbot.run.attach import Screens
+from agbot.run.children import Monitor
 from agbot.run.plans import Start
 from agbot.settings import Settings
 
@@ -38,3 +39,30 @@ def test_the_commands_it_prints_reach_it(chosen, tmp_path, monkeypatch, capsys):
 def test_the_terminal_is_sent_to_the_port_of_the_page(port, url, tmp_path, capsys):
     greet(Start(settings=Settings(profile="demo"), state_dir=tmp_path, screens=Screens(port=port, state_dir=tmp_path)))
     assert f"terminal  agbot tui{url}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("monitor", "page"),
+    [
+        (None, ["page      http://127.0.0.1:8080"]),
+        (Monitor(senders=0), ["page      http://127.0.0.1:8080"]),  # what the last run left behind
+        (Monitor(senders=1), ["page      http://127.0.0.1:8080", "shared    with another bot: it shows"]),
+        (Monitor(senders=2), ["page      http://127.0.0.1:8080", "shared    with 2 other bots: it "]),
+        (
+            Monitor(senders=1, trouble="is ill"),
+            ["page      http://127.0.0.1:8080, but the monitor there is ill ("],
+        ),
+    ],
+)
+def test_a_page_that_is_shared_or_shut_is_told(monitor, page, tmp_path, capsys):
+    screens = Screens(state_dir=tmp_path)
+    greet(Start(settings=Settings(profile="demo"), state_dir=tmp_path, screens=screens), None, monitor)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line[: len(begin)] for line, begin in zip(lines, page, strict=False)] == page
+    assert lines[len(page)].startswith("terminal  ")
+    greet(
+        Start(settings=Settings(profile="demo"), state_dir=tmp_path, screens=Screens(web=False, state_dir=tmp_path)),
+        None,
+        monitor,
+    )
+    assert not {"page", "shared"} & {line.split()[0] for line in capsys.readouterr().out.splitlines()}

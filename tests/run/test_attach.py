@@ -10,6 +10,7 @@ import trio.testing
 
 from agbot.run import attach
 from agbot.run.attach import Screens
+from agbot.run.children import Monitor
 from agbot.telemetry.registry import Registry
 from agbot.units import NS_PER_MS
 
@@ -80,11 +81,12 @@ async def test_metrics_are_pushed_only_where_a_monitor_is(started, tmp_path, nur
 async def test_the_check_asks_only_when_a_monitor_is_needed(monkeypatch, tmp_path):
     asked = []
 
-    async def answers(host, port):
-        asked.append(port)
-        return True
+    async def at(host, port, token):
+        asked.append((port, token and token.reveal()))
+        return Monitor(senders=1)
 
-    monkeypatch.setattr(attach, "monitor_answers", answers)
-    assert await Screens(port=7, state_dir=tmp_path).check() is True
-    assert await Screens(port=8, web=False, state_dir=tmp_path).check() is False
-    assert asked == [7]
+    monkeypatch.setattr(attach, "monitor_at", at)
+    monkeypatch.setenv("AGBOT_MONITOR_TOKEN", "0123456789abcdef")
+    assert await Screens(port=7, state_dir=tmp_path).check() == Monitor(senders=1)
+    assert await Screens(port=8, web=False, state_dir=tmp_path).check() is None
+    assert asked == [(7, "0123456789abcdef")]

@@ -6,24 +6,31 @@ import json
 import os
 import signal
 import socket
+from functools import partial
 from itertools import pairwise
 
+import httpx
 import pytest
 import trio
 import trio.testing
 
 from agbot import __version__
 from agbot.errors import ConfigError
+from agbot.monitor.app import serve
+from agbot.monitor.hub import Hub
 from agbot.run import children
 from agbot.run.children import (
     QUICK_FAILURES_MAX,
     RESTART_S,
     WATCH_S,
+    Monitor,
     keep_monitor,
     monitor_answers,
+    monitor_at,
     netloc,
     own_command,
 )
+from agbot.secrets import Secret
 
 OURS = {"app": "agbot-monitor", "version": "0", "protocol": 1, "runs": 0}
 
@@ -78,6 +85,34 @@ async def test_somebody_else_is_named_with_a_remedy(body, named, stage):
         await monitor_answers("127.0.0.1", await stage(body))
     assert (caught.value.id, caught.value.exit_code) == ("AGB-120", 2)
     assert "--no-web" in caught.value.remedy
+
+
+async def test_a_monitor_tells_how_many_push_to_it_and_whether_it_lets_us_in(free_port, nursery):
+    assert await monitor_at("127.0.0.1", free_port, None) is None
+    token, other = Secret("0123456789abcdef"), Secret("fedcba9876543210")
+    hub = Hub()
+    port = await nursery.start(partial(serve, "127.0.0.1", 0, token=token, hub=hub))
+    wrong = "wants another AGBOT_MONITOR_TOKEN than this bot has: nothing of it is shown there"
+    for shown, trouble in ((token, ""), (other, wrong), (None, wrong)):
+        assert await monitor_at("127.0.0.1", port, shown) == Monitor(senders=0, trouble=trouble)
+    hub.feed().take(b'{"timestamp":1,"event_type":"run","event":{"run_id":"r"}}')
+    assert await monitor_at("127.0.0.1", port, token) == Monitor(senders=1)
+    open_to_all = await nursery.start(partial(serve, "127.0.0.1", 0))
+    for shown in (token, None):
+        assert await monitor_at("127.0.0.1", open_to_all, shown) == Monitor(senders=0)
+
+
+async def test_a_monitor_that_falls_silent_is_no_monitor_that_lets_in(stage, monkeypatch):
+    port, get = await stage({**OURS, "runs": 2}), httpx.AsyncClient.get
+
+    async def once(client, url, **more):
+        if url.endswith("/healthz"):
+            return await get(client, url, **more)
+        raise httpx.ReadTimeout("late")
+
+    monkeypatch.setattr(httpx.AsyncClient, "get", once)
+    silent = "did not say whether it lets this bot in (ReadTimeout)"
+    assert await monitor_at("127.0.0.1", port, None) == Monitor(senders=2, trouble=silent)
 
 
 def test_an_ipv6_address_is_bracketed():
