@@ -46,6 +46,27 @@ def run(path: Path) -> Report:
     return Report(schema.name, verdicts)
 
 
+def run_all(folder: Path) -> tuple[dict[Path, Report], dict[Path, str]]:
+    """Judge every vector file of `folder`; returns the reports, and why each other ``*.json`` in it is none.
+
+    Raises:
+        ConfigError: AGB-540 there is no vector file in it; AGB-541 one holds no row.
+    """
+    reports: dict[Path, Report] = {}
+    others: dict[Path, str] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            reports[path] = run(path)
+        except ConfigError as e:
+            if e.id != "AGB-540":
+                raise
+            others[path] = e.reason
+    if not reports:
+        why = "".join(f"; {path.name}: {reason}" for path, reason in others.items())
+        raise _no_vectors(folder, f"no *.json in it is a vector file{why}")
+    return reports, others
+
+
 def _recognise(path: Path) -> tuple[Schema, dict[str, Any]]:
     try:
         if path.stat().st_size > MAX_BYTES:

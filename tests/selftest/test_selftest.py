@@ -253,3 +253,37 @@ def test_no_damage_makes_it_break(shared: Path, data: st.DataObject) -> None:
     inner[last] = data.draw(scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.text(max_size=3), scalars))
     for row in schema.rows(part):
         assert schema.judge(row).status in Status
+
+
+def test_of_a_folder_every_vector_file_is_judged(shared: Path, tmp_path: Path) -> None:
+    for name, changed in (("a", False), ("b", True)):
+        file = load(shared, "polymarket")
+        if changed:
+            file["hmac_l2"][0]["poly_signature"] = "wrong"
+        (tmp_path / f"{name}.json").write_text(json.dumps(file, default=str))
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "notes.txt").write_text("no JSON, no word")
+    done = CliRunner().invoke(cli, ["selftest", "--vectors", str(tmp_path)])
+    assert done.exit_code == 1
+    lines = done.output.splitlines()
+    assert lines[1] == "a.json: 102 passed, 0 failed, 5 skipped"
+    assert lines[2].startswith("failed ")
+    assert lines[-3:] == [
+        "b.json: 101 passed, 1 failed, 5 skipped",
+        "broken.json is no vector file: not a JSON file",
+        "2 files: 203 passed, 1 failed, 10 skipped",
+    ]
+    told = json.loads(CliRunner().invoke(cli, ["selftest", "--json", "--vectors", str(tmp_path)]).output)
+    assert (told["passed"], told["failed"], told["skipped"]) == (203, 1, 10)
+    assert [(file["file"], file["failed"]) for file in told["files"]] == [("a.json", 0), ("b.json", 1)]
+    assert told["others"] == [{"file": "broken.json", "reason": "not a JSON file"}]
+
+
+def test_a_folder_proves_nothing_by_having_nothing_in_it(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[]")
+    for said in ("x.json: no schema", "a vector file without a row"):
+        done = CliRunner().invoke(cli, ["selftest", "--vectors", str(tmp_path)])
+        assert isinstance(done.exception, ConfigError)
+        assert said in str(done.exception)
+        schema = load(shared, "polymarket")["schema"]
+        (tmp_path / "y.json").write_text(json.dumps({"schema": schema}))
