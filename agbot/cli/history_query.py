@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -17,9 +17,10 @@ from agbot.cli.spans import between, label, span
 
 if TYPE_CHECKING:
     from agbot.store.embedded import HistoryReader
-    from agbot.store.rows import MetricPoint, Series
+    from agbot.store.rows import Labels, MetricPoint, Series
 
 WIDTH_MAX: Final = 120
+MINUTE_NS: Final = 60 * 10**9
 BARS: Final = "▁▂▃▄▅▆▇█"
 
 
@@ -45,24 +46,59 @@ def query(
 
     Example: agbot history query polymarket.book.best_bid --since 6h --step 5m
     """
-    from agbot.store.embedded import HistoryReader, step_for  # noqa: PLC0415
+    from agbot.store.embedded import HistoryReader  # noqa: PLC0415
     from agbot.store.embedded.schema import HISTORY  # noqa: PLC0415
 
     end = time.time_ns() + 1 if until is None else until
-    width = min(WIDTH_MAX, shutil.get_terminal_size((80, 0)).columns - 2)
-    step = step or step_for(end - since, max(10, width))
     with HistoryReader(state_path(profile, state_dir) / HISTORY) as history:
         if metric is None:
             names = history.metric_names()
             click.echo(json.dumps(names) if as_json else "\n".join(names) or "no metrics yet")
             return
-        found = history.query_metrics(metric, since, end, dict(labels), step)
+        step, found = _found(history, metric, Asked(since, end, labels), step)
         if not found:
             raise _nothing(history, metric)
     if as_json:
         click.echo(json.dumps([_plain(series) for series in found], ensure_ascii=False))
     else:
         click.echo("\n\n".join(_drawn(series, since, step) for series in found))
+
+
+class Asked(NamedTuple):
+    """From when to when, and of which labels."""
+
+    start_ns: int
+    end_ns: int
+    labels: Labels
+
+
+def _found(history: HistoryReader, metric: str, asked: Asked, step: int | None) -> tuple[int, list[Series]]:
+    """Return what there is, and its step: without one the smallest that draws the time in which something was observed.
+
+    A finer step is taken only while it tells of as many observations: those of long ago are kept by the minute.
+    """
+    from agbot.store.embedded import step_for  # noqa: PLC0415
+
+    if step:
+        return step, history.query_metrics(metric, asked.start_ns, asked.end_ns, dict(asked.labels), step)
+    width = max(10, min(WIDTH_MAX, shutil.get_terminal_size((80, 0)).columns - 2))
+    (start, end, labels), best = asked, 0
+    found: list[Series] = []
+    while True:
+        fitting = step_for(end - start, width)
+        for finer in (fitting, max(fitting, MINUTE_NS)):
+            told = history.query_metrics(metric, start, end, dict(labels), finer) if finer < best or not best else []
+            if told and _observed(told) >= _observed(found):
+                break
+        else:
+            return best, found
+        best, found = finer, told
+        start = max(start, min(series.points[0].ts_ns for series in told))
+        end = min(end, max(series.points[-1].ts_ns for series in told) + finer)
+
+
+def _observed(found: Sequence[Series]) -> int:
+    return sum(point.observed for series in found for point in series.points)
 
 
 def sparkline(points: Sequence[MetricPoint], start_ns: int, end_ns: int, step_ns: int) -> str:

@@ -88,6 +88,28 @@ def test_a_metric_is_drawn_for_each_of_its_series(ask):
     assert "side=YES" not in ask("history", "query", "book.bid", "--labels", "side=NO")
 
 
+def test_a_short_run_is_a_line_and_a_step_that_is_asked_for_stays(ask, state):
+    with EmbeddedStore(state / "history") as store:
+        rows = [MetricRow(NOW - HOUR + n * SECOND, "short", (), float(n)) for n in range(120)]
+        store.insert_metrics_batch(rows)
+    text = ask("history", "query", "short")
+    assert "2s a bar, 120 observations" in text
+    assert sum(text.count(bar) for bar in BARS) in (60, 61)
+    points = json.loads(ask("history", "query", "short", "--json"))[0]["points"]
+    assert len(points) in (60, 61)
+    coarse = json.loads(ask("history", "query", "short", "--step", "1h", "--json"))[0]["points"]
+    assert len(coarse) <= 2
+
+
+def test_what_is_kept_by_the_minute_only_is_drawn_by_the_minute(ask, state):
+    with EmbeddedStore(state / "history") as store:
+        first = NOW // HOUR * HOUR - HOUR
+        store.insert_metrics_batch([MetricRow(first + n * SECOND, "old", (), float(n)) for n in range(300)])
+        store.prune(first + 2 * HOUR, metrics_ns=HOUR, executions_ns=10**4 * HOUR)
+    text = ask("history", "query", "old")
+    assert "1m a bar, 300 observations" in text
+
+
 def test_a_metric_as_json_has_every_point(ask):
     (series,) = json.loads(
         ask("history", "query", "book.bid", "--since", "3h", "--step", "1h", "--labels", "side=NO", "--json")
