@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agbot.cli.common import bot_options, state_path
 from agbot.errors import NotFoundError, ReplayMismatchError
-
-if TYPE_CHECKING:
-    from agbot.store.verify import Verdict
 
 PORT = 8090
 
@@ -47,12 +44,13 @@ def command(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    """Run a journal through the same core.
+    """Run a journal through the same core, and tell what the run did.
 
     RUN is a journal file, a run id, or nothing for the newest run of the profile.
 
     \b
-    agbot replay --verify                compare every decision of the newest run
+    agbot replay                         the newest run: how long, orders, fills, profit, how it ended
+    agbot replay --verify                compare every decision of it, exit 1 where one differs
     agbot replay FILE --watch            a player, paused at the start; in other terminals:
     agbot tui --url ws://127.0.0.1:8090/dashboard     space, n, i, I, comma, dot, [ and ]
     agbot replay --next fault            what went wrong first, denials left out (incident: with them)
@@ -73,8 +71,17 @@ def command(
     from agbot.store.verify import verify  # noqa: PLC0415
 
     path = find_run(run, runs)
+    from agbot.cli import replay_text  # noqa: PLC0415
+
+    still = replay_text.still_runs(path)  # asked first: a run that ends meanwhile has said so when it is read
     verdict = verify(path)
-    click.echo(json.dumps(_plain(verdict, path)) if as_json else _text(verdict, path))
+    if as_json:
+        click.echo(json.dumps(replay_text.plain(verdict, path, still)))
+    elif verify_:
+        click.echo(replay_text.compared(verdict, path, still))
+    else:
+        named = run if run is not None and Path(run).is_file() else ""
+        click.echo(replay_text.told(verdict, path, still, named, _other(profile, state_dir)))
     if verify_ and not verdict.agrees:
         at = verdict.divergence.seq if verdict.divergence else verdict.records
         raise ReplayMismatchError(
@@ -97,36 +104,7 @@ def find_run(run: str | None, runs: list[Path]) -> Path:
     raise NotFoundError(reason, id="AGB-604", remedy="agbot replay --list, with --profile NAME; or name a journal file")
 
 
-def _plain(verdict: Verdict, path: Path) -> dict[str, object]:
-    return {
-        "journal": str(path),
-        "run_id": verdict.header.run_id,
-        "mode": verdict.header.mode,
-        "agrees": verdict.agrees,
-        "records": verdict.records,
-        "batches": verdict.batches,
-        "steps": verdict.steps,
-        "digest": verdict.digest,
-        "complete": verdict.complete,
-        "set_aside": [list(s) for s in verdict.set_aside],
-        "diverges_at": verdict.divergence.seq if verdict.divergence else None,
-    }
-
-
-def _text(verdict: Verdict, path: Path) -> str:
-    from agbot.store.verify import sides  # noqa: PLC0415
-
-    lines = [
-        f"{path}",
-        f"run {verdict.header.run_id} ({verdict.header.mode}, agbot {verdict.header.version})",
-        f"{verdict.records} records, {verdict.batches} batches, {verdict.steps} steps with decisions",
-        f"decision digest {verdict.digest}",
-        "ended in order" if verdict.complete else "cut off: the believable prefix was replayed",
-    ]
-    lines += [f"set aside from record {seq} on: {reason}" for seq, reason in verdict.set_aside]
-    if verdict.divergence:
-        lines.append(f"DIFFERS at record {verdict.divergence.seq} (now {verdict.divergence.now_ns} ns):")
-        lines += sides(verdict.divergence)
-    else:
-        lines.append("agrees: every decision is the same" if verdict.agrees else "DIFFERS: closing digest")
-    return "\n".join(lines)
+def _other(profile: str | None, state_dir: Path | None) -> str:
+    if state_dir is not None:
+        return f" --state-dir {state_dir}"
+    return f" --profile {profile}" if profile else ""

@@ -9,7 +9,8 @@ import attrs
 import msgspec
 
 from agbot.core.engine import Engine
-from agbot.core.step import Output
+from agbot.core.step import Output, Step
+from agbot.model.commands import PlaceOrder
 from agbot.store.codec import GENESIS, chain, decode_batch, decode_output, encode_output
 from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, Record, foreign
 from agbot.store.rebuild import engine_of
@@ -25,10 +26,56 @@ class Divergence:
     computed: Output | None
 
 
+@attrs.define(kw_only=True)
+class Lived:
+    """What the run did, as far as it was replayed: money in 10⁻⁶ usd, shares in 10⁻⁶, orders by how they ended.
+
+    `newest` is the order that filled last, else the one placed last, as an example; `ended` says why the run ended.
+    """
+
+    first_ns: int = 0
+    last_ns: int = 0
+    placed: int = 0
+    denied: int = 0
+    fills: int = 0
+    shares: int = 0
+    ended: str = ""
+    newest: str = ""
+    filled: bool = False
+    open_: int = 0
+    by_end: dict[str, int] = attrs.field(factory=dict)
+    fees: int = 0
+    pnl: int = 0
+    equity: int = 0
+    kill_switch: str = ""
+
+    def take(self, step: Step) -> None:
+        """Count one step."""
+        self.first_ns, self.last_ns = self.first_ns or step.now_ns, step.now_ns
+        placed = [command for command in step.output.commands if isinstance(command, PlaceOrder)]
+        self.placed += len(placed)
+        self.denied += sum(not decision.allowed for decision in step.output.decisions)
+        self.fills += len(step.fills) - len(step.voided)
+        self.shares += sum(fill.size for _, fill in step.fills) - sum(fill.size for _, fill in step.voided)
+        if step.fills:
+            self.newest, self.filled = step.fills[-1][0].command.client_order_id, True
+        elif placed and not self.filled:
+            self.newest = placed[-1].client_order_id
+
+    def close(self, engine: Engine) -> None:
+        """Take over what the account is in the end."""
+        portfolio = engine.portfolio
+        self.by_end = {str(state).lower(): count for state, count in engine.oms.ended.items() if count}
+        self.open_ = sum(1 for _ in engine.oms.all_live())
+        self.fees, self.equity, self.kill_switch = portfolio.fees, portfolio.equity(), engine.kill_switch
+        self.pnl = self.equity - portfolio.initial_equity()
+
+
 @attrs.frozen(kw_only=True)
 class Verdict:
     """What a verification found. `complete` tells whether the run ended in order (False after a crash)."""
 
+    lived: Lived
     header: Header
     records: int
     batches: int
@@ -69,6 +116,7 @@ class _Verifier:
         self._counts = {"records": 0, BATCH: 0, STEP: 0}
         self._ended = ""
         self._complete = False
+        self._lived = Lived()
 
     def run(self) -> Verdict:
         expected: tuple[Record, Output] | None = None
@@ -79,7 +127,8 @@ class _Verifier:
             expected = self._step(record) if record.kind == BATCH else None
             if record.kind == END:
                 self._complete = True
-                self._ended = msgspec.msgpack.decode(record.body)["digest"]
+                closing = msgspec.msgpack.decode(record.body)
+                self._ended, self._lived.ended = closing["digest"], str(closing.get("reason", ""))
         # The last batch of a crashed run may have lost its output record: nothing of it was sent.
         return self._verdict(None)
 
@@ -89,8 +138,9 @@ class _Verifier:
             self._counts[record.kind] += 1
 
     def _step(self, record: Record) -> tuple[Record, Output] | None:
-        output = self._engine.step(record.now_ns, decode_batch(record.body)).output
-        return None if output.empty else (record, output)
+        step = self._engine.step(record.now_ns, decode_batch(record.body))
+        self._lived.take(step)
+        return None if step.output.empty else (record, step.output)
 
     def _compare(self, expected: tuple[Record, Output] | None, record: Record) -> Divergence | None:
         computed = expected[1] if expected else None
@@ -108,7 +158,9 @@ class _Verifier:
         )
 
     def _verdict(self, divergence: Divergence | None) -> Verdict:
+        self._lived.close(self._engine)
         return Verdict(
+            lived=self._lived,
             header=self._header,
             records=self._counts["records"],
             batches=self._counts[BATCH],
