@@ -31,12 +31,13 @@ def test_it_leaves_a_quiet_market_alone():
 
 _CONFIG = """\
 # agbot backtest {name}.yaml      on invented markets; name recordings of your own below
+# Invented prices wander: what comes of it is what trading costs, spread and fees. Profit needs prices that do not.
 # agbot run {name}.yaml           trade on the demo exchange, with play money
 mode: demo                        # paper: live prices, play money; then name markets
 
 strategies:
   - name: {name}.py:{kind}
-    params: {{size: 20, period: 30, edge: "0.01"}}
+    params: {{size: 20, period: 30, edge: "0.03"}}
 
 backtest:
   data:

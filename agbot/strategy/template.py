@@ -1,4 +1,4 @@
-"""Buy what fell below its average, sell it when it is back.
+"""Buy what is offered below its average, sell it when the average is bid again: at prices to be had, spread included.
 
 `agbot new strategy NAME` copies this file. A strategy is pure: no clock but `view.now_ns`, no dice, no files.
 """
@@ -21,12 +21,12 @@ class TemplateParams:
     Args:
         size: shares to hold.
         period: seconds of the average.
-        edge: usd below the average at which to buy.
+        edge: usd below the average at which to buy; it has to pay for the fees.
     """
 
     size: int = decimal("20", attrs.validators.gt(0))
     period: int = count(30, 2)
-    edge: int = decimal("0.01", attrs.validators.gt(0))
+    edge: int = decimal("0.03", attrs.validators.gt(0))
 
 
 class Template(Lifecycle):
@@ -44,9 +44,10 @@ class Template(Lifecycle):
         if price is None:
             return []
         average = self.averages.setdefault(view.market.id, Ema(self.params.period)).update(price)
-        below = (average - price) * SCALE
+        below = average * SCALE - view.book.best_ask
         if below >= self.params.edge:
-            return self.mover.toward(view, Target(net=self.params.size, why=f"{below / SCALE:.4f} below the average"))
-        if own(view) and below <= 0:
-            return self.mover.toward(view, Target(net=0, why="back at the average"))
+            why = f"offered {below / SCALE:.4f} below the average"
+            return self.mover.toward(view, Target(net=self.params.size, why=why))
+        if own(view) and view.book.best_bid >= average * SCALE:
+            return self.mover.toward(view, Target(net=0, why="the average is bid again"))
         return []

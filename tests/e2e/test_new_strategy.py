@@ -34,7 +34,10 @@ def test_it_runs_as_it_is(run: Run, tmp_path: Path) -> None:
     assert "2 passed" in tested.stdout, tested.stdout
     past = run(*AGBOT, "backtest", "quick_dip.yaml", "--json")
     assert past.returncode == 0, past.stderr
-    assert json.loads(past.stdout)["chosen"]["strategies"] == ["quick_dip"]
+    found = json.loads(past.stdout)
+    assert found["chosen"]["strategies"] == ["quick_dip"]
+    assert found["chosen"]["stopped"] == ""  # to the end: no kill switch is what a new strategy shows first
+    assert found["chosen"]["trades"] > 10
     paper = run(*AGBOT, "run", "quick_dip.yaml", "--simulated", "--no-web", "--json", "--duration", "5")
     assert paper.returncode == 0, paper.stderr
     assert json.loads(paper.stdout)["strategies_failed"] == {}
