@@ -69,7 +69,6 @@ class MultiMarketCoordinator:
         self.state = state
         self._admission = admission
         self._registered: dict[StrategyId, _Registered] = {}
-        self._failed: set[StrategyId] = set()
         self._denied: dict[_Key, list[OwnDenial]] = {}
         self._last_denial: dict[tuple[StrategyId, TokenId, Side], tuple[int, int, tuple[str, ...]]] = {}
         self._untold: dict[_Key, tuple[list[OwnFill], list[OwnEnd]]] = {}
@@ -172,9 +171,8 @@ class MultiMarketCoordinator:
             kept[1].extend(ends)
 
     def _stopped(self, strategy: StrategyId) -> bool:
-        if strategy in self._failed and (FAILED_SCOPE, strategy) not in self.state.gate.scopes:
-            self._failed.discard(strategy)  # a person opened its switch: it is asked again
-        return strategy in self._failed
+        """Return whether its switch is closed, by itself or by a person: all it wished would be denied."""
+        return (FAILED_SCOPE, strategy) in self.state.gate.scopes
 
     def _wishes(self, now_ns: int, market: Market, strategy: StrategyId, news: Collected) -> Sequence[Intent]:
         try:
@@ -183,7 +181,6 @@ class MultiMarketCoordinator:
                 raise TypeError(f"a strategy answers with Place and Cancel, not {type(strange).__name__}")
         except Exception as e:  # noqa: BLE001 - what a strategy fails of is its author's, and stops nobody else
             reason = f"it raised {type(e).__name__}"
-            self._failed.add(strategy)
             self.state.gate.kill(reason, FAILED_SCOPE, strategy)
             news.failed.append(StrategyFailed(strategy, market.id, reason, "".join(traceback.format_exception(e))))
             return ()

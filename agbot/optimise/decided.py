@@ -25,6 +25,7 @@ MakeLoop = Callable[[Stepper, PaperMatcher, Sequence[Market], Iterable[Group]], 
 Drive = Callable[[MakeLoop], object]
 """Builds a fresh core and paper venue, asks for their loop, and runs it to its end."""
 
+_METADATA: Final = {".egg-info", ".dist-info"}
 _CODE: Final = frozenset({".py", ".pyc", ".pyi", ".so", ".pyd", ".pth", ".zip"})
 _PACKAGES: Final = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 _EVENTS: Final = frozenset({"open", "sqlite3.connect", "socket.connect", "subprocess.Popen"})
@@ -60,7 +61,7 @@ class Reads:
     def _harmless(self, path: Path) -> bool:
         """Return whether a file is code, part of an installed package, known, or not there to be read."""
         whole = path.resolve()
-        packaged = any(whole.is_relative_to(root) for root in _PACKAGES)
+        packaged = any(whole.is_relative_to(root) for root in _PACKAGES) or whole.parent.suffix in _METADATA
         return path.suffix in _CODE or packaged or whole in self._known or not whole.exists()
 
 

@@ -358,13 +358,15 @@ def test_it_is_asked_again_when_a_person_opens_its_switch_and_hears_what_it_miss
     assert [e.state for e in bad.last.ended] == [OrderState.FILLED]
 
 
-def test_one_that_a_person_closed_is_asked_and_denied() -> None:
+def test_one_that_a_person_closed_is_asked_no_more_until_it_is_opened() -> None:
     ours = Heard("ours")
     floor = Floor(ours)
     floor.step(KillSwitchSet(True, "mine", "me", floor.now, "strategy", "ours"))
     ours.next = [bid()]
+    assert floor.step(*book(ONE)).output.decisions == ()
+    floor.step(KillSwitchSet(False, "fine", "me", floor.now, "strategy", "ours"))
     (decision,) = floor.step(*book(ONE)).output.decisions
-    assert decision.violated == ("KillSwitch(strategy ours)",)
+    assert decision.allowed
 
 
 def test_a_refused_order_ends() -> None:

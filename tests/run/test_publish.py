@@ -34,8 +34,13 @@ from agbot.model.events import (
 )
 from agbot.model.market import Outcome
 from agbot.model.order import Liquidity, OrderType, Settlement, Side, TimeInForce
+from agbot.notify.bell import Bell
+from agbot.notify.outbox import Outbox, Rules
+from agbot.notify.service import Line, Notifier
+from agbot.notify.settings import NotifySettings
 from agbot.run.feeds import FeedWatch
 from agbot.run.inbox import Inbox
+from agbot.run.notices import publish_channels
 from agbot.run.publish import Publisher
 from agbot.run.venue_watch import VenueWatch
 from agbot.run.venues import VenueLink
@@ -126,6 +131,8 @@ def test_every_metric_of_the_protocol_appears_with_its_labels(root, make_core):
     references = [ReferenceFeed(session, "ws://x", lambda: core.now)]
     FeedWatch(PolymarketFeed(Hosts(), [], lambda: core.now), references, []).publish(bench.registry)
     watch_a_venue(bench.registry)
+    notifier = Notifier(NotifySettings(), core.engine, [Line(name="c", channel=Bell(), outbox=Outbox(Rules()))])
+    publish_channels(bench.registry, notifier)
     bench.registry.event("log", text="x" * 100_000)  # over the bound of a line: dropped and counted
     bench.registry.gauge("odd").set(float("nan"))
     found = {}
