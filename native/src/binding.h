@@ -12,6 +12,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * Headers of 3.12 and later return these without a new reference, for there they are immortal. A module built with such
+ * headers is loaded by 3.11 too, which would count None down to nothing, and abort.
+ */
+#undef Py_RETURN_NONE
+#undef Py_RETURN_TRUE
+#undef Py_RETURN_FALSE
+#undef Py_RETURN_NOTIMPLEMENTED
+#define Py_RETURN_NONE return Py_NewRef(Py_None)
+#define Py_RETURN_TRUE return Py_NewRef(Py_True)
+#define Py_RETURN_FALSE return Py_NewRef(Py_False)
+#define Py_RETURN_NOTIMPLEMENTED return Py_NewRef(Py_NotImplemented)
+
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
 
 static inline PyObject *wrong_count(const char *usage) {
