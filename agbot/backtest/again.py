@@ -18,11 +18,28 @@ from agbot.core.step import Step
 from agbot.matching.paper import PaperMatcher
 from agbot.matching.queue import QueueRule
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
-from agbot.model.events import NOTES, Event, KillSwitchSet, OrderEvidence, Source, Timer, said_by
+from agbot.model.events import (
+    NOTES,
+    Event,
+    KillSwitchSet,
+    OperatorCancel,
+    OperatorOrder,
+    OrderEvidence,
+    Source,
+    Timer,
+    said_by,
+)
 from agbot.model.ids import TokenId
+from agbot.units import NS_PER_S
 
 OURS: Final = "agbot"
 """Who closed the kill switch when its own limits did: the core does that again by itself, or has no reason to."""
+
+ROUNDS_MAX: Final = 16
+"""Decisions at one instant, one upon the answer to the other. A recorded book holds the orders of then, not of now: a
+strategy that takes its own out of it may chase them for ever where answers take no time."""
+HOLD_NS: Final = NS_PER_S // 10
+"""So long further commands take then."""
 
 
 class Again:
@@ -61,6 +78,7 @@ class Again:
         self._news: list[tuple[int, int, OrderEvidence]] = []
         self._sequence = count()
         self._told_ns = 0
+        self._rounds = 0
         self._message = next(self._messages, None)
         self.now_ns = 0
 
@@ -70,7 +88,7 @@ class Again:
             yield from self._until(turn.now_ns)
             self._venue(turn.now_ns)
             news = self._heard(turn.now_ns)
-            batch = _together([event for event in turn.batch if not _dropped(event)], news)
+            batch = _together([event for event in turn.batch if not self._dropped(event)], news)
             if batch or not (self._decides or turn.output.empty):  # what the journal sent is sent, whatever is heard
                 yield self._step(turn.now_ns, batch, turn)
         while heaps := [heap for heap in (self._commands, self._news) if heap]:
@@ -117,14 +135,25 @@ class Again:
         return news
 
     def _step(self, now_ns: int, batch: list[Event], turn: Turn | None) -> Moment:
+        self._rounds = self._rounds + 1 if now_ns == self.now_ns else 1
+        held_ns = HOLD_NS if self._rounds > ROUNDS_MAX else 0
         self.now_ns = now_ns
         step = self._engine.step(now_ns, batch)
         if not self._decides:
             step = self._as_journaled(now_ns, step, turn)
         for command in step.output.commands:
-            arrives = now_ns + (self._there.ns(command) if self._there else 0)
+            arrives = now_ns + held_ns + (self._there.ns(command) if self._there else 0)
             heapq.heappush(self._commands, (arrives, next(self._sequence), command))
         return now_ns, batch, step
+
+    def _dropped(self, event: Event) -> bool:
+        """Return whether it comes of the venue that was traded at, or of what was decided then.
+
+        Where nothing is decided anew, an operator's order is the journal's already.
+        """
+        if not self._decides and isinstance(event, OperatorOrder | OperatorCancel):
+            return True
+        return is_evidence(event) or isinstance(event, NOTES) or (isinstance(event, KillSwitchSet) and event.by == OURS)
 
     def _as_journaled(self, now_ns: int, step: Step, turn: Turn | None) -> Step:
         if turn is None:
@@ -133,11 +162,6 @@ class Again:
             if isinstance(command, PlaceOrder):
                 self._engine.oms.begin(now_ns, command)
         return msgspec.structs.replace(step, output=turn.output)
-
-
-def _dropped(event: Event) -> bool:
-    """Return whether an event comes of the venue that was traded at, or of what the core did then."""
-    return is_evidence(event) or isinstance(event, NOTES) or (isinstance(event, KillSwitchSet) and event.by == OURS)
 
 
 def _together(world: list[Event], news: list[Event]) -> list[Event]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from agbot.cli.access import ask, moment, show, venue_options
-from agbot.cli.common import bot_options, control
+from agbot.cli.common import bot_options, control, named
 from agbot.errors import ConfigError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def command(
 
     outcome = Outcome.NO if no_side else Outcome.YES
     request = {"op": "ladder", "market": market, "outcome": str(outcome), "levels": depth}
-    seen = None if venue else _of_a_bot(profile, state_dir, request)
+    seen = None if venue else _of_a_bot(*named(profile, state_dir, config), request)
     if seen is None:
         seen = ask(config, lambda access: _of_the_venue(access, market, outcome), required=None)
     show(as_json, _document(seen, depth), _text(seen, depth))

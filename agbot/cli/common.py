@@ -43,6 +43,22 @@ def state_path(profile: str | None, explicit: Path | None, *, create: bool = Fal
     return state_dir(profile or DEFAULT_PROFILE, explicit, create=create)
 
 
+def named(profile: str | None, explicit: Path | None, config: Path | None) -> tuple[str | None, Path | None]:
+    """Return which bot is meant: where no option names one and a configuration is given, the one it is for.
+
+    Another bot that happens to run has another wallet.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+    """
+    if config is None or profile is not None or explicit is not None:
+        return profile, explicit
+    from agbot.config import load_settings  # noqa: PLC0415
+
+    settings = load_settings(config)
+    return settings.profile, settings.state_dir
+
+
 def audited(directory: Path, kind: str, **fields: object) -> None:
     """Put what a command did without a bot into the audit log; one that cannot be written is told."""
     import time  # noqa: PLC0415

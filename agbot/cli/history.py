@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agbot.cli.access import ask, keys_configured, moment, short, show, venue_options
-from agbot.cli.common import bot_options, control
+from agbot.cli.common import bot_options, control, named
 from agbot.errors import ConfigError, NotRunningError
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def positions(
 
 
 def _of_the_bot(profile: str | None, state_dir: Path | None, config: Path | None) -> list[dict[str, Any]] | None:
+    profile, state_dir = named(profile, state_dir, config)
     try:
         return list(control(profile, state_dir, {"op": "status"})["positions"])
     except NotRunningError as e:

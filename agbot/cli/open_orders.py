@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agbot.cli.access import ask, keys_configured, moment, short, show, venue_options
-from agbot.cli.common import bot_options, control
+from agbot.cli.common import bot_options, control, named
 from agbot.errors import ConfigError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def _of_the_bot(
     Raises:
         NotFoundError: AGB-414 the bot has no such market. NotRunningError: neither a bot nor a key.
     """
+    profile, state_dir = named(profile, state_dir, config)
     try:
         status = control(profile, state_dir, {"op": "status"})
     except NotRunningError as e:

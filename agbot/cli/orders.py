@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from agbot.cli.common import bot_options, control
+from agbot.cli.common import bot_options, control, named
 from agbot.errors import NotRunningError, RiskRejected, TimedOutError
 
 ANSWER_S = 15.0
@@ -38,7 +38,7 @@ def _order(side: str) -> click.Command:
     )
     @click.option("--post-only", is_flag=True, help="Refuse rather than take.")
     @click.option(
-        "--config", type=click.Path(path_type=Path), help="Where the venue and the caps are, when no bot runs."
+        "--config", type=click.Path(path_type=Path), help="Whose bot; when it does not run, where venue and caps are."
     )
     @click.option("--confirm", metavar="WALLET", help="Real money, without a terminal: the wallet that pays.")
     @click.option("--json", "as_json", is_flag=True)
@@ -53,6 +53,7 @@ def _order(side: str) -> click.Command:
         **order: Any,
     ) -> None:
         request = _request(side, order)
+        profile, state_dir = named(profile, state_dir, config)
         try:
             shown = control(profile, state_dir, {"op": "preview", **request}, timeout_s=ANSWER_S)
         except NotRunningError as e:
@@ -124,7 +125,7 @@ sell = _order("SELL")
 @click.argument("order_id", required=False)
 @bot_options
 @click.option("--all", "everything", is_flag=True, help="Cancel every open order.")
-@click.option("--config", type=click.Path(path_type=Path), help="Where the venue is, when no bot runs.")
+@click.option("--config", type=click.Path(path_type=Path), help="Whose bot; when it does not run, where the venue is.")
 @click.option("--json", "as_json", is_flag=True)
 def cancel(
     *,
@@ -142,6 +143,7 @@ def cancel(
     """
     if bool(order_id) == everything:
         raise click.UsageError("name one ORDER_ID, or give --all")
+    profile, state_dir = named(profile, state_dir, config)
     try:
         answer = control(profile, state_dir, {"op": "cancel", "order_id": order_id or ""}, timeout_s=ANSWER_S)
     except NotRunningError as e:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 import attrs
 import msgspec
@@ -22,10 +23,11 @@ from agbot.core.step import Decision
 from agbot.errors import StoreError
 from agbot.matching.paper import PaperMatcher
 from agbot.model.commands import CancelAll, CancelOrder
-from agbot.model.events import OrderAccepted, OrderFilled, Timer
+from agbot.model.events import OperatorOrder, OrderAccepted, OrderFilled, Timer
 from agbot.model.market import Outcome
+from agbot.model.order import OrderType, Side, TimeInForce
 from agbot.run.engine import Recorder
-from agbot.settings import PaperSettings
+from agbot.settings import PaperSettings, StrategySettings
 from agbot.store.codec import encode_batch
 from agbot.store.history import read_history, write_history
 from agbot.store.journal import BATCH, RUN, Header, Journal
@@ -113,6 +115,39 @@ def test_a_venue_that_charges_more_than_its_formula_is_found_in_the_fees(lives):
     parts = by_name(compare(path, queue="back"))
     assert parts["fees"] == result.fees == 1000 * result.trades > 0
     assert parts["queue"] == parts["decision drift"] == 0
+
+
+def test_a_strategy_that_answers_every_answer_comes_to_an_end_without_latency(short_spec, tmp_path):
+    flip = StrategySettings(name=f"{Path(__file__).with_name('flip.py')}:Flip")
+    delays = PaperSettings(order_latency_ns=500 * NS_PER_MS, feed_latency_ns=500 * NS_PER_MS)
+    settings = attrs.evolve(short_spec.settings, strategies=(flip,), paper=delays)
+    path = tmp_path / "flip.agj"
+    run(attrs.evolve(short_spec, settings=settings), journal=path)
+    by_name(compare(path, queue="back"))
+
+
+def test_an_operators_order_is_in_the_run_once(lives):
+    """Where nothing is decided anew it is sent because the journal sent it, and not once more."""
+
+    def asked(step, matcher, markets, groups):
+        market, told = next(iter(markets)), []
+
+        def with_operator(now_ns, batch):
+            if not told and any(isinstance(event, Timer) for event in batch):
+                told.append(now_ns)
+                order = OperatorOrder(
+                    "mine", market.id, market.yes, Side.BUY, OrderType.LIMIT, 10_000, to_units(10), TimeInForce.GTC,
+                    False, 0, now_ns,
+                )  # fmt: skip
+                batch = [order, *batch]
+            return step(now_ns, batch)
+
+        return VirtualLoop(with_operator, matcher, markets, groups)
+
+    path, result = lives(50, 10, make_loop=asked)
+    found = compare(path, queue="back")
+    assert by_name(found)["queue"] == by_name(found)["decision drift"] == 0
+    assert found.simulated.digest == result.digest
 
 
 def test_data_the_run_did_not_get_is_missed(short_spec, lives, tmp_path):

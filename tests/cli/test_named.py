@@ -1,0 +1,62 @@
+"""--config means the bot of that configuration, never another one that happens to run: that one has another wallet."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from agbot.cli import book, cli, history, open_orders, orders
+from agbot.cli.common import named
+from agbot.errors import ConfigError, NotRunningError
+
+MODULES = (orders, open_orders, history, book)
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "b2.yaml"
+    path.write_text(f"profile: b2\nstate_dir: {tmp_path}/b2\n")
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Let another bot run, and none of those that are asked; return which were."""
+    found = []
+
+    def control(profile, state_dir, *_args, **_kwargs):
+        found.append((profile, state_dir))
+        raise NotRunningError("no bot", id="AGB-501")
+
+    monkeypatch.setattr("agbot.control.running_profiles", lambda: ["default"])
+    for module in MODULES:
+        monkeypatch.setattr(module, "control", control)
+    return found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cancel", "--all"),
+        ("cancel", "0x39"),
+        ("buy", "rain", "yes", "10", "0.4"),
+        ("sell", "rain", "yes", "10", "0.4", "--send"),
+        ("orders",),
+        ("positions",),
+        ("book", "rain"),
+    ],
+)
+def test_a_configuration_names_its_bot(words, config, asked, tmp_path, monkeypatch):
+    monkeypatch.setattr("agbot.cli.alone.order_alone", lambda *_a, **_k: {})
+    monkeypatch.setattr("agbot.cli.alone.cancel_alone", lambda *_a, **_k: {})
+    monkeypatch.setattr("agbot.cli.book.ask", lambda *_a, **_k: (_ for _ in ()).throw(NotRunningError("x", id="AGB-1")))
+    CliRunner().invoke(cli, [*words, "--config", str(config)])
+    assert set(asked) == {("b2", tmp_path / "b2")}
+
+
+def test_an_option_outdoes_it_and_without_one_nothing_is_named(config, tmp_path):
+    assert named("mine", None, config) == ("mine", None)
+    assert named(None, tmp_path, config) == (None, tmp_path)
+    assert named(None, None, None) == (None, None)
+    with pytest.raises(ConfigError, match="AGB-100"):
+        named(None, None, tmp_path / "nowhere.yaml")
