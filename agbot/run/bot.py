@@ -13,11 +13,11 @@ import trio
 from agbot.core.backoff import Backoff
 from agbot.core.engine import Engine
 from agbot.core.step import Step
-from agbot.errors import NotFlatError, VenueUnavailable
+from agbot.errors import VenueUnavailable
 from agbot.log import get_logger
 from agbot.model.events import Event, HaltRequested, LinkDown, LinkUp, MarketData
 from agbot.run.inbox import Inbox
-from agbot.run.supervise import background, flat_on_exit, supervise
+from agbot.run.supervise import background, flat_on_exit, not_flat, supervise
 from agbot.venue.ports import Feed, LinkedFeed, VenueAdapter
 
 BACKSTOP_S: Final = 5.0
@@ -98,7 +98,7 @@ async def bot(parts: Parts) -> str:
     """Run until asked to stop, or until something breaks; returns the reason of an orderly stop.
 
     Raises:
-        NotFlatError: AGB-547, it stopped, and the venue was not seen to hold no order.
+        NotFlatError: AGB-547, it stopped, and the venue was not seen to hold no order; beside what broke, if anything.
     """
     async with (
         background(parts.store),
@@ -114,7 +114,7 @@ async def bot(parts: Parts) -> str:
         await _trade(parts)
         await _halt(parts)
     if backstop.doubt:
-        raise NotFlatError(f"the run ended, and orders may still rest: {backstop.doubt}")
+        raise not_flat(backstop.doubt)
     return parts.stop.reason
 
 

@@ -179,6 +179,9 @@ class Gateway:
             ack = await self._venue.cancel_order(order_id)
         except (VenueAmbiguous, VenueProtocolError) as e:
             return OrderUnknown(order_id, e.reason, self._now_ns())
+        except VenueAuthFailed as e:  # nor will any cancel: asked on and on, the venue hears hundreds a second
+            self._say(CancelRejected(order_id, e.reason, self._now_ns()))
+            raise
         except ExecutionError as e:
             return CancelRejected(order_id, e.reason, self._now_ns())
         return _found(ack, command) if ack.told else None

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from agbot.core.backoff import Backoff
-from agbot.errors import ExecutionError, leaves
+from agbot.errors import ExecutionError, NotFlatError, leaves
 from agbot.log import get_logger
 
 HEALTHY_AFTER_S = 30.0
@@ -57,19 +57,34 @@ class Backstop:
 async def flat_on_exit(venue: Flattable, *, grace_s: float) -> AsyncIterator[Backstop]:
     """Leave no order resting, however the body ends; needs neither engine nor core.
 
-    A venue that fails is asked again until `grace_s` seconds are over; then the doubt is what remains.
+    A venue that fails is asked again until `grace_s` seconds are over; then the doubt is what remains; after an
+    error it is raised beside it (AGB-547).
     """
     backstop = Backstop()
     try:
         yield backstop
-    finally:
-        backstop.doubt = f"no answer within {grace_s:g} s"
-        with trio.move_on_after(grace_s, shield=True):
-            while backstop.doubt:
-                backstop.doubt = await _cancelled_all(venue)
-                await trio.sleep(AGAIN_S if backstop.doubt else 0)
-        if backstop.doubt:
-            log.critical("cancel_all.unconfirmed", grace_s=grace_s, last=backstop.doubt)
+    except BaseException as e:
+        if doubt := await _swept(venue, grace_s):
+            raise BaseExceptionGroup("the run ended", [e, not_flat(doubt)]) from None
+        raise
+    backstop.doubt = await _swept(venue, grace_s)
+
+
+def not_flat(doubt: str) -> NotFlatError:
+    """Return what a person has to hear when the venue was not seen to hold no order."""
+    return NotFlatError(f"the run ended, and orders may still rest: {doubt}")
+
+
+async def _swept(venue: Flattable, grace_s: float) -> str:
+    """Cancel all until the venue has confirmed it or the time is over; return what is in doubt, empty for nothing."""
+    doubt = f"no answer within {grace_s:g} s"
+    with trio.move_on_after(grace_s, shield=True):
+        while doubt:
+            doubt = await _cancelled_all(venue)
+            await trio.sleep(AGAIN_S if doubt else 0)
+    if doubt:
+        log.critical("cancel_all.unconfirmed", grace_s=grace_s, last=doubt)
+    return doubt
 
 
 async def _cancelled_all(venue: Flattable) -> str:

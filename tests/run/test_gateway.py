@@ -107,7 +107,11 @@ async def test_every_failure_to_place_is_evidence(error, becomes, _cancel, bench
     assert bench.latencies == []
 
 
-@pytest.mark.parametrize(("error", "_place", "becomes"), ANSWERS, ids=lambda v: getattr(v, "__name__", None))
+@pytest.mark.parametrize(
+    ("error", "_place", "becomes"),
+    [a for a in ANSWERS if a[0] is not BARRED],
+    ids=lambda v: getattr(v, "__name__", None),
+)
 async def test_every_failure_to_cancel_is_evidence(error, _place, becomes, bench):
     bench.venue.on_cancel = error
     await bench.send.send((1, CancelOrder("o1", "enough")))
@@ -136,6 +140,17 @@ async def test_credentials_that_are_refused_end_the_run_and_the_order_is_known_t
             await bench.send.send((1, place("o1")))
     (said,) = await bench.heard()
     assert (type(said), said.reason) == (OrderRejected, error.reason)
+
+
+async def test_credentials_that_are_refused_to_a_cancel_end_the_run_instead_of_a_storm(venue):
+    bench = Bench(venue)
+    bench.venue.on_cancel = BARRED
+    with pytest.RaisesGroup(e.VenueAuthFailed, flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(bench.gateway.run)
+            await bench.send.send((1, CancelOrder("o1", "enough")))
+    (said,) = await bench.heard()
+    assert (type(said), said.reason) == (CancelRejected, "revoked")
 
 
 async def test_an_order_over_a_cap_is_rejected_and_never_sent(bench):

@@ -205,6 +205,15 @@ async def test_a_venue_that_hangs_on_cancel_all_does_not_hold_the_rest(autojump_
     assert in_order(world.story, ["cancel-all", "venue down", "engine down", "end: enough", "store down"])
 
 
+async def test_an_error_hides_no_doubt_about_orders(autojump_clock):
+    world = World(hang_on_cancel_all=True, fail={"gateway": 1})
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await tree.bot(world.parts())
+    (unseen,) = [error for error in leaves(caught.value) if isinstance(error, NotFlatError)]
+    assert "no answer within" in unseen.reason
+    assert len(list(leaves(caught.value))) == 2
+
+
 async def test_a_lost_feed_is_opened_again(autojump_clock):
     feed = Feed(VenueUnavailable("gone"), VenueUnavailable("gone again"))
     world = World(feed=feed)
@@ -228,7 +237,7 @@ async def test_an_error_of_the_venue_in_the_backstop_does_not_hide_the_cause(aut
         raise VenueUnavailable("down")
 
     world.cancel_all = refuse
-    with pytest.RaisesGroup(RuntimeError, flatten_subgroups=True):
+    with pytest.RaisesGroup(RuntimeError, NotFlatError, flatten_subgroups=True):
         await tree.bot(world.parts())
 
 

@@ -19,7 +19,7 @@ from agbot.simulate.seeds import Outcome, live, many, one, shrunk
 SEEDS = int(os.environ.get("AGBOT_WORLDS", "100"))
 FOUND_BY = {
     "new_salt": 3,
-    "silence_is_no": 5,
+    "silence_is_no": 7,
     "timer_ends_unknown": 7,
     "fill_by_trade_only": 1,
     "fill_twice": 1,
