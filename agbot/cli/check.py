@@ -12,13 +12,14 @@ import click
 
 from agbot.config import read_settings
 from agbot.control import state_dir
+from agbot.core.limits import Limits
 from agbot.core.rules import DEFAULT_RULES, KillSwitch, Rule, read_rules
 from agbot.errors import ConfigError
 from agbot.located import load
 from agbot.notify.settings import ChannelSettings
 from agbot.settings import DAY_NS, HistorySettings, PaperSettings, Settings
 from agbot.store.rebuild import strategy_faults
-from agbot.units import NS_PER_MS, usd_text
+from agbot.units import NS_PER_MS, NS_PER_S, SCALE, usd_text
 
 
 @attrs.frozen(kw_only=True)
@@ -158,9 +159,23 @@ def _live(settings: Settings) -> str:
 def _limit_rows(report: Report) -> list[tuple[str, str]]:
     rows = [("policies", f"{report.policies}: ok" if report.policies else "built in")]
     rows += [(rule.name, str(rule)) for rule in report.rules]
+    rows.append(("trips at", _trips(report.settings.killswitch)))
     if all(isinstance(rule, KillSwitch) for rule in report.rules):
         rows.append(("warning", "no position or inventory limit: only the free cash bounds an order"))
     return rows
+
+
+def _trips(limits: Limits) -> str:
+    """Return what closes the kill switch without a person: docs/killswitch.md."""
+    told = {
+        "daily loss {:g} %": limits.daily_loss and limits.daily_loss * 100 / SCALE,
+        "drawdown {:g} %": limits.drawdown and limits.drawdown * 100 / SCALE,
+        "{:g} losing markets in a row": limits.losses,
+        f"{{:g}} errors in {limits.window_ns / NS_PER_S:g} s": limits.errors,
+        "no believed book for {:g} s": limits.distrust_ns and limits.distrust_ns / NS_PER_S,
+        "no heartbeat for {:g} s": limits.heartbeat_ns and limits.heartbeat_ns / NS_PER_S,
+    }
+    return ", ".join(text.format(figure) for text, figure in told.items() if figure is not None) or "nothing is watched"
 
 
 def _no_markets(settings: Settings) -> str:

@@ -21,12 +21,15 @@ def watch(path: Path, directory: Path, port: int) -> None:
     """Show a journal until Ctrl-C. ConfigError AGB-956, the port is taken; StoreError when it is no journal."""
     import trio  # noqa: PLC0415
 
+    from agbot.cli.common import DEFAULT_PROFILE  # noqa: PLC0415
+    from agbot.control import state_dir  # noqa: PLC0415
     from agbot.monitor.watch import show  # noqa: PLC0415
 
     def announce(page: str, url: str) -> None:
         click.echo(f"agbot replay: {path} at {page}, paused at the start", err=True)
         click.echo(f"  agbot tui --url {url}", err=True)
-        own = "" if port == _default_port() else f" --port {port}"
+        own = "" if directory == state_dir(DEFAULT_PROFILE, create=False) else f" --state-dir {directory}"
+        own += "" if port == _default_port() else f" --port {port}"
         click.echo(f"  agbot replay --next incident{own}      (or --play 1, --step -1, --seek 40%)", err=True)
 
     trio.run(show, path, directory, port, announce)

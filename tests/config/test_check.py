@@ -50,6 +50,10 @@ def test_the_example_is_right(repo: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "PositionLimit   at most 1000 shares net, long or short",
         "InventoryLimit  at most 10000 usd of inventory over all markets",
         "KillSwitch      not on by these policies",
+        (
+            "trips at        daily loss 5 %, drawdown 15 %, 20 losing markets in a row, 100 errors in 60 s, "
+            "no believed book for 60 s, no heartbeat for 30 s"
+        ),
     ]
 
 
