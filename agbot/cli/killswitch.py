@@ -80,7 +80,7 @@ class Order:
 @click.option("--every", is_flag=True, help="Every bot of yours on this machine, those with a --state-dir excepted.")
 @scope_options
 @shared_options
-@click.option("--reason", required=True, help="Why; shown everywhere until it is off.")
+@click.option("--reason", default="by hand", show_default=True, help="Why; shown everywhere until it is off.")
 @click.option("--by", default=getpass.getuser, show_default="you", help="Who.")
 @click.option("--flatten", is_flag=True, help="Then sell what is held, slice by slice.")
 @click.option("--floor", default=FLOOR, show_default=True, help="Sell at no less than this fraction of the bid of now.")

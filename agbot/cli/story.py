@@ -194,7 +194,8 @@ def _ended(record: OrderRecord) -> str:
     settlement = f", settlement {', '.join(unsettled)}" if unsettled else ", settled" if record.trades else ""
     size = f"filled {to_text(record.filled)} of {to_text(command.size)}"
     venue = f"; at the venue {record.venue_order_id}" if record.venue_order_id else ""
-    return f"{command.client_order_id} {record.state}{reason}; {size}{settlement}{venue}"
+    known = "" if record.state.terminal else ", as far as this run knew"
+    return f"{command.client_order_id} {record.state}{known}{reason}; {size}{settlement}{venue}"
 
 
 def _fill_row(record: OrderRecord, fill: OrderFilled) -> dict[str, object]:

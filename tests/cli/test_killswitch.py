@@ -184,6 +184,11 @@ def test_slices_are_told_as_they_happen_and_what_is_left_decides_the_exit_code(
         assert ("no bid at 0.4 or above" in result.output) == bool(code)
 
 
+def test_nobody_has_to_find_a_reason_first(state, asked):
+    result = invoke("on", "--state-dir", state)
+    assert (result.exit_code, asked[0]["reason"]) == (0, "by hand")
+
+
 def test_a_second_reason_is_on_record_and_the_first_is_told(state, asked):
     Latch(state / LATCH_NAME).close("odd fills", "ann", 1)
     result = invoke("on", "--reason", "still odd", "--state-dir", state)
