@@ -213,7 +213,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
         raise click.UsageError("--read-only has a meaning only with --mode live: no other mode sends anything")
     check_channels(settings.notify)
     if settings.mode is not Mode.DEMO:
-        from agbot.run.modes import check_named  # noqa: PLC0415
+        from agbot.run.named import check_named  # noqa: PLC0415
 
         check_named(settings)
     directory = prepare_state_dir(settings.profile, settings.state_dir)

@@ -57,7 +57,8 @@ def live(
             trades with the wallet; or what the account's reads raise.
     """
     from agbot.run.lock import exclusive_wallet  # noqa: PLC0415
-    from agbot.run.modes import Trader, check_caps, check_named, look  # noqa: PLC0415
+    from agbot.run.modes import Trader, check_caps, look  # noqa: PLC0415
+    from agbot.run.named import check_named  # noqa: PLC0415
     from agbot.venue.polymarket.credentials import ALL, API, load_credentials  # noqa: PLC0415
 
     check_named(settings)
@@ -75,7 +76,8 @@ def live(
 def read_only(settings: Settings) -> Ready:
     """Return when there are credentials to look with; no caps, no doctor and no lock: nothing will be sent."""
     from agbot.run.lock import wallet_holder  # noqa: PLC0415
-    from agbot.run.modes import Trader, check_named  # noqa: PLC0415
+    from agbot.run.modes import Trader  # noqa: PLC0415
+    from agbot.run.named import check_named  # noqa: PLC0415
     from agbot.run.spend import Caps  # noqa: PLC0415
     from agbot.venue.polymarket.credentials import ALL, API, load_credentials  # noqa: PLC0415
 

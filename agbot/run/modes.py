@@ -21,6 +21,7 @@ from agbot.run.feeds import FeedWatch
 from agbot.run.fence import Fence
 from agbot.run.frames import FrameShell
 from agbot.run.live import read_account
+from agbot.run.named import check_followed, check_named
 from agbot.run.onlooker import Onlooker
 from agbot.run.plans import Start, trade
 from agbot.run.reconcile import Reconcile
@@ -289,22 +290,17 @@ def within(service: Callable[..., Any], seconds: float) -> Callable[..., Any]:
     return run
 
 
-def check_named(settings: Settings) -> None:
-    """Raise ConfigError AGB-140 unless the configuration names markets."""
-    if not settings.markets:
-        raise ConfigError(
-            f"mode {settings.mode} trades the markets that are named, and none is",
-            id="AGB-140",
-            path=str(settings.path or ""),
-            key="markets",
-            remedy="agbot markets search TEXT finds some; then markets: [slug, slug]",
-        )
-
-
 async def markets_of(settings: Settings, access: Access) -> tuple[Market, ...]:
-    """Return the configured markets; ConfigError AGB-140 when none is named, NotFoundError AGB-414 when one is not."""
+    """Return the configured markets.
+
+    Raises:
+        ConfigError: AGB-140 none is named, AGB-157 a strategy names one that is not among them.
+        NotFoundError: AGB-414 there is none of a name.
+    """
     check_named(settings)
-    return tuple(await find_markets(access.gamma, access.clob, settings.markets))
+    markets = tuple(await find_markets(access.gamma, access.clob, settings.markets))
+    check_followed(settings, markets)
+    return markets
 
 
 def tape_of(settings: Settings, markets: Sequence[Market]) -> FrameShell | None:

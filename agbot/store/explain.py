@@ -201,8 +201,8 @@ class _Teller:
         self._notes += [f"the journal is damaged from record {seq} on: {why}" for seq, why in reader.set_aside]
         if not self._ended:
             self._notes.append(
-                "the run has not ended in order: it still runs, or was cut off after its last record; what became of its "
-                "orders then, the next run asked the venue: agbot history orders"
+                "the run has not ended in order: it still runs, or was cut off after its last record; what became of "
+                "its orders then, the next run asked the venue: agbot history orders"
             )
         return self._story()
 

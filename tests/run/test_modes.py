@@ -82,6 +82,16 @@ async def test_an_unknown_market_is_said(start):
     assert caught.value.id == "AGB-414"
 
 
+async def test_a_strategys_market_that_the_run_does_not_have_is_said(start):
+    (strategy,) = start.settings.strategies
+    wrong = attrs.evolve(strategy, markets=("will-it-rain", "nosuch"))
+    other = attrs.evolve(start, settings=attrs.evolve(start.settings, strategies=(wrong,)))
+    with pytest.raises(ConfigError) as caught:
+        await trade_paper(other)
+    assert (caught.value.id, "'nosuch'" in caught.value.reason) == ("AGB-157", True)
+    assert "known are will-it-rain" in caught.value.remedy
+
+
 # ---------------------------------------------------------------- live
 
 
