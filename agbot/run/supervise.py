@@ -64,7 +64,8 @@ async def flat_on_exit(venue: Flattable, *, grace_s: float) -> AsyncIterator[Bac
     try:
         yield backstop
     except BaseException as e:
-        if doubt := await _swept(venue, grace_s):
+        doubt, ended = await _swept(venue, grace_s), all(isinstance(leaf, trio.Cancelled) for leaf in leaves(e))
+        if doubt and not ended:  # what was cancelled from outside is told of there
             raise BaseExceptionGroup("the run ended", [e, not_flat(doubt)]) from None
         raise
     backstop.doubt = await _swept(venue, grace_s)

@@ -132,7 +132,7 @@ def test_the_kill_switch_with_no_bot_closes_the_latch_and_says_what_it_could_not
     assert receipt["latched"]
     assert not receipt["verified"]
     assert "AGB-501" in receipt["not_verified_because"]
-    assert agbot("killswitch", "on", "--state-dir", state).returncode == 2, "a reason is wanted"
+    assert agbot("killswitch", "on", "--state-dir", state).returncode == 3, "no reason is wanted in an emergency"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_an_hour_keeps_nothing_it_needs_not() -> None:
     assert (told["found"], wrong) == ([], [])
     last = told["rows"][-1]
     assert [row["hours"] for row in told["rows"]] == [0.25, 0.5, 0.75, 1.0]
-    assert last["orders"] > 2_000
+    assert last["orders"] > 1_800
     assert last["lives"] > 2
     assert max(row["disk"] for row in told["rows"]) == 0
 

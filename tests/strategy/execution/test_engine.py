@@ -157,7 +157,7 @@ def test_a_kill_switch_in_the_middle_is_caught_up(seed, at, length):
     assert run.own == shares(120), run.strategy.status
 
 
-def test_behind_its_own_kill_switch_it_asks_once_a_second_and_goes_on_after():
+def test_behind_its_own_kill_switch_it_is_not_asked_and_goes_on_after():
     run, before = Run(4, made("twap", 120)), None
 
     def switch(on):
@@ -173,9 +173,8 @@ def test_behind_its_own_kill_switch_it_asks_once_a_second_and_goes_on_after():
             before = run.own
         elif before is not None and second < 90:
             assert run.own == before
-            assert denied() <= second - 30 + 1
+            assert denied() == 0
         elif before is not None and run.engine.state.gate.scopes:
-            assert denied() > 20
             switch(False)
     assert run.own == shares(120)
 
