@@ -29,17 +29,25 @@ _END: Final = b"\xff\xff"
 
 def points(numbers: list[int], rows: list[MetricRow]) -> Points:
     """Return observations, with the numbers of their series, as points; of two of one series and time the first."""
-    found = np.empty(len(rows), POINT)
-    found["series_id"] = np.fromiter(numbers, np.int32, len(rows))
-    found["ts_ns"] = np.fromiter(map(_TIME, rows), np.int64, len(rows))
-    found["value"] = np.fromiter(map(_VALUE, rows), np.float64, len(rows))
-    return ordered(found)
+    count = len(rows)
+    return _ordered(
+        np.fromiter(numbers, np.int32, count),
+        np.fromiter(map(_TIME, rows), np.int64, count),
+        np.fromiter(map(_VALUE, rows), np.float64, count),
+    )
 
 
 def ordered(found: Points) -> Points:
     """Return points sorted by series and time; of two of one series and time the first."""
-    found = found[np.lexsort((found["ts_ns"], found["series_id"]))]
-    return found[_first_of(found["series_id"], found["ts_ns"])]
+    return _ordered(*(found[name] for name in POINT.names or ()))
+
+
+def _ordered(series: NDArray[np.int32], times: NDArray[np.int64], values: NDArray[np.float64]) -> Points:
+    order = np.lexsort((times, series))
+    found = np.empty(len(order), POINT)
+    found["series_id"], found["ts_ns"], found["value"] = series[order], times[order], values[order]
+    first = _first_of(found["series_id"], found["ts_ns"])
+    return found if first.all() else found[first]
 
 
 def rolled_up(found: Points, step_ns: int) -> Points:
@@ -79,9 +87,9 @@ def labels_text(labels: Labels) -> str:
     return json.dumps({text(name): text(value) for name, value in sorted(labels)})
 
 
-def as_lists(rows: Points) -> list[list[Any]]:
-    """Return the columns as lists."""
-    return [rows[name].tolist() for name in rows.dtype.names or ()]
+def each(rows: Points) -> list[NDArray[Any]]:
+    """Return the columns."""
+    return [rows[name] for name in rows.dtype.names or ()]
 
 
 def labels_of(text: str) -> Labels:

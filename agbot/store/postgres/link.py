@@ -102,8 +102,11 @@ def checked(dsn: Secret, key: str = DSN) -> Secret:
 def connect(dsn: Secret) -> Connection:
     """Return a connection outside a transaction. Raises Away, and ConfigError as `checked`."""
     psycopg = _driver()
+    from agbot.store.postgres.arrays import register  # noqa: PLC0415 - optional
+
     with told():
         connection: Connection = psycopg.connect(checked(dsn).reveal(), autocommit=True, **_OPTIONS)
+        register(connection)
         return connection
 
 

@@ -163,12 +163,12 @@ def _copied(cursor: Cursor_, points: Points) -> Points:
 
 
 def _inserted(cursor: Cursor_, points: Points) -> Points:
-    new = cursor.execute(_NEW, columns.as_lists(points)).fetchall()
+    new = cursor.execute(_NEW, columns.each(points)).fetchall()
     return columns.ordered(np.array(new, dtype=columns.POINT))
 
 
 def _roll_up(cursor: Cursor_, new: Points) -> None:
-    spans = [columns.as_lists(columns.rolled_up(new, step_ns)) for step_ns in ROLL_UPS.values()]
+    spans = [columns.each(columns.rolled_up(new, step_ns)) for step_ns in ROLL_UPS.values()]
     cursor.execute(_ROLL_ALL, [column for span in spans for column in span])
 
 

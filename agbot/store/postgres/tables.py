@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from math import isfinite
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias, get_type_hints
 
 import attrs
@@ -19,6 +20,8 @@ RANK: Final = {str(settlement): rank for rank, settlement in enumerate(Settlemen
 """How final a settlement is: of two tellings of a fill the more final one stays."""
 _TYPES: Final = {int: "int8", str: "text"}
 _INT_MAX: Final = 2**63 - 1
+_TIME: Final = itemgetter(MetricRow._fields.index("ts_ns"))
+_VALUE: Final = itemgetter(MetricRow._fields.index("value"))
 TIME_MAX: Final = _INT_MAX - WIDEST_NS
 """A partition ends after the times in it, and its end is a number too."""
 
@@ -103,10 +106,12 @@ def observed(rows: Iterable[MetricRow]) -> list[MetricRow]:
         ValueError: the value of one is not finite.
     """
     rows = list(rows)
-    if not all(isfinite(row[3]) for row in rows):
+    # A sum is finite only if all of it is; one that is not may have been too large.
+    if not isfinite(sum(map(_VALUE, rows))) and not all(map(isfinite, map(_VALUE, rows))):
         raise ValueError("a metric's value is not finite")
+    times = list(map(_TIME, rows))
     for each in (min, max):
-        _in_time(each((row[0] for row in rows), default=0))
+        _in_time(each(times, default=0))
     return rows
 
 
