@@ -171,7 +171,7 @@ class Hub:
         anew = self._shown is not before or changes.overflow
         frames = _Frames(self._shown, changes, self._tick, at_ms)
         for reader in list(self.readers):
-            offered = frames.for_reader(plain=reader.plain, whole=reader.fresh or anew)
+            offered = frames.for_reader(reader, whole=reader.fresh or anew)
             reader.fresh = False
             if offered and not reader.outlet.offer(offered):
                 self.readers.discard(reader)
@@ -190,13 +190,16 @@ class _Frames:
         self._changes = changes
         self._tick = tick
         self._at_ms = at_ms
-        self._made: dict[tuple[bool, bool], bytes] = {}
+        self._made: dict[tuple[bool, bool, bool], bytes] = {}
 
-    def for_reader(self, *, plain: bool, whole: bool) -> bytes:
+    def for_reader(self, reader: Reader, *, whole: bool) -> bytes:
         """Return the tick for one kind of reader, as it goes on the wire."""
-        kind = (plain, whole)
+        kind = plain, deflated, _ = reader.plain, reader.outlet.deflates, whole
         if kind not in self._made:
-            self._made[kind] = self._plain(whole=whole) if plain else text_frame(self._frame(whole=whole))
+            if plain:
+                self._made[kind] = self._plain(whole=whole)
+            else:
+                self._made[kind] = text_frame(self._frame(whole=whole), deflated=deflated)
         return self._made[kind]
 
     def _frame(self, *, whole: bool) -> bytes:

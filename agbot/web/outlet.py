@@ -8,6 +8,7 @@ may wait is bounded: a client beyond it is dropped, and the others do not notice
 from __future__ import annotations
 
 import struct
+import zlib
 from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -15,19 +16,26 @@ from typing import Final, TypeAlias
 import trio
 
 TRY_LATER: Final = 1013
+SHORT: Final = 128
+"""What is shorter goes as it is to clients that take it deflated, too: it would save no packet."""
 
 Write: TypeAlias = Callable[[bytes | memoryview], int]
 """Writes what it can without waiting and returns how much; BlockingIOError when that is nothing."""
 
 
-def text_frame(payload: bytes) -> bytes:
-    """Return a whole text message as a server sends it."""
+def text_frame(payload: bytes, *, deflated: bool = False) -> bytes:
+    """Return a whole text message as a server sends it; `deflated` with nothing it has to remember (RFC 7692)."""
+    first = 0x81
+    if deflated and len(payload) >= SHORT:
+        first |= 0x40
+        packer = zlib.compressobj(zlib.Z_BEST_SPEED, zlib.DEFLATED, -zlib.MAX_WBITS)
+        payload = (packer.compress(payload) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
     length = len(payload)
     if length < 126:
-        return struct.pack("!BB", 0x81, length) + payload
+        return struct.pack("!BB", first, length) + payload
     if length < 1 << 16:
-        return struct.pack("!BBH", 0x81, 126, length) + payload
-    return struct.pack("!BBQ", 0x81, 127, length) + payload
+        return struct.pack("!BBH", first, 126, length) + payload
+    return struct.pack("!BBQ", first, 127, length) + payload
 
 
 class Outlet:
@@ -37,9 +45,11 @@ class Outlet:
         write: puts bytes on the client's socket without waiting.
         waiting_max: offers that may wait, the one on its way not counted.
         bytes_max: bytes that may wait, likewise; a single offer may be longer.
+        deflates: whether the client takes deflated messages.
     """
 
-    def __init__(self, write: Write, *, waiting_max: int, bytes_max: int) -> None:
+    def __init__(self, write: Write, *, waiting_max: int, bytes_max: int, deflates: bool = False) -> None:
+        self.deflates = deflates
         self.dropped = False
         """Too far behind: what waited is gone, nothing more is taken."""
         self.over = trio.Event()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import zlib
 from typing import Final
 
 import trio
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.http11 import Request as Upgrade
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -23,6 +26,8 @@ CLOSE_S: Final = 1.0
 GOODBYE_S: Final = 0.1
 """The same when we are stopping: nobody is left to hear the answer, the frame only has to leave."""
 
+# A message that asks nothing of the one before is the same bytes for every client.
+_deflate: Final = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
 # The protocol's own logger would show a request's headers to whoever turns on debugging.
 _silent: Final = logging.Logger("agbot.web.push", logging.CRITICAL + 1)
 
@@ -33,7 +38,7 @@ async def push(stream: trio.SocketStream, head: bytes, route: PushRoute, request
     Returns when the client has closed or was dropped, or when the route has nothing more to say. Cancelled, it closes
     with 1001, and with 1011 when the route raises.
     """
-    protocol = ServerProtocol(max_size=route.message_bytes_max, logger=_silent)
+    protocol = ServerProtocol(extensions=[_deflate], max_size=route.message_bytes_max, logger=_silent)
     if not await _shake_hands(stream, protocol, head):
         return
     session = _Session(stream, protocol, route)
@@ -56,11 +61,17 @@ async def _shake_hands(stream: trio.SocketStream, protocol: ServerProtocol, head
     return answer.status_code == 101
 
 
+def _whole_window(agreed: Extension) -> bool:
+    """Return whether a client takes what is deflated for everybody; one that has little memory gets it as it is."""
+    return isinstance(agreed, PerMessageDeflate) and agreed.local_max_window_bits == zlib.MAX_WBITS
+
+
 class _Session:
     def __init__(self, stream: trio.SocketStream, protocol: ServerProtocol, route: PushRoute) -> None:
         self.stream = stream
         self.protocol = protocol
-        self.outlet = Outlet(self._writer(), waiting_max=route.waiting_max, bytes_max=route.bytes_max)
+        bounds = {"waiting_max": route.waiting_max, "bytes_max": route.bytes_max}
+        self.outlet = Outlet(self._writer(), **bounds, deflates=any(map(_whole_window, protocol.extensions)))
         self.closed = trio.Event()
         """The client has closed, or is gone."""
 

@@ -41,6 +41,7 @@ PROMISES = {
     ("risk parity of 20 assets", ">= 30 x faster than riskfolio-lib"),
     ("Kelly bets on 5 outcomes", ">= 100 x faster than cvxpy"),
     (broadcast.NAME, ">= 5 x faster than starlette + hypercorn"),
+    (f"{broadcast.NAME}{broadcast.AS_IT_IS}", ">= 4 x faster than starlette + hypercorn"),
     (broadcast.STALLED, "<= 1.1 x"),
     ("observation into PostgreSQL", "<= 1.66 x a COPY made before"),
     ("observation into PostgreSQL", ">= 5 x faster than executemany"),
