@@ -170,8 +170,8 @@ def postgres(session: nox.Session) -> None:
     """
     install(session)
     session.install("pgserver")
-    where = "import pgserver, pathlib; print(pathlib.Path(pgserver.__file__).parent / 'pginstall' / 'bin')"
-    sixteen = str(session.run("python", "-c", where, silent=True)).strip()
+    where = "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('pgserver').origin).parent)"
+    sixteen = str(Path(str(session.run("python", "-c", where, silent=True)).strip()) / "pginstall" / "bin")
     for programs in (os.environ.get("AGBOT_TEST_POSTGRES", ""), sixteen):
         rounds = os.environ.get("AGBOT_POSTGRES_ROUNDS", "10")
         env = SAFE_PATH | {"AGBOT_POSTGRES_ROUNDS": rounds, "AGBOT_TEST_POSTGRES": programs}
