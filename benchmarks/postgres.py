@@ -107,7 +107,7 @@ def _peers(server: Server, batches: list[list[MetricRow]]) -> Iterator[tuple[Act
         session.store(Batch(batches[0], []))
         session.close()
     numbered = [[int(row.name.rpartition(".")[2]) + 1 for row in batch] for batch in batches]
-    blobs = [columns.as_copy(columns.points(n, batch)) for n, batch in zip(numbered, batches, strict=True)]
+    blobs = [b"".join(columns.as_copy(columns.points(n, batch))) for n, batch in zip(numbered, batches, strict=True)]
     tuples = [
         [(number, row.ts_ns, row.value) for number, row in zip(n, batch, strict=True)]
         for n, batch in zip(numbered, batches, strict=True)

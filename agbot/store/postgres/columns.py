@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +22,7 @@ ROLLED: Final = np.dtype([
     ("last", "f8"), ("last_ns", "i8"),
 ])  # fmt: skip
 
+PIECE_ROWS: Final = 1_000
 _TIME: Final = itemgetter(MetricRow._fields.index("ts_ns"))
 _VALUE: Final = itemgetter(MetricRow._fields.index("value"))
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -68,8 +70,15 @@ def rolled_up(found: Points, step_ns: int) -> Points:
     return rolled
 
 
-def as_copy(rows: Points) -> bytes:
-    """Return rows as the server's binary COPY format has them."""
+def as_copy(rows: Points) -> Iterator[bytes]:
+    """Yield rows as binary COPY has them, piece by piece: the server works on one while the next is made."""
+    yield _HEADER
+    for first in range(0, len(rows), PIECE_ROWS):
+        yield _packed(rows[first : first + PIECE_ROWS])
+    yield _END
+
+
+def _packed(rows: Points) -> bytes:
     names = rows.dtype.names or ()
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for name in names:
@@ -79,7 +88,7 @@ def as_copy(rows: Points) -> bytes:
     for name in names:
         packed[f"{name}_size"] = rows.dtype[name].itemsize
         packed[name] = rows[name]
-    return _HEADER + packed.tobytes() + _END
+    return packed.tobytes()
 
 
 def labels_text(labels: Labels) -> str:

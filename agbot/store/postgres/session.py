@@ -158,7 +158,8 @@ class Session:
 
 def _copied(cursor: Cursor_, points: Points) -> Points:
     with cursor.copy("copy metrics from stdin (format binary)") as copy:
-        copy.write(columns.as_copy(points))
+        for piece in columns.as_copy(points):
+            copy.write(piece)
     return points
 
 
