@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from agbot.cli.access import moment, short, show
+from agbot.cli.called import market_names
 from agbot.cli.common import bot_options, state_path
 from agbot.cli.spans import between
-from agbot.errors import StoreError
 
 if TYPE_CHECKING:
     from agbot.store.embedded import HistoryReader
     from agbot.store.rows import FillRow, Filter, OrderRow
 
 F = TypeVar("F", bound=Callable[..., Any])
-RUNS_MAX: Final = 20
-"""Newest runs whose markets are shown by name."""
-LISTED_WITHIN: Final = 50
-"""Records of a journal within which its markets are listed."""
 
 
 def _filters(function: F) -> F:
@@ -53,7 +47,7 @@ def orders(*, profile: str | None, state_dir: Path | None, as_json: bool, **want
 
     Example: agbot history orders --since 7d --strategy quoter --state FILLED
     """
-    names = _names(state_path(profile, state_dir) / "runs")
+    names = market_names(state_path(profile, state_dir) / "runs")
     chosen = _filter(wanted, names)
     with _history(profile, state_dir) as history:
         rows = history.query_orders(chosen)
@@ -68,7 +62,7 @@ def fills(*, profile: str | None, state_dir: Path | None, as_json: bool, **wante
 
     Example: agbot history fills --since 2026-11-01 --mode LIVE --json
     """
-    names = _names(state_path(profile, state_dir) / "runs")
+    names = market_names(state_path(profile, state_dir) / "runs")
     chosen = _filter(wanted, names)
     with _history(profile, state_dir) as history:
         rows = history.query_fills(chosen)
@@ -80,28 +74,6 @@ def _history(profile: str | None, state_dir: Path | None) -> HistoryReader:
     from agbot.store.embedded.schema import HISTORY  # noqa: PLC0415
 
     return HistoryReader(state_path(profile, state_dir) / HISTORY)
-
-
-def _names(runs: Path) -> dict[str, str]:
-    """Return what people call the markets of the newest runs, by id: the history keeps ids only."""
-    import msgspec  # noqa: PLC0415
-
-    from agbot.model.events import MarketListed  # noqa: PLC0415
-    from agbot.store.codec import decode_batch  # noqa: PLC0415
-    from agbot.store.journal import BATCH, JournalReader  # noqa: PLC0415
-
-    found: dict[str, str] = {}
-    for path in sorted(runs.glob("*.agj"))[-RUNS_MAX:]:
-        with (
-            contextlib.suppress(
-                StoreError, msgspec.DecodeError
-            ),  # of another version, or none: its markets keep their ids
-            contextlib.closing(JournalReader(path)) as reader,
-        ):
-            first = [record for record in islice(reader.records(), LISTED_WITHIN) if record.kind == BATCH]
-            events = [event for record in first for event in decode_batch(record.body)]
-            found |= {event.market.id: event.market.name for event in events if isinstance(event, MarketListed)}
-    return found
 
 
 def _filter(wanted: Mapping[str, Any], names: Mapping[str, str]) -> Filter:

@@ -33,18 +33,23 @@ def command(
 
     \b
     agbot sql "select strategy, side, count(*), sum(size) / 1e6 as shares from fills group by 1, 2"
+    agbot sql "select m.name, sum(f.fee) / 1e6 as fees from fills f join markets m using (market) group by 1"
     agbot sql "select * from metrics_1h where name = 'agbot.equity_usd' order by ts_ns desc limit 24"
 
-    Tables: orders, fills, positions (money and sizes in 10⁻⁶, times in ns), metrics (name, labels, ts_ns, value),
-    metrics_1m, metrics_1h (name, labels, ts_ns, observed, minimum, maximum, mean, last). Labels are JSON:
-    labels ->> 'side'. metrics is every observation: ask it about hours, the others about months.
+    Tables: orders, fills, positions (money and sizes in 10⁻⁶, times in ns), markets (market, name: those of the newest
+    20 runs), metrics (name, labels, ts_ns, value), metrics_1m, metrics_1h (name, labels, ts_ns, observed, minimum,
+    maximum, mean, last). Labels are JSON: labels ->> 'side'. metrics is every observation: ask it about hours, the
+    others about months.
     """
+    from agbot.cli.called import market_names  # noqa: PLC0415
     from agbot.store.embedded.schema import HISTORY  # noqa: PLC0415
     from agbot.store.embedded.sql import ask  # noqa: PLC0415
 
     if as_csv and as_json:
         raise click.UsageError("--csv or --json, not both")
-    with ask(state_path(profile, state_dir) / HISTORY, question, timeout) as answer:
+    state = state_path(profile, state_dir)
+    names = market_names(state / "runs") if "markets" in question.lower() else {}
+    with ask(state / HISTORY, question, timeout, names) as answer:
         if as_csv:
             out = csv.writer(sys.stdout, lineterminator="\n")
             out.writerow(answer.columns)

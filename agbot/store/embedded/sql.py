@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from agbot.errors import ConfigError, StoreError, TimedOutError
 from agbot.store.embedded.chunks import rows_of
 from agbot.store.embedded.schema import EXECUTIONS_NAME, METRICS_NAME, open_to_read, reported
 
+NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 STEPS_A_LOOK: Final = 10_000
 """SQLite's own steps between two looks at the clock: a few hundred microseconds."""
 
@@ -30,7 +32,7 @@ _VIEWS: Final = (
         for short, table in (("1m", "minute"), ("1h", "hour"))
     ),
 )
-TABLES: Final = ("orders", "fills", "positions", "metrics", "metrics_1m", "metrics_1h")
+TABLES: Final = ("orders", "fills", "positions", "markets", "metrics", "metrics_1m", "metrics_1h")
 """What can be asked of."""
 
 
@@ -48,14 +50,17 @@ class Answer:
 
 
 @contextmanager
-def ask(history: Path, question: str, deadline_s: float) -> Iterator[Answer]:
+def ask(history: Path, question: str, deadline_s: float, names: Mapping[str, str] = NOBODY) -> Iterator[Answer]:
     """Ask one question in SQL of the tables `TABLES`; it is broken off `deadline_s` seconds from now.
+
+    Args:
+        names: what the markets are called, by id: the table `markets`.
 
     Raises:
         ConfigError: AGB-903, it is not SQL, or does not only read. TimedOutError: AGB-904.
         NotFoundError: AGB-905, there is no history. StoreError: AGB-901, AGB-902.
     """
-    db = _opened(history)
+    db = _opened(history, names)
     try:
         ends = time.monotonic() + deadline_s
         db.set_progress_handler(lambda: time.monotonic() > ends, STEPS_A_LOOK)
@@ -68,7 +73,7 @@ def ask(history: Path, question: str, deadline_s: float) -> Iterator[Answer]:
         db.close()
 
 
-def _opened(history: Path) -> sqlite3.Connection:
+def _opened(history: Path, names: Mapping[str, str]) -> sqlite3.Connection:
     open_to_read(history / METRICS_NAME).close()  # is it there, and of a version that is known?
     db = open_to_read(history / EXECUTIONS_NAME)
     try:
@@ -78,6 +83,8 @@ def _opened(history: Path) -> sqlite3.Connection:
             db.execute("attach ? as m", (f"{(history / METRICS_NAME).absolute().as_uri()}?mode=ro",))
             for view in _VIEWS:
                 db.execute(view)
+            db.execute("create temp table markets (market text primary key, name text not null)")
+            db.executemany("insert into markets values (?, ?)", names.items())
             db.execute("pragma query_only=1")
     except StoreError:
         db.close()

@@ -26,8 +26,8 @@ def history(tmp_path_factory):
     return path
 
 
-def rows(history, question, deadline_s=10.0):
-    with ask(history, question, deadline_s) as answer:
+def rows(history, question, deadline_s=10.0, names=None):
+    with ask(history, question, deadline_s, names or {}) as answer:
         return [tuple(answer.columns), *answer]
 
 
@@ -52,9 +52,18 @@ def test_answers(history, question, answer):
     assert rows(history, question) == answer
 
 
+def test_markets_have_the_names_of_people(history):
+    market = fill().market
+    question = "select m.name, sum(f.size) / 1e6 from fills f join markets m using (market) group by 1"
+    (_, found) = rows(history, question, names={market: "will-it", "0xother": "other"})
+    assert found == ("will-it", fill().size / 1e6)
+    assert rows(history, "select * from markets") == [("market", "name")]
+
+
 @pytest.mark.parametrize(
     "question",
     [
+        "delete from markets",
         "delete from orders",
         "insert into orders select * from orders",
         "update m.chunk set body = x''",
