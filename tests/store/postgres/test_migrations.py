@@ -220,9 +220,11 @@ def test_timescale_up_and_down_with_rows() -> None:
     store = open_store(dsn)
     for _ in range(2):
         store.post(rows, [order(), fill(), fill(ts_ns=START_NS + 9), position()]).result()
-    (hour, *_) = store.query_metrics("pnl", 0, EVER, step_ns=HOUR_NS)
-    assert sum(point.observed for point in hour.points) == len([r for r in rows if r.labels == hour.labels])
-    assert store.query_fills(Filter()) == [fill(ts_ns=START_NS + 9)]
+    assert sum(len(series.points) for series in store.query_metrics("pnl", 0, EVER)) == len(rows)
+    hours = store.query_metrics("pnl", 0, EVER, step_ns=HOUR_NS)
+    assert sum(point.observed for series in hours for point in series.points) == len(rows)
+    assert store.query_fills(Filter()) == [fill()]
+    assert (store.query_orders(Filter()), store.query_positions(Filter())) == ([order()], [position()])
     store.close()
     for target in (3, 2, 1, 2, 3, NEWEST, 0):
         assert len(migrate(dsn, target).applied) == target
