@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
@@ -28,12 +28,15 @@ class Finding:
         cause: what was found, in one sentence; never a secret.
         remedy: what to type or change, empty when there is nothing to do.
         details: further lines, such as one for each spender.
+        root: what it failed of, where others may fail of the same (an address that is silent, a key that is refused);
+            of those the first alone tells it.
     """
 
     status: Status
     cause: str
     remedy: str = ""
     details: tuple[str, ...] = ()
+    root: str = ""
 
 
 def ok(cause: str, *details: str) -> Finding:
@@ -49,6 +52,14 @@ def warn(cause: str, remedy: str, *details: str) -> Finding:
 def fail(cause: str, remedy: str, *details: str) -> Finding:
     """Return a finding that forbids live trading."""
     return Finding(status=Status.FAIL, cause=cause, remedy=remedy, details=details)
+
+
+def worst(findings: Sequence[Finding]) -> Finding:
+    """Return the gravest, of several the first."""
+    return max(findings, key=lambda finding: _GRAVITY[finding.status])
+
+
+_GRAVITY: Final = {Status.OK: 0, Status.SKIP: 1, Status.WARN: 2, Status.FAIL: 3}
 
 
 def skip(cause: str, remedy: str = "", *details: str) -> Finding:
@@ -102,5 +113,9 @@ class Report:
         """Return the report for programs."""
         return {
             "green": self.green,
-            "checks": [{"id": row.id, "title": row.title, **attrs.asdict(row.finding)} for row in self.rows],
+            "checks": [{"id": row.id, "title": row.title, **_told(row.finding)} for row in self.rows],
         }
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    return attrs.asdict(finding, filter=attrs.filters.exclude("root"))

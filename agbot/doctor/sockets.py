@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
+import attrs
 import msgspec
 import trio
 
+from agbot.doctor.markets import NO_MARKET
 from agbot.doctor.report import Check, Finding, fail, ok, skip, warn
+from agbot.doctor.run import KEY, silent
 from agbot.doctor.venue import Venue
 from agbot.doctor.wallet import without
 from agbot.errors import LinkLost, VenueUnavailable
@@ -32,7 +35,7 @@ async def market_socket(world: Sockets) -> Finding:
     """D20: the market socket sends the book of a market."""
     market = await world.known_market()
     if market is None:
-        return skip("no market to subscribe to, see D17")
+        return skip(NO_MARKET)
     first = {"type": "market", "assets_ids": [market.yes], "custom_feature_enabled": True}
     decoder = FrameDecoder()
     async with open_socket(world.hosts.market_socket) as socket:
@@ -54,13 +57,14 @@ async def user_socket(world: Sockets) -> Finding:
             await socket.send("PING")
             await _frame(socket)
         except LinkLost as e:
-            return fail(f"the user socket was closed after signing in: {e.reason}", "mend the API key first, see D13")
+            said = f"the user socket was closed after signing in: {e.reason}"
+            return attrs.evolve(fail(said, "mend the API key first, see D13"), root=KEY)
     return ok("signed in, and the venue answers")
 
 
 async def rtds_socket(world: Sockets) -> Finding:
     """D22: the real-time data stream sends something. Trading does not need it."""
-    why = "it sends nothing"
+    why, root = "it sends nothing", ""
     with trio.move_on_at(trio.current_effective_deadline() - BEFORE_THE_END_S):  # silence here is no failure
         try:
             async with open_socket(world.hosts.rtds) as socket:
@@ -68,8 +72,9 @@ async def rtds_socket(world: Sockets) -> Finding:
                 await _frame(socket)
                 return ok("the first frame came")
         except VenueUnavailable as e:
-            why = e.reason
-    return warn(f"no frame from {world.hosts.rtds}: {why}", "only strategies that read reference prices need it")
+            why, root = e.reason, silent(world.hosts.rtds)
+    said = f"no frame from {world.hosts.rtds}: {why}"
+    return attrs.evolve(warn(said, "only strategies that read reference prices need it"), root=root)
 
 
 async def _frame(socket: Socket) -> bytes:

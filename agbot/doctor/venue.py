@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+import attrs
+
 from agbot.doctor.report import Check, Finding, fail, ok, skip, warn
+from agbot.doctor.run import KEY
 from agbot.doctor.wallet import KIND, Wallet, without
 from agbot.errors import VenueAuthFailed, VenueForbidden
 from agbot.model.market import Market
-from agbot.units import on_tick, to_text, usd_text
+from agbot.units import to_text, usd_text
 from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.contracts import Chain
 from agbot.venue.polymarket.credentials import API, FUNDER, SIGNATURE_TYPE
@@ -42,12 +45,8 @@ class Venue(Wallet, Protocol):
         """Return how far the venue's clock is ahead of ours, seconds; asked once."""
         ...
 
-    async def market(self) -> Market:
-        """Return a market to look at: the first configured, else the busiest; found once."""
-        ...
-
     async def known_market(self) -> Market | None:
-        """Return the same, None when it cannot be found."""
+        """Return a market to look at: the first configured one that is found, else the busiest; None without any."""
         ...
 
 
@@ -99,9 +98,10 @@ async def api_key(world: Venue) -> Finding:
     except VenueAuthFailed as e:
         skew = await world.skew_s()
         if abs(skew) > SKEW_MAX_S:
-            return fail(f"refused, because this clock is {abs(skew):.0f} s wrong, see D10", _SET_CLOCK)
+            finding = fail(f"refused, because this clock is {abs(skew):.0f} s wrong, see D10", _SET_CLOCK)
+            return attrs.evolve(finding, root=KEY)
         said = f"the venue does not know this API key of {account.owner} (or secret or passphrase is wrong): {e.reason}"
-        return fail(said, f"agbot apikey, and put its parts into {', '.join(API)}")
+        return attrs.evolve(fail(said, world.apikey), root=KEY)
     if api.key not in known:
         return fail(
             f"the API key is none of the {len(known)} keys of {account.owner}", f"set {', '.join(API)} to one of them"
@@ -167,39 +167,13 @@ def missing_spenders(chain: Chain, told: BalanceAllowance) -> list[str]:
     return [name for name in SPENDERS if not given.get(chain.contract(name).lower())]
 
 
-async def listed(world: Venue) -> Finding:
-    """D17: a market can be found and takes orders."""
-    market = await world.market()
-    return ok(f"{market.name}: tick {to_text(market.tick)}, at least {to_text(market.min_size)} shares")
-
-
-async def book(world: Venue) -> Finding:
-    """D18: the tick that is configured for a market is the one its book has, and its prices are on it."""
-    market = await world.known_market()
-    if market is None:
-        return skip("no market to look at, see D17")
-    told = await world.clob.book(market.yes)
-    tick = await world.clob.tick_size(market.yes)
-    ticks = {tick, market.tick, told.tick or tick}
-    if len(ticks) > 1:
-        said = ", ".join(map(to_text, sorted(ticks)))
-        return warn(
-            f"{market.name}: the venue tells different ticks ({said})", "wait a minute; the tick has just changed"
-        )
-    off = [price for price, _ in (*told.bids, *told.asks) if not on_tick(price, tick)]
-    if off:
-        remedy = "update agbot; do not trade this market before"
-        return fail(f"{market.name}: {to_text(off[0])} in the book is not on the tick {to_text(tick)}", remedy)
-    return ok(f"{market.name}: {len(told.bids)} bids, {len(told.asks)} asks, all on the tick {to_text(tick)}")
-
-
 async def positions(world: Venue) -> Finding:
     """D19: the Data API answers; live trading starts from the positions it tells."""
     account = world.credentials.account
     if account is None:
         market = await world.known_market()
         if market is None:
-            return skip("no wallet and no market to ask about, see D06 and D17")
+            return skip("not checked: no wallet and no market, see D06 and D17")
         await world.data.market_trades(market.id, limit=1)
         return ok("the Data API answers")
     held = await world.data.positions(account.funder)
@@ -214,7 +188,5 @@ CHECKS: Final[tuple[Check[Venue], ...]] = (
     Check("D14", "closed-only", closed_only, "clob"),
     Check("D15", "money and signature type", balance, "clob"),
     Check("D16", "allowances", allowances, "clob"),
-    Check("D17", "a market", listed, "gamma"),
-    Check("D18", "book and tick", book, "clob"),
-    Check("D19", "positions", positions, "data"),
 )
+POSITIONS: Final[tuple[Check[Venue], ...]] = (Check("D19", "positions", positions, "data"),)

@@ -50,10 +50,15 @@ class Wallet(Protocol):
     @property
     def signer(self) -> Path | None: ...
 
+    @property
+    def apikey(self) -> str:
+        """Return what to type for an API key."""
+        ...
+
 
 def without(world: Wallet, what: str) -> Finding:
     """Return the finding of a check that needs `what` and has none."""
-    return skip(f"no {what}" if world.credentials_fault is None else f"no usable {what}: see D06")
+    return skip(f"not checked: no {'' if world.credentials_fault is None else 'usable '}{what}, see D06")
 
 
 async def credentials(world: Wallet) -> Finding:
@@ -67,7 +72,7 @@ async def credentials(world: Wallet) -> Finding:
     kind = f"{account.signature_type:d}, {KIND[account.signature_type]}"
     lines = (f"owner  {account.owner}", f"funder {account.funder}", f"type   {kind}")
     if world.credentials.api is None:
-        return skip("there is a private key and no API key", f"put {', '.join(ALL[1:])} into the environment", *lines)
+        return skip("there is a private key and no API key", world.apikey, *lines)
     held = "the signer process holds the key, the" if world.signer else "private key and"
     return ok(f"{held} API key {'is' if world.signer else 'are'} there", *lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,17 +12,19 @@ from typing import Final, Generic, TypeVar
 import attrs
 import trio
 
-from agbot.doctor import machine, official, shared, sockets, strategies, venue, wallet
+from agbot.doctor import machine, markets, official, shared, sockets, strategies, venue, wallet
+from agbot.doctor.markets import Looked
 from agbot.doctor.report import Check, Report
 from agbot.doctor.run import DEADLINE_S, run_all
 from agbot.errors import AgbotError, ConfigError
 from agbot.model.market import Market
+from agbot.secrets import find
 from agbot.settings import RedisSettings, Settings
 from agbot.units import NS_PER_S
 from agbot.venue.polymarket.access import Access, connect, with_signer
 from agbot.venue.polymarket.account import AccountClient
 from agbot.venue.polymarket.contracts import Chain
-from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
+from agbot.venue.polymarket.credentials import ALL, API, PRIVATE_KEY, Credentials, load_credentials
 from agbot.venue.polymarket.hosts import Hosts
 from agbot.venue.polymarket.rest import ClobClient
 from agbot.venue.polymarket.signer import chain_named
@@ -70,14 +73,15 @@ class World:
     """Socket of the process that holds the key, None when it is here."""
     markets: Sequence[str]
     now_s: Callable[[], float]
+    apikey: str
     redis: RedisSettings | None = None
     access: Access | None = None
     _skew: Once[float] = attrs.field(init=False)
-    _market: Once[Market] = attrs.field(init=False)
+    _looked: Once[Sequence[Looked]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._skew = Once(self._ask_skew)
-        self._market = Once(self._ask_market)
+        self._looked = Once(self._look_for_markets)
 
     @property
     def clob(self) -> ClobClient:
@@ -97,19 +101,17 @@ class World:
         """Return how far the venue's clock is ahead of ours, seconds."""
         return await self._skew.get()
 
-    async def market(self) -> Market:
-        """Return the first configured market, else the busiest."""
-        return await self._market.get()
+    async def markets_looked(self) -> Sequence[Looked]:
+        """Return what became of every configured market, else of the busiest."""
+        return await self._looked.get()
 
     async def known_market(self) -> Market | None:
-        """Return the same, None when it cannot be found."""
+        """Return the first of them that was found, None when there is none or it takes too long."""
         end = trio.current_effective_deadline()
         half = end if end == math.inf else (trio.current_time() + end) / 2  # the other half is for what it is asked for
         with trio.move_on_at(half):
-            try:
-                return await self.market()
-            except AgbotError:
-                return None
+            found = (looked.found for looked in await self.markets_looked())
+            return next((market for market in found if isinstance(market, Market)), None)
         return None
 
     @property
@@ -123,10 +125,15 @@ class World:
         # The venue tells whole seconds, rounded down; ours is taken in the middle of the way there and back.
         return server_ns / NS_PER_S + 0.5 - (before + self.now_s()) / 2
 
-    async def _ask_market(self) -> Market:
-        if self.markets:
-            return await self._online.market(self.markets[0])
-        return await self._online.busiest_market()
+    async def _look_for_markets(self) -> Sequence[Looked]:
+        return await markets.each_of(self.markets or [""], self._look_for)
+
+    async def _look_for(self, name: str) -> Looked:
+        try:
+            found = self._online.market(name, tradable=True) if name else self._online.busiest_market()
+            return Looked(name, await found)
+        except AgbotError as e:
+            return Looked(name, e)
 
 
 LOCAL: Final[tuple[Check[World], ...]] = (
@@ -141,6 +148,8 @@ CHECKS: Final[tuple[Check[World], ...]] = (
     *wallet.CHECKS,
     *official.CHECKS,
     *venue.CHECKS,
+    *markets.CHECKS,
+    *venue.POSITIONS,
     *sockets.CHECKS,
     *shared.CHECKS,
     *strategies.CHECKS,
@@ -172,7 +181,10 @@ async def run_checks(
     """
     place = settings.polymarket
     chain, signer = chain_named(place.chain), settings.live.signer
+    apikey = _apikey(settings.path)
     found, fault = await _credentials(environ, signer, chain, live=live)
+    if fault is not None and fault.id == "AGB-135" and find(PRIVATE_KEY, environ):
+        fault.remedy = apikey
     world = World(
         settings=settings,
         state_dir=state_dir,
@@ -184,6 +196,7 @@ async def run_checks(
         signer=signer if found.key is None else None,
         markets=settings.markets,
         now_s=now_s,
+        apikey=apikey,
         redis=settings.redis,
     )
     if offline:
@@ -191,6 +204,12 @@ async def run_checks(
     async with connect(world.hosts, world.chain, found, now_s=now_s) as access:
         world.access = access
         return await run_all(world, CHECKS, world.hosts, deadline_s)
+
+
+def _apikey(config: Path | None) -> str:
+    """Return a line that works with a keyring and without one."""
+    where = f" --config {shlex.quote(str(config))}" if config else ""
+    return f'eval "$(agbot apikey --print{where})"'
 
 
 async def _credentials(

@@ -46,6 +46,7 @@ def wallet() -> Callable[..., Any]:
             "credentials": credentials_of(kind, funder),
             "credentials_fault": None,
             "signer": None,
+            "apikey": "agbot apikey",
         }
         return types.SimpleNamespace(**world | more)
 

@@ -8,7 +8,7 @@ import trio
 
 from agbot.doctor import Check, Status, run_all
 from agbot.doctor.report import ok, skip, warn
-from agbot.errors import ConfigError, VenueProtocolError, VenueUnavailable
+from agbot.errors import ConfigError, VenueAuthFailed, VenueProtocolError, VenueUnavailable
 from agbot.secrets import Secret
 
 HOSTS = types.SimpleNamespace(clob="https://clob.example")
@@ -48,8 +48,39 @@ async def test_one_deadline_for_all(autojump_clock):
     report = await run_all(None, [check(f"D{n:02}", forever, "clob") for n in range(20)], HOSTS, deadline_s=8.0)
     assert trio.current_time() - start == 8.0
     assert not report.green
-    assert {row.finding.cause for row in report.rows} == {"cannot reach https://clob.example: no answer within 8 s"}
-    assert all("--offline" in row.finding.remedy for row in report.failures)
+    (first,) = report.failures
+    assert (first.id, first.finding.cause) == ("D00", "cannot reach https://clob.example: no answer within 8 s")
+    assert "--offline" in first.finding.remedy
+    assert {row.finding.cause for row in report.rows[1:]} == {"not checked: D00 failed"}
+
+
+async def test_where_somebody_was_answered_nobody_is_silent(autojump_clock):
+    report = await run_all(None, [check("D01", forever, "clob"), check("D02", fine, "clob")], HOSTS)
+    assert [row.id for row in report.failures] == ["D01"]
+    report = await run_all(
+        None, [check(f"D0{n}", each, "clob") for n, each in enumerate((forever, fine, forever))], HOSTS
+    )
+    assert [row.id for row in report.failures] == ["D00", "D02"]
+
+
+async def test_what_to_do_about_the_network_stands_once():
+    hosts = types.SimpleNamespace(clob="https://clob.example", data="https://data.example")
+    silent = raising(VenueUnavailable("refused"))
+    report = await run_all(None, [check("D01", silent, "clob"), check("D02", silent, "data")], hosts)
+    assert [row.finding.remedy[:11] for row in report.failures] == ["look at the", "as for D01"]
+
+
+async def test_one_refused_key_is_told_once_and_nobody_says_what_is_being_done():
+    silent = raising(VenueAuthFailed("no", remedy="agbot doctor"))
+    report = await run_all(None, [check("D01", silent, "clob"), check("D02", silent, "clob")], HOSTS)
+    assert [row.finding.cause for row in report.rows] == ["[AGB-404] no", "not checked: D01 failed"]
+    assert report.rows[0].finding.remedy == "docs/errors.md, AGB-404"
+
+
+async def test_an_exchange_on_this_machine_is_to_be_started():
+    hosts = types.SimpleNamespace(clob="http://127.0.0.1:8765")
+    report = await run_all(None, [check("D01", raising(VenueUnavailable("refused")), "clob")], hosts)
+    assert "agbot exchange" in report.rows[0].finding.remedy
 
 
 async def test_what_cannot_be_reached_is_named():
