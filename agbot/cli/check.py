@@ -24,12 +24,14 @@ from agbot.units import NS_PER_MS, NS_PER_S, SCALE, usd_text
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """What `examine` found. `settings` and `rules` are what would hold; with faults they are not to be used."""
+    """What was found. `settings` and `rules` are what would hold; with faults they are not to be used."""
 
     settings: Settings
     rules: tuple[Rule, ...]
     policies: Path | None
     faults: tuple[ConfigError, ...]
+    looked_up: bool = False
+    """Whether the venue was asked for the markets."""
 
     @property
     def ok(self) -> bool:
@@ -76,17 +78,21 @@ def _rules(policies: Path | None, faults: list[ConfigError]) -> tuple[Rule, ...]
 @click.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--policies", type=click.Path(path_type=Path), metavar="FILE", help="Policies instead of the configured.")
+@click.option("--online", is_flag=True, help="Also ask the venue whether it has the markets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(config: Path | None, policies: Path | None, as_json: bool) -> None:
+def command(config: Path | None, policies: Path | None, online: bool, as_json: bool) -> None:
     """Check configuration and policies without starting anything.
 
     \b
     agbot check config.yaml
+    agbot check config.yaml --online
     agbot check --policies policies/example.yaml
 
     Exit code 0 when all is well, 2 when something is wrong; then every fault is listed.
     """
     report = examine(config, policies)
+    if online:
+        report = _looked_up(report)
     if as_json:
         click.echo(json.dumps(_json(report), ensure_ascii=False))
     elif report.ok:
@@ -100,13 +106,24 @@ def command(config: Path | None, policies: Path | None, as_json: bool) -> None:
         sys.exit(ConfigError.exit_code)
 
 
+def _looked_up(report: Report) -> Report:
+    """Return the report with what the venue says of the markets; the demo's exchange is not there before the run."""
+    from agbot.cli.look_up import not_there  # noqa: PLC0415
+
+    settings = report.settings
+    if report.faults or not settings.markets or settings.mode == "demo":
+        return report
+    return attrs.evolve(report, faults=tuple(not_there(settings)), looked_up=True)
+
+
 def _table(report: Report) -> str:
-    rows = [*_rows(report.settings), ("", ""), *_limit_rows(report)]
+    rows = [*_rows(report), ("", ""), *_limit_rows(report)]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in rows)
 
 
-def _rows(settings: Settings) -> list[tuple[str, str]]:
+def _rows(report: Report) -> list[tuple[str, str]]:
+    settings = report.settings
     return [
         ("configuration", f"{settings.path}: ok" if settings.path else "none: the demo"),
         ("mode", str(settings.mode)),
@@ -114,7 +131,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("capital", f"{usd_text(settings.capital_usd)} usd"),
         ("seed", str(settings.seed)),
         ("state", str(state_dir(settings.profile, settings.state_dir, create=False))),
-        ("markets", ", ".join(settings.markets) or _no_markets(settings)),
+        ("markets", _markets(report)),
         *(("strategy", _strategy(settings, index)) for index in range(len(settings.strategies))),
         ("rtds", f"{settings.rtds.endpoint} {', '.join(settings.rtds.subscribe_topics)}".rstrip()),
         ("realtime", ", ".join(settings.realtime) or "none"),
@@ -178,6 +195,19 @@ def _trips(limits: Limits) -> str:
     return ", ".join(text.format(figure) for text, figure in told.items() if figure is not None) or "nothing is watched"
 
 
+def _markets(report: Report) -> str:
+    settings = report.settings
+    if not settings.markets:
+        return _no_markets(settings)
+    if report.looked_up:
+        why = "the venue has them" if len(settings.markets) > 1 else "the venue has it"
+    elif settings.mode == "demo":
+        why = "not looked up: the demo's exchange starts with the run"
+    else:
+        why = f"not looked up: agbot check {settings.path} --online asks the venue"
+    return f"{', '.join(settings.markets)} ({why})"
+
+
 def _no_markets(settings: Settings) -> str:
     if settings.mode == "demo":
         return "all"
@@ -199,6 +229,7 @@ def _json(report: Report) -> dict[str, Any]:
     settings, policies = report.settings, report.policies
     return {
         "ok": report.ok,
+        "markets_looked_up": report.looked_up,
         "configuration": None if settings.path is None else str(settings.path),
         "policies": None if policies is None else str(policies),
         "settings": _settings_json(settings) if report.ok else None,

@@ -7,11 +7,14 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agbot.errors import AgbotError, ConfigError
+
+if TYPE_CHECKING:
+    from agbot.cli.first_config import Answers
 
 KEYS = {
     "POLYMARKET_PRIVATE_KEY": "the key that signs: 0x and 64 hexadecimal digits",
@@ -58,8 +61,10 @@ def command(path: Path, *, defaults: bool, **given: Any) -> None:
     answers = Answers(**chosen)
     text = render(answers, path)
     prove(text, path)
+    if at_exchange:
+        _must_be_there(answers)
     write_new(path, text)
-    _tell(path, answers.mode, named=bool(answers.markets))
+    _tell(path, answers.mode, named=bool(answers.markets), looked_up=at_exchange)
     if at_exchange:
         click.echo('test keys, for --mode live: eval "$(agbot exchange --export-env agbot)"')
     elif not defaults:
@@ -73,6 +78,15 @@ def _at_exchange(given: dict[str, Any]) -> dict[str, Any]:
     ready = ask(None, "ready")
     markets = given.get("markets") or [market["slug"] for market in ready["markets"][:1]]
     return {"urls": ready["urls"], "markets": markets}
+
+
+def _must_be_there(answers: Answers) -> None:
+    """Raise NotFoundError where the exchange that runs here has no such market."""
+    from agbot.cli.first_config import HOSTS  # noqa: PLC0415
+    from agbot.cli.look_up import must_be_there  # noqa: PLC0415
+    from agbot.venue.polymarket.hosts import Hosts  # noqa: PLC0415
+
+    must_be_there(answers.markets, Hosts(**{name: answers.urls[name] for name in HOSTS}))
 
 
 def _answers(given: dict[str, Any]) -> dict[str, Any]:
@@ -206,11 +220,12 @@ def search(text: str) -> Sequence[tuple[str, str]]:
     return [(market.slug, market.question) for market in matching(text)[:SHOWN]]
 
 
-def _tell(path: Path, mode: str, *, named: bool) -> None:
+def _tell(path: Path, mode: str, *, named: bool, looked_up: bool) -> None:
     click.echo(f"wrote {path} (only you can read it)")
     if not named and mode != "demo":
         click.echo("first     name a market in it, markets: [SLUG]; agbot markets search WORDS finds some")
-    click.echo(f"next      agbot check {path}\nthen      agbot run {path}")
+    online = "" if looked_up or not named or mode == "demo" else " --online   # whether the venue has the markets"
+    click.echo(f"next      agbot check {path}{online}\nthen      agbot run {path}")
     if mode != "demo":
         click.echo(f"before live trading: agbot doctor {path} --live")
 

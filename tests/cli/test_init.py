@@ -63,6 +63,15 @@ def test_options_reach_the_file(tmp_path):
     assert "policy_file: mine.yaml" in (tmp_path / "x.yaml").read_text()
 
 
+def test_markets_that_nobody_was_asked_about_are_said_to_be_so(tmp_path):
+    result = run("--defaults", "--market", "nosuch")
+    assert "next      agbot check config.yaml --online   # whether the venue has the markets" in result.output
+    checked = CliRunner().invoke(cli.cli, ["check", "config.yaml"])
+    assert "nosuch (not looked up: agbot check config.yaml --online asks the venue)" in checked.output.replace(
+        f"{tmp_path}/", ""
+    )
+
+
 def test_an_existing_file_is_left_alone(tmp_path):
     (tmp_path / "config.yaml").write_text("mine")
     result = run("--defaults")

@@ -151,6 +151,12 @@ def test_exit_code_of_the_installed_program(wrong: Path) -> None:
     assert done.stderr.endswith("nothing was started\n")
 
 
+def test_the_demos_markets_are_there_once_it_runs(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("mode: demo\nmarkets: [demo-derby]\n")
+    result = CliRunner().invoke(command, [str(tmp_path / "c.yaml"), "--online"])
+    assert "markets         demo-derby (not looked up: the demo's exchange starts with the run)" in result.stdout
+
+
 @pytest.mark.parametrize(("mode", "says"), [("demo", "all"), ("paper", "none: agbot run refuses"), ("shadow", "none:")])
 def test_a_mode_that_needs_markets_says_that_none_is_named(mode: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"mode: {mode}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,9 @@ from agbot.venue.polymarket.wire.public import ClobMarket
 
 NEAR_MAX: Final = 5
 """Near matches that an error names."""
+LISTED_MAX: Final = 100
+"""Markets that are looked through where a search finds nothing."""
+ALIKE: Final = 0.6
 SLUG_WORDS_MAX: Final = 8
 
 _CONDITION: Final = re.compile(r"0x[0-9a-fA-F]{64}")
@@ -143,8 +147,7 @@ async def _only(gamma: GammaClient, name: str, found: Sequence[GammaMarket]) -> 
 
 
 async def _unknown(gamma: GammaClient, name: str) -> AgbotError:
-    words = re.findall(r"[A-Za-z0-9]+", name.rpartition("/")[2])[:SLUG_WORDS_MAX]
-    near = "" if _CONDITION.fullmatch(name) or _TOKEN.fullmatch(name) else await _near(gamma, " ".join(words))
+    near = "" if _CONDITION.fullmatch(name) or _TOKEN.fullmatch(name) else await _near(gamma, name)
     remedy = near or "copy the address of the market's page on polymarket.com"
     return NotFoundError(f"no market is called {name!r}", id="AGB-414", remedy=remedy)
 
@@ -153,13 +156,27 @@ def _closed(name: str, why: str) -> NotFoundError:
     return NotFoundError(f"market {name} cannot be traded: {why}", id="AGB-416", remedy="choose an open market")
 
 
-async def _near(gamma: GammaClient, words: str) -> str:
+async def _near(gamma: GammaClient, name: str) -> str:
     """Return what may have been meant, in words; empty when nothing was found."""
+    is_page, name = "/" in name, name.rpartition("/")[2]
+    words = re.findall(r"[A-Za-z0-9]+", name)[:SLUG_WORDS_MAX]
     if not words:
         return ""
     try:
-        events = await gamma.search(words)
+        events = await gamma.search(" ".join(words))
+        found = [market for event in events for market in event.markets]
+        listed = () if found or is_page else await gamma.first_markets(closed="false", limit=LISTED_MAX)
     except ExecutionError as e:
         return f"nothing near it could be looked for: {e.reason}"
-    slugs = [m.slug for event in events for m in event.markets if not m.closed][:NEAR_MAX]
-    return f"did you mean {', '.join(slugs)}?" if slugs else ""
+    slugs = _nearest(name, found or listed)
+    if found or (slugs and SequenceMatcher(None, name.lower(), slugs[0]).ratio() >= ALIKE):
+        return f"did you mean {', '.join(slugs)}?" if slugs else ""
+    if len(listed) < LISTED_MAX and slugs:  # a small venue: an exchange of one's own
+        return f"there are {', '.join(slugs)}{', and others' * (len(listed) > len(slugs))}: agbot exchange ready"
+    return ""
+
+
+def _nearest(name: str, markets: Sequence[GammaMarket]) -> list[str]:
+    """Return the slugs of open markets, those most like `name` first."""
+    slugs = [market.slug for market in markets if not market.closed]
+    return sorted(slugs, key=lambda slug: -SequenceMatcher(None, name.lower(), slug).ratio())[:NEAR_MAX]
