@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from agbot.cli.common import bot_options, state_path
+from agbot.cli.near import either, near_names
 from agbot.cli.spans import between, label, span
 
 if TYPE_CHECKING:
@@ -147,11 +148,18 @@ def _span(ns: int) -> str:
 
 def _nothing(history: HistoryReader, metric: str) -> Exception:
     from agbot.errors import NotFoundError  # noqa: PLC0415
-    from agbot.located.value import shown, suggest  # noqa: PLC0415
+    from agbot.located.value import shown  # noqa: PLC0415
 
     names = history.metric_names()
     if metric in names:
         remedy = "look further back with --since, or leave out --labels"
         return NotFoundError(f"nothing of {metric} was observed then", id="AGB-908", remedy=remedy)
-    remedy = f"{suggest(metric, names)}; agbot history query lists all" if names else "agbot run writes them"
+    remedy = f"{_meant(metric, names)}agbot history query lists all" if names else "agbot run writes them"
     return NotFoundError(f"no metric is called {shown(metric)}", id="AGB-908", remedy=remedy)
+
+
+def _meant(metric: str, names: Sequence[str]) -> str:
+    """Return a question for the names that a wrong one may have been meant for: people know their last parts."""
+    ends = {name.rpartition(".")[2]: name for name in reversed(names)}
+    near = near_names(metric, names) or [ends[end] for end in near_names(metric, list(ends))]
+    return f"did you mean {either(near)}?; " if near else ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 NEAR_MAX = 3
+PART_MIN = 3
 
 
 class Group(click.Group):
@@ -24,10 +25,21 @@ class Group(click.Group):
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the names that begin with `name`, else those it may have been meant for, best first; empty for none."""
+    """Return, as words, the names that `name` may have been meant for; empty for none."""
+    return either(near_names(name, known))
+
+
+def near_names(name: str, known: Sequence[str]) -> list[str]:
+    """Return the names that begin with `name`, else have it in them, else are like it, best first."""
     from difflib import get_close_matches  # noqa: PLC0415
 
     near = [each for each in known if each.startswith(name.lower())]
-    near = near or get_close_matches(name.lower(), known, NEAR_MAX)
-    *others, last = [repr(each) for each in near[:NEAR_MAX]] or [""]
-    return f"{', '.join(others)} or {last}" if others else last
+    if not near and len(name) >= PART_MIN:
+        near = [each for each in known if name.lower() in each]
+    return (near or get_close_matches(name.lower(), known, NEAR_MAX))[:NEAR_MAX]
+
+
+def either(names: Sequence[str]) -> str:
+    """Return names in quotes, as the words of a choice."""
+    *others, last = map(repr, names or ("",))
+    return (f"{', '.join(others)} or {last}" if others else last) if names else ""

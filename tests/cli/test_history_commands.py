@@ -124,6 +124,10 @@ def test_names_are_listed_and_a_wrong_one_gets_the_right_one_told(ask):
     assert json.loads(ask("history", "query", "--json")) == ["book.bid"]
     wrong = ask("history", "query", "book.bit", fails=NotFoundError)
     assert (wrong.id, "book.bid" in wrong.remedy) == ("AGB-908", True)
+    assert wrong.remedy == "did you mean 'book.bid'?; agbot history query lists all"
+    for part in ("bid", "bidd", "book"):
+        assert ask("history", "query", part, fails=NotFoundError).remedy.startswith("did you mean 'book.bid'?")
+    assert ask("history", "query", "xyz", fails=NotFoundError).remedy == "agbot history query lists all"
     nothing = ask("history", "query", "book.bid", "--since", "2020-01-01", "--until", "2020-01-02", fails=NotFoundError)
     assert "--since" in nothing.remedy
 
