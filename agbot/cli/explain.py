@@ -19,8 +19,8 @@ from agbot.cli.common import bot_options, state_path
 def command(*, order: str, run: str | None, profile: str | None, state_dir: Path | None, as_json: bool) -> None:
     """Tell an order's whole story: what was seen, which rule said what, what was sent, who said what, what it earned.
 
-    Reads the journals, also those of a run that was killed. ORDER is a client order id, the correlation id of a chain,
-    or the venue's id.
+    Reads the journals, also those of a run that was killed. ORDER is a client order id or its end (live-22, where one
+    order has it), the correlation id of a chain, or the venue's id.
     """
     from agbot.cli.replay import find_run  # noqa: PLC0415
     from agbot.cli.story import plain, text  # noqa: PLC0415

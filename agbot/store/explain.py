@@ -32,7 +32,7 @@ from agbot.model.events import (
 from agbot.model.market import Market
 from agbot.store.carry import Past
 from agbot.store.codec import decode_batch, decode_output
-from agbot.store.explain_near import no_order
+from agbot.store.explain_near import ending, no_order, several
 from agbot.store.explain_sight import Replayer, Sight
 from agbot.store.explain_turns import Turn, attempt_of, of_all, turn_of
 from agbot.store.journal import BATCH, END, STEP, Header, JournalReader, foreign
@@ -91,7 +91,7 @@ def _untold(_part: float) -> None:
 def explain(
     runs: Sequence[Path], key: str, *, only: Path | None = None, progress: Callable[[float], None] = _untold
 ) -> Story:
-    """Return the story of an order by client order id, correlation id or the venue's id.
+    """Return the story of an order by client order id, its end where only one has it, correlation id or the venue's id.
 
     Args:
         runs: journals of the state directory, oldest first.
@@ -99,7 +99,8 @@ def explain(
         progress: told which part of the journal has been lived through again; from 0 anew with each journal.
 
     Raises:
-        NotFoundError: AGB-620, no journal has it. StoreError: a journal is damaged or of another version.
+        NotFoundError: AGB-620, no journal has it, or several orders end so. StoreError: a journal is damaged or of
+            another version.
     """
     root = _REVISION.fullmatch(key)
     names = [key, root[1]] if root else [key]
@@ -107,6 +108,10 @@ def explain(
         if found := _found(path, names, progress, sure=path == only or key.startswith(path.stem)):
             later = [] if only else [run for run in runs if run.stem > path.stem]
             return attrs.evolve(found, turns=[*found.turns, *_later(later, found)])
+    if whole := ending(key, [only] if only else runs):
+        if len(whole) > 1:
+            raise several(key, whole)
+        return explain(runs, whole[0], only=only, progress=progress)
     where = only.stem if only else f"{len(runs)} journals"
     raise no_order(key, [only] if only else runs, where)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,25 @@ from agbot.store.codec import decode_output
 from agbot.store.journal import STEP, JournalReader
 
 NEAR_MAX: Final = 3
+SEVERAL_MAX: Final = 5
+_TAIL: Final = re.compile(r"(?:(.*)-)?([0-9]+(?:\.[rs][0-9]+)*)")
+"""The end of an order's id: perhaps the end of its run, and the number."""
+
+
+def ending(key: str, runs: Sequence[Path]) -> list[str]:
+    """Return the whole ids that end with `key`, such as ``live-22`` or ``22``, those of the newest run first."""
+    if not (tail := _TAIL.fullmatch(key)):
+        return []
+    fitting = [run for run in reversed(runs) if run.stem.endswith(tail[1] or "")]
+    ids = [(run, f"{run.stem}-{tail[2]}") for run in fitting]
+    return [order for run, order in ids if order in _beginning(run, order)]
+
+
+def several(key: str, orders: Sequence[str]) -> NotFoundError:
+    """Return the error AGB-620 for a `key` that `orders` end with."""
+    more = f", and {len(orders) - SEVERAL_MAX} older" if len(orders) > SEVERAL_MAX else ""
+    remedy = f"name one: {', '.join(orders[:SEVERAL_MAX])}{more}"
+    return NotFoundError(f"{len(orders)} orders end with {key!r}", id="AGB-620", remedy=remedy)
 
 
 def no_order(key: str, runs: Sequence[Path], where: str) -> NotFoundError:

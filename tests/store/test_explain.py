@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -28,6 +29,7 @@ from agbot.model.events import (
     Source,
 )
 from agbot.model.order import Settlement, Side
+from agbot.store import explain_near
 from agbot.store.codec import decode_output, encode_output
 from agbot.store.explain import explain
 from agbot.store.journal import STEP, Journal, JournalReader
@@ -279,13 +281,32 @@ def test_what_is_no_id_is_told_what_one_looks_like_and_which_are_near(run, tmp_p
         return caught.value.remedy
 
     looks = f"an order's id looks like {root}-1, or is the venue's 0x…; agbot orders lists open ones, agbot history"
-    assert remedy("2", path).startswith(f"did you mean {root}-2?; {looks}")
     assert remedy("20261127T", path).startswith(f"did you mean {root}-1, {root}-2 or {root}-3?; {looks}")
     assert remedy("77", path).startswith(looks)
     assert remedy("0xab", path).startswith(looks)
     assert remedy("28").startswith("an order's id looks like 2026")
-    broken = remedy("2", path, tmp_path / "20290101T000000000-live.agj")
+    broken = remedy("2", tmp_path / "20290101T000000000-live.agj")
     assert broken.startswith("an order's id looks like 20290101T000000000-live-1")
+
+
+def test_the_end_of_an_id_is_enough_where_one_order_has_it(run):
+    orders = [run.order(price=f"0.0{cents}", size="5") for cents in (1, 2, 3)]
+    path = run.close()
+    for key in ("live-2", "2", orders[1], "000-live-2"):
+        assert explain([path], key).correlation == explain([path], orders[1]).correlation
+    for key in ("other-2", "live-4", "live-22", "ve2"):
+        with pytest.raises(NotFoundError, match="no order"):
+            explain([path], key)
+
+
+def test_orders_that_end_alike_are_listed(monkeypatch):
+    runs = [Path(f"2026112{day}T000000000-live.agj") for day in range(1, 8)]
+    monkeypatch.setattr(explain_near, "_beginning", lambda run, order: [order])
+    with pytest.raises(NotFoundError) as caught:
+        raise explain_near.several("live-2", explain_near.ending("live-2", runs))
+    assert caught.value.reason == "7 orders end with 'live-2'"
+    assert caught.value.remedy.startswith("name one: 20261127T000000000-live-2, 20261126T")
+    assert caught.value.remedy.endswith(", and 2 older")
 
 
 def test_the_command(run, tmp_path):
