@@ -250,7 +250,9 @@ class AgbotApp(App[None]):
 
     def action_kill(self) -> None:
         """Ask, then turn the kill switch on."""
-        self.push_screen(KillScreen(self.acts.kill))
+        board = self.dashboard
+        closed = (board.kill_reason or "no reason was told") if board.kill_on else ""
+        self.push_screen(KillScreen(self.acts.kill, closed))
 
     def action_story(self) -> None:
         """Tell the story of the selected order."""

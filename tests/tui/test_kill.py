@@ -104,6 +104,32 @@ def test_k_without_a_y_does_nothing(run_app: Any, state_dir: Path, keys: tuple[s
     assert list(state_dir.iterdir()) == []
 
 
+def test_a_switch_that_is_closed_is_said_to_be_and_the_keys_are_the_same(
+    run_app: Any, state_dir: Path, until: Any
+) -> None:
+    app = AgbotApp(None, state_dir=state_dir)
+
+    def keys() -> str:
+        return str(app.screen.query_one("#keys", Static).content)
+
+    async def steps(pilot: Any) -> None:
+        shown: list[tuple[str, str]] = []
+        for closed in (False, True):
+            app.dashboard.kill_on, app.dashboard.kill_reason = closed, "too many losses" if closed else ""
+            await pilot.press("k")
+            assert ("It is closed already: too many losses" in said(app)) is closed
+            first = keys()
+            await pilot.press("enter")
+            shown.append((first, keys()))
+            assert said(app).startswith("Keep the gate closed" if closed else "Close the gate")
+            await pilot.press("y")
+            await until(lambda: stage(app) == "done", "the receipt")
+            await pilot.press("x")
+        assert shown == [("enter: go on, then y: yes   esc: back", "y: yes, now   n, esc: no")] * 2
+
+    run_app(app, steps, (80, 24))
+
+
 def test_k_without_a_bot_latches_and_says_what_is_not_verified(run_app: Any, state_dir: Path, until: Any) -> None:
     app = AgbotApp(None, state_dir=state_dir)
 

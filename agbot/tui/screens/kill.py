@@ -22,11 +22,17 @@ Kill = Callable[[str], KillReceipt]
 
 
 class KillScreen(ModalScreen[None]):
-    """Typing a reason is optional, y is not: k, enter, y is the fastest way."""
+    """Typing a reason is optional, y is not: k, enter, y is the fastest way, also where the switch is closed already.
 
-    def __init__(self, kill: Kill) -> None:
+    Args:
+        kill: closes it.
+        closed: why it is closed already; empty while it is open.
+    """
+
+    def __init__(self, kill: Kill, closed: str = "") -> None:
         super().__init__()
         self._kill = kill
+        self._found_on = closed
         self._stage = "reason"
         self._reason = DEFAULT_REASON
 
@@ -34,9 +40,17 @@ class KillScreen(ModalScreen[None]):
         """Lay out the question; the receipt takes the place of its text."""
         with Vertical(id="kill"):
             yield Static("Kill switch", classes="title")
-            yield Static("Closes the gate for orders and cancels every one that rests.", id="said", markup=False)
+            yield Static(self._what(), id="said", markup=False)
             yield Input(placeholder=f"reason ({DEFAULT_REASON})", max_length=200, id="reason")
-            yield Static("enter: go on   esc: back", id="keys", markup=False)
+            yield Static("enter: go on, then y: yes   esc: back", id="keys", markup=False)
+
+    def _what(self) -> str:
+        if not self._found_on:
+            return "Closes the gate for orders and cancels every one that rests."
+        again = "Again: every order that rests is cancelled, your reason goes on record."
+        return (
+            f"It is closed already: {self._found_on}\n{again}\nTo open it: agbot killswitch off --by NAME --reason TEXT"
+        )
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Take the reason and ask for the last word."""
@@ -44,7 +58,10 @@ class KillScreen(ModalScreen[None]):
         self._stage = "sure"
         self.query_one("#reason", Input).display = False
         self.set_focus(None)
-        self._say(f"Close the gate and cancel all orders?\nReason: {self._reason}", "y: yes, now   n, esc: no")
+        question = (
+            "Keep the gate closed and cancel all orders?" if self._found_on else "Close the gate and cancel all orders?"
+        )
+        self._say(f"{question}\nReason: {self._reason}", "y: yes, now   n, esc: no")
 
     def on_key(self, event: events.Key) -> None:
         """Answer the stage's question; what the reason's field needs is left to it."""
