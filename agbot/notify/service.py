@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -21,6 +22,7 @@ from agbot.notify.notice import Message, Notice
 from agbot.notify.open import open_channel
 from agbot.notify.outbox import Outbox
 from agbot.notify.settings import NotifySettings
+from agbot.notify.waits import Waits
 from agbot.notify.words import Words
 from agbot.units import NS_PER_S
 
@@ -30,6 +32,8 @@ ATTEMPTS_MAX: Final = 8
 REFUSALS_MAX: Final = 3
 """In a row; then nothing more is sent over this channel in this run."""
 AGAIN: Final = Backoff(first_s=1.0, longest_s=300.0)
+ASK_S: Final = 1.0
+"""How often strategies are asked what waits for a person."""
 IDLE_S: Final = 3600.0
 """A wall clock may be set: what is due is looked at so often at least."""
 
@@ -75,6 +79,7 @@ class Notifier:
     ) -> None:
         self.lines = lines
         self._words = Words(settings, engine)
+        self._waits = Waits(engine)
         self._woken = trio.Event()
         self._ear = Ear(self._wake, lambda: self._words.report_ns)
         self._now_ns = now_ns
@@ -98,7 +103,8 @@ class Notifier:
                 for line in self.lines:
                     nursery.start_soon(self._keep_sending, line)
                 while True:
-                    await self._woken.wait()
+                    with trio.move_on_after(ASK_S if self._waits else math.inf):
+                        await self._woken.wait()
                     self._woken = trio.Event()
                     self._put_into_words()
         finally:
@@ -111,9 +117,13 @@ class Notifier:
 
     def _put_into_words(self) -> None:
         for happened in self._ear.take():
-            for notice in self._words.notices(happened):
-                for line in self.lines:
-                    line.put(notice, self._now_ns())
+            self._tell(self._words.notices(happened))
+        self._tell(self._waits.notices(self._now_ns()))
+
+    def _tell(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            for line in self.lines:
+                line.put(notice, self._now_ns())
 
     async def _keep_sending(self, line: Line) -> None:
         attempt = 0

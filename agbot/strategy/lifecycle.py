@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agbot.core.view import Intent, OwnEnd, OwnFill, View
@@ -40,6 +40,10 @@ class Lifecycle:
     def metadata(self) -> dict[str, Any]:
         """Return what a person may want to know of it, as plain values."""
         return {"strategy": type(self).__name__, "id": self.id}
+
+    def waits(self) -> Mapping[str, str]:
+        """Return what waits for a person, each under a name that lasts as long as it does; it is told once."""
+        return {}
 
     def decide(self, view: View) -> Sequence[Intent]:
         """Call the hooks that have something to hear."""

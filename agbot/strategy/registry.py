@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, Final, cast
 
 import attrs
 
-from agbot.core.view import Strategy
+from agbot.core.view import Intent, Strategy, View
 from agbot.errors import ConfigError
 from agbot.model.ids import StrategyId
 
@@ -53,19 +53,34 @@ _KNOWN: Final[dict[str, str]] = {
 class Called:
     """A strategy under another id."""
 
+    decide: Callable[[View], Sequence[Intent]]
+    metadata: Callable[[], dict[str, Any]]
+    waits: Callable[[], Mapping[str, str]]
+
     def __init__(self, strategy: Strategy, name: str) -> None:
         self.id = StrategyId(name)
         self.inner = strategy
-        self.decide = strategy.decide
+        _as(self, strategy)
 
 
 class OnlyIn:
     """A strategy that sees some markets only, by id or slug."""
 
+    decide: Callable[[View], Sequence[Intent]]
+    metadata: Callable[[], dict[str, Any]]
+    waits: Callable[[], Mapping[str, str]]
+
     def __init__(self, strategy: Strategy, markets: Iterable[str]) -> None:
         self.id = strategy.id
         self.only_in = frozenset(markets)
-        self.decide = strategy.decide
+        _as(self, strategy)
+
+
+def _as(outer: Called | OnlyIn, strategy: Strategy) -> None:
+    """Let what wraps a strategy decide, and say of itself, what the strategy does."""
+    outer.decide = strategy.decide
+    outer.metadata = getattr(strategy, "metadata", dict)
+    outer.waits = getattr(strategy, "waits", dict)
 
 
 def names() -> tuple[str, ...]:

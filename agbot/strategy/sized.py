@@ -104,6 +104,11 @@ class Sized:
         counts = {"shrunk": self._shrunk, "not_placed": self._dropped, "last_not_placed": self._last}
         return {**own, "sizing": {**told, **counts}}
 
+    def waits(self) -> Mapping[str, str]:
+        """Return what of the strategy waits for a person."""
+        told: Mapping[str, str] = getattr(self._strategy, "waits", dict)()
+        return told
+
     def decide(self, view: View) -> Sequence[Intent]:
         """Ask the strategy, and return what it wishes within the sizing."""
         self.sizing.watch(view)

@@ -121,6 +121,7 @@ def test_cancels_pass_and_what_is_left_out_is_told_once() -> None:
     strategy = Sized(says, Kelly())
     for _ in range(3):
         assert strategy.decide(seen()) == says.wishes[:1]
+    assert strategy.waits() == {}
     told = strategy.metadata()
     assert told["strategy"] == "Says"
     assert told["sizing"] == {

@@ -111,6 +111,8 @@ class Plan:
         before: the strategy's shares of each leg's token when it began.
         limits: of the legs' orders: what a share costs that was not told of.
         why: the proof in a line.
+        far: the markets whose books were too far off to mend a leg there (`max_concession`), since when a person is
+            waited for; empty while it never was so.
     """
 
     basket: Basket
@@ -121,6 +123,7 @@ class Plan:
     found: bool = False
     phase: Phase = Phase.SENT
     reason: str = ""
+    far: str = ""
     spent: int = 0
     told: list[int] = attrs.field(init=False)
     sent_ns: int = attrs.field(init=False)
@@ -186,6 +189,8 @@ class Plan:
             return self._rest(Phase.WAITING, f"mending it now loses {loss}")
         near = [way for way in ways if all(repair.off <= params.max_concession for repair in way.repairs)]
         if not bounded and not near:
+            off = [repair.leg for way in ways for repair in way.repairs if repair.off > params.max_concession]
+            self.far = ", ".join(dict.fromkeys(legs[leg].market.name for leg in off))
             return self._rest(Phase.WAITING, f"mending it now loses {loss}, far from the middle of a book")
         way = self._chosen(bounded or near)
         self.phase, self.reason = way.phase, f"to {to_text(way.sets)} sets"

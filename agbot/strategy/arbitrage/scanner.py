@@ -59,6 +59,11 @@ class Arbitrage(Lifecycle):
         ended = [f"{plan.why}: {plan.reason}" for plan, _ in self.done]
         return {**super().metadata(), "open": [_told(plan) for plan in self.plans], "done": ended}
 
+    def waits(self) -> Mapping[str, str]:
+        """Return the open legs that no price within `max_concession` closes."""
+        what = "a leg is open until the book is nearer, or you sell it or raise max_concession"
+        return {plan.why: f"{what}: {plan.far}, {plan.reason} ({plan.why})" for plan in self.plans if plan.far}
+
     def on_fill(self, view: View, fill: OwnFill) -> None:
         """Count what a leg cost."""
         plan, _ = self._plan_of.get(view.market.id, (None, None))

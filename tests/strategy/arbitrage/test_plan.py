@@ -8,9 +8,11 @@ import attrs
 import pytest
 
 from agbot.model.order import Side
+from agbot.strategy.arbitrage import Arbitrage
 from agbot.strategy.arbitrage.baskets import complete_set, of_event
 from agbot.strategy.arbitrage.params import ArbitrageParams
 from agbot.strategy.arbitrage.plan import FRUITLESS_MAX, LegNow, Phase, Plan
+from agbot.strategy.registry import Called, OnlyIn
 from agbot.testing.builders import levels, make_market
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE, to_units
 
@@ -140,6 +142,7 @@ def test_whatever_it_loses_no_share_is_given_away_far_from_the_middle_of_its_boo
         assert made.reason == "mending it now loses 2.90"
     assert made.step(5 * NS_PER_S, legs, PARAMS) == ()
     assert (made.phase, made.reason) == (Phase.WAITING, "mending it now loses 2.90, far from the middle of a book")
+    assert made.far == "m0"
     made = told(plan(spent="3", found=found), legs)
     assert made.step(5 * NS_PER_S, legs, GIVING), "who asks nothing sells"
     back = [attrs.evolve(legs[0], bids=levels(("0.15", "100")), asks=levels(("0.35", "100"))), *legs[1:]]
@@ -250,3 +253,20 @@ def test_sold_legs_are_mended_like_bought_ones():
     made = Plan(basket=basket, before=[TEN, TEN], limits=[500_000, 480_000], started_ns=0, why="a proof", found=True)
     (repair,) = made.step(0, worse, PARAMS)
     assert (repair.leg, repair.side, made.phase) == (0, Side.BUY, Phase.UNWINDING)
+
+
+def test_a_leg_that_waits_for_a_person_is_said_as_long_as_its_attempt_is_open():
+    strategy = Arbitrage()
+    wrapped = OnlyIn(Called(strategy, "arb"), ["m0"])
+    made = plan()
+    strategy._keep(made, None)
+    assert wrapped.waits() == {}
+    made.far, made.reason = "m0", "mending it now loses 2.90, far from the middle of a book"
+    (text,) = wrapped.waits().values()
+    assert text == (
+        "a leg is open until the book is nearer, or you sell it or raise max_concession: "
+        "m0, mending it now loses 2.90, far from the middle of a book (a proof)"
+    )
+    assert wrapped.metadata()["open"][0]["phase"] == Phase.SENT
+    strategy._close(1, made, None)
+    assert wrapped.waits() == {}
