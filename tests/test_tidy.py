@@ -21,6 +21,7 @@ BROAD_EXCEPT_ALLOWED: dict[tuple[str, str], str] = {
     ("agbot/core/risk.py", "_violated"): "an order that a policy cannot judge is denied, whatever it failed of",
     ("agbot/store/explain_sight.py", "_told"): "and the story of that order says what it failed of",
     ("agbot/notify/service.py", "Notifier.run"): "a bug in a message ends the messages, not trading",
+    ("agbot/notify/waits.py", "_asked"): "a strategy that cannot say what it waits for is told of, the others go on",
     ("agbot/run/strategy_view.py", "metadata"): "a screen that asks a strategy of itself must not stop the bot",
     ("agbot/web/server.py", "Server._connection"): "a bug in one connection is logged, counted, and ends only it",
     ("agbot/simulate/virtual.py", "Task.step"): "a task's error is given to who waits for the task",
@@ -233,8 +234,7 @@ def undocumented(tree: ast.Module) -> Iterator[str]:
         for node in body:
             if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
                 continue
-            excused = not isinstance(node, ast.ClassDef) and bare(node)
-            if not ast.get_docstring(node) and not excused:
+            if not ast.get_docstring(node) and (isinstance(node, ast.ClassDef) or not bare(node)):
                 yield f"{node.lineno} {prefix}{node.name}"
             if isinstance(node, ast.ClassDef):
                 yield from visit(node.body, f"{node.name}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,22 +27,36 @@ def command(printed: bool, config: Path | None) -> None:
 
     \b
     agbot apikey                    into the system's keyring
-    agbot apikey --print            on this terminal, for the environment
+    agbot apikey --print            on this terminal: where there is no keyring
+    eval "$(agbot apikey --print)"  into this shell's environment
 
     The venue gives the same key again whenever it is asked; making one needs POLYMARKET_PRIVATE_KEY and no money.
     """
     from agbot.venue.polymarket.credentials import PRIVATE_KEY  # noqa: PLC0415
 
+    remedy = _without_keyring(config)
     if not printed and not keyring_there():
-        remedy = "pip install keyring; or agbot apikey --print, and put the lines into the environment"
         raise ConfigError("there is no keyring to keep the API key in", id="AGB-452", remedy=remedy)
     api = ask(config, _get, required=[PRIVATE_KEY])
     for name, value in _parts(api).items():
         if printed:
             click.echo(f"export {name}={value}")
         else:
-            keep(name, value)
-            click.echo(f"{name}: stored")
+            _kept(name, value, remedy)
+
+
+def _without_keyring(config: Path | None) -> str:
+    where = f" --config {shlex.quote(str(config))}" if config else ""
+    return f'eval "$(agbot apikey --print{where})" puts it into this shell; or: pip install keyring'
+
+
+def _kept(name: str, value: str, remedy: str) -> None:
+    try:
+        keep(name, value)
+    except ConfigError as e:
+        e.remedy = remedy
+        raise
+    click.echo(f"{name}: stored")
 
 
 async def _get(access: Access) -> ApiCredentials:

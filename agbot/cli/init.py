@@ -236,6 +236,7 @@ def _offer_keyring() -> None:
         click.echo("Keys are needed for live trading only. In the environment:")
         click.echo("\n".join(f"  export {name}=…   # {what}" for name, what in KEYS.items()))
         click.echo("or in the system's keyring: pip install keyring, then keyring set agbot NAME")
+        click.echo("no API key yet? agbot apikey --print tells its lines for the private key")
         return
     if not click.confirm("Put Polymarket keys into the system's keyring now?", default=False):
         click.echo("Later: keyring set agbot NAME, with these names:")

@@ -213,6 +213,7 @@ def test_without_a_keyring_the_environment_is_explained():
     assert result.exit_code == 0, result.output
     for name in init.KEYS:
         assert f"export {name}=" in result.output
+    assert "agbot apikey --print" in result.output
 
 
 @pytest.mark.parametrize(("more", "said"), [((), True), (("--market", "rain-nyc"), False), (("--mode", "demo"), False)])

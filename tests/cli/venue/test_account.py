@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import trio
 from click.testing import CliRunner
@@ -263,4 +265,15 @@ async def test_apikey_without_a_keyring(run, monkeypatch):
     monkeypatch.setattr(apikey, "keyring_there", lambda: False)
     result = await run("apikey", code=None)
     assert result.exception.id == "AGB-452"
-    assert "--print" in result.exception.remedy
+    assert re.search(r'^eval "\$\(agbot apikey --print --config \S+\)" puts it', result.exception.remedy)
+
+
+async def test_apikey_with_a_keyring_that_takes_nothing_says_how_else(run, stub, monkeypatch):
+    def refused(name, _value):
+        raise ConfigError("the keyring does not take it", id="AGB-452", key=name)
+
+    monkeypatch.setenv("POLYMARKET_PRIVATE_KEY", PRIVATE_KEY)
+    monkeypatch.setattr(apikey, "keyring_there", lambda: True)
+    monkeypatch.setattr(apikey, "keep", refused)
+    result = await run("apikey", code=None)
+    assert result.exception.remedy.startswith('eval "$(agbot apikey --print')
