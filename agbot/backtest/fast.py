@@ -41,7 +41,7 @@ from agbot.model.events import (
     TradePrint,
     said_by,
 )
-from agbot.model.ids import MarketId, StrategyId
+from agbot.model.ids import MarketId
 from agbot.model.market import Market
 from agbot.model.order import Side
 from agbot.units import NS_PER_S
@@ -245,7 +245,6 @@ class _Quiet:
         self._grids: list[tuple[Book, bool] | None] = [None] * len(self._tokens)
         self._native = True
         self._asking = True
-        self._failed: set[StrategyId] = set()
         self._follows: object = None
         self._repeated = 0
 
@@ -324,7 +323,6 @@ class _Quiet:
             if (place := self._places.get(market_id)) is not None:
                 self._core.meet(place, True)
         self._doubt(step)
-        self._failed.update(failed.strategy for failed in step.failed)
         self._bind_follows()
 
     def _bind_market(self, place: int | None) -> None:
@@ -360,9 +358,8 @@ class _Quiet:
 
     def _bind_follows(self) -> None:
         engine, scopes = self.engine, self.engine.state.gate.scopes
-        self._failed = {strategy for strategy in self._failed if (FAILED_SCOPE, strategy) in scopes}
-        failed = [strategy.id in self._failed for strategy in self._strategies]
-        now = (failed, len(engine.markets))
+        stopped = [(FAILED_SCOPE, strategy.id) in scopes for strategy in self._strategies]
+        now = (stopped, len(engine.markets))
         if now == self._follows:
             return
         self._follows = now
@@ -370,7 +367,7 @@ class _Quiet:
             for market_id, place in self._places.items():
                 known = engine.markets.get(market_id)
                 follows = known is not None and engine.coordinator.follows(strategy.id, known)
-                self._core.follow(i, place, follows and not failed[i])
+                self._core.follow(i, place, follows and not stopped[i])
 
     def _book(self, token: int) -> OrderBook:
         return self.engine.books[self._tokens[token]]

@@ -222,6 +222,16 @@ def test_a_strategy_that_answers_nonsense_is_stopped_as_live(what: Any) -> None:
     assert [failed.strategy for _, _, step in moments for failed in step.failed] == ["counting"]
 
 
+def test_a_strategy_that_a_person_stopped_is_not_asked_in_c_either() -> None:
+    strategy = Counting()
+    asked = [Woken(strategy, Wake.EVERY)]
+    engine = Engine(EngineSettings(run_id="r", capital=SCALE), Gate([]), asked)
+    engine.state.gate.kill("by hand", "strategy", strategy.id)
+    loop = FastLoop(engine, asked, PaperMatcher(SCALE, book_of=native_books()), TOLD)
+    list(loop.run())
+    assert strategy.asked == 0
+
+
 def test_the_loop_is_forgotten_with_its_history() -> None:
     loop, _ = run_one(Counting(), Wake.EVERY, TOLD)
     gone = weakref.ref(loop)
