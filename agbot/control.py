@@ -250,6 +250,16 @@ def bot_directories() -> list[Path]:
     return [path for path in found if path.is_dir() and ((path / RUNS_NAME).is_dir() or _listens(path))]
 
 
+def last_profile() -> str | None:
+    """Return the profile whose bot was started last; a bot with a place of its own is not known."""
+    newest = [(max(run.name for run in runs), path.name) for path in bot_directories() if (runs := _runs(path))]
+    return max(newest)[1] if newest else None
+
+
+def _runs(directory: Path) -> list[Path]:
+    return list((directory / RUNS_NAME).glob("*.agj"))
+
+
 def _listens(directory: Path) -> bool:
     try:
         return listens(socket_path(directory))

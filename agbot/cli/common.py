@@ -20,9 +20,9 @@ def bot_options(function: F) -> F:
     function = click.option(
         "--state-dir", type=click.Path(path_type=Path), help="The bot's state directory, when not the profile's."
     )(function)
-    return click.option("--profile", help="Which bot, by its profile's name.  [default: the one that runs, else demo]")(
-        function
-    )
+    return click.option(
+        "--profile", help="Which bot, by its profile's name.  [default: the one that runs, else that ran last]"
+    )(function)
 
 
 def state_path(profile: str | None, explicit: Path | None, *, create: bool = False) -> Path:
@@ -31,7 +31,7 @@ def state_path(profile: str | None, explicit: Path | None, *, create: bool = Fal
     Raises:
         ConfigError: AGB-508, no option names a bot and several run.
     """
-    from agbot.control import running_profiles, state_dir  # noqa: PLC0415
+    from agbot.control import last_profile, running_profiles, state_dir  # noqa: PLC0415
 
     if profile is None and explicit is None:
         running = running_profiles()
@@ -39,7 +39,7 @@ def state_path(profile: str | None, explicit: Path | None, *, create: bool = Fal
             raise ConfigError(
                 f"several bots run: {', '.join(running)}", id="AGB-508", remedy="say which one: --profile NAME"
             )
-        profile = running[0] if running else DEFAULT_PROFILE
+        profile = running[0] if running else last_profile()
     return state_dir(profile or DEFAULT_PROFILE, explicit, create=create)
 
 

@@ -20,7 +20,10 @@ ANSWER_S = 1.0
 
 @click.command("tui")
 @click.option("--url", help=f"The monitor's dashboard socket.  [default: the running bot's, else {URL}]")
-@click.option("--profile", help="The bot's profile; key k speaks to that bot.  [default: the one that runs, else demo]")
+@click.option(
+    "--profile",
+    help="The bot's profile; key k speaks to that bot.  [default: the one that runs, else that ran last]",
+)
 @click.option("--state-dir", "directory", type=click.Path(), help="The bot's state directory, instead of --profile.")
 def command(url: str | None, profile: str | None, directory: str | None) -> None:
     """Watch the running bot in this terminal.

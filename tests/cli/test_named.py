@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from agbot.cli import book, cli, history, open_orders, orders
-from agbot.cli.common import named
+from agbot.cli.common import named, state_path
 from agbot.errors import ConfigError, NotRunningError
 
 MODULES = (orders, open_orders, history, book)
@@ -60,3 +60,16 @@ def test_an_option_outdoes_it_and_without_one_nothing_is_named(config, tmp_path)
     assert named(None, None, None) == (None, None)
     with pytest.raises(ConfigError, match="AGB-100"):
         named(None, None, tmp_path / "nowhere.yaml")
+
+
+def test_without_a_name_it_is_the_bot_that_ran_last(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_path(None, None).name == "demo"
+    for profile, run in (("zeta", "20261101T000000-paper"), ("mine", "20261128T000000-live"), ("never", "")):
+        runs = tmp_path / "agbot" / profile / "runs"
+        runs.mkdir(parents=True)
+        runs.parent.chmod(0o700)
+        if run:
+            (runs / f"{run}.agj").touch()
+    assert state_path(None, None).name == "mine"
+    assert state_path("zeta", None).name == "zeta"
