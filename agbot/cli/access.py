@@ -28,11 +28,13 @@ def venue_options(function: F) -> F:
     )(function)
 
 
-def ask(config: Path | None, work: Callable[[Access], Awaitable[T]], *, required: Collection[str] | None = ()) -> T:
+def ask(
+    where: Path | Settings | None, work: Callable[[Access], Awaitable[T]], *, required: Collection[str] | None = ()
+) -> T:
     """Connect, let `work` ask, and return its answer.
 
     Args:
-        config: whose section ``polymarket`` holds; None is the real venue.
+        where: the configuration whose section ``polymarket`` holds, or what it says; None is the real venue.
         work: gets the connection.
         required: names of credentials that must be there; None takes those that can be used and complains of none.
 
@@ -46,7 +48,7 @@ def ask(config: Path | None, work: Callable[[Access], Awaitable[T]], *, required
     from agbot.venue.polymarket.access import connect  # noqa: PLC0415
     from agbot.venue.polymarket.signer import chain_named  # noqa: PLC0415
 
-    settings = settings_of(config)
+    settings = settings_of(where)
     place, chain = settings.polymarket, chain_named(settings.polymarket.chain)
 
     async def main() -> T:
@@ -61,12 +63,14 @@ def ask(config: Path | None, work: Callable[[Access], Awaitable[T]], *, required
     return trio.run(main)
 
 
-def settings_of(config: Path | None) -> Settings:
-    """Return the settings in `config`, or those that hold without one."""
+def settings_of(where: Path | Settings | None) -> Settings:
+    """Return the settings in a configuration, those given, or those that hold without one."""
     from agbot.config import load_settings  # noqa: PLC0415
     from agbot.settings import Settings  # noqa: PLC0415
 
-    return load_settings(config) if config else Settings()
+    if isinstance(where, Settings):
+        return where
+    return load_settings(where) if where else Settings()
 
 
 async def credentials_of(settings: Settings, required: Collection[str] | None) -> Credentials:
@@ -90,12 +94,12 @@ async def credentials_of(settings: Settings, required: Collection[str] | None) -
         return Credentials()
 
 
-def keys_configured(config: Path | None) -> bool:
+def keys_configured(where: Path | Settings | None) -> bool:
     """Return whether anything says who is to be asked about: a credential, whole or not, or a signer process."""
     from agbot.secrets import find  # noqa: PLC0415
     from agbot.venue.polymarket.credentials import ALL  # noqa: PLC0415
 
-    return settings_of(config).live.signer is not None or any(find(name) for name in ALL)
+    return settings_of(where).live.signer is not None or any(find(name) for name in ALL)
 
 
 def show(as_json: bool, document: Any, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -12,17 +11,17 @@ import trio
 from agbot.cli.common import audited
 from agbot.cli.confirm import confirm_wallet
 from agbot.cli.shown import shown_order
-from agbot.config import load_settings
 from agbot.errors import ConfigError, ExecutionError, VenueAmbiguous, VenueRefused, VenueThrottled, VenueUnavailable
 from agbot.run.attach import Screens
 from agbot.run.lock import exclusive, exclusive_wallet
 from agbot.run.modes import Trader, connected
 from agbot.run.oneshot import account_shown, send_one, shown
+from agbot.run.place import keep
 from agbot.run.plans import Start
 from agbot.run.session import prepare_state_dir
 from agbot.run.spend import Caps
 from agbot.secrets import find
-from agbot.settings import Settings
+from agbot.settings import Mode, Settings
 from agbot.shared.watch import Shared
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
@@ -32,19 +31,16 @@ ROUNDS_MAX: Final = 5
 PAUSE_S: Final = 0.25
 
 
-def order_alone(
-    config: Path, state_dir: Path | None, request: dict[str, Any], *, send: bool, confirm: str | None
-) -> dict[str, Any]:
+def order_alone(settings: Settings, request: dict[str, Any], *, send: bool, confirm: str | None) -> dict[str, Any]:
     """Show what an order would do, or send it and return the acknowledgement.
 
     Raises:
         ConfigError: credentials, caps, locks or confirmation are missing. ExecutionError: what the venue said.
     """
-    settings = load_settings(config)
     if not send:
         return trio.run(_look, settings, request)
     trader = Trader.of(settings, _credentials(settings))
-    directory = prepare_state_dir(settings.profile, state_dir or settings.state_dir)
+    directory = prepare_state_dir(settings.profile, settings.state_dir)
     told = trio.run(account_shown, trader, request)
     click.echo(shown_order(told, asked=False), err=True)
     confirm_wallet(told, confirm)
@@ -52,6 +48,7 @@ def order_alone(
         held.enter_context(exclusive(directory))
         shared = Shared.of(settings, str(directory), f"{settings.profile}, one order")
         fence = held.enter_context(exclusive_wallet(told["wallet"], directory, shared))
+        keep(directory, settings, Mode.LIVE)
         screens = Screens(web=False, state_dir=directory)
         start = Start(settings=settings, state_dir=directory, screens=screens, shared=shared)
         # the price that was shown, not one walked through the book anew
@@ -69,30 +66,29 @@ def has_credentials() -> bool:
     return find(API_KEY) is not None
 
 
-def cancel_alone(config: Path | None, state_dir: Path | None, order_id: str) -> dict[str, Any]:
+def cancel_alone(settings: Settings, order_id: str) -> dict[str, Any]:
     """Cancel one order by the venue's id, or all with an empty one, and look what is left; a few times if need be.
 
-    The audit log of the bot that the configuration is for gets a line of it, whatever came of it.
+    The audit log of the bot that the settings are for gets a line of it, whatever came of it.
 
     Raises:
         VenueRefused: the venue did not cancel it; the text says why. VenueAmbiguous: orders still rest.
         ExecutionError: it could not be asked.
     """
-    settings = load_settings(config) if config else Settings()
     caps = Caps(max_order_usd=0, max_day_usd=0)
     trader = Trader(settings=settings, credentials=_credentials(settings), caps=caps)
     try:
         told = trio.run(_cancel, trader, order_id)
     except ExecutionError as e:
-        _noted(settings, state_dir, order_id, failed=str(e))
+        _noted(settings, order_id, failed=str(e))
         raise
-    _noted(settings, state_dir, order_id, **told)
+    _noted(settings, order_id, **told)
     return told
 
 
-def _noted(settings: Settings, state_dir: Path | None, order_id: str, **fields: object) -> None:
+def _noted(settings: Settings, order_id: str, **fields: object) -> None:
     try:
-        directory = prepare_state_dir(settings.profile, state_dir or settings.state_dir)
+        directory = prepare_state_dir(settings.profile, settings.state_dir)
     except ConfigError as e:
         click.echo(f"not in the audit log: {e}", err=True)
         return

@@ -35,6 +35,8 @@ class Seen(NamedTuple):
     own: Mapping[tuple[str, int], int]
     run_id: str = ""
     """Of the bot that told it, empty when Polymarket did."""
+    venue: str = "Polymarket"
+    """Who told it when no bot did."""
     in_book: bool = True
     doubt: str = ""
     """Why the bot does not trade on it."""
@@ -44,7 +46,7 @@ class Seen(NamedTuple):
 @click.argument("market")
 @click.option("--no", "no_side", is_flag=True, help="The book of NO instead of YES.")
 @click.option("--depth", type=click.IntRange(1, 200), default=10, show_default=True, help="Levels of each side.")
-@click.option("--venue", is_flag=True, help="Ask Polymarket, also about a market that a running bot trades.")
+@click.option("--venue", is_flag=True, help="Ask the venue, also about a market that a running bot trades.")
 @bot_options
 @venue_options
 def command(
@@ -60,7 +62,7 @@ def command(
 ) -> None:
     """Show the order book of MARKET (slug, address, condition or token id), and your own orders in it.
 
-    It is the running bot's when that trades the market, else Polymarket's; the first line says which.
+    It is the running bot's when that trades the market, else the venue's; the first line says which.
 
     Example: agbot book will-it-rain --no --depth 5
     """
@@ -70,7 +72,12 @@ def command(
     request = {"op": "ladder", "market": market, "outcome": str(outcome), "levels": depth}
     seen = None if venue else _of_a_bot(*named(profile, state_dir, config), request)
     if seen is None:
-        seen = ask(config, lambda access: _of_the_venue(access, market, outcome), required=None)
+        from agbot.cli.whose import venue_of  # noqa: PLC0415
+        from agbot.run.place import venue_name  # noqa: PLC0415
+
+        place = venue_of(profile, state_dir, config)
+        seen = ask(place, lambda access: _of_the_venue(access, market, outcome), required=None)
+        seen = seen._replace(venue=venue_name(place))
     show(as_json, _document(seen, depth), _text(seen, depth))
 
 
@@ -174,7 +181,7 @@ def _text(seen: Seen, depth: int) -> str:
 
     last = "" if seen.last_price is None else f"last {to_text(seen.last_price)}"
     when = f"{moment(seen.ts_ns)} UTC" if seen.ts_ns else ""
-    where = f"from the running bot ({seen.run_id})" if seen.run_id else "from Polymarket"
+    where = f"from the running bot ({seen.run_id})" if seen.run_id else f"from {seen.venue}"
     title = [f"{seen.market} {seen.outcome}", f"tick {to_text(seen.tick)}", last, when, where]
     lines = ["  ".join(filter(None, title))]
     if seen.doubt:

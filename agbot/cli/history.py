@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agbot.cli.access import ask, keys_configured, moment, short, show, venue_options
+from agbot.cli.access import ask, moment, short, show, venue_options
 from agbot.cli.common import bot_options, control, named
 from agbot.errors import ConfigError, NotRunningError
 
 if TYPE_CHECKING:
     from agbot.model.order import Side
+    from agbot.settings import Settings
     from agbot.venue.polymarket.access import Access
     from agbot.venue.polymarket.wire.account import AccountPosition, AccountTrade
     from agbot.venue.polymarket.wire.rest import Trade
@@ -84,9 +85,9 @@ def _trade_line(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @click.command(name="positions")
-@click.option("--wallet", help="Whose, by address, at Polymarket.")
-@click.option("--venue", is_flag=True, help="Ask Polymarket about your funder, also while a bot runs.")
-@click.option("--all", "everything", is_flag=True, help="At Polymarket: also closed ones and dust under 0.01 shares.")
+@click.option("--wallet", help="Whose, by address, at the venue.")
+@click.option("--venue", is_flag=True, help="Ask the venue about your funder, also while a bot runs.")
+@click.option("--all", "everything", is_flag=True, help="At the venue: also closed ones and dust under 0.01 shares.")
 @bot_options
 @venue_options
 def positions(
@@ -99,35 +100,40 @@ def positions(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what the running bot holds; when none runs, what your wallet holds at Polymarket.
+    """Show what the running bot holds; when none runs, what your wallet holds at the venue.
 
+    That is where the last run of --profile or --state-dir traded, or what --config names; else Polymarket.
     Of a bot's, value is at the best bid, and pnl is since this run began: shares that it took over count from their
     cost. What was made over several runs, agbot report tells.
 
     Example: agbot positions --wallet 0x…
     """
+    from agbot.cli import whose  # noqa: PLC0415
     from agbot.cli.tables import table  # noqa: PLC0415
+    from agbot.run.place import venue_name  # noqa: PLC0415
 
-    rows, where = (None if wallet or venue else _of_the_bot(profile, state_dir, config)), "the bot"
-    if rows is None:
-        held = ask(config, lambda access: _positions(access, wallet), required=None)
+    found: list[dict[str, Any]] | Settings
+    found = whose.venue_of(profile, state_dir, config) if wallet or venue else _of_the_bot(profile, state_dir, config)
+    if isinstance(found, list):
+        rows, where = found, "the bot"
+    else:
+        held = ask(found, lambda access: _positions(access, wallet), required=None)
         rows = [_position(each) for each in held if everything or (each.size >= DUST and each.status != "CLOSED")]
-        where = "Polymarket"
+        where = venue_name(found)
     show(as_json, rows, table(rows, empty=f"no positions ({where})"))
 
 
-def _of_the_bot(profile: str | None, state_dir: Path | None, config: Path | None) -> list[dict[str, Any]] | None:
-    profile, state_dir = named(profile, state_dir, config)
+def _of_the_bot(profile: str | None, state_dir: Path | None, config: Path | None) -> list[dict[str, Any]] | Settings:
     try:
-        return list(control(profile, state_dir, {"op": "status"})["positions"])
+        return list(control(*named(profile, state_dir, config), {"op": "status"})["positions"])
     except NotRunningError as e:
-        if keys_configured(config):
-            return None
-        e.remedy = (
-            "start one: agbot run; or, to see what a wallet holds at Polymarket, "
+        from agbot.cli.whose import instead_of  # noqa: PLC0415
+
+        remedy = (
+            "start one: agbot run; or, to see what a wallet holds at the venue, "
             "set your keys (agbot doctor) or name it: --wallet 0x…"
         )
-        raise
+        return instead_of(e, remedy, profile, state_dir, config)
 
 
 DUST = 10_000

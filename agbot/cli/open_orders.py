@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agbot.cli.access import ask, keys_configured, moment, short, show, venue_options
+from agbot.cli.access import ask, moment, short, show, venue_options
 from agbot.cli.common import bot_options, control, named
 from agbot.errors import ConfigError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
+    from agbot.settings import Settings
     from agbot.venue.polymarket.access import Access
     from agbot.venue.polymarket.wire.rest import OpenOrder
 
 
 @click.command(name="orders")
 @click.argument("market", required=False)
-@click.option("--venue", is_flag=True, help="Ask Polymarket, also while a bot runs.")
+@click.option("--venue", is_flag=True, help="Ask the venue, also while a bot runs.")
 @click.option("--wide", is_flag=True, help="All columns, among them why each was placed, and ids whole.")
 @bot_options
 @venue_options
@@ -32,38 +33,39 @@ def command(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Show open orders: the running bot's, or yours at Polymarket when none runs.
+    """Show open orders: the running bot's; when none runs, yours at the venue.
 
+    That is where the last run of --profile or --state-dir traded, or what --config names; else Polymarket.
     What each is for and what became of it: agbot explain ORDER, or --wide.
 
     Example: agbot orders --venue will-it-rain
     """
+    from agbot.cli import whose  # noqa: PLC0415
     from agbot.cli.tables import fitted, table  # noqa: PLC0415
 
-    rows = None if venue else _of_the_bot(market, profile, state_dir, config)
-    where = "the bot"
-    if rows is None:
-        rows, where = _at_the_venue(market, config, venue), "Polymarket"
+    found: list[dict[str, Any]] | Settings
+    found = whose.venue_of(profile, state_dir, config) if venue else _of_the_bot(market, profile, state_dir, config)
+    rows, where = (found, "the bot") if isinstance(found, list) else _at_the_venue(market, found, venue)
     empty = f"no open orders ({where})"
     show(as_json, rows, table(list(map(_whole, rows)), empty) if wide else fitted(_lines(rows), "market", empty))
 
 
 def _of_the_bot(
     market: str | None, profile: str | None, state_dir: Path | None, config: Path | None
-) -> list[dict[str, Any]] | None:
-    """Return what the bot says rests, in `market` where given; None when no bot runs and there are keys.
+) -> list[dict[str, Any]] | Settings:
+    """Return what the bot says rests, in `market` where given; when none runs and there are keys, whom else to ask.
 
     Raises:
         NotFoundError: AGB-414 the bot has no such market. NotRunningError: neither a bot nor a key.
+        ConfigError: AGB-518, nothing says where that bot trades.
     """
-    profile, state_dir = named(profile, state_dir, config)
     try:
-        status = control(profile, state_dir, {"op": "status"})
+        status = control(*named(profile, state_dir, config), {"op": "status"})
     except NotRunningError as e:
-        if keys_configured(config):
-            return None
-        e.remedy = "start one: agbot run; or, to see your own orders at Polymarket, set your keys: agbot doctor"
-        raise
+        from agbot.cli.whose import instead_of  # noqa: PLC0415
+
+        remedy = "start one: agbot run; or, to see your own orders at the venue, set your keys: agbot doctor"
+        return instead_of(e, remedy, profile, state_dir, config)
     found = [row for row in status["open_orders"] if market in (None, row["market"], row["market_id"])]
     if market and not found and market not in status["markets"]:
         reason = f"the bot has no orders in a market called {market!r}"
@@ -71,7 +73,9 @@ def _of_the_bot(
     return found
 
 
-def _at_the_venue(market: str | None, config: Path | None, venue: bool) -> list[dict[str, Any]]:
+def _at_the_venue(market: str | None, settings: Settings, venue: bool) -> tuple[list[dict[str, Any]], str]:
+    """Return what rests there, and the venue's name."""
+    from agbot.run.place import venue_name  # noqa: PLC0415
     from agbot.venue.polymarket.credentials import ALL  # noqa: PLC0415
 
     async def work(access: Access) -> list[dict[str, Any]]:
@@ -79,11 +83,11 @@ def _at_the_venue(market: str | None, config: Path | None, venue: bool) -> list[
         return [_row(order) for order in await access.clob.open_orders(market=condition)]
 
     try:
-        return ask(config, work, required=ALL)
+        return ask(settings, work, required=ALL), venue_name(settings)
     except ConfigError as e:
         if e.id == "AGB-135":
             why = "" if venue else "no bot runs, and "
-            e.reason = f"{why}your orders at Polymarket need credentials, which are {e.reason}"
+            e.reason = f"{why}your orders at {venue_name(settings)} need credentials, which are {e.reason}"
         raise
 
 

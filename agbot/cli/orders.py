@@ -61,8 +61,10 @@ def _order(side: str) -> click.Command:
                 e.remedy = "start one: agbot run; or name a --config, and the venue itself is asked"
                 raise
             from agbot.cli.alone import order_alone  # noqa: PLC0415
+            from agbot.cli.whose import venue_of  # noqa: PLC0415
 
-            say(order_alone(config, state_dir, request, send=send, confirm=confirm), as_json)
+            place = venue_of(profile, state_dir, config)
+            say(order_alone(place, request, send=send, confirm=confirm), as_json)
             return
         if not send:
             say(shown, as_json)
@@ -138,8 +140,9 @@ def cancel(
 ) -> None:
     """Cancel ORDER_ID, or every open order with --all.
 
-    Through the running bot; when none runs and there are credentials, at the venue itself, where ORDER_ID is the
-    venue's (0x…). A cancel asks nobody first.
+    Through the running bot; when none runs and there are credentials, at the venue itself (where the last run of
+    --profile or --state-dir traded, or what --config names; else Polymarket), where ORDER_ID is the venue's (0x…). A
+    cancel asks nobody first.
     """
     if bool(order_id) == everything:
         raise click.UsageError("name one ORDER_ID, or give --all")
@@ -148,11 +151,12 @@ def cancel(
         answer = control(profile, state_dir, {"op": "cancel", "order_id": order_id or ""}, timeout_s=ANSWER_S)
     except NotRunningError as e:
         from agbot.cli.alone import cancel_alone, has_credentials  # noqa: PLC0415
+        from agbot.cli.whose import venue_of  # noqa: PLC0415
 
         if not has_credentials():
-            e.remedy = "name its --state-dir; orders at Polymarket itself: set your keys (agbot doctor), and again"
+            e.remedy = "name its --state-dir; orders at the venue itself: set your keys (agbot doctor), and again"
             raise
-        answer = cancel_alone(config, state_dir, order_id or "")
+        answer = cancel_alone(venue_of(profile, state_dir, config), order_id or "")
     say(answer, as_json)
 
 

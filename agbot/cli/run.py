@@ -203,6 +203,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
     from agbot.cli.tables import summary  # noqa: PLC0415
     from agbot.notify.open import check_channels  # noqa: PLC0415
     from agbot.run.lock import exclusive  # noqa: PLC0415
+    from agbot.run.place import keep  # noqa: PLC0415
     from agbot.run.plans import Start  # noqa: PLC0415
     from agbot.run.session import prepare_state_dir  # noqa: PLC0415
     from agbot.settings import Mode  # noqa: PLC0415
@@ -232,6 +233,7 @@ def _trade(settings: Settings, options: dict[str, Any]) -> None:
                 if looks_on
                 else start_.live(settings, directory, options["confirm"], held, shared)
             )
+        keep(directory, settings)
         monitor = trio.run(screens.check)
         start = Start(
             settings=settings,

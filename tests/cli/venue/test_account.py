@@ -87,7 +87,7 @@ async def test_orders_at_the_venue(told, run, stub, signed_in, rest):
     assert "0xaaaa…aaaa" in (await run("orders", "--venue", "will-it-rain")).output
     assert "0x" + "a" * 64 in (await run("orders", "--venue", "--wide")).output
     stub.exchange.live.clear()
-    assert "no open orders (Polymarket)" in (await run("orders")).output
+    assert f"no open orders ({stub.hosts.clob})" in (await run("orders")).output
 
 
 async def test_orders_of_the_running_bot(told, run, monkeypatch):

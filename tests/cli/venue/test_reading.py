@@ -75,7 +75,7 @@ async def test_an_unknown_market(run):
 
 
 async def test_book(run):
-    lines = (await run("book", "will-it-rain")).output.splitlines()
+    lines = (await run("book", "will-it-rain")).stdout.splitlines()
     assert lines[0].startswith("will-it-rain YES  tick 0.01  last 0.5  20")
     assert lines[2:] == [
         "side  price    size   total",
