@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from agbot.cli.common import bot_options, control
+from agbot.errors import NotRunningError
 
 READ_ONLY: Final = "READ-ONLY"
 
@@ -23,9 +24,16 @@ READ_ONLY: Final = "READ-ONLY"
 def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: bool) -> None:
     """Say in one line what the bot is doing, and below it what the venue says otherwise.
 
-    Exit 3 when none runs, 5 when it does not answer.
+    Exit 3 when none runs, after what the last run left: orders that may still rest. Exit 5 when it does not answer.
     """
-    status = control(profile, state_dir, {"op": "status"})
+    try:
+        status = control(profile, state_dir, {"op": "status"})
+    except NotRunningError:
+        if not probe:
+            from agbot.cli import gone  # noqa: PLC0415
+
+            gone.tell(profile, state_dir, as_json=as_json)
+        raise
     closed = status["kill_switch"]["on"] or bool(status["halted"]) or status["mode"] == READ_ONLY
     if probe:
         raise SystemExit(1 if closed else 0)

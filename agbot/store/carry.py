@@ -69,6 +69,17 @@ def carry_from(path: Path) -> Carry:
     return Past.read(path).carry()
 
 
+def newest(directory: Path) -> tuple[Path, str, str] | None:
+    """Return the journal of the newest run of any mode, its run id and its mode; see `carry_latest`."""
+    found = next(_headers(directory, "*"), None)
+    return (found[0], found[1].run_id, found[1].mode) if found else None
+
+
+def unasked(directory: Path, mode: str, read: Callable[..., Past]) -> Past | None:
+    """Return what no start has asked the venue about, as `read` makes it of journals; see `pasts`."""
+    return next(grouped(_headers(directory, mode), read), None)
+
+
 def pasts(directory: Path, mode: str) -> Iterator[Past]:
     """Yield what runs of `mode` did, the newest first; see `carry_latest` for what is skipped and raised.
 

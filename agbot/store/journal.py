@@ -42,6 +42,7 @@ insert into meta values ('schema', '{SCHEMA}');
 commit;
 """  # noqa: S608 - nothing of a person's in it
 _SELECT = "select seq, kind, now_ns, body, crc from record where seq > ? order by seq"
+_ABOUT = "select seq, kind, now_ns, body, crc from record where instr(body, ?) or instr(body, ?) order by seq"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +205,21 @@ class JournalReader:
             expected += 1
             yield Record(*row[:4])
 
+    def about(self, text: str, other: str) -> Iterator[Record]:
+        """Yield the records that hold one of two texts, up to the first corrupt one of them; quick, and blind to gaps.
+
+        Raises:
+            StoreError: AGB-603, they cannot be read.
+        """
+        try:
+            for row in self._db.execute(_ABOUT, (text.encode(), other.encode())):
+                if reason := _wrong(row[0], row):
+                    self.set_aside.append((row[0], reason))
+                    return
+                yield Record(*row[:4])
+        except sqlite3.DatabaseError as e:
+            raise self._unreadable(e) from e
+
     def mentions(self, text: str) -> bool:
         """Return whether any record holds `text`; quick, and blind to damage: `records` decides what is believed."""
         found = self._db.execute("select 1 from record where instr(body, ?) limit 1", (text.encode(),))
@@ -264,6 +280,14 @@ class JournalReader:
         except sqlite3.DatabaseError:
             return 2**63 - 1  # an unreadable page: let the records say up to where
         return int(found[0]) if found else 0
+
+    def ended(self) -> str | None:
+        """Return why the run ended in order, None when it runs or was cut off; quick, and blind to damage."""
+        try:
+            found = self._db.execute("select kind, body from record order by seq desc limit 1").fetchone()
+            return str(msgspec.msgpack.decode(found[1])["reason"]) if found and found[0] == END else None
+        except (sqlite3.DatabaseError, msgspec.DecodeError, LookupError, TypeError):
+            return None
 
     def close(self) -> None:
         """Close the file."""
