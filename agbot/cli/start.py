@@ -158,7 +158,7 @@ def greet(start: Start, ready: Ready | None = None, monitor: Monitor | None = No
     if settings.mode is not Mode.DEMO and settings.polymarket.hosts != Hosts():
         click.echo(f"venue     {settings.polymarket.hosts.clob}, which is not Polymarket's own address")
     if screens.page:
-        click.echo(_page(screens.page, monitor))
+        click.echo(_page(screens.page, monitor, real=settings.mode is Mode.LIVE and not looks_on))
     which = _which(settings)
     url = f"ws://{netloc(screens.host, screens.port)}/dashboard"
     look = f"{which} --url {url}" if url != URL else which
@@ -171,7 +171,7 @@ def greet(start: Start, ready: Ready | None = None, monitor: Monitor | None = No
         click.echo(f"KILL SWITCH ON ({latch.reason}): nothing is traded until {opens}")
 
 
-def _page(address: str, monitor: Monitor | None) -> str:
+def _page(address: str, monitor: Monitor | None, *, real: bool) -> str:
     own = "(a page of its own: --port N)"
     if monitor is not None and monitor.trouble:
         return f"page      {address}, but the monitor there {monitor.trouble} {own}"
@@ -179,6 +179,8 @@ def _page(address: str, monitor: Monitor | None) -> str:
         return f"page      {address}"
     others = "another bot" if monitor.senders == 1 else f"{monitor.senders} other bots"
     shows = "it shows the bot that started last, now this one"
+    if monitor.live and not real:
+        shows = "it goes on showing the one that trades real money, not this one"
     return f"page      {address}\nshared    with {others}: {shows} {own}"
 
 

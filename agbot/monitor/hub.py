@@ -127,12 +127,13 @@ class Hub:
 
     @property
     def shown(self) -> RunState:
-        """The run on stage: the youngest that has a bot, else the last one that had."""
+        """The run on stage: the youngest that has a bot, real money before all else; else the last one that had."""
         return self._shown
 
     def health(self, *, history: bool = False) -> Health:
         """Return the answer of `/healthz`; `history`: whether there is a store."""
-        return Health(self.app, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers), history)
+        live = sum(run.bots for run in self._runs.values() if run.live)
+        return Health(self.app, __version__, PROTOCOL, self.bots, self.malformed, len(self.readers), history, live)
 
     def feed(self) -> Feed:
         """Return the ear for a new bot connection."""
@@ -162,7 +163,7 @@ class Hub:
     def tick(self, at_ms: int) -> None:
         """End a tick: encode what changed once, give it to every reader, drop those too far behind."""
         self._tick += 1
-        before, self._shown = self._shown, self._youngest()
+        before, self._shown = self._shown, self._first()
         changes = Changes([], [], overflow=False)
         for run in self._runs.values():
             changed = run.turn(at_ms)
@@ -178,8 +179,9 @@ class Hub:
                 if reader.outlet.dropped:
                     _log.warning("slow reader dropped", readers=len(self.readers))
 
-    def _youngest(self) -> RunState:
-        return next((run for run in reversed(self._runs.values()) if run.bots), self.left)
+    def _first(self) -> RunState:
+        there = [run for run in reversed(self._runs.values()) if run.bots]
+        return next((run for run in there if run.live), there[0] if there else self.left)
 
 
 class _Frames:

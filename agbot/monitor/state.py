@@ -44,6 +44,8 @@ CHARTED: Final = frozenset(
         "risk.current_drawdown",
     }
 )
+LIVE: Final = "LIVE"
+"""The mode of a run that trades real money."""
 PRICES: Final = frozenset({"polymarket.book.best_bid", "polymarket.book.best_ask"})
 CHARTED_MAX: Final = 64
 """Series of `CHARTED`, and as many of `PRICES`, with a ring; the charts show no more."""
@@ -157,6 +159,11 @@ class RunState:
         self._last_seq = 0
         self._ticks = 0
         self._charted_ms = -1
+
+    @property
+    def live(self) -> bool:
+        """Return whether it trades real money, as its run line says."""
+        return self.run is not None and self.run.get("mode") == LIVE
 
     def copy(self, run_id: str, memo: dict[int, Any]) -> RunState:
         """Return all that is known as another run's, with no bot. `memo` is of `copy.deepcopy`."""

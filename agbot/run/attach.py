@@ -12,7 +12,7 @@ import trio
 
 from agbot.log import get_logger
 from agbot.run.bot import Service
-from agbot.run.children import Monitor, keep_monitor, monitor_at, netloc, own_command
+from agbot.run.children import Monitor, keep_monitor, monitor_at, netloc, own_command, watch_sharing
 from agbot.run.terminal import run_tui
 from agbot.telemetry.access import monitor_token
 from agbot.telemetry.push import push
@@ -48,12 +48,16 @@ class Screens:
         services: list[Service] = []
         if self.monitored:
             services.append(_service(self._monitor(running=running)))
+            services.append(_service(self._sharing))
         if self.tui:
             services.append(_service(self._terminal))
         return services
 
     def _monitor(self, *, running: bool) -> Callable[[], Awaitable[None]]:
         return lambda: keep_monitor(self.host, self.port, running=running, state_dir=self.state_dir)
+
+    async def _sharing(self) -> None:
+        await watch_sharing(self.host, self.port)
 
     def push(self, registry: Registry, run_event: Mapping[str, Any]) -> Service:
         """Return the push to the monitor; without one a service that does nothing."""

@@ -23,6 +23,8 @@ LINGER_S: Final = 60
 QUICK_FAILURES_MAX: Final = 5
 RESTART_S: Final = 1.0
 WATCH_S: Final = 2.0
+SHARED_S: Final = 5.0
+"""How often a bot looks whether others push to its monitor."""
 BEHIND_THE_GATE: Final = "/who"
 """No page of a monitor: 404 for whom it lets in, 401 for others."""
 
@@ -36,10 +38,14 @@ def netloc(host: str, port: int) -> str:
 
 @attrs.frozen
 class Monitor:
-    """A monitor that ran before us: how many `senders` push to it, and what speaks against its showing us, if any."""
+    """A monitor that runs: how many `senders` push to it, and what speaks against its showing us, if any.
+
+    `live` are those of them that trade real money: it shows one of these, whoever else comes.
+    """
 
     senders: int
     trouble: str = ""
+    live: int = 0
 
 
 async def monitor_at(host: str, port: int, token: Secret | None) -> Monitor | None:
@@ -48,17 +54,18 @@ async def monitor_at(host: str, port: int, token: Secret | None) -> Monitor | No
     Raises:
         ConfigError: somebody else listens there, or a monitor of another protocol.
     """
-    senders = await _senders(host, port)
-    if senders is None:
-        return None
-    try:
-        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
+    async with _client() as client:
+        found = await _found(client, host, port)
+        if found is None:
+            return None
+        try:
             reply = await client.get(f"http://{netloc(host, port)}{BEHIND_THE_GATE}", headers=bearer(token))
-    except httpx.HTTPError as e:
-        return Monitor(senders, f"did not say whether it lets this bot in ({type(e).__name__})")
+        except httpx.HTTPError as e:
+            return attrs.evolve(found, trouble=f"did not say whether it lets this bot in ({type(e).__name__})")
     if reply.status_code == HTTPStatus.UNAUTHORIZED:
-        return Monitor(senders, f"wants another {TOKEN_ENV} than this bot has: nothing of it is shown there")
-    return Monitor(senders)
+        trouble = f"wants another {TOKEN_ENV} than this bot has: nothing of it is shown there"
+        return attrs.evolve(found, trouble=trouble)
+    return found
 
 
 async def monitor_answers(host: str, port: int) -> bool:
@@ -67,20 +74,24 @@ async def monitor_answers(host: str, port: int) -> bool:
     Raises:
         ConfigError: somebody else listens there, or a monitor of another protocol.
     """
-    return await _senders(host, port) is not None
+    async with _client() as client:
+        return await _found(client, host, port) is not None
 
 
-async def _senders(host: str, port: int) -> int | None:
-    """Return how many push to the monitor there, None when nobody listens."""
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=2.0, trust_env=False)
+
+
+async def _found(client: httpx.AsyncClient, host: str, port: int) -> Monitor | None:
+    """Return what the monitor there says of itself, None when nobody listens; ConfigError as `monitor_at`."""
     try:
-        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-            reply = await client.get(f"http://{netloc(host, port)}/healthz")
+        reply = await client.get(f"http://{netloc(host, port)}/healthz")
         found = reply.json()
-        app, protocol, senders = str(found.get("app")), found.get("protocol"), found.get("runs")
+        app, protocol, counts = str(found.get("app")), found.get("protocol"), (found.get("runs"), found.get("live"))
     except httpx.ConnectError:
         return None
     except (httpx.HTTPError, ValueError, AttributeError):
-        app, protocol, senders = "another program", None, 0
+        app, protocol, counts = "another program", None, (0, 0)
     if app != "agbot-monitor" or protocol != PROTOCOL:
         what = f"{app} (protocol {protocol})" if app == "agbot-monitor" else "another program"
         raise ConfigError(
@@ -89,7 +100,26 @@ async def _senders(host: str, port: int) -> int | None:
             key="monitor.endpoint",
             remedy="stop it, choose another port with --port, or run with --no-web",
         )
-    return senders if isinstance(senders, int) else 0
+    senders, live = (count if isinstance(count, int) else 0 for count in counts)
+    return Monitor(senders, live=live)
+
+
+async def watch_sharing(host: str, port: int) -> None:
+    """Say in the log when others begin to push to the monitor there: they and this bot share a page. Never ends."""
+    others = 0
+    async with _client() as client:
+        while True:
+            await trio.sleep(SHARED_S)
+            with suppress(ConfigError):  # somebody else is there now: `keep_monitor` tells of that
+                found = await _found(client, host, port)
+                before, others = others, max(0, found.senders - 1) if found else 0
+                if found and others > before:
+                    log.warning("monitor.shared", others=others, page=f"http://{netloc(host, port)}", **_stage(found))
+
+
+def _stage(found: Monitor) -> dict[str, str]:
+    shows = "a bot that trades real money, before all others" if found.live else "the bot that began last"
+    return {"shows": shows, "remedy": "a page of its own for each: --port N"}
 
 
 def own_command(*argv: str) -> list[str]:

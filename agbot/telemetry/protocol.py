@@ -126,7 +126,7 @@ class PlainFrame(msgspec.Struct, frozen=True, gc=False):
 class Health(msgspec.Struct, frozen=True):
     """The answer of `/healthz`: `runs` counts connected bots, `malformed` dropped lines, `readers` pages.
 
-    `history` says whether `/history` has a store to ask.
+    `history` says whether `/history` has a store to ask; `live` counts those of the bots that trade real money.
     """
 
     app: str
@@ -136,6 +136,7 @@ class Health(msgspec.Struct, frozen=True):
     malformed: int = 0
     readers: int = 0
     history: bool = False
+    live: int = 0
 
 
 class MalformedLineError(ValueError):

@@ -49,6 +49,13 @@ def test_the_terminal_is_sent_to_the_port_of_the_page(port, url, tmp_path, capsy
         (Monitor(senders=1), ["page      http://127.0.0.1:8080", "shared    with another bot: it shows"]),
         (Monitor(senders=2), ["page      http://127.0.0.1:8080", "shared    with 2 other bots: it "]),
         (
+            Monitor(senders=1, live=1),
+            [
+                "page      http://127.0.0.1:8080",
+                "shared    with another bot: it goes on showing the one that trades real money, not this one (",
+            ],
+        ),
+        (
             Monitor(senders=1, trouble="is ill"),
             ["page      http://127.0.0.1:8080, but the monitor there is ill ("],
         ),

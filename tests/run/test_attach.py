@@ -33,7 +33,12 @@ def started(monkeypatch):
         task_status.started()
         await trio.sleep_forever()
 
+    async def sharing(host, port):
+        calls.append(("sharing", host, port))
+        await trio.sleep_forever()
+
     monkeypatch.setattr(attach, "keep_monitor", keep)
+    monkeypatch.setattr(attach, "watch_sharing", sharing)
     monkeypatch.setattr(attach, "run_tui", tui)
     monkeypatch.setattr(attach, "push", send)
     return calls
@@ -42,11 +47,11 @@ def started(monkeypatch):
 @pytest.mark.parametrize(
     ("web", "tui", "running", "children"),
     [
-        (True, False, False, ["monitor"]),
-        (True, False, True, ["watch"]),
-        (True, True, False, ["monitor", "tui"]),
-        (False, True, False, ["monitor", "tui"]),
-        (False, True, True, ["watch", "tui"]),
+        (True, False, False, ["monitor", "sharing"]),
+        (True, False, True, ["watch", "sharing"]),
+        (True, True, False, ["monitor", "sharing", "tui"]),
+        (False, True, False, ["monitor", "sharing", "tui"]),
+        (False, True, True, ["watch", "sharing", "tui"]),
         (False, False, False, []),
     ],
 )

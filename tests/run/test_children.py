@@ -22,6 +22,7 @@ from agbot.run import children
 from agbot.run.children import (
     QUICK_FAILURES_MAX,
     RESTART_S,
+    SHARED_S,
     WATCH_S,
     Monitor,
     keep_monitor,
@@ -29,6 +30,7 @@ from agbot.run.children import (
     monitor_at,
     netloc,
     own_command,
+    watch_sharing,
 )
 from agbot.secrets import Secret
 
@@ -97,9 +99,32 @@ async def test_a_monitor_tells_how_many_push_to_it_and_whether_it_lets_us_in(fre
         assert await monitor_at("127.0.0.1", port, shown) == Monitor(senders=0, trouble=trouble)
     hub.feed().take(b'{"timestamp":1,"event_type":"run","event":{"run_id":"r"}}')
     assert await monitor_at("127.0.0.1", port, token) == Monitor(senders=1)
+    hub.feed().take(b'{"timestamp":1,"event_type":"run","event":{"run_id":"s","mode":"LIVE"}}')
+    assert await monitor_at("127.0.0.1", port, token) == Monitor(senders=2, live=1)
     open_to_all = await nursery.start(partial(serve, "127.0.0.1", 0))
     for shown in (token, None):
         assert await monitor_at("127.0.0.1", open_to_all, shown) == Monitor(senders=0)
+
+
+async def test_the_log_says_when_others_share_the_page(monkeypatch, logged, autojump_clock):
+    log = logged("agbot.run.children")
+    told = [None, Monitor(1), Monitor(2), Monitor(2), ConfigError("x", id="AGB-120"), Monitor(1), Monitor(3, live=1)]
+
+    async def found(_client, _host, _port):
+        if not told:
+            await trio.sleep_forever()
+        answer = told.pop(0)
+        if isinstance(answer, ConfigError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(children, "_found", found)
+    with trio.move_on_after(SHARED_S * 20):
+        await watch_sharing("127.0.0.1", 8080)
+    assert [(event, row["others"], row["shows"][:19]) for event, row in log.lines] == [
+        ("monitor.shared", 1, "the bot that began "),
+        ("monitor.shared", 2, "a bot that trades r"),
+    ]
 
 
 async def test_a_monitor_that_falls_silent_is_no_monitor_that_lets_in(stage, monkeypatch):
