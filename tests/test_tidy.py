@@ -19,7 +19,7 @@ TEXT = {".py", ".pyi", ".c", ".h", ".md", ".toml", ".yaml", ".js", ".css", ".htm
 BROAD_EXCEPT_ALLOWED: dict[tuple[str, str], str] = {
     ("agbot/core/coordinator.py", "MultiMarketCoordinator._wishes"): "one strategy's error must not stop the others",
     ("agbot/core/risk.py", "_violated"): "an order that a policy cannot judge is denied, whatever it failed of",
-    ("agbot/store/explain_sight.py", "_told"): "and the story of that order says what it failed of",
+    ("agbot/core/figures.py", "_told"): "and who asks after that order is told what it failed of",
     ("agbot/notify/service.py", "Notifier.run"): "a bug in a message ends the messages, not trading",
     ("agbot/notify/waits.py", "_asked"): "a strategy that cannot say what it waits for is told of, the others go on",
     ("agbot/run/strategy_view.py", "metadata"): "a screen that asks a strategy of itself must not stop the bot",

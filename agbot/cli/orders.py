@@ -109,11 +109,12 @@ def permit(shown: Mapping[str, Any], confirm: str | None) -> None:
         RiskRejected: the gate would deny it. ConfigError: AGB-142, not confirmed.
     """
     from agbot.cli.confirm import confirm_wallet  # noqa: PLC0415
-    from agbot.cli.shown import shown_order  # noqa: PLC0415
+    from agbot.cli.shown import gate, shown_order  # noqa: PLC0415
 
     if "wallet" not in shown:
         return
     if shown["denied"]:
+        click.echo(gate(shown), err=True)
         raise RiskRejected(shown["denied"])
     click.echo(shown_order(shown, asked=False), err=True)
     confirm_wallet(shown, confirm)

@@ -98,4 +98,16 @@ def _gate(status: dict[str, Any]) -> str:
     if status["mode"] == READ_ONLY:
         return "looking on, nothing is sent"
     closed = [f"{scope['scope']} {scope['name']}" for scope in status["kill_scopes"]]
-    return f"trading, closed for {', '.join(closed)}" if closed else "trading"
+    said = f"trading, closed for {', '.join(closed)}" if closed else "trading"
+    return f"{said}{_denied(status.get('denied', {}))}"
+
+
+def _denied(told: Mapping[str, Any]) -> str:
+    """Return that nothing passed the gate lately and why; empty when something did, or nothing was wished for."""
+    from agbot.cli.shown import with_limit  # noqa: PLC0415
+
+    if not told:
+        return ""
+    figures = {row["rule"]: with_limit(row) for row in told["figures"]}
+    why = [f"{name} ({figures[name]})" if figures.get(name) else name for name in told["policies"]]
+    return f", but every order of the last minute was denied: {', '.join(why)}"

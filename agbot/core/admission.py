@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
 from agbot.core.backoff import Backoff
 from agbot.core.losses import Losses
@@ -61,9 +61,12 @@ class Admission:
 
     def aside(self) -> Admission:
         """Return one that answers the same now and leaves no trace: what was only asked must not change a replay."""
-        other = Admission(self._state)
-        other._rejections = dict(self._rejections)
-        return other
+        return Admission(self._state).like(self)
+
+    def like(self, other: Admission) -> Self:
+        """Answer as `other` of the same state does now, and return this one."""
+        self._rejections = dict(other._rejections)
+        return self
 
     def rejected(self, now_ns: int, strategy: StrategyId, market: MarketId) -> None:
         """Note a venue's no: this strategy pauses in this market, longer with every no in a row."""

@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 import trio
 
 from agbot.core.admission import KILL_SWITCH, VENUE_TERMS
-from agbot.core.engine import Engine
+from agbot.core.engine import OPERATOR, Engine
 from agbot.core.oms import OrderRecord
 from agbot.core.step import Decision, Step
+from agbot.core.translate import operator_place
 from agbot.errors import (
     KillSwitchActiveError,
     NotFoundError,
@@ -24,6 +25,7 @@ from agbot.errors import (
 )
 from agbot.model.events import Event, OperatorCancel, OperatorOrder
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState
+from agbot.run.denials import figures
 from agbot.run.inbox import Inbox
 from agbot.units import to_decimal, to_text, to_units
 from agbot.venue.ports import VenueAdapter
@@ -92,6 +94,12 @@ class LocalExecution:
     def denied(self, order: Order, *, reduce_only: bool = False) -> list[str]:
         """Return what would forbid `order` now, empty when it would be sent; nothing comes of asking."""
         return list(self._engine.would_deny(self._now_ns(), self._event(order, "", reduce_only=reduce_only)))
+
+    def denials(self, order: Order) -> list[dict[str, str]]:
+        """Return what would forbid `order` now, each with its figure and its limit; nothing comes of asking."""
+        event = self._event(order, "")
+        place = operator_place(event, self._engine.books.get(event.token))
+        return figures(self._engine, self._now_ns(), event.market, OPERATOR, place)
 
     def spent(self, order_id: str) -> int:
         """Return the usd that an order's fills traded so far (10⁻⁶). NotFoundError when the engine has none."""

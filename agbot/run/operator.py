@@ -13,6 +13,7 @@ from agbot.model.ids import ClientOrderId
 from agbot.model.market import Market
 from agbot.model.order import Order, OrderAck, OrderState
 from agbot.run.control import Handler
+from agbot.run.denials import Denials
 from agbot.run.differences import Differences
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
@@ -35,6 +36,7 @@ class Operator:
         feeds: returns how the feeds are doing, as `agbot.run.feeds.FeedWatch.report` does.
         differences: the venue's figures against ours; None where there is no account to read.
         in_book: whether the books that are seen have our own orders in them.
+        denials: whether anything passed the gate lately; None where nobody counts.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Operator:
         new_policies: NewPolicies,
         differences: Differences | None = None,
         in_book: bool = False,
+        denials: Denials | None = None,
     ) -> None:
         self._facts = facts
         self._engine = engine
@@ -63,6 +66,7 @@ class Operator:
         self._new_policies = new_policies
         self._differences = differences
         self._in_book = in_book
+        self._denials = denials
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the requests by name."""
@@ -83,7 +87,9 @@ class Operator:
         }
 
     async def _status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
-        return self._facts.status(self._engine, self._now_ns())
+        now_ns = self._now_ns()
+        denied = self._denials.report(now_ns) if self._denials else {}
+        return {**self._facts.status(self._engine, now_ns), "denied": denied}
 
     async def _risk(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return view(self._engine, self._now_ns())
@@ -144,7 +150,9 @@ class Operator:
         market, order = self._asked(request)
         shown = preview(market, self._engine.books[order.token], order, self._now_ns())
         cash = usd_text(self._engine.portfolio.cash)
-        return {**shown.json(), **self._facts.account(), "cash_usd": cash, "denied": self._execution.denied(order)}
+        found = self._execution.denials(order)
+        told = {"denied": [row["rule"] for row in found], "figures": found}
+        return {**shown.json(), **self._facts.account(), "cash_usd": cash, **told}
 
     async def _order(self, request: Mapping[str, Any]) -> dict[str, Any]:
         _, order = self._asked(request)

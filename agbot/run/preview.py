@@ -29,7 +29,7 @@ class Preview:
         price: the limit, or the worst price of a MARKET order.
         taken: shares that match at once, for `taken_usd` and `fee`.
         worst_usd: the most it can cost, or the least it can bring when all is sold; all at `price`, without fee.
-        worst_fee: the most the venue can charge, all of it taken.
+        worst_fee: the most the venue can charge: all of it taken where part of it would take now, else a maker's, none.
         levels: of the side it takes, best first.
     """
 
@@ -84,7 +84,7 @@ def preview(market: Market, book: OrderBook, order: Order, now_ns: int) -> Previ
     matches = [] if order.post_only else list(_matches(order, levels, price, asked, budget=bool(budget)))
     taken, usd = sum(size for _, size in matches), sum(notional(p, size) for p, size in matches)
     size = asked if not budget else taken or budget * SCALE // price
-    best = levels[0][0] if levels else price
+    takes = bool(taken) or order.time_in_force.immediate
     return Preview(
         market=market,
         order=order,
@@ -96,7 +96,7 @@ def preview(market: Market, book: OrderBook, order: Order, now_ns: int) -> Previ
         taken_usd=usd,
         fee=sum(taker_fee(s, p, market.fee_rate, market.fee_exponent) for p, s in matches),
         worst_usd=budget or notional(price, size),
-        worst_fee=0 if order.post_only else _worst_fee(market, size, best, price),
+        worst_fee=_worst_fee(market, size, levels[0][0] if levels else price, price) if takes else 0,
         levels=levels,
         warnings=(
             *_about_time(market, now_ns),

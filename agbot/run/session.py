@@ -395,4 +395,5 @@ class Session:
             new_policies=NewPolicies(self.engine, self.inbox, self.plan.rules, now_ns),
             differences=self.differences,
             in_book=self.plan.open_venue not in (open_paper, open_shadow),
+            denials=self.tally.lately,
         )

@@ -10,6 +10,7 @@ from agbot.core.step import Step, StrategyFailed
 from agbot.model.commands import PlaceOrder
 from agbot.model.events import BookDelta, BookSnapshot, Event, TradePrint
 from agbot.model.order import OrderState
+from agbot.run.denials import Denials
 from agbot.units import to_text, usd_text
 
 
@@ -24,6 +25,7 @@ class Tally:
         self.failed: dict[str, StrategyFailed] = {}
         self.fills = 0
         self.filled_size = 0
+        self.lately = Denials(engine)
 
     def observe(self, batch: list[Event], step: Step) -> None:
         """Count one step."""
@@ -32,6 +34,7 @@ class Tally:
         self.failed.update({failed.strategy: failed for failed in step.failed})
         for decision in step.output.decisions:
             self.denials.update(decision.violated)
+        self.lately.observe(step)
         self.fills += len(step.fills) - len(step.voided)
         self.filled_size += sum(fill.size for _, fill in step.fills) - sum(fill.size for _, fill in step.voided)
 

@@ -73,7 +73,7 @@ def test_without_send_it_is_only_shown(bot):
         "market     Will it rain?",
         "book       bid 0.44, ask -",
         "takes now  nothing: it rests",
-        "at worst   costs 4.50 usd, fee 0.0123 usd",
+        "at worst   costs 4.50 usd, no fee: a maker pays none",
         "ends       2030-01-01 00:00 UTC",
         "cash       1000.00 usd",
         "careful    it ends in 3.0 h: near resolution prices jump",
@@ -127,15 +127,20 @@ def test_options_that_would_do_nothing_are_refused(args, said, bot):
 
 
 def test_the_gates_no_is_left_to_the_gate_when_money_is_not_real(bot):
-    bot.shown = {**SHOWN, "denied": ["BuyingPower"]}
-    assert "would deny it: BuyingPower" in ask("0.45").output
+    figure = {"rule": "BuyingPower", "figure": "4.50 usd", "limit": "1.00 usd free"}
+    bot.shown = {**SHOWN, "denied": ["BuyingPower"], "figures": [figure]}
+    lines = ask("0.45").output.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.endswith("would deny it: BuyingPower"))
+    assert lines[at + 1].strip() == "BuyingPower: 4.50 usd; 1.00 usd free"
     ask("0.45", "--send")
     assert len(bot.sent) == 1
 
 
 def test_real_money_that_the_gate_would_deny_is_not_even_asked_about(bot):
-    bot.shown = {**LIVE, "denied": ["DayCap"]}
+    figure = {"rule": "DayCap", "figure": "27.00 usd, 22.50 usd without it", "limit": "at most 25 usd traded"}
+    bot.shown = {**LIVE, "denied": ["DayCap"], "figures": [figure]}
     result = ask("0.45", "--send", "--confirm", WALLET)
+    assert "DayCap: 27.00 usd, 22.50 usd without it; at most 25 usd traded" in result.stderr
     assert isinstance(result.exception, RiskRejected)
     assert bot.sent == []
 

@@ -40,6 +40,23 @@ def test_the_line_says_why_nothing_is_placed(switch, scopes, halted, said, probe
 
 
 @pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        (
+            [{"rule": "DayCap", "figure": "26.00 usd, 24.00 usd without it", "limit": "at most 25 usd a day"}],
+            "DayCap (26.00 usd, 24.00 usd without it; at most 25 usd a day), OrderCap",
+        ),
+        ([], "DayCap, OrderCap"),
+    ],
+)
+def test_a_bot_whose_every_order_is_denied_does_not_just_trade(figures, said):
+    gate = {"kill_switch": {"on": False, "reason": ""}, "kill_scopes": [], "halted": "", "mode": "LIVE"}
+    denied = {"policies": ["DayCap", "OrderCap"], "figures": figures}
+    assert status._gate({**gate, "denied": denied}) == f"trading, but every order of the last minute was denied: {said}"
+    assert status._gate({**gate, "denied": {}}) == "trading"
+
+
+@pytest.mark.parametrize(
     ("told", "said"),
     [
         ({"day_pnl_usd": None, "taken_over_usd": "0.00"}, "pnl this run -1.00 usd"),

@@ -239,7 +239,9 @@ async def test_a_preview_sends_nothing_and_says_what_would_happen(bench):
 
 
 async def test_a_preview_says_what_the_gate_would_deny(bench):
-    assert (await bench.ask("preview", **{**ORDER, "size": "9000"}))["denied"] == ["BuyingPower"]
+    shown = await bench.ask("preview", **{**ORDER, "size": "9000"})
+    assert shown["denied"] == ["BuyingPower"]
+    assert shown["figures"] == [{"rule": "BuyingPower", "figure": "4680.00 usd", "limit": "1000.00 usd free"}]
     bench.core.step(KillSwitchSet(True, "fire", "me", 1))
     assert (await bench.ask("preview", **ORDER))["denied"] == ["KillSwitch"]
 

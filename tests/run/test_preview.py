@@ -42,6 +42,14 @@ def test_one_that_rests_takes_nothing_and_a_post_only_one_pays_no_fee():
     assert (resting.taken, resting.worst_fee, resting.warnings) == (0, 0, ())
 
 
+def test_a_maker_pays_no_fee_and_who_takes_in_part_may_pay_it_for_the_whole():
+    assert shown(price="0.51").worst_fee == 0
+    assert shown(Side.SELL, "0.49").worst_fee == 0
+    assert shown(price="0.52").worst_fee == taker_fee(to_units("30"), to_units("0.52"), 50_000)
+    nothing = shown(price="0.50", time_in_force=TimeInForce.FAK)
+    assert (nothing.taken, nothing.worst_fee > 0) == (0, True), "it never rests: what it fills, it takes"
+
+
 @pytest.mark.parametrize(
     ("price", "size", "says"),
     [("0.505", "30", "multiples of 0.01"), ("0.50", "4.9", "smallest order is 5 shares"), ("0.50", "5", "")],

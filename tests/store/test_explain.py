@@ -74,7 +74,7 @@ def test_it_shows_what_was_seen_and_each_rule_with_figure_and_limit(run):
     ]
     assert (sight.cash, sight.live) == (10**9 - 5 * 10**6, 0)
     rows = {f.rule: (f.figure, f.passed) for f in sight.figures}
-    assert rows["PositionLimit"] == ("30 shares net", True)
+    assert rows["PositionLimit"] == ("30 shares net, 10 without it", True)
     assert rows["BuyingPower"] == ("9.80 usd", True)
     assert all(passed for _, passed in rows.values())
 

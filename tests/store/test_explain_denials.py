@@ -27,7 +27,7 @@ def run(tmp_path):
 @pytest.mark.parametrize(
     ("order", "rule", "figure"),
     [
-        ({"size": "3000", "price": "0.30"}, "PositionLimit", "3000 shares net"),
+        ({"size": "3000", "price": "0.30"}, "PositionLimit", "3000 shares net, 0 without it"),
         ({"size": "9000", "price": "0.30"}, "BuyingPower", "2700.00 usd"),
         ({"size": "1"}, "VenueTerms", "1 at 0.5"),
         ({"size": "7", "side": Side.SELL}, "SharesHeld", "7 shares"),

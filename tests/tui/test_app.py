@@ -35,6 +35,21 @@ def test_the_overview_says_how_it_stands(
     run_app(app, steps, size)
 
 
+def test_the_overview_says_when_every_order_is_denied(
+    run_app: Any, bot: Any, app: AgbotApp, text_of: Any, until: Any
+) -> None:
+    figure = {"rule": "DayCap", "figure": "26.00 usd, 24.00 usd without it", "limit": "at most 25 usd"}
+    status = {**app.dashboard.told.of("status"), "denied": {"policies": ["DayCap"], "figures": [figure]}}
+    app.dashboard.told.take("status", status)
+
+    async def steps(pilot: Any) -> None:
+        app.draw()
+        await until(lambda: "every order of the last minute" in text_of(app), "the denials")
+        assert "DayCap  26.00 usd" in text_of(app)
+
+    run_app(app, steps, (200, 50))
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_screen_has_room_for_all_that_is_on_it(
     run_app: Any, bot: Any, app: AgbotApp, text_of: Any, size: Any

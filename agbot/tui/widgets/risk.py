@@ -61,7 +61,17 @@ def switch_lines(panel: Panel, dashboard: Dashboard) -> list[Text]:
         lines.append(panel.line(f"  {scope}", f"{name} ON", "bad", f"  {reason}"))
     if halted := wire.text(dashboard.told.of("status"), "halted"):
         lines.append(panel.line("halted", halted, "bad"))
-    return lines
+    return [*lines, *denied_lines(panel, dashboard)]
+
+
+def denied_lines(panel: Panel, dashboard: Dashboard) -> list[Text]:
+    """Return, when every order of the last minute was denied, by what: policies, figures and limits."""
+    told = wire.mapping(dashboard.told.of("status").get("denied"))
+    names = [str(name) for name in wire.items(told.get("policies"))]
+    rows = [wire.mapping(row) for row in wire.items(told.get("figures"))]
+    figures = {wire.text(row, "rule"): wire.text(row, "figure") for row in rows}
+    lines = [panel.line("denied", "every order of the last minute", "bad")] if names else []
+    return lines + [panel.line("  by", name, "bad", f"  {figures.get(name, '')}") for name in names]
 
 
 def loss_lines(panel: Panel, dashboard: Dashboard) -> list[Text]:
