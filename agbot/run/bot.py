@@ -17,7 +17,7 @@ from agbot.errors import VenueUnavailable
 from agbot.log import get_logger
 from agbot.model.events import Event, HaltRequested, LinkDown, LinkUp, MarketData
 from agbot.run.inbox import Inbox
-from agbot.run.supervise import background, flat_on_exit, not_flat, supervise
+from agbot.run.supervise import Backstop, background, doubt_told, flat_on_exit, supervise
 from agbot.venue.ports import Feed, LinkedFeed, VenueAdapter
 
 BACKSTOP_S: Final = 5.0
@@ -100,7 +100,9 @@ async def bot(parts: Parts) -> str:
     Raises:
         NotFlatError: AGB-547, it stopped, and the venue was not seen to hold no order; beside what broke, if anything.
     """
+    backstop = Backstop()
     async with (
+        doubt_told(backstop),
         background(parts.store),
         background(signals(parts.stop)),
         all_beside(parts.beside),
@@ -108,13 +110,11 @@ async def bot(parts: Parts) -> str:
         ended_in_order(parts),
         background(parts.engine),
         background(parts.venue_link),
-        flat_on_exit(parts.venue, grace_s=BACKSTOP_S) as backstop,
+        flat_on_exit(parts.venue, backstop, grace_s=BACKSTOP_S),
         background(parts.gateway),
     ):
         await _trade(parts)
         await _halt(parts)
-    if backstop.doubt:
-        raise not_flat(backstop.doubt)
     return parts.stop.reason
 
 

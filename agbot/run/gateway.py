@@ -190,6 +190,9 @@ class Gateway:
         with self._pace.move_on_after(ON_THE_WIRE_S, shield=True) as scope:
             try:
                 acks = await self._venue.cancel_all()
+            except VenueAuthFailed as e:  # as of one cancel: nobody can take these orders off but a person
+                log.critical("cancel_all.refused", error=str(e))
+                raise
             except ExecutionError as e:
                 log.error("cancel_all.failed", error=str(e))
                 return

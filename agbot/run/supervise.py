@@ -54,25 +54,35 @@ class Backstop:
 
 
 @asynccontextmanager
-async def flat_on_exit(venue: Flattable, *, grace_s: float) -> AsyncIterator[Backstop]:
+async def doubt_told(backstop: Backstop) -> AsyncIterator[None]:
+    """Raise what is in doubt once the body has ended (AGB-547), beside what broke in it, wherever that was.
+
+    It is the outermost: what ends by an error further out only sees itself cancelled. A body that was cancelled as a
+    whole is told of by whoever did that.
+    """
+    try:
+        yield
+    except BaseException as e:
+        if backstop.doubt and not all(isinstance(leaf, trio.Cancelled) for leaf in leaves(e)):
+            raise BaseExceptionGroup("the run ended", [e, _not_flat(backstop.doubt)]) from None
+        raise
+    if backstop.doubt:
+        raise _not_flat(backstop.doubt)
+
+
+@asynccontextmanager
+async def flat_on_exit(venue: Flattable, backstop: Backstop, *, grace_s: float) -> AsyncIterator[None]:
     """Leave no order resting, however the body ends; needs neither engine nor core.
 
-    A venue that fails is asked again until `grace_s` seconds are over; then the doubt is what remains; after an
-    error it is raised beside it (AGB-547).
+    A venue that fails is asked again until `grace_s` seconds are over; then the doubt is what remains, in `backstop`.
     """
-    backstop = Backstop()
     try:
-        yield backstop
-    except BaseException as e:
-        doubt, ended = await _swept(venue, grace_s), all(isinstance(leaf, trio.Cancelled) for leaf in leaves(e))
-        if doubt and not ended:  # what was cancelled from outside is told of there
-            raise BaseExceptionGroup("the run ended", [e, not_flat(doubt)]) from None
-        raise
-    backstop.doubt = await _swept(venue, grace_s)
+        yield
+    finally:
+        backstop.doubt = await _swept(venue, grace_s)
 
 
-def not_flat(doubt: str) -> NotFlatError:
-    """Return what a person has to hear when the venue was not seen to hold no order."""
+def _not_flat(doubt: str) -> NotFlatError:
     return NotFlatError(f"the run ended, and orders may still rest: {doubt}")
 
 

@@ -153,6 +153,16 @@ async def test_credentials_that_are_refused_to_a_cancel_end_the_run_instead_of_a
     assert (type(said), said.reason) == (CancelRejected, "revoked")
 
 
+async def test_credentials_that_are_refused_to_a_cancel_of_all_end_the_run_too(venue, logged):
+    log, bench = logged("agbot.run.gateway"), Bench(venue)
+    bench.venue.on_cancel_all = [BARRED]
+    with pytest.RaisesGroup(e.VenueAuthFailed, flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(bench.gateway.run)
+            await bench.send.send((1, CancelAll("enough")))
+    assert log.events == ["cancel_all.refused"]
+
+
 async def test_an_order_over_a_cap_is_rejected_and_never_sent(bench):
     bench.cap = "30.00 usd is over the 25.00 of one order"
     await bench.send.send((1, place("o1")))

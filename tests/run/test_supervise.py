@@ -9,7 +9,7 @@ import trio
 
 from agbot.core.backoff import Backoff
 from agbot.errors import NotFlatError, VenueAmbiguous, VenueUnavailable, leaves
-from agbot.run.supervise import HEALTHY_AFTER_S, background, flat_on_exit, supervise
+from agbot.run.supervise import HEALTHY_AFTER_S, Backstop, background, doubt_told, flat_on_exit, supervise
 
 SCHEDULE = Backoff(first_s=1, longest_s=8)
 
@@ -117,26 +117,60 @@ class Flattable:
             raise self.error
 
 
+def lost_answers():
+    """Return a venue whose every answer is lost."""
+    return Flattable(ExceptionGroup("g", [VenueAmbiguous("lost")]))
+
+
 async def test_the_backstop_works_in_a_cancelled_scope(autojump_clock):
     venue = Flattable()
     with trio.CancelScope() as scope:
-        async with flat_on_exit(venue, grace_s=5):
+        async with flat_on_exit(venue, Backstop(), grace_s=5):
             scope.cancel()
             await trio.sleep_forever()
     assert venue.calls == 1
 
 
 async def test_a_venue_that_refuses_or_hangs_is_said_and_does_not_hide_the_cause(logged, autojump_clock):
-    log = logged("agbot.run.supervise")
+    log, backstop = logged("agbot.run.supervise"), Backstop()
     with pytest.RaisesGroup(ZeroDivisionError, NotFlatError):
-        async with flat_on_exit(Flattable(ExceptionGroup("g", [VenueAmbiguous("lost")])), grace_s=5):
+        async with doubt_told(backstop), flat_on_exit(lost_answers(), backstop, grace_s=5):
             raise ZeroDivisionError
     assert log.lines[0] == ("cancel_all.failed", {"errors": ["[AGB-405] lost"]})
     assert log.lines[-1] == ("cancel_all.unconfirmed", {"grace_s": 5, "last": "[AGB-405] lost"})
-    async with flat_on_exit(Flattable(hang=True), grace_s=5) as backstop:
+    async with flat_on_exit(Flattable(hang=True), backstop, grace_s=5):
         began = trio.current_time()
     assert trio.current_time() - began == pytest.approx(5)
     assert backstop.doubt == "no answer within 5 s"
+
+
+async def test_where_an_outer_service_breaks_the_doubt_is_raised_beside_it(autojump_clock):
+    async def breaks(task_status=trio.TASK_STATUS_IGNORED):
+        task_status.started()
+        await trio.sleep(1)
+        raise ZeroDivisionError
+
+    backstop = Backstop()
+    with pytest.RaisesGroup(ZeroDivisionError, NotFlatError, flatten_subgroups=True):
+        async with doubt_told(backstop), background(breaks), flat_on_exit(lost_answers(), backstop, grace_s=5):
+            await trio.sleep_forever()
+
+
+async def test_a_run_that_is_cancelled_as_a_whole_is_told_of_by_who_did_it(autojump_clock):
+    backstop = Backstop()
+    with trio.CancelScope() as scope:
+        async with doubt_told(backstop), flat_on_exit(lost_answers(), backstop, grace_s=5):
+            scope.cancel()
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert backstop.doubt == "[AGB-405] lost"
+
+
+async def test_a_doubt_after_an_orderly_end_is_an_error(autojump_clock):
+    backstop = Backstop()
+    with pytest.raises(NotFlatError, match=r"orders may still rest: .*lost"):
+        async with doubt_told(backstop), flat_on_exit(lost_answers(), backstop, grace_s=5):
+            pass
 
 
 async def test_the_backstop_asks_again_while_the_venue_refuses(autojump_clock):
@@ -149,14 +183,15 @@ async def test_the_backstop_asks_again_while_the_venue_refuses(autojump_clock):
                 raise VenueUnavailable("restarting")
 
     venue = Restarting()
-    async with flat_on_exit(venue, grace_s=5) as backstop:
+    backstop = Backstop()
+    async with flat_on_exit(venue, backstop, grace_s=5):
         pass
     assert (venue.calls, backstop.doubt) == (4, "")
 
 
 async def test_an_unknown_error_of_the_backstop_comes_out():
     with pytest.raises(RuntimeError):
-        async with flat_on_exit(Flattable(RuntimeError("bug")), grace_s=5):
+        async with flat_on_exit(Flattable(RuntimeError("bug")), Backstop(), grace_s=5):
             pass
 
 
