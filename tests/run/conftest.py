@@ -20,7 +20,7 @@ from agbot.latch import Latch
 from agbot.model.events import BookSnapshot, Event, MarketListed, OrderEvidence, Timer
 from agbot.model.market import Market
 from agbot.model.order import CancelAck, Order, OrderAck, OrderState, TimeInForce
-from agbot.run import plans
+from agbot.run import bot, plans
 from agbot.run.attach import Screens
 from agbot.run.execution import LocalExecution
 from agbot.run.facts import RunFacts
@@ -318,9 +318,14 @@ def trader(settings):
     return Trader.of(settings, load_credentials(ENVIRON))
 
 
+DRAINED_S = 45.0
+"""Far beyond what a busy machine needs to hear of its cancels: a run that is not flat by then hangs."""
+
+
 @pytest.fixture
 def running(monkeypatch, until, nursery):
-    """Return a function that begins a run and waits until something is true of it."""
+    """Return a function that begins a run and waits until something is true of it; its drain ends once it is flat."""
+    monkeypatch.setattr(bot, "DRAIN_S", DRAINED_S)
 
     async def begin(run_it, condition=lambda run: run.resting):
         run = Run()
