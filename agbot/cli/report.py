@@ -14,6 +14,7 @@ from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
     from agbot.backtest.statement import Statement
+    from agbot.settings import Settings
 
 
 @click.command(name="report")
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 @click.option(
     "--end", metavar="DATE", help="The last UTC day, such as 2026-11-28.  [default: today; of a run, its last]"
 )
-@click.option("--venue", is_flag=True, help="Ask Polymarket what it credited: rebates, rewards, deposits, redemptions.")
+@click.option("--venue", is_flag=True, help="Ask the venue what it credited: rebates, rewards, deposits, redemptions.")
 @click.option("--wallet", metavar="ADDRESS", help="With --venue: whose, instead of your funder.")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="With --venue: where it is, when not where it always is."
+    "--config", type=click.Path(path_type=Path), help="With --venue: where it is, when not where the bot traded last."
 )
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON; money and shares in 10^-6.")
 @click.option("--csv", "as_csv", is_flag=True, help="A line for each day, strategy and market.")
@@ -47,9 +48,10 @@ def command(*, period: str, profile: str | None, state_dir: Path | None, **optio
         raise click.UsageError("--json or --csv, not both")
     if (options["wallet"] or options["config"]) and not options["venue"]:
         raise click.UsageError("--wallet and --config go with --venue")
+    place = _venue(profile, state_dir, options["config"]) if options["venue"] else None
     found = _statement(period, profile, state_dir, options)
-    if options["venue"]:
-        found = _with_credits(found, options)
+    if place is not None:
+        found = _with_credits(found, place, options["wallet"])
     click.echo(_shown(found, options), nl=not options["as_csv"])
     if options["page"] is not None:
         _write(options["page"], found)
@@ -65,12 +67,18 @@ def _statement(period: str, profile: str | None, state_dir: Path | None, options
         return state(runs, period, Span.ending(period, end), progress)
 
 
-def _with_credits(found: Statement, options: dict[str, Any]) -> Statement:
+def _venue(profile: str | None, state_dir: Path | None, config: Path | None) -> Settings:
+    from agbot.cli.whose import venue_of  # noqa: PLC0415
+
+    return venue_of(profile, state_dir, config)
+
+
+def _with_credits(found: Statement, place: Settings, wallet: str | None) -> Statement:
     import msgspec  # noqa: PLC0415
 
     from agbot.cli.report_credits import credited  # noqa: PLC0415
 
-    credits_, unread = credited(found, options["config"], options["wallet"])
+    credits_, unread = credited(found, place, wallet)
     return msgspec.structs.replace(found, credits=credits_, credits_unread=unread)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agbot.cli.access import ask
@@ -11,6 +10,7 @@ from agbot.errors import ConfigError
 
 if TYPE_CHECKING:
     from agbot.backtest.statement import Credit, Statement
+    from agbot.settings import Settings
     from agbot.venue.polymarket.access import Access
 
 KINDS: Final = (
@@ -20,13 +20,13 @@ KINDS: Final = (
 """What moves cash and is no trade. One question each: all of a wallet's activity are its trades, above all."""
 
 
-def credited(found: Statement, config: Path | None, wallet: str | None) -> tuple[tuple[Credit, ...], int]:
+def credited(found: Statement, place: Settings, wallet: str | None) -> tuple[tuple[Credit, ...], int]:
     """Return what the venue credited in the statement's period, by kind, and how many of its rows say nothing readable.
 
     Raises:
         ConfigError: AGB-454, nobody says whose; AGB-110 that is no address. ExecutionError: the venue does not say.
     """
-    return ask(config, partial(_read, wallet, found.start_ns, found.end_ns), required=None)
+    return ask(place, partial(_read, wallet, found.start_ns, found.end_ns), required=None)
 
 
 async def _read(wallet: str | None, start_ns: int, end_ns: int, access: Access) -> tuple[tuple[Credit, ...], int]:

@@ -60,7 +60,9 @@ async def test_a_cancel_goes_there_and_into_the_audit_log_of_that_bot(ask, stub,
     assert '"cancel_all"' in (state / AUDIT_NAME).read_text()
 
 
-@pytest.mark.parametrize("words", [("orders",), ("positions",), ("book", CONDITION), ("cancel", "--all")])
+@pytest.mark.parametrize(
+    "words", [("orders",), ("positions",), ("book", CONDITION), ("cancel", "--all"), ("report", "day", "--venue")]
+)
 @pytest.mark.parametrize("left", ["nothing", "a demo", "a torn file"])
 async def test_polymarket_is_never_asked_in_its_stead(words, left, ask, state, signed_in):
     if left == "nothing":
