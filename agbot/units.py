@@ -8,6 +8,7 @@ Who gets the remainder of 10⁻⁶ usd: ``notional`` rounds down for the side th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
@@ -18,6 +19,7 @@ NS_PER_MS: Final = 1_000_000
 # Every tick Polymarket has used, coarse to fine, in 10⁻⁶ usd.
 TICKS: Final = (100_000, 10_000, 5_000, 2_500, 1_000, 100)
 
+_CENT: Final = SCALE // 100
 _INT64_MAX = 2**63 - 1
 _STEP = Decimal("0.000001")
 # A context of our own: the caller's may round (28 digits, or fewer) where this must refuse.
@@ -75,6 +77,17 @@ def to_text(units: int) -> str:
 def usd_text(units: int) -> str:
     """Return money in 10⁻⁶ usd as text with exactly two decimals, rounded half to even; never "-0.00"."""
     return f"{to_decimal(units):z.2f}"
+
+
+def whole_cents(parts: Sequence[int], total: int) -> list[int]:
+    """Return parts in 10⁻⁶ usd as whole cents that add up to `total`, which is a sum of whole cents near theirs.
+
+    The cents that rounding down took go to those that lost most by it, so that a column adds up as it is shown.
+    """
+    cents = [part // _CENT for part in parts]
+    each, more = divmod(total // _CENT - sum(cents), len(parts) or 1)
+    lost_most = sorted(range(len(parts)), key=lambda place: -(parts[place] % _CENT))[:more]
+    return [(cent + each + (place in lost_most)) * _CENT for place, cent in enumerate(cents)]
 
 
 def notional(price: int, size: int) -> int:

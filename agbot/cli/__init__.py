@@ -68,7 +68,6 @@ _ELSEWHERE = {
     "sell": ("orders", "sell"),
     "cancel": ("orders", "cancel"),
     "trades": ("history", "trades"),
-    "positions": ("history", "positions"),
     "orders": ("open_orders", "command"),
     "redeem": ("onchain", "redeem"),
     "merge": ("onchain", "merge"),

@@ -24,9 +24,18 @@ def liquidation(held: Mapping[Outcome, Position], yes: OrderBook, no: OrderBook)
 
     What the visible book cannot take counts as nothing; what it cannot give back counts as 1 usd a share.
     """
-    held_yes, held_no = held[Outcome.YES].size, held[Outcome.NO].size
-    pairs = max(0, min(held_yes, held_no))
-    return pairs + _exit(yes, held_yes - pairs) + _exit(no, held_no - pairs)
+    held_yes, held_no, merged = held[Outcome.YES].size, held[Outcome.NO].size, pairs(held)
+    return merged + _exit(yes, held_yes - merged) + _exit(no, held_no - merged)
+
+
+def pairs(held: Mapping[Outcome, Position]) -> int:
+    """Return how many shares of YES are held together with one of NO: 1 usd each, whatever happens."""
+    return max(0, min(held[Outcome.YES].size, held[Outcome.NO].size))
+
+
+def apart(held: Mapping[Outcome, Position], yes: OrderBook, no: OrderBook) -> dict[Outcome, int]:
+    """Return the 10⁻⁶ usd each token brings sold (or bought back) by itself, nothing merged."""
+    return {outcome: _exit(book, held[outcome].size) for outcome, book in ((Outcome.YES, yes), (Outcome.NO, no))}
 
 
 def _exit(book: OrderBook, size: int) -> int:

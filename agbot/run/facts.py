@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -13,9 +13,10 @@ from agbot.core.engine import Engine
 from agbot.core.health import WELL
 from agbot.model.ids import MarketId
 from agbot.model.order import OrderState
+from agbot.run.held import held
 from agbot.run.publish import order_fields
 from agbot.telemetry.protocol import PROTOCOL
-from agbot.units import NS_PER_S, ms, notional, to_text, usd_text
+from agbot.units import NS_PER_S, ms, usd_text
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +90,7 @@ class RunFacts:
             "venues": _venues(engine),
             "markets": [m.name for m in engine.markets.values()],
             "open_orders": [{"market": _name(engine, r.command.market), **order_fields(engine, r)} for r in live],
-            "positions": list(_positions(engine)),
+            **held(engine),
             "unknown_orders": sum(record.state is OrderState.UNKNOWN for record in live),
             "cash_usd": usd_text(portfolio.cash),
             "equity_usd": usd_text(portfolio.equity()),
@@ -105,25 +106,6 @@ def _venues(engine: Engine) -> dict[str, dict[str, str]]:
     """Return how each venue is, as the gate reads it."""
     conditions = dict.fromkeys((market.venue for market in engine.markets.values()), WELL) | engine.state.conditions
     return {venue: {"health": str(told.health), "reason": told.reason} for venue, told in conditions.items()}
-
-
-def _positions(engine: Engine) -> Iterator[dict[str, Any]]:
-    """Yield what is held, each token at the best bid."""
-    for market, holding in engine.portfolio.holdings():
-        for outcome, held in holding.tokens.items():
-            if held.size:
-                book = engine.books.get(market.token(outcome))
-                bid = book.best_bid if book else 0
-                value = notional(bid, held.size)
-                yield {
-                    "market": market.name,
-                    "outcome": str(outcome),
-                    "size": to_text(held.size),
-                    "average": to_text(held.average_price),
-                    "price": to_text(bid),
-                    "value": usd_text(value),
-                    "pnl": usd_text(value - held.cost + held.realised),
-                }
 
 
 def _name(engine: Engine, market: MarketId) -> str:

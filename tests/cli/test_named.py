@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from agbot.cli import book, cli, history, open_orders, orders
+from agbot.cli import book, cli, open_orders, orders, positions
 from agbot.cli.common import named, state_path
 from agbot.errors import ConfigError, NotRunningError
 
-MODULES = (orders, open_orders, history, book)
+MODULES = (orders, open_orders, positions, book)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ PARTS = ["fees", "queue", "decision drift", "missed data", "latency"]
 @pytest.mark.slow
 def test_the_gap_of_a_run_on_the_exchange_is_accounted_for_to_the_cent(bot, until):
     bot.start("--exchange", "--seed", "1")
-    until(lambda: json.loads(bot.run("positions", "--json").stdout), what="a fill", seconds=60)
+    until(lambda: json.loads(bot.run("positions", "--json").stdout)["positions"], what="a fill", seconds=60)
     bot.run("stop")
     until(lambda: bot.process.poll() is not None, what="its end")
     assert bot.run("replay", "--verify").returncode == 0

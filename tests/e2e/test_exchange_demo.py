@@ -74,7 +74,7 @@ def test_orders_positions_and_money_are_the_ledgers(trading, until):
         held = ledger(trading)["wallets"][trading.wallet]
         if held["usd_unsettled"] != "0" or held["shares_unsettled"]:
             return None
-        rows = json.loads(trading.run("positions", "--json").stdout)
+        rows = json.loads(trading.run("positions", "--json").stdout)["positions"]
         return sorted(Decimal(r["size"]) for r in rows) == sorted(Decimal(size) for size in held["shares"].values())
 
     until(holds_the_same, what="positions as the ledger has them")

@@ -71,7 +71,7 @@ def test_each_denies_an_order_and_says_so_everywhere(bot, browser, until, tmp_pa
     for market in (one, two):
         ask(**buy(size="10"), market=market)
     ask(**buy("0.02"), market=one)  # it rests
-    until(lambda: len(json.loads(bot.run("positions", "--json").stdout)) > 1, what="positions")
+    until(lambda: len(json.loads(bot.run("positions", "--json").stdout)["positions"]) > 1, what="positions")
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     opened(page, bot)
     tmux = ["tmux", "-S", str(tmp_path / "tmux.sock")]

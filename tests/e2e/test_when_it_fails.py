@@ -32,7 +32,7 @@ def test_what_a_failing_strategy_holds_is_sold_and_the_journal_agrees(bot, until
     bot.start(str(tmp_path / "c.yaml"))
     log = tmp_path / "out.log"
     until(lambda: "flatten.over" in log.read_text(), what="the sales")
-    until(lambda: json.loads(bot.run("positions", "--json").stdout) == [], what="an empty book")
+    until(lambda: json.loads(bot.run("positions", "--json").stdout)["positions"] == [], what="an empty book")
     assert "closed for strategy mine" in bot.run("status").stdout
     bot.run("stop")
     assert bot.run("replay", "--verify", "--profile", "default").returncode == 0

@@ -13,7 +13,7 @@ from agbot.model.events import KillSwitchProven, KillSwitchSet, OperatorCancel, 
 from agbot.model.order import OrderState, Side
 from agbot.run.facts import LiveFacts
 from agbot.run.sweep import WITHIN_S
-from agbot.units import SCALE, to_text, usd_text
+from agbot.units import SCALE, to_text
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ async def test_status_is_json_and_tells_the_state(bench):
     assert (await bench.ask("status"))["kill_switch"] == {"on": True, "reason": "fire"}
 
 
-async def test_status_tells_what_is_held_at_the_best_bid(bench):
+async def test_status_tells_what_is_held_at_what_selling_brings(bench):
     engine, market = bench.core.engine, bench.core.market
     held = {"side": Side.BUY, "price": 400_000, "size": 10 * SCALE, "fee": 0, "strategy": "s"}
     engine.portfolio.fill(market, market.yes, **held)
@@ -154,8 +154,11 @@ async def test_status_tells_what_is_held_at_the_best_bid(bench):
             "size": "10",
             "average": "0.4",
             "price": to_text(bid),
-            "value": usd_text(bid * 10),
-            "pnl": usd_text(bid * 10 - 4 * SCALE),
+            "value": to_text(bid * 10),
+            "unrealised": to_text(bid * 10 - 4 * SCALE),
+            "realised": "0",
+            "fees": "0",
+            "pnl": to_text(bid * 10 - 4 * SCALE),
         }
     ]
 

@@ -9,7 +9,7 @@ import trio
 from click.testing import CliRunner
 
 from agbot import cli
-from agbot.cli import apikey, history, open_orders
+from agbot.cli import apikey, open_orders, positions
 from agbot.errors import ConfigError, NotFoundError, NotRunningError
 from agbot.testing.venue_stub import ADDRESS, CONDITION, PRIVATE_KEY, YES, StubKey, StubMarket
 from agbot.venue.polymarket.wallets import derive
@@ -47,28 +47,42 @@ def holds(stub, wallet, **changes):
 async def test_positions(told, run, stub, signed_in):
     holds(stub, ADDRESS)
     holds(stub, ADDRESS, current_size=0.004, slug="dust")
-    (row,) = await told("positions")
-    assert row == {
+    holds(stub, ADDRESS, current_size=2, current_value=1.005, realized_pnl=0.333, unrealized_pnl=-0.1)
+    found = await told("positions")
+    assert found["positions"][0] == {
         "market": "will-it-rain",
         "outcome": "Yes",
         "size": "12.5",
         "average": "0.4",
         "price": "0.5",
         "value": "6.25",
+        "unrealised": "1.25",
+        "realised": "0",
         "pnl": "1.25",
         "status": "open",
     }
-    assert len(await told("positions", "--all")) == 2
+    assert found["total"] == {"value": "7.255", "unrealised": "1.15", "realised": "0.333", "pnl": "1.483"}
+    assert [line.split()[-5:-1] for line in (await run("positions")).output.splitlines()[2:-1]] == [
+        ["6.25", "1.25", "0.00", "1.25"],
+        ["1.01", "-0.10", "0.33", "0.23"],
+    ]
+    assert (await run("positions")).output.splitlines()[-1].split() == ["total", "7.26", "1.15", "0.33", "1.48"]
+    assert len((await told("positions", "--all"))["positions"]) == 3
     other = derive(ADDRESS).safe
     assert "no positions" in (await run("positions", "--wallet", other)).output
 
 
 async def test_a_running_bot_tells_its_own_positions(told, run, monkeypatch, signed_in):
-    held = {"market": "rain", "outcome": "YES", "size": "10", "pnl": "0.50"}
-    monkeypatch.setattr(history, "control", lambda *_: {"positions": [held]})
-    assert await told("positions") == [held]
-    assert await told("positions", "--venue") == []
-    monkeypatch.setattr(history, "control", lambda *_: {"positions": []})
+    made = {"unrealised": "0.5", "realised": "0", "fees": "0", "pnl": "0.5"}
+    held = {"market": "rain", "outcome": "YES", "size": "10", "average": "0.4", "price": "0.45", "value": "4.5", **made}
+    account = {"cash_usd": "96.00", "equity_usd": "100.50", "taken_over_usd": "0.00"}
+    nothing = dict.fromkeys(made, "0")
+    status = {"positions": [held], "pairs": [], "closed": nothing, **account}
+    monkeypatch.setattr(positions, "control", lambda *_: status)
+    found = await told("positions")
+    assert (found["positions"], found["total"]) == ([held], {"value": "4.5", **made})
+    assert (await told("positions", "--venue"))["positions"] == []
+    monkeypatch.setattr(positions, "control", lambda *_: {**status, "positions": []})
     assert (await run("positions")).output == "no positions (the bot)\n"
 
 
@@ -108,7 +122,7 @@ def nobody(monkeypatch):
     def control(*_):
         raise NotRunningError("no bot", id="AGB-501", remedy="start one: agbot run")
 
-    for module in (open_orders, history):
+    for module in (open_orders, positions):
         monkeypatch.setattr(module, "control", control)
 
 
