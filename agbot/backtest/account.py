@@ -12,11 +12,13 @@ holds to the last 10⁻⁶, by construction.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import attrs
 
 from agbot.backtest.told import Told
 from agbot.core.oms import OrderRecord
+from agbot.core.portfolio import Parts
 from agbot.core.step import Step
 from agbot.model.events import OrderFilled
 from agbot.model.ids import MarketId, StrategyId
@@ -36,12 +38,12 @@ class Traded:
     turnover: int = 0
     fees: int = 0
 
-    def add(self, fill: OrderFilled, sign: int) -> None:
-        """Count a fill, or with −1 take it back."""
-        self.fills += sign
-        self.shares += sign * fill.size
-        self.turnover += sign * notional(fill.price, fill.size)
-        self.fees += sign * fill.fee
+    def add(self, other: Traded, sign: int) -> None:
+        """Count what was traded, or with −1 take it back."""
+        self.fills += sign * other.fills
+        self.shares += sign * other.shares
+        self.turnover += sign * other.turnover
+        self.fees += sign * other.fees
 
     def less(self, other: Traded) -> Traded:
         """Return the difference."""
@@ -89,10 +91,11 @@ class Account:
 
     def observe(self, step: Step) -> None:
         """Count what a step of the run traded."""
-        for record, fill in step.fills:
-            self._count(record, fill, 1)
-        for record, fill in step.voided:
-            self._count(record, fill, -1)
+        for fills, sign in ((step.fills, 1), (step.voided, -1)):
+            for record, fill in fills:
+                own = ((record.command.strategy, fill.size),)
+                parts = step.sold_for.get((record.command.client_order_id, fill.trade_id), own)
+                self._count(record, _split(fill, parts), sign)
 
     def standing(self) -> Standing:
         """Return the account as it is. A run must have begun."""
@@ -116,9 +119,10 @@ class Account:
             self._names[market] = self.told.engine.markets[market].name
         return self._names.get(market, market)
 
-    def _count(self, record: OrderRecord, fill: OrderFilled, sign: int) -> None:
-        key = record.command.strategy, self.name(record.command.market)
-        self._traded.setdefault(key, Traded()).add(fill, sign)
+    def _count(self, record: OrderRecord, traded: Mapping[StrategyId, Traded], sign: int) -> None:
+        market = self.name(record.command.market)
+        for owner, part in traded.items():
+            self._traded.setdefault((owner, market), Traded()).add(part, sign)
 
     def _of_strategies(self, told: Told) -> tuple[Counter[Key], Counter[Key]]:
         """Return the PnL of a run, and the unrealised part of it, by strategy and market."""
@@ -137,3 +141,14 @@ class Account:
     @staticmethod
     def _equity(told: Told) -> int:
         return told.engine.portfolio.equity() + told.unseen
+
+
+def _split(fill: OrderFilled, parts: Parts) -> dict[StrategyId, Traded]:
+    """Return an execution by owner: it counts once, for who had most of it; the last has what rounding left."""
+    usd, fee, size = notional(fill.price, fill.size), fill.fee, fill.size
+    most, found = max(part for _, part in parts), dict[StrategyId, Traded]()
+    for owner, part in parts:
+        of_usd, of_fee = usd * part // size, fee * part // size
+        found[owner] = Traded(fills=int(part == most), shares=part, turnover=of_usd, fees=of_fee)
+        usd, fee, size, most = usd - of_usd, fee - of_fee, size - part, -1 if part == most else most
+    return found

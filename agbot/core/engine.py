@@ -237,6 +237,8 @@ class Engine:
         command = record.command
         if not taken_back:  # what the chain took back was sent all the same: the day's cap counts it
             self.state.turnover.add(now_ns, notional(fill.price, fill.size))
+        if parts := self._owners.parts(record, fill, taken_back=taken_back):
+            self._out.sold_for[command.client_order_id, fill.trade_id] = parts
         (self.portfolio.void if taken_back else self.portfolio.fill)(
             self.markets[command.market],
             command.token,
@@ -245,7 +247,7 @@ class Engine:
             size=fill.size,
             fee=fill.fee,
             strategy=command.strategy,
-            parts=self._owners.parts(record, fill, taken_back=taken_back),
+            parts=parts,
         )
         (self._out.voided if taken_back else self._out.fills).append((record, fill))
         self._traded(self.markets[command.market])

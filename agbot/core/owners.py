@@ -5,12 +5,11 @@ from __future__ import annotations
 from agbot.core.admission import FLATTEN
 from agbot.core.coordinator import FAILED_SCOPE
 from agbot.core.oms import OrderRecord
+from agbot.core.portfolio import Parts
 from agbot.core.state import CoreState
 from agbot.model.events import OrderFilled
 from agbot.model.ids import ClientOrderId, StrategyId
 from agbot.model.order import Side
-
-Parts = tuple[tuple[StrategyId, int], ...]
 
 
 class Owners:

@@ -6,7 +6,7 @@ stays with what is left, and all of it leaves with the last share), so cash + co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 import attrs
@@ -20,6 +20,8 @@ from agbot.units import SCALE, notional, token_value
 
 UNATTRIBUTED: Final = StrategyId("wallet")
 """Whose a position is that no journal explains."""
+Parts = tuple[tuple[StrategyId, int], ...]
+"""Shares of one execution by strategy; empty when all are the order's own."""
 
 
 @attrs.define
@@ -161,7 +163,7 @@ class Portfolio:
         size: int,
         fee: int,
         strategy: StrategyId,
-        parts: Sequence[tuple[StrategyId, int]] = (),
+        parts: Parts = (),
     ) -> int:
         """Fold in one execution; returns the PnL it realised, fees included (10⁻⁶ usd).
 
@@ -195,7 +197,7 @@ class Portfolio:
         size: int,
         fee: int,
         strategy: StrategyId,
-        parts: Sequence[tuple[StrategyId, int]] = (),
+        parts: Parts = (),
     ) -> int:
         """Take an execution back that never settled: the opposite trade at the same value, its fee returned.
 

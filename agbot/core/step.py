@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 import msgspec
 
 from agbot.core.oms import Heard, OrderRecord
+from agbot.core.portfolio import Parts
 from agbot.core.triggers import Trip
 from agbot.model.commands import Command
 from agbot.model.events import OrderFilled, TradePrint
-from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId, TokenId, TradeId
 from agbot.model.order import OrderType, Side
+
+TradeKey: TypeAlias = tuple[ClientOrderId, TradeId]
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -66,6 +72,7 @@ class Step(msgspec.Struct, frozen=True):
     `voided` are fills of earlier steps that failed to settle and were taken back; `heard` is every fact about orders
     that came, also those that told nothing new or contradicted what is known. `tripped` is
     the limit that was passed and closed the gate; `failed` are strategies that were stopped.
+    `sold_for` says by trade whose shares the flattener sold, of `fills` and of `voided`.
     """
 
     now_ns: int
@@ -77,6 +84,7 @@ class Step(msgspec.Struct, frozen=True):
     heard: tuple[Heard, ...] = ()
     tripped: Trip | None = None
     failed: tuple[StrategyFailed, ...] = ()
+    sold_for: Mapping[TradeKey, Parts] = {}
 
 
 class Collected:
@@ -92,6 +100,7 @@ class Collected:
         "heard",
         "prints",
         "second",
+        "sold_for",
         "touched",
         "tripped",
         "voided",
@@ -109,6 +118,7 @@ class Collected:
         self.heard: list[Heard] = []
         self.prints: dict[MarketId, list[TradePrint]] = {}
         self.second = False
+        self.sold_for: dict[TradeKey, Parts] = {}
         self.failed: list[StrategyFailed] = []
 
     def hear(self, heard: Heard, record: OrderRecord | None) -> None:
@@ -126,4 +136,4 @@ class Collected:
         fills, voided = tuple(self.fills), tuple(self.voided)
         heard = tuple(self.heard)
         touched, failed = tuple(self.touched), tuple(self.failed)
-        return Step(now_ns, output, touched, changed, fills, voided, heard, self.tripped, failed)
+        return Step(now_ns, output, touched, changed, fills, voided, heard, self.tripped, failed, self.sold_for)

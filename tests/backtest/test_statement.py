@@ -40,8 +40,8 @@ from tests.backtest.written import CAPITAL, MARKETS, MIDNIGHT_NS, Written, adds_
 cents = st.integers(1, 98).map(lambda cent: f"{cent / 100:.2f}")
 lots = st.sampled_from(["1", "7.5", "33.333333"])
 acts = st.one_of(
-    st.tuples(st.just("fill"), st.sampled_from(["s1", "s2"]), st.integers(0, 1), st.sampled_from(list(Side)), cents,
-              lots, st.booleans(), st.integers(0, 99)),
+    st.tuples(st.just("fill"), st.sampled_from(["s1", "s2", "flatten"]), st.integers(0, 1),
+              st.sampled_from(list(Side)), cents, lots, st.booleans(), st.integers(0, 99)),
     st.tuples(st.just("book"), st.integers(0, 1), cents),
     st.tuples(st.just("void"), st.integers(0, 1)),
     st.tuples(st.just("cash"), st.integers(-50, 50)),
@@ -117,6 +117,25 @@ def test_a_position_over_a_restart_is_made_once(tmp_path):
     assert [d.pnl for d in week.days] == [0, 0, 0, 0, 0, SCALE, SCALE]
     assert week.runs == (first.path.stem, second.path.stem)
     assert day.runs == (second.path.stem,)
+
+
+def test_what_the_flattener_sold_stands_under_who_held_it_fees_as_well(tmp_path):
+    run = Written(tmp_path, MIDNIGHT_NS).fill(1, size="10").fill(2, strategy="s2", size="5")
+    sale = {"strategy": "flatten", "side": Side.SELL, "price": "0.4"}
+    run.fill(3, **sale, size="12", fee=1_000_000)  # s1 holds most: 10 of it, 2 of s2
+    run.fill(4, **sale, size="2", fee=7, settlement=Settlement.MATCHED)
+    order = f"{run.path.stem}-4"
+    run.hear(OrderFilled(order, f"t{order}", to_units("0.4"), 2 * SCALE, 7, Liquidity.MAKER, run.now_ns,
+                         settlement=Settlement.FAILED))  # fmt: skip
+    run.end()
+    day = adds_up(statement(tmp_path))
+    told = {(row.strategy, row.fills, row.shares, row.turnover, row.fees) for row in day.rows}
+    assert told == {
+        ("s1", 2, 20 * SCALE, 9 * SCALE, 833_333),
+        ("s2", 1, 7 * SCALE, 3_300_000, 166_667),
+    }
+    assert (day.fills, day.fees, day.turnover) == (3, SCALE, 7_500_000 + 4_800_000)
+    assert sum(row.pnl for row in day.rows if row.strategy == "s1") == -SCALE - 833_333
 
 
 def test_money_from_outside_is_not_made(tmp_path):

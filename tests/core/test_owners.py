@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,9 +12,11 @@ from agbot.core.admission import FLATTEN
 from agbot.core.owners import Owners
 from agbot.core.portfolio import Portfolio
 from agbot.core.risk import Gate
+from agbot.model.events import OrderFilled
 from agbot.model.market import Outcome
-from agbot.model.order import Side
-from agbot.testing.builders import make_market
+from agbot.model.order import Liquidity, Settlement, Side
+from agbot.testing.account import Account
+from agbot.testing.builders import make_market, place
 from agbot.units import SCALE
 
 MARKET = make_market()
@@ -59,6 +62,19 @@ def test_a_trade_taken_back_goes_where_it_came_from_even_when_holdings_have_chan
     state.gate.kill("later", "strategy", "a")
     assert owners.parts(sale(), fill(100), taken_back=True) == told
     assert owners.parts(sale(), fill(100), taken_back=True) == (), "once"
+
+
+def test_a_step_tells_whose_the_shares_were_and_again_when_the_trade_fails():
+    account = Account(markets=[MARKET], held={(MARKET.id, Outcome.YES): ("10", "4")})
+    sold = place("f", Side.SELL, "0.4", "6", market=MARKET.id, token=MARKET.yes, strategy=FLATTEN)
+    account.engine.oms.begin(account.now, sold)
+    terms = {"settlement": Settlement.MATCHED, "liquidity": Liquidity.TAKER, "ts_ns": 1}
+    trade = OrderFilled("f", "t", 400_000, 6 * SCALE, 0, **terms)
+    parts = {("f", "t"): (("script", 6 * SCALE),)}
+    assert account.step(trade).sold_for == parts
+    step = account.step(msgspec.structs.replace(trade, settlement=Settlement.FAILED))
+    assert (len(step.voided), step.sold_for) == (1, parts)
+    assert account.step().sold_for == {}
 
 
 @settings(max_examples=50)
