@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from agbot.core.admission import FLATTEN
 from agbot.core.coordinator import FAILED_SCOPE
 from agbot.core.oms import OrderRecord
-from agbot.core.portfolio import Parts
-from agbot.core.state import CoreState
+from agbot.core.portfolio import Parts, Portfolio
+from agbot.core.risk import Gate
 from agbot.model.events import OrderFilled
-from agbot.model.ids import ClientOrderId, StrategyId
+from agbot.model.ids import ClientOrderId, MarketId, StrategyId
+from agbot.model.market import Market
 from agbot.model.order import Side
+
+
+class Holders(Protocol):
+    """Who holds what, and who is stopped: a core, or what journals add up to."""
+
+    portfolio: Portfolio
+    markets: dict[MarketId, Market]
+    gate: Gate
 
 
 class Owners:
@@ -18,7 +29,7 @@ class Owners:
     Without this a strategy that trades again after a flattening would believe it still has its shares.
     """
 
-    def __init__(self, state: CoreState) -> None:
+    def __init__(self, state: Holders) -> None:
         self._state = state
         self._taken: dict[tuple[ClientOrderId, str], Parts] = {}
 

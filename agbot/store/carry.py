@@ -12,10 +12,20 @@ import msgspec
 from agbot.core.approvals import Approvals, Request
 from agbot.core.lifecycle import PROVISIONAL
 from agbot.core.oms import Heard, Oms, OrderRecord
+from agbot.core.owners import Owners
 from agbot.core.portfolio import CarriedPosition, Portfolio
+from agbot.core.risk import Gate
 from agbot.errors import StoreError
 from agbot.model.commands import CancelAll, CancelOrder, Command, PlaceOrder
-from agbot.model.events import DifferenceAccepted, Event, MarketListed, MarketResolved, OrderEvidence, OrderFilled
+from agbot.model.events import (
+    DifferenceAccepted,
+    Event,
+    KillSwitchSet,
+    MarketListed,
+    MarketResolved,
+    OrderEvidence,
+    OrderFilled,
+)
 from agbot.model.ids import ClientOrderId, MarketId
 from agbot.model.market import Market
 from agbot.model.order import OrderState
@@ -126,7 +136,7 @@ class Past:
         header: the newest run's.
         last_ns: the core's time at the last record.
         set_aside: (sequence number, reason) of records that could not be believed.
-        oms, portfolio, markets: what the facts so far add up to.
+        oms, portfolio, markets: what the facts so far add up to. `gate`: what is closed on its own.
         heard: what the newest fact about an order did, None before the first.
     """
 
@@ -137,6 +147,8 @@ class Past:
         self.oms = Oms()
         self.portfolio = Portfolio(header.capital)
         self.markets: dict[MarketId, Market] = {}
+        self.gate = Gate(())
+        self._owners = Owners(self)
         self.heard: Heard | None = None
         self._carried = header.carried
         self._approvals = Approvals(header.requests)
@@ -242,6 +254,8 @@ class Past:
                 market = self.markets[ended]
                 if winner in (market.yes, market.no):
                     self.portfolio.settle(market, market.outcome(winner))
+            case KillSwitchSet(on=on, scope=scope, name=name) if scope:
+                self.gate.kill(event.reason, scope, name) if on else self.gate.release(scope, name)
             case DifferenceAccepted(market=where):
                 self.portfolio.accept(self.markets.get(where), event)
             case _ if isinstance(event, OrderEvidence):
@@ -256,9 +270,10 @@ class Past:
         if record is not None:
             self._approvals.follow(record)
         if record is not None and isinstance(event, OrderFilled) and self.oms.counts(event) != counted:
-            self._money(record.command, record.trades[event.trade_id], taken_back=counted)
+            self._money(record, record.trades[event.trade_id], taken_back=counted)
 
-    def _money(self, order: PlaceOrder, fill: OrderFilled, *, taken_back: bool) -> None:
+    def _money(self, record: OrderRecord, fill: OrderFilled, *, taken_back: bool) -> None:
+        order = record.command
         (self.portfolio.void if taken_back else self.portfolio.fill)(
             self.markets[order.market],
             order.token,
@@ -267,6 +282,7 @@ class Past:
             size=fill.size,
             fee=fill.fee,
             strategy=order.strategy,
+            parts=self._owners.parts(record, fill, taken_back=taken_back),
         )
 
     # -- records ---------------------------------------------------------------------------------------------------
@@ -277,6 +293,7 @@ class Past:
         known = {carried.market for carried in self._carried} | self.markets.keys()
         self._carried += tuple(carried for carried in header.carried if carried.market not in known)
         self._approvals.take_over(header.requests)
+        self.gate = Gate(())  # a run is told anew of what is closed
         self.header, self.last_ns = header, max(self.last_ns, header.started_ns)
         return self
 

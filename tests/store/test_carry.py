@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agbot.core.admission import FLATTEN
 from agbot.core.portfolio import CarriedPosition, Portfolio
 from agbot.core.step import Output
 from agbot.errors import StoreError
 from agbot.model.events import (
     BookSnapshot,
     DifferenceAccepted,
+    KillSwitchSet,
     MarketListed,
     MarketResolved,
     OperatorCancel,
@@ -66,10 +68,10 @@ class Run:
         self.now += 1
         return self.recorder.step(self.now, list(events))[0]
 
-    def order(self, side=Side.BUY, size="10", token="m1-yes"):
+    def order(self, side=Side.BUY, size="10", token="m1-yes", **more):
         return self.step(
             OperatorOrder(
-                "q", "m1", token, side, OrderType.LIMIT, 500_000, to_units(size), TimeInForce.GTC, False, 0, 1
+                "q", "m1", token, side, OrderType.LIMIT, 500_000, to_units(size), TimeInForce.GTC, False, 0, 1, **more
             )
         )
 
@@ -184,6 +186,21 @@ def test_whatever_happens_the_fold_is_the_core(story, tmp_path_factory):
         same(run)
     finally:
         run.journal.close()
+
+
+@pytest.mark.parametrize("stopped", ["quoter", "maker"])
+def test_what_the_flattener_sold_nobody_holds_after_a_restart(stopped, tmp_path):
+    maker = CarriedPosition("m1", Outcome.YES, to_units("20"), to_units("9"), "maker")
+    run = Run(tmp_path / "run.agj", (*CARRIED, maker)).open()
+    run.step(KillSwitchSet(True, "it raised", "agbot", 1, "strategy", stopped))
+    sale = run.order(Side.SELL, "25", reduce_only=True)
+    assert [command.strategy for command in sale.output.commands] == [FLATTEN]
+    run.step(fill(sale.output.commands[0].client_order_id, "25", price="0.48"))
+    assert run.left().positions == (*run.engine.portfolio.carried(), CARRIED[1])
+    kept = {position.strategy: position.size for position in run.left().positions if position.market == "m1"}
+    assert kept == ({"quoter": to_units("5"), "maker": to_units("20")} if stopped == "quoter" else
+                    {"quoter": to_units("25")})  # fmt: skip
+    run.journal.close()
 
 
 def test_the_newest_run_with_a_header_counts(tmp_path):
