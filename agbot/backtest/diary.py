@@ -61,6 +61,8 @@ class Diary:
         self._denials: Counter[tuple[str, str]] = Counter()
         self._incidents: dict[str, _Met] = {}
         self._next_ns = span.start_ns
+        self._closed: dict[tuple[str, str], str] = {}
+        """What this run has told of the kill switch, and why: who closes it does, and so does who sees the latch."""
 
     def observe(self, turn: Turn, step: Step) -> None:
         """Take in one step right after it was made."""
@@ -69,7 +71,8 @@ class Diary:
         for event in turn.batch:
             if isinstance(event, MarketResolved):
                 self._resolved(event, within)
-            if within:
+            again = isinstance(event, KillSwitchSet) and self._told_before(event)
+            if within and not again:
                 self._event(turn.now_ns, event)
         told = self._account.told
         assert told is not None
@@ -89,6 +92,7 @@ class Diary:
     def ended(self, run: str, fate: Fate, last_ns: int, *, newest: bool) -> None:
         """Note how a run's journal ends; the newest run may still go on."""
         self.markouts.lost()
+        self._closed.clear()
         if last_ns not in self._span:
             return
         for seq, reason in fate.set_aside:
@@ -131,6 +135,15 @@ class Diary:
     def _event(self, now_ns: int, event: Event) -> None:
         if met := _incident(event):
             self._meet(met[0], now_ns, met[1])
+
+    def _told_before(self, event: KillSwitchSet) -> bool:
+        what = event.scope, event.name
+        if not event.on:
+            self._closed.pop(what, None)
+            return False
+        before = self._closed.get(what)
+        self._closed[what] = event.reason
+        return before == event.reason
 
     def _meet(self, kind: str, now_ns: int, words: str) -> None:
         if kind not in self._incidents and len(self._incidents) >= KINDS_MAX:

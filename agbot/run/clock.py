@@ -13,6 +13,8 @@ from agbot.run.inbox import Inbox
 
 TICK_S: Final = 1.0
 BY: Final = "latch file"
+OURS: Final = "agbot"
+"""Who closes the switch when a limit of the core was passed."""
 
 
 class Clock:
@@ -51,10 +53,12 @@ class Clock:
 
     def look(self) -> None:
         """Report a change of the latch, once per change."""
-        closed = closed_by(self._latch())
+        closed = closed_by(state := self._latch())
         for (scope, name), reason in closed.items():
             if self._seen.get((scope, name)) != reason:
-                self._inbox.send_urgent(KillSwitchSet(True, reason, BY, self._now_ns(), scope, name))
+                self._inbox.send_urgent(
+                    KillSwitchSet(True, reason, _who(state, scope, name), self._now_ns(), scope, name)
+                )
         for scope, name in sorted(self._seen.keys() - closed.keys()):
             self._inbox.send_urgent(KillSwitchSet(False, "", BY, self._now_ns(), scope, name))
         self._seen = closed
@@ -64,3 +68,9 @@ def closed_by(state: LatchState) -> dict[tuple[str, str], str]:
     """Return why things are closed, by (scope, name); the account's is ("", "")."""
     account = {("", ""): state.reason or "on"} if state.on else {}
     return account | {(s.scope, s.name): s.reason for s in state.scopes}
+
+
+def _who(state: LatchState, scope: str, name: str) -> str:
+    """Return the person who closed it. The bot is not named: a rerun takes what is by it for its own core's doing."""
+    closed = state.scoped(scope, name) if scope else state
+    return BY if closed is None or closed.by in ("", OURS) else closed.by

@@ -14,6 +14,7 @@ from agbot.core.triggers import Baseline
 from agbot.log import get_logger
 from agbot.model.events import Event
 from agbot.run.baseline import BaselineFile
+from agbot.run.clock import OURS
 from agbot.run.flatten import Flattener
 from agbot.run.killing import Killer
 from agbot.settings import Settings
@@ -21,7 +22,6 @@ from agbot.settings import Settings
 KEEP_S: Final = 1.0
 REST_S: Final = 0.05
 """Between two writes, however many fills there are."""
-BY: Final = "agbot"
 
 log = get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Guard:
                 while self._closed:
                     reason, scope, name = self._closed.pop(0)
                     log.critical("killswitch.tripped", reason=reason, scope=scope, name=name)
-                    await self._killer.on(reason, BY, scope, name)
+                    await self._killer.on(reason, OURS, scope, name)
                     if scope == FAILED_SCOPE and name in self._floors:
                         nursery.start_soon(self._flattener.sell, self._floors[name], name)
 
@@ -90,7 +90,7 @@ class Guard:
         self._write(self._engine.baseline())
 
     def _close(self, reason: str, scope: str, name: str) -> None:
-        self._killer.close_latch(reason, BY, scope, name)
+        self._killer.close_latch(reason, OURS, scope, name)
         self._closed.append((reason, scope, name))
         self._woken.set()
 

@@ -175,10 +175,14 @@ def test_denials_incidents_and_what_became_of_orders(tmp_path):
     run.hear(OrderFilled("o2", "t", 500_000, SCALE, 0, Liquidity.TAKER, now))
     run.hear(OrderCancelled("never", "x", now))
     run.hear(KillSwitchSet(True, "fire", "me", now), KillSwitchSet(True, "x", "agbot", now, "strategy", "s1"))
+    run.hear(
+        KillSwitchSet(True, "fire", "latch file", now), KillSwitchSet(True, "x", "latch file", now, "strategy", "s1")
+    )
     run.hear(BookTrust("m1-yes", Doubt.GAP, now), BookTrust("m2-yes", Doubt.GAP, now), BookTrust("m1-yes", "", now))
     run.hear(LinkDown("polymarket", "reset", now), HeartbeatLost(3 * NS_PER_S, now))
     run.hear(DifferenceAccepted("", "", SCALE, 0, 0, "me", "deposit", "venue", now))
     run.hear(KillSwitchSet(False, "", "me", now))
+    run.hear(KillSwitchSet(True, "flood", "ann", now), KillSwitchSet(True, "flood", "latch file", now))
     run.end(in_order=False)
     Written(tmp_path, run.now_ns + 1, capital=CAPITAL + SCALE).end()
     day = adds_up(statement(tmp_path))
@@ -187,7 +191,7 @@ def test_denials_incidents_and_what_became_of_orders(tmp_path):
     assert {kind: incident.times for kind, incident in met.items()} == {
         "order unknown": 1,
         "contradiction": 2,
-        "kill switch": 1,
+        "kill switch": 2,
         "kill switch strategy s1": 1,
         "book doubted: the link was lost": 2,
         "feed lost: polymarket": 1,
@@ -195,7 +199,7 @@ def test_denials_incidents_and_what_became_of_orders(tmp_path):
         "difference accepted": 1,
         "run cut off": 1,
     }
-    assert met["kill switch"].words == "fire (by me)"
+    assert met["kill switch"].words == "flood (by ann)"
     assert met["run cut off"].words == run.path.stem
     assert (day.orders, day.cancels, day.rejected, day.unknown, day.brought) == (2, 1, 1, 1, SCALE)
     assert [i.first_ns for i in day.incidents] == sorted(i.first_ns for i in day.incidents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 
 from agbot.latch import LatchState, Scoped
@@ -13,7 +14,7 @@ from agbot.run.inbox import Inbox
 class Bench:
     def __init__(self):
         self.inbox = Inbox()
-        self.latch = ""
+        self.latch, self.by = "", "me"
         self.scopes = ()
         self.silent_ns = 0
         self.ticks = 0
@@ -21,7 +22,7 @@ class Bench:
         self.clock = Clock(self.inbox, self.state, now_ns, self.tick, lambda: self.silent_ns)
 
     def state(self):
-        return LatchState(on=bool(self.latch), reason=self.latch, by="me", at_ns=1, scopes=self.scopes)
+        return LatchState(on=bool(self.latch), reason=self.latch, by=self.by, at_ns=1, scopes=self.scopes)
 
     def tick(self):
         self.ticks += 1
@@ -46,7 +47,7 @@ async def test_each_change_of_the_latch_is_told_once(autojump_clock, nursery):
     bench.latch = "left by an earlier run"
     bench.clock.look()
     (told,) = await bench.inbox.receive()
-    assert told == KillSwitchSet(True, "left by an earlier run", "latch file", told.ts_ns)
+    assert told == KillSwitchSet(True, "left by an earlier run", "me", told.ts_ns)
     nursery.start_soon(bench.clock.run)
     story = []
     for reason in ("left by an earlier run", "", "", "fire", "other fire"):
@@ -66,13 +67,25 @@ async def test_scopes_are_told_one_by_one_and_beside_the_account(autojump_clock)
     bench = Bench()
     bench.scopes = (Scoped(scope="market", name="m1", reason="odd", by="me", at_ns=1),)
     bench.clock.look()
-    bench.latch = "fire"
+    bench.latch, bench.by = "fire", "ann"
     bench.clock.look()
     bench.scopes = ()
     bench.clock.look()
     bench.clock.look()
-    told = [(e.on, e.reason, e.scope, e.name) for e in await bench.inbox.receive()]
-    assert told == [(True, "odd", "market", "m1"), (True, "fire", "", ""), (False, "", "market", "m1")]
+    told = [(e.on, e.reason, e.by, e.scope, e.name) for e in await bench.inbox.receive()]
+    assert told == [
+        (True, "odd", "me", "market", "m1"),
+        (True, "fire", "ann", "", ""),
+        (False, "", "latch file", "market", "m1"),
+    ]
+
+
+@pytest.mark.parametrize("by", ["agbot", ""])
+async def test_what_no_person_closed_is_by_the_latch(by, autojump_clock):
+    bench = Bench()
+    bench.latch, bench.by = "drawdown", by
+    bench.clock.look()
+    assert [e.by for e in await bench.inbox.receive()] == ["latch file"]
 
 
 async def test_a_heartbeat_that_the_venue_does_not_hear_is_told_each_second(autojump_clock, nursery):
