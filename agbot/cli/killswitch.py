@@ -6,7 +6,7 @@ import getpass
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeVar
@@ -20,6 +20,7 @@ from agbot.cli.near import Group
 from agbot.control import KillReceipt, kill
 from agbot.errors import ConfigError, NotRunningError, TimedOutError
 from agbot.latch import LATCH_NAME, SCOPES, Latch
+from agbot.words import many
 
 POLL_S: Final = 0.2
 FLOOR: Final = "0.80"
@@ -228,8 +229,12 @@ def exit_code(receipt: KillReceipt) -> int:
 def _flattened(profile: str | None, state_dir: Path | None, *, quiet: bool) -> dict[str, Any]:
     """Return what was sold and what is left, printing each slice as it happens unless `quiet`."""
     slices: list[dict[str, Any]] = []
+    planned = False
     while True:
         told = control(profile, state_dir, {"op": "flatten", "seen": len(slices)})
+        for line in () if quiet or planned else map(_to_sell, told["pairs"]):
+            click.echo(line)
+        planned = True
         slices += told["slices"]
         for part in () if quiet else told["slices"]:
             click.echo(SLICE.format(**part))
@@ -241,7 +246,32 @@ def _flattened(profile: str | None, state_dir: Path | None, *, quiet: bool) -> d
 
         rows = [{name: row[name] for name in row if name != "dust"} for row in told["positions"]]
         click.echo(table(rows, empty="nothing is held"))
-    return {"positions": told["positions"], "slices": slices}
+        for line in _of_pairs(told["pairs"]):
+            click.echo(line)
+    return {"positions": told["positions"], "pairs": told["pairs"], "slices": slices}
+
+
+def _to_sell(row: Mapping[str, str]) -> str:
+    """Return that both halves of pairs are about to be sold, and what merging them would make."""
+    return (
+        f"{row['market']}: both halves of {many(row['pairs'], 'pair')} are sold, for which the bids give "
+        f"{row['bids_usd']} usd; merged on the chain they are {row['merged_usd']} usd: {_merge(row, 'pairs')}"
+    )
+
+
+def _of_pairs(pairs: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield what became of pairs of which both halves were to be sold."""
+    for row in pairs:
+        if float(row["sold"]):
+            sold = f"both halves of {many(row['sold'], 'pair')} were sold, for {row['sold_usd']} usd"
+            yield f"{row['market']}: {sold}; merged, a pair is 1.00 usd"
+        if float(row["left"]):
+            left = many(row["left"], "pair is", "pairs are")
+            yield f"{row['market']}: {left} left, 1.00 usd each: {_merge(row, 'left')}"
+
+
+def _merge(row: Mapping[str, str], size: str) -> str:
+    return f"agbot merge {row['market']} {row[size]} --dry-run shows the call"
 
 
 @command.command(name="off")

@@ -5,7 +5,9 @@ bid it had when this began, each no larger than what the book shows down to ther
 journal, gateway. The closed switch lets them pass because they only ever sell what is held and settled: the gate checks
 that when they are decided, `allows` once more right before they are sent, and only while this runs.
 
-What cannot be sold stays, and is told with its reason.
+What cannot be sold stays, and is told with its reason. Of pairs of YES and NO both halves are sold, although merging
+them brings 1 usd each: that takes a call on the chain, by the wallet, and a kill switch has to work without one. So it
+is told, with what either way brings.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ DUST: Final = "less than the smallest size the market takes"
 OPEN: Final = "its switch was opened: it trades again"
 FINAL: Final = frozenset({RESOLVED, SHORT, DUST, OPEN, ""})
 """Reasons that waiting does not change."""
+PLANNED: Final = ("market", "pairs", "bids_usd", "merged_usd")
+"""What is known of pairs when it begins."""
 
 log = get_logger(__name__)
 
@@ -81,6 +85,28 @@ class Unwound:
         }
 
 
+@attrs.frozen(kw_only=True)
+class Pairs:
+    """Pairs of which both halves are sold. `bids` is what the books gave for them when it began (10⁻⁶ usd)."""
+
+    halves: tuple[Unwound, Unwound]
+    bids: int
+
+    def json(self) -> dict[str, str]:
+        """Return it as plain values: what the bids gave, what merging makes, and what was sold of both for how much."""
+        held, sold, left = (min(getattr(half, name) for half in self.halves) for name in ("held", "sold", "left"))
+        brought = sum(half.usd * sold // half.sold for half in self.halves) if sold else 0
+        return {
+            "market": self.halves[0].market.name,
+            "pairs": to_text(held),
+            "bids_usd": usd_text(self.bids),
+            "merged_usd": usd_text(held),
+            "sold": to_text(sold),
+            "sold_usd": usd_text(brought),
+            "left": to_text(max(left, 0)),
+        }
+
+
 class Flattener:
     """Unwinds the account's positions when asked to; a service of the run."""
 
@@ -91,6 +117,7 @@ class Flattener:
         self._asked = trio.Event()
         self._idle = trio.Event()
         self._rows: list[Unwound] = []
+        self._pairs: list[Pairs] = []
         self._slices: list[dict[str, Any]] = []
         self._running = False
         self._over = False
@@ -109,6 +136,7 @@ class Flattener:
         if self._running:
             return
         self._rows, self._slices = list(self._positions(fraction, market, strategy)), []
+        self._pairs = list(self._both_halves())
         self._over, self._running = False, True
         self._asked.set()
 
@@ -119,8 +147,13 @@ class Flattener:
         self.begin(floor, strategy=strategy)
 
     def progress(self, seen: int = 0) -> dict[str, Any]:
-        """Return the slices after the first `seen`, the positions, and whether it is over."""
-        return {"slices": self._slices[seen:], "positions": [row.json() for row in self._rows], "over": self._over}
+        """Return the slices after the first `seen`, the positions, the pairs among them, and whether it is over."""
+        return {
+            "slices": self._slices[seen:],
+            "positions": [row.json() for row in self._rows],
+            "pairs": [pairs.json() for pairs in self._pairs],
+            "over": self._over,
+        }
 
     def allows(self, command: PlaceOrder) -> bool:
         """Return whether the closed switch lets an order pass: it is ours, and sells what is held and settled."""
@@ -138,13 +171,15 @@ class Flattener:
             await self._asked.wait()
             self._asked = trio.Event()
             log.critical("flatten.began", positions=len(self._rows))
+            for pairs in self._pairs:
+                log.warning("flatten.pairs", **{name: pairs.json()[name] for name in PLANNED})
             async with trio.open_nursery() as nursery:
                 for row in self._rows:
                     nursery.start_soon(self._unwind, row)
             self._running, self._over = False, True
             self._idle.set()
             self._idle = trio.Event()
-            log.critical("flatten.over", positions=[row.json() for row in self._rows])
+            self._told()
 
     def _positions(self, fraction: int, market: str, strategy: str) -> Iterator[Unwound]:
         for found, holding in self._engine.portfolio.holdings():
@@ -157,6 +192,23 @@ class Flattener:
                 if row.held and (book := self._engine.books.get(token)):
                     row.floor = max(book.tick, tick_up(notional(book.best_bid, fraction), book.tick))
                     yield row
+
+    def _both_halves(self) -> Iterator[Pairs]:
+        markets = {row.market.id for row in self._rows}
+        for market in sorted(markets):
+            match [row for row in self._rows if row.market.id == market and row.held > 0]:
+                case [one, other]:
+                    size = min(one.held, other.held)
+                    bids = sum(self._engine.books[row.token].proceeds(size)[0] for row in (one, other))
+                    yield Pairs(halves=(one, other), bids=bids)
+
+    def _told(self) -> None:
+        """Log what became of each position, then of all."""
+        for row in self._rows:
+            log.critical("flatten.position", **row.json())
+        left = sum(bool(row.left) for row in self._rows)
+        usd = usd_text(sum(row.usd for row in self._rows))
+        log.critical("flatten.over", positions=len(self._rows), left=left, usd=usd)
 
     def _held(self, row: Unwound) -> int:
         portfolio, outcome = self._engine.portfolio, row.market.outcome(row.token)

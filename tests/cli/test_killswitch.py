@@ -139,7 +139,7 @@ def test_one_scope_at_a_time(state):
 
 @pytest.mark.parametrize(("scope", "code"), [("--strategy", 0), ("--venue", 2), ("--market", 0)])
 def test_what_can_be_unwound(scope, code, state, asked, monkeypatch):
-    monkeypatch.setattr(killswitch, "control", lambda *_: {"slices": [], "positions": [], "over": True})
+    monkeypatch.setattr(killswitch, "control", lambda *_: {"slices": [], "positions": [], "pairs": [], "over": True})
     result = invoke("on", "--reason", "r", scope, "a", "--flatten", "--state-dir", state)
     assert result.exit_code == code
     assert len(asked) == (code == 0)
@@ -169,7 +169,13 @@ def test_slices_are_told_as_they_happen_and_what_is_left_decides_the_exit_code(
     def control(_profile, _directory, request):
         seen.append(request["seen"])
         slices, over = next(answers)
-        return {"slices": slices, "positions": rows, "over": over}
+        sold = (
+            {"sold": "20", "sold_usd": "17.50", "left": "1"}
+            if over
+            else {"sold": "0", "sold_usd": "0.00", "left": "21"}
+        )
+        pairs = {"market": "rain", "pairs": "21", "bids_usd": "18.00", "merged_usd": "21.00", **sold}
+        return {"slices": slices, "positions": rows, "pairs": [pairs], "over": over}
 
     monkeypatch.setattr(killswitch, "control", control)
     monkeypatch.setattr(killswitch, "POLL_S", 0)
@@ -182,6 +188,13 @@ def test_slices_are_told_as_they_happen_and_what_is_left_decides_the_exit_code(
     else:
         assert "sold 30 of 30 rain YES at 0.4 or better for 15.00 usd, 70 left (FILLED)\n" in result.output
         assert ("no bid at 0.4 or above" in result.output) == bool(code)
+        merged = "merged on the chain they are 21.00 usd: agbot merge rain 21 --dry-run shows the call"
+        of_pairs = [line for line in result.output.splitlines() if line.startswith("rain: ")]
+        assert of_pairs == [
+            f"rain: both halves of 21 pairs are sold, for which the bids give 18.00 usd; {merged}",
+            "rain: both halves of 20 pairs were sold, for 17.50 usd; merged, a pair is 1.00 usd",
+            "rain: 1 pair is left, 1.00 usd each: agbot merge rain 1 --dry-run shows the call",
+        ]
 
 
 def test_nobody_has_to_find_a_reason_first(state, asked):

@@ -150,6 +150,32 @@ def test_a_floor_that_is_no_fraction(floor, make_core):
     assert not bench.flattener.progress()["over"]
 
 
+async def test_of_pairs_both_halves_are_sold_and_that_is_told(make_core, autojump_clock, logged):
+    log = logged("agbot.run.flatten")
+    bench = Bench(make_core, bids=[("0.50", "1000")])
+    market = bench.core.market
+    held = {"side": Side.BUY, "price": 400_000, "size": 20 * SCALE, "fee": 0, "strategy": "s"}
+    bench.core.engine.portfolio.fill(market, market.no, **held)
+    bench.core.step(BookSnapshot(market.no, levels(("0.40", "15"), ("0.38", "100")), levels(("0.50", "50")), 1))
+    planned = {
+        "market": "m1",
+        "pairs": "20",
+        "bids_usd": "17.90",
+        "merged_usd": "20.00",
+    }  # 20 · 0.50, 15 · 0.40, 5 · 0.38
+    told = await bench.run()
+    assert told["pairs"] == [{**planned, "sold": "20", "sold_usd": "20.00", "left": "0"}]
+    assert [row["sold"] for row in told["positions"]] == ["100", "20"]
+    assert [event for event in log.events if event != "flatten.slice"] == [
+        "flatten.began", "flatten.pairs", "flatten.position", "flatten.position", "flatten.over",
+    ]  # fmt: skip
+    assert not any(isinstance(value, list | dict) for *_, fields in log.lines for value in fields.values())
+
+
+async def test_without_both_halves_there_are_no_pairs(make_core, autojump_clock):
+    assert (await Bench(make_core).run())["pairs"] == []
+
+
 async def test_no_bid_at_all(make_core, autojump_clock):
     (row,) = (await Bench(make_core, bids=[]).run())["positions"]
     assert (row["sold"], row["left"], row["why"], row["slices"]) == ("0", "100", "no bid", 0)
