@@ -56,7 +56,7 @@ def calibration(run: Measured) -> str:
 def markouts(run: Measured) -> str:
     """Return the gain a share after each horizon."""
     rows = [(f"after {m.after_ns // NS_PER_S} s", m.a_share / SCALE) for m in run.markouts if m.a_share is not None]
-    return bars("Markouts, usd a share", rows, words=lambda value: f"{value:+.5f}") if rows else ""
+    return bars("Markouts, usd a share", rows, words=lambda value: f"{value:+z.5f}") if rows else ""
 
 
 def queues(report: Report) -> str:
@@ -64,7 +64,7 @@ def queues(report: Report) -> str:
     runs = {"fewest fills": ("b", report.lower), "most fills": ("c", report.upper), "chosen": ("a", report.chosen)}
     if len({len(run.points) for _, run in runs.values()}) > 1:
         rows = [(name, run.pnl / SCALE) for name, (_, run) in runs.items()]
-        return bars("PnL by queue, usd", rows, words=lambda value: f"{value:+.2f}")
+        return bars("PnL by queue, usd", rows, words=lambda value: f"{value:+z.2f}")
     lines = [
         Line(name=name, ys=_usd([e - run.capital for e in _equities(run)]), colour=colour, faint=name != "chosen")
         for name, (colour, run) in runs.items()
@@ -76,7 +76,7 @@ def attribution(run: BacktestResult) -> str:
     """Return PnL by strategy and market, the largest by amount."""
     rows = sorted(run.attribution, key=lambda row: -abs(row.pnl))[:BARS_MAX]
     named = [(f"{row.strategy} · {row.market}", row.pnl / SCALE) for row in rows]
-    return bars("PnL by strategy and market, usd", named, words=lambda value: f"{value:+.2f}") if named else ""
+    return bars("PnL by strategy and market, usd", named, words=lambda value: f"{value:+z.2f}") if named else ""
 
 
 def denials(run: BacktestResult) -> str:

@@ -112,7 +112,7 @@ def text(report: Report, table: Callable[..., str], pairs: Callable[[Mapping[str
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{value:z.2f}"
 
 
 def _markout(after_ns: int) -> Callable[[BacktestResult], str]:

@@ -47,4 +47,4 @@ def lasting(span_ns: int) -> str:
 
 def percent(part: int, whole: int) -> str:
     """Return a part of a whole in percent with two decimals."""
-    return f"{100 * part / whole:.2f}%" if whole else "-"
+    return f"{100 * part / whole:z.2f}%" if whole else "-"

@@ -100,14 +100,14 @@ def stress(
     from agbot.cli.tables import table  # noqa: PLC0415
 
     shown = [
-        {"scenario": row["scenario"], "usd": f"{row['usd']:.2f}", "of equity": _pct(row["pct"]), "what": row["what"]}
+        {"scenario": row["scenario"], "usd": f"{row['usd']:z.2f}", "of equity": _pct(row["pct"]), "what": row["what"]}
         for row in sorted(rows, key=lambda row: row["usd"])
     ]
     click.echo(table(shown) + f"\nequity {told['equity_usd']} usd")
 
 
 def _pct(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}%"
+    return "-" if value is None else f"{value:z.2f}%"
 
 
 def _asked(profile: str | None, state_dir: Path | None, book: Path | None) -> tuple[dict[str, Any], list[Claim]]:
@@ -179,12 +179,9 @@ def _text(found: Mapping[str, Any]) -> str:
 
     sums = {
         "equity": f"{found['equity_usd']} usd, cash {found['cash_usd']}, resting {found['resting_usd']}",
-        "worst case": f"{found['worst_usd']:.2f} usd of what is held (best {found['best_usd']:.2f})",
-        "expected": f"{found['expected_usd']:.2f} usd, deviation {found['sd_usd']:.2f}",
-        **{
-            f"at {confidence}": f"VaR {found['var_usd'][confidence]:.2f} usd, ES {found['es_usd'][confidence]:.2f} usd"
-            for confidence in CONFIDENCES
-        },
+        "worst case": f"{found['worst_usd']:z.2f} usd of what is held (best {found['best_usd']:z.2f})",
+        "expected": f"{found['expected_usd']:z.2f} usd, deviation {found['sd_usd']:z.2f}",
+        **{f"at {at}": f"VaR {found['var_usd'][at]:z.2f} usd, ES {found['es_usd'][at]:z.2f} usd" for at in CONFIDENCES},
         **_with_orders(found["with_orders"]),
         "assumed": found["assumes"],
     }
@@ -219,7 +216,7 @@ def book_of(path: Path) -> tuple[dict[str, Any], list[Claim]]:
     if faults:
         raise min(faults, key=lambda fault: fault.line or 0)
     equity = cash / SCALE + math.fsum(claim.value for claim in claims)
-    told = {"equity_usd": f"{equity:.2f}", "cash_usd": to_text(cash), "resting_usd": "0", "limits": ()}
+    told = {"equity_usd": f"{equity:z.2f}", "cash_usd": to_text(cash), "resting_usd": "0", "limits": ()}
     return told, claims
 
 

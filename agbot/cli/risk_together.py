@@ -42,8 +42,8 @@ def text(found: Mapping[str, Any]) -> str:
 def _matrix(found: Mapping[str, Any]) -> list[dict[str, str]]:
     numbered = enumerate(zip(found["markets"], found["variance_parts"], found["correlation"], strict=True), start=1)
     return [
-        {"#": str(at), "market": market, "of variance": f"{part * 100:.1f}%"}
-        | {str(column): f"{value:.2f}" for column, value in enumerate(row, start=1)}
+        {"#": str(at), "market": market, "of variance": f"{part * 100:z.1f}%"}
+        | {str(column): f"{value:z.2f}" for column, value in enumerate(row, start=1)}
         for at, (market, part, row) in numbered
     ]
 
@@ -52,4 +52,4 @@ def _pairs(found: Mapping[str, Any]) -> list[dict[str, str]]:
     names, matrix = found["markets"], found["correlation"]
     related = [(row[j], names[i], names[j]) for i, row in enumerate(matrix) for j in range(i) if row[j]]
     related.sort(key=lambda pair: -abs(pair[0]))
-    return [{"market": a, "and": b, "correlation": f"{value:.2f}"} for value, a, b in related[:PAIRS]]
+    return [{"market": a, "and": b, "correlation": f"{value:z.2f}"} for value, a, b in related[:PAIRS]]

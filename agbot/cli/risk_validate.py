@@ -176,6 +176,6 @@ def _row(row: Verdict) -> dict[str, str]:
         "independent p": f"{row.independence_p:.3f}",
         "coverage p": f"{row.coverage_p:.3f}",
         "zone": str(row.zone),
-        "Z2": "" if row.z2 is None else f"{row.z2:+.2f}",
+        "Z2": "" if row.z2 is None else f"{row.z2:+z.2f}",
         "passes": "yes" if row.passed else "no",
     }

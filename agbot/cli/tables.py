@@ -119,4 +119,4 @@ def shares(units: int) -> str:
 
 def percent(part: int, whole: int = SCALE) -> str:
     """Return `part` of `whole` in percent with one decimal."""
-    return f"{100 * part / whole:.1f}%" if whole else "-"
+    return f"{100 * part / whole:z.1f}%" if whole else "-"

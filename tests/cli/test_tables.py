@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from agbot.cli.tables import ladder, pairs, shares, summary, table
+import pytest
+
+from agbot.backtest.words import percent as of_two_decimals
+from agbot.cli.risk import _pct
+from agbot.cli.tables import ladder, pairs, percent, shares, summary, table
+from agbot.tui.widgets.figures import shares as plain_shares
 
 DOLLAR = 1_000_000
 
@@ -61,6 +66,13 @@ def test_ladder_shows_what_is_ours():
 def test_ladder_of_an_empty_or_a_crossed_book():
     assert ladder([], []).strip() == "no bids and no asks"
     assert "do not believe" in ladder([(500_000, 1)], [(500_000, 1)])
+
+
+@pytest.mark.parametrize("part", [-1, 0, 1])
+def test_next_to_nothing_of_a_whole_has_no_sign(part):
+    assert (percent(part, 10**6), of_two_decimals(part, 10**6)) == ("0.0%", "0.00%")
+    assert (_pct(part / 1e6), plain_shares(part / 1e6)) == ("0.00%", "0")
+    assert (percent(-1, 10), of_two_decimals(-1, 10)) == ("-10.0%", "-10.00%")
 
 
 def test_shares_keep_what_is_not_zero():

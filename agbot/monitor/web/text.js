@@ -5,7 +5,8 @@ export function usd(value, digits) {
   if (value == null || Number.isNaN(value)) return "–";
   const places = digits ?? (Math.abs(value) < 10 && value % 1 ? 2 : 0);
   if (!money.has(places)) money.set(places, new Intl.NumberFormat("en", { minimumFractionDigits: places, maximumFractionDigits: places }));
-  return `${value < 0 ? "−" : ""}$${money.get(places).format(Math.abs(value))}`;
+  const shown = money.get(places).format(Math.abs(value));
+  return `${value < 0 && /[1-9]/.test(shown) ? "−" : ""}$${shown}`;
 }
 
 export function fixed(value, digits) {

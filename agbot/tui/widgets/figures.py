@@ -23,7 +23,7 @@ def price(value: float | None) -> str:
 
 def shares(value: float) -> str:
     """Return a number of shares, with decimals only where it has some."""
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
+    return f"{value:z,.2f}".rstrip("0").rstrip(".")
 
 
 def compact(value: float) -> str:

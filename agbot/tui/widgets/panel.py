@@ -55,7 +55,7 @@ class Panel(Static):
         return Text.assemble(
             (f"{name[: NAME + 8]:<{NAME + 8}}", self.ink("dim")),
             (bar(part, cells), self.ink(tone)),
-            (f" {part:>6.1%}", f"bold {self.ink(tone)}"),
+            (f" {part:>z6.1%}", f"bold {self.ink(tone)}"),
             (more, self.ink("dim")),
         )
 

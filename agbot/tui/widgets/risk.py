@@ -35,7 +35,7 @@ class LimitsSheet(Sheet):
         rows = []
         for name in (*parts, *(name for name in says if name not in parts)):
             part = parts.get(name)
-            used = ("–", "dim") if part is None else (f"{part:.1%}", tone_of(part))
+            used = ("–", "dim") if part is None else (f"{part:z.1%}", tone_of(part))
             drawn = ("", "") if part is None else (bar(part, BAR), tone_of(part))
             rows.append(Row(name, ((name, ""), used, drawn, (says.get(name, ""), "dim"))))
         near = sum(part >= 0.7 for part in parts.values())
@@ -81,7 +81,7 @@ def loss_lines(panel: Panel, dashboard: Dashboard) -> list[Text]:
     share, delta = gauge("risk.position_concentration"), gauge("risk.portfolio_delta")
     return [
         panel.line("day pnl", usd(day, signed=True), "" if day is None else "bad" if day < 0 else "good"),
-        panel.line("drawdown", "–" if fall is None else f"{fall:.2%}", "", " of the peak"),
+        panel.line("drawdown", "–" if fall is None else f"{fall:z.2%}", "", " of the peak"),
         panel.line("worst case", usd(gauge("risk.worst_case_usd")), "", " usd with orders"),
         panel.line("var 95 %", usd(dashboard.total("risk.var_95")), "", " usd with orders"),
         panel.line("largest", "–" if share is None else f"{share:.0%}", "", " of what can be lost"),
