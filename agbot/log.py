@@ -151,6 +151,10 @@ def _formatter(*renderers: Processor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_shared(), processors=[drop, *renderers])
 
 
+def _for_people(*, colors: bool) -> logging.Formatter:
+    return _formatter(_printable, structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0))
+
+
 def _file_handler(file: Path, max_bytes: int, backups: int) -> logging.Handler:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,15 +168,28 @@ def _file_handler(file: Path, max_bytes: int, backups: int) -> logging.Handler:
 
 def _console_handler(stream: TextIO) -> logging.Handler:
     handler = logging.StreamHandler(stream)
-    colors = stream.isatty() and "NO_COLOR" not in os.environ
-    handler.setFormatter(_formatter(_printable, structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)))
+    handler.setFormatter(_for_people(colors=stream.isatty() and "NO_COLOR" not in os.environ))
     handler.addFilter(lambda record: record.name != STORY or record.levelno >= logging.WARNING)
     return handler
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace what could drive a terminal: market texts come from strangers. The file has them in full, escaped."""
-    return {key: _plain(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: _plain(_in_words(value)) if _nested(value) else value for key, value in event.items()}
+
+
+def _nested(value: object) -> bool:
+    return isinstance(value, (str, Mapping, list, tuple, set, frozenset))
+
+
+def _in_words(value: object) -> str:
+    """Return a list or a mapping as a person reads it, not as Python writes it."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_in_words(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        mark = "; " if any(_nested(item) and not isinstance(item, str) for item in value) else ", "
+        return mark.join(map(_in_words, value)) or "none"
+    return str(value)
 
 
 def _plain(text: str) -> str:
@@ -213,3 +230,7 @@ def _private(path: str, flags: int) -> int:
     with contextlib.suppress(OSError):  # not ours to change: a log in /dev/stdout, another owner's file
         os.fchmod(descriptor, 0o600)
     return descriptor
+
+
+if logging.lastResort is not None:  # a command that configures nothing: Python would print each line as a dict
+    logging.lastResort.setFormatter(_for_people(colors=False))

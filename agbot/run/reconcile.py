@@ -192,7 +192,8 @@ class Reconcile:
     def _tell(self) -> None:
         if self._past is not None and self._past.set_aside:
             log.critical("run.carried_in_part", from_run=self.report.from_run, set_aside=self._past.set_aside)
-        log.info("reconcile.start", **self.report.json() | {"closed": len(self.report.closed)})
+        counts = {"closed": len(self.report.closed), "corrections": len(self.report.corrections)}  # each is told below
+        log.info("reconcile.start", **self.report.json() | counts)
         for correction in self.report.corrections:
             log.warning("reconcile.corrected", **correction.json())
 

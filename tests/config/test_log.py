@@ -108,6 +108,39 @@ def test_terminal_codes_are_escaped(tmp_path: Path) -> None:
     assert "red \ufffd[31m \ufffd text" in console.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (["a", "b"], "'a, b'"),
+        ([], "none"),
+        ({"a": "7 shares"}, "'a 7 shares'"),
+        ({}, "none"),
+        ([{"at": 1, "left": "2"}, {"at": 3}], "'at 1, left 2; at 3'"),
+        ([(4, "torn \x1b")], "'4, torn \ufffd'"),
+        (7, "7"),
+    ],
+)
+def test_people_read_words_and_programs_read_values(value: object, shown: str, tmp_path: Path) -> None:
+    console = io.StringIO()
+    configure(file=tmp_path / "a.log", console=console)
+    get_logger().info("it", found=value)
+    assert console.getvalue().rstrip().endswith(f" found={shown}")
+    assert _lines(tmp_path / "a.log")[0]["found"] == json.loads(json.dumps(value))
+
+
+def test_a_command_that_configures_nothing_writes_lines_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    close()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    get_logger("care").error("venue.ill", operation="post", reason=f"it said {KEY}")
+    line = capsys.readouterr().err
+    assert "venue.ill" in line
+    assert "operation=post reason=" in line
+    assert "{" not in line
+    assert KEY not in line
+
+
 def test_the_file_is_private_and_rotates(tmp_path: Path) -> None:
     file = tmp_path / "state" / "a.log"
     configure(file=file, console=None, max_bytes=2_000, backups=2)
