@@ -27,6 +27,7 @@ from agbot.store.recording import Recording
 from agbot.units import NS_PER_S, SCALE
 from agbot.venue.demo.markets import demo_markets
 from agbot.venue.demo.simulation import DemoSimulation
+from agbot.words import many
 
 START_NS: Final = 1_735_689_600 * NS_PER_S
 """When a generated history begins: 2025-01-01T00:00:00Z."""
@@ -130,7 +131,7 @@ def _made(wanted: Generated) -> Opened:
         return Opened(Demo(wanted), "generated", _hash(told.encode()))
     days = wanted.span_ns // DAY_NS
     made = generated(wanted.seed, markets=wanted.markets, days=days, per_day=wanted.per_day)
-    return Opened(made, f"generated, {days} days", made.digest)
+    return Opened(made, f"generated, {many(days, 'day')}", made.digest)
 
 
 def _middle(book: BookSnapshot) -> tuple[TokenId, int]:

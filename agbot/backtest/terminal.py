@@ -11,6 +11,7 @@ import plotext  # type: ignore[import-untyped]
 from agbot.backtest.result import BacktestResult, Fill
 from agbot.backtest.words import lasting, moment
 from agbot.units import SCALE, complement, usd_text
+from agbot.words import many
 
 MARKETS_SHOWN: Final = 2
 HEIGHT: Final = 15
@@ -19,7 +20,7 @@ _Ticks = tuple[list[float], list[str]]
 
 def drawn(run: BacktestResult, width: int, *, colour: bool) -> str:
     """Return equity, and price with fills of the markets that traded most, `width` characters wide."""
-    head = f"{', '.join(run.strategies)} on {run.source}: PnL {usd_text(run.pnl)} usd, {run.trades} fills"
+    head = f"{', '.join(run.strategies)} on {run.source}: PnL {usd_text(run.pnl)} usd, {many(run.trades, 'fill')}"
     traded = Counter(fill.market for fill in run.fills if fill.market in run.mids)
     plots = [_equity(run, width), *(_price(run, market, width) for market, _ in traded.most_common(MARKETS_SHOWN))]
     text = "\n\n".join([head, *plots])

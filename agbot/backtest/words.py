@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from agbot.matching.latency import Constant, Delay, Delays, LogNormal, Recorded
 from agbot.units import NS_PER_MS, NS_PER_S
+from agbot.words import many
 
 
 def told(delays: Delays) -> str:
@@ -21,7 +22,7 @@ def _delay(delay: Delay) -> str:
         case LogNormal(median_ns=median, p99_ns=p99):
             return f"median {_ms(median)} (99 % below {_ms(p99)})"
         case Recorded(times_ns=times):
-            return f"as recorded ({len(times)} times)"
+            return f"as recorded ({many(len(times), 'time')})"
         case _:
             return repr(delay)
 

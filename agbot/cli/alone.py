@@ -26,6 +26,7 @@ from agbot.shared.watch import Shared
 from agbot.venue.polymarket.auth import API_KEY
 from agbot.venue.polymarket.credentials import ALL, API, Credentials, load_credentials
 from agbot.venue.polymarket.rest import ClobClient
+from agbot.words import many
 
 ROUNDS_MAX: Final = 5
 PAUSE_S: Final = 0.25
@@ -111,7 +112,9 @@ async def _cancel(trader: Trader, order_id: str) -> dict[str, Any]:
                 continue
             if order_id or not left:
                 return {"cancelled": len(gone), "orders_left": left}
-            failure = VenueAmbiguous(f"{left} orders still rest after they were cancelled", venue="polymarket")
+            failure = VenueAmbiguous(
+                f"{many(left, 'order still rests', 'orders still rest')} although cancelled", venue="polymarket"
+            )
         assert failure is not None
         raise failure
 

@@ -11,6 +11,7 @@ import click
 from agbot.cli.common import bot_options, state_path
 from agbot.cli.near import Group
 from agbot.errors import StoreError
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.store.audit import AuditVerdict
@@ -55,7 +56,8 @@ def _plain(verdict: AuditVerdict) -> dict[str, object]:
 
 
 def _text(verdict: AuditVerdict) -> str:
-    lines = [f"{verdict.lines} lines in {verdict.files} files, numbers {verdict.first_seq} to {verdict.last_seq}"]
+    where = f"{many(verdict.lines, 'line')} in {many(verdict.files, 'file')}"
+    lines = [f"{where}, numbers {verdict.first_seq} to {verdict.last_seq}"]
     if verdict.first_seq > 1:
         lines.append(f"lines before number {verdict.first_seq} are not here: rotated away, or in another file")
     lines += [f"{at}: cut off by the end of its process" for at in verdict.torn]

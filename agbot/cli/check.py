@@ -20,6 +20,7 @@ from agbot.notify.settings import ChannelSettings
 from agbot.settings import DAY_NS, HistorySettings, PaperSettings, Settings
 from agbot.store.rebuild import strategy_faults
 from agbot.units import NS_PER_MS, NS_PER_S, SCALE, usd_text
+from agbot.words import many
 
 
 @attrs.frozen(kw_only=True)
@@ -149,7 +150,7 @@ def _history(history: HistorySettings) -> str:
         return "none is kept"
     metrics, executions = history.metrics_ns // DAY_NS, history.executions_ns // DAY_NS
     beside = f"; and in the PostgreSQL of {history.postgres}" if history.postgres else ""
-    return f"metrics {metrics} days, executions {executions} days{beside}"
+    return f"metrics {many(metrics, 'day')}, executions {many(executions, 'day')}{beside}"
 
 
 def _paper(paper: PaperSettings) -> str:

@@ -10,6 +10,7 @@ import click
 
 from agbot.cli.common import bot_options, state_path
 from agbot.errors import ConfigError
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.backtest.compare import Comparison, Difference, Told
@@ -72,7 +73,7 @@ def _text(found: Comparison, path: Path) -> str:
 
 def _drift(first: Difference | None, decisions: int) -> str:
     if first is None:
-        return f"decides the same, {decisions} of {decisions} decisions"
+        return f"decides the same, {decisions} of {many(decisions, 'decision')}"
     head = f"decides otherwise from decision {first.number} of {decisions} on"
     return "\n".join([head, f"live:  {_told(first.live)}", f"here:  {_told(first.other)}"])
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agbot.cli.common import bot_options
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.doctor import Report, Row
@@ -58,7 +59,7 @@ def command(
 def as_text(report: Report) -> str:
     """Return the report as lines that can be pasted."""
     failed = ", ".join(row.id for row in report.failures)
-    end = f"{len(report.failures)} of {len(report.rows)} checks failed: {failed}" if failed else "green"
+    end = f"{len(report.failures)} of {many(len(report.rows), 'check')} failed: {failed}" if failed else "green"
     return "\n".join([*(line for row in report.rows for line in _lines(row)), "", end])
 
 

@@ -10,6 +10,7 @@ import click
 
 from agbot.cli.common import bot_options, control
 from agbot.errors import ConfigError, NotRunningError
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.settings import Settings
@@ -143,7 +144,9 @@ def shown(report: dict[str, Any]) -> str:
     rows = [{name: _cell(row[name]) for name in _COLUMNS} for row in report["feeds"]]
     lines = [table(rows, empty="no live feeds: a demo or a replay has none")]
     lost = [socket for socket in report["sockets"] if socket["losses"]]
-    lines += [f"{socket['source']}: lost {socket['losses']} times, last: {socket['last_loss']}" for socket in lost]
+    lines += [
+        f"{socket['source']}: lost {many(socket['losses'], 'time')}, last: {socket['last_loss']}" for socket in lost
+    ]
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ import click
 from agbot.cli.common import bot_options, state_path
 from agbot.cli.near import either, near_names
 from agbot.cli.spans import between, label, span
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.store.embedded import HistoryReader
@@ -127,7 +128,7 @@ def _drawn(series: Series, start_ns: int, step_ns: int) -> str:
         (
             shown(f"{series.name}{{{labels}}}", 200),
             sparkline(points, begins, ends, step_ns),
-            f"{moment(begins)} to {moment(ends)}, {_span(step_ns)} a bar, {observed} observations",
+            f"{moment(begins)} to {moment(ends)}, {_span(step_ns)} a bar, {many(observed, 'observation')}",
             f"min {low:g}  mean {mean:g}  max {high:g}  last {points[-1].last:g}",
         )
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from agbot.cli.common import bot_options, state_path
+from agbot.words import many
 
 
 @click.command(name="vacuum")
@@ -51,4 +52,4 @@ def vacuum(
         store.vacuum(lambda: bar.update(1))
     after = sum(file.size for file in status(directory / HISTORY))
     told = {"rows_forgotten": gone, "bytes_before": before, "bytes_after": after}
-    click.echo(json.dumps(told) if as_json else f"{gone} rows forgotten, {before:,} bytes are now {after:,}")
+    click.echo(json.dumps(told) if as_json else f"{many(gone, 'row')} forgotten, {before:,} bytes are now {after:,}")

@@ -10,6 +10,7 @@ import attrs
 import click
 
 from agbot.cli.bars import fraction_bar
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.store.check import Checked
@@ -51,7 +52,10 @@ def _text(found: Checked) -> str:
     from agbot.cli.tables import pairs, table  # noqa: PLC0415
     from agbot.store.check import moment  # noqa: PLC0415
 
-    files = f"{found.segments} segments, {found.blocks:,} blocks, {found.records:,} records"
+    files = ", ".join(
+        many(f"{count:,}", name)
+        for count, name in ((found.segments, "segment"), (found.blocks, "block"), (found.records, "record"))
+    )
     told = {
         "recording": f"{found.path} ({found.format})",
         **({"files": files} if found.segments else {}),

@@ -19,6 +19,7 @@ from agbot.store.mirror import MirrorCheck
 from agbot.store.recording import Recording
 from agbot.store.terms import Terms
 from agbot.units import NS_PER_S
+from agbot.words import many
 
 _SUFFIXES: Final = (".gz", ".csv", ".jsonl", ".ndjson", ".json", ".txt", ".agh", ".agf", ".parquet")
 _BAR_STEPS: Final = 1000
@@ -127,10 +128,10 @@ def table(summary: dict[str, Any]) -> str:
     rows = [
         ("source", f"{summary['source']} ({summary['format']})"),
         ("messages", f"{summary['messages']:,}: " + ", ".join(f"{n:,} {kind}" for kind, n in counts.items())),
-        ("time", f"{summary['timestamps']:,} timestamps over {seconds:,.0f} s"),
-        ("mirror", f"{audit['mirror_exceptions']} timestamps after which NO was not the mirror of YES"),
+        ("time", many(f"{summary['timestamps']:,}", "timestamp") + f" over {seconds:,.0f} s"),
+        ("mirror", many(audit["mirror_exceptions"], "timestamp") + " after which NO was not the mirror of YES"),
         ("locked", f"{sum(audit['locked'].values())} states, crossed {sum(audit['crossed'].values())}"),
-        ("set aside", f"{summary['set_aside']} lines"),
+        ("set aside", f"{many(summary['set_aside'], 'line')}"),
         *(("", f"line {skip['line']}: {skip['reason']}") for skip in summary["set_aside_first"]),
         *_term_rows(summary["terms"]),
         ("written", summary["output"]),

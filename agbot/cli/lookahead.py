@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agbot.words import many
+
 if TYPE_CHECKING:
     from agbot.optimise.decided import MakeLoop, Reads
     from agbot.optimise.lookahead import Inspection
@@ -88,9 +90,10 @@ def _told(found: Inspection, reads: Reads) -> dict[str, Any]:
 def _text(found: Inspection, reads: Reads) -> str:
     from agbot.store.audit_rows import moment  # noqa: PLC0415
 
+    decisions, runs = many(found.decisions, "decision"), many(found.runs, "run")
     if not found.peeks and not reads.found:
-        return f"nothing found: {found.decisions} decisions, the same in {found.runs} runs"
-    lines = [f"LOOK-AHEAD, or worse: {found.decisions} decisions in {found.runs} runs"]
+        return f"nothing found: {decisions}, the same in {runs}"
+    lines = [f"LOOK-AHEAD, or worse: {decisions} in {runs}"]
     for peek in found.peeks:
         cut = f" (cut at {moment(peek.cut_ns)})" if peek.cut_ns else ""
         lines.append(f"{moment(peek.at.ts_ns)}  {peek}{cut}")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agbot.words import many
+
 if TYPE_CHECKING:
     from agbot.optimise.heat import Heat
     from agbot.optimise.outcome import Outcome
@@ -114,10 +116,8 @@ def _searched(study: Study, identity: dict[str, str]) -> Report:
         how = study.plan.walk_forward
         walked = walk(folds_of(first, how), study.explore) if how is not None else None
     except KeyboardInterrupt:
-        click.echo(
-            f"\nstopped: {study.log.count} trials are kept in {study.log.path}; the same command goes on",
-            err=True,
-        )
+        kept = many(study.log.count, "trial is kept", "trials are kept")
+        click.echo(f"\nstopped: {kept} in {study.log.path}; the same command goes on", err=True)
         sys.exit(1)
     return Report(
         plan=study.plan,

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from agbot.cli.common import bot_options, control
+from agbot.words import many
 
 ACCEPT_S: Final = 60.0
 """Accepting reads the whole account once more."""
@@ -65,7 +66,7 @@ def _shown(told: Mapping[str, Any], now_ns: int) -> str:
         return "the account has not been read yet"
     age_s = max(0, now_ns - told["checked_ns"]) // NS_PER_S
     failed = f", {told['failed_reads']} failed" if told["failed_reads"] else ""
-    return table(rows, "no difference") + f"\n{told['reads']} reads{failed}, the last {age_s} s ago"
+    return table(rows, "no difference") + f"\n{many(told['reads'], 'read')}{failed}, the last {age_s} s ago"
 
 
 def _accepted(told: Mapping[str, Any], by: str) -> str:

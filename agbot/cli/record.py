@@ -12,6 +12,7 @@ import attrs
 import click
 
 from agbot.errors import ConfigError
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.run.record import RecordPlan, Standing
@@ -166,12 +167,12 @@ class _Screen:
 
 def line(standing: Standing) -> str:
     """Return how a recorder stands in one line."""
-    missed = f", {standing.missed:,} frames missed" if standing.missed else ""
+    missed = f", {many(f'{standing.missed:,}', 'frame')} missed" if standing.missed else ""
     lost = f" ({standing.sockets_lost} lost)" if standing.sockets_lost else ""
     return (
-        f"{standing.frames:,} frames, {standing.rate:,.1f}/s, {_bytes(standing.received)} received, "
+        f"{many(f'{standing.frames:,}', 'frame')}, {standing.rate:,.1f}/s, {_bytes(standing.received)} received, "
         f"{_bytes(standing.stored)} stored ({standing.codec} {standing.ratio:.1f}:1), "
-        f"{standing.sockets} sockets{lost}, {_bytes(standing.free)} free{missed}"
+        f"{many(standing.sockets, 'socket')}{lost}, {_bytes(standing.free)} free{missed}"
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from agbot.words import many
+
 if TYPE_CHECKING:
     from agbot.store.verify import Verdict
 
@@ -68,10 +70,11 @@ def plain(verdict: Verdict, path: Path, still: str) -> dict[str, object]:
 
 def compared(verdict: Verdict, path: Path, still: str) -> str:
     """Return what was compared, and whether it agrees."""
+    steps = many(verdict.steps, "step")
     lines = [
         f"{path}",
         f"run {verdict.header.run_id} ({verdict.header.mode}, agbot {verdict.header.version})",
-        f"{verdict.records} records, {verdict.batches} batches, {verdict.steps} steps with decisions",
+        f"{many(verdict.records, 'record')}, {many(verdict.batches, 'batch', 'batches')}, {steps} with decisions",
         f"decision digest {verdict.digest}",
         _ended(verdict, still),
     ]
@@ -102,9 +105,9 @@ def _did(verdict: Verdict, path: Path, still: str) -> dict[str, Any]:
         "run": f"{header.run_id} ({header.mode}, agbot {header.version})",
         "time": f"{moment(first)} to {moment(lived.last_ns or first)} UTC, {_lasted(lived.last_ns - first)}",
         "end": _ended(verdict, still),
-        "steps": f"{verdict.batches}, {verdict.steps} of them with decisions; {verdict.records} records",
+        "steps": f"{verdict.batches}, {verdict.steps} of them with decisions; {many(verdict.records, 'record')}",
         "orders": f"{lived.placed} placed{ends}, {lived.open_} open; {lived.denied} denied",
-        "fills": f"{lived.fills}, {to_text(lived.shares)} shares, fees {usd_text(lived.fees)} usd",
+        "fills": f"{lived.fills}, {many(to_text(lived.shares), 'share')}, fees {usd_text(lived.fees)} usd",
         "pnl": f"{usd_text(lived.pnl)} usd, equity {usd_text(lived.equity)} usd",
         **({"kill switch": f"ON: {lived.kill_switch}"} if lived.kill_switch else {}),
         "journal": path,

@@ -11,6 +11,7 @@ import click
 
 from agbot.cli.common import bot_options, control
 from agbot.errors import NotRunningError
+from agbot.words import many
 
 READ_ONLY: Final = "READ-ONLY"
 
@@ -42,7 +43,7 @@ def command(profile: str | None, state_dir: Path | None, as_json: bool, probe: b
         return
     click.echo(
         f"{status['mode']} {status['run_id']} pid {status['pid']} up {status['uptime_s']:.0f} s: {_gate(status)}, "
-        f"{len(status['markets'])} markets, {len(status['open_orders'])} open orders, "
+        f"{many(len(status['markets']), 'market')}, {many(len(status['open_orders']), 'open order')}, "
         f"equity {status['equity_usd']} usd, {_made(status)}" + (f", {status['page']}" if status["page"] else "")
     )
     for venue, told in status.get("venues", {}).items():
@@ -61,18 +62,20 @@ def reconciled(found: Mapping[str, Any]) -> Iterator[str]:
     for where in found.get("halted", {}):
         yield f"halted    {where}: no new orders (ReconcileDifference) until figures agree, or: agbot reconcile"
     if "holder" in found:
-        yield f"holder    {found['holder'] or 'nobody here'}, {found['holders_orders']} orders rest"
-        yield f"account   {found['cash_usd']} usd, {len(found['positions'])} positions"
+        orders = many(found["holders_orders"], "order rests", "orders rest")
+        yield f"holder    {found['holder'] or 'nobody here'}, {orders}"
+        yield f"account   {found['cash_usd']} usd, {many(len(found['positions']), 'position')}"
     if found.get("foreign_orders"):
-        yield f"foreign   {found['foreign_orders']} orders rest that no journal explains: {', '.join(found['foreign'])}"
+        rest = many(found["foreign_orders"], "order rests", "orders rest")
+        yield f"foreign   {rest} that no journal explains: {', '.join(found['foreign'])}"
     if found.get("failed_reads"):
-        yield f"unread    {found['failed_reads']} reads of the account failed"
+        yield f"unread    {many(found['failed_reads'], 'read')} of the account failed"
 
 
 def _start(start: Mapping[str, Any]) -> Iterator[str]:
     counts = {"taken off": start["cancelled"], "closed by evidence": start["closed"]}
-    said = [f"{len(rows)} orders {what}" for what, rows in counts.items() if rows]
-    said += [f"{start['fills']} fills folded in"] if start["fills"] else []
+    said = [f"{many(len(rows), 'order')} {what}" for what, rows in counts.items() if rows]
+    said += [f"{many(start['fills'], 'fill')} folded in"] if start["fills"] else []
     if said:
         yield f"start     of run {start['from_run']}: {', '.join(said)}"
     for row in start["corrections"]:
@@ -80,7 +83,8 @@ def _start(start: Mapping[str, Any]) -> Iterator[str]:
         yield f"corrected {where}: {row['journal']} by the journal, {row['venue']} by {row['source']}"
     if strangers := start.get("strangers"):
         traded = ", ".join(f"{order_id} ({size} shares)" for order_id, size in strangers.items())
-        yield f"strange   {len(strangers)} orders that no journal explains have traded: {traded}"
+        count = many(len(strangers), "order that no journal explains has", "orders that no journal explains have")
+        yield f"strange   {count} traded: {traded}"
 
 
 def _made(status: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import click
 
 from agbot.cli.common import audited, bot_options
 from agbot.errors import ConfigError
+from agbot.words import many
 
 PROFILE = "signer"
 MINUTES_MAX = 60
@@ -58,8 +59,8 @@ def command(
     limits = {"shares": to_text(leave.shares), "floor": to_text(leave.floor), "until_ns": leave.until_ns}
     audited(directory, "leave", by=by, reason=reason, **limits)
     click.echo(
-        f"for {minutes} minutes the signer in {directory} signs sales: up to {to_text(leave.shares)} shares, at "
-        f"{to_text(leave.floor)} or more, by {by}"
+        f"for {many(minutes, 'minute')} the signer in {directory} signs sales: up to {limits['shares']} shares, at "
+        f"{limits['floor']} or more, by {by}"
     )
 
 

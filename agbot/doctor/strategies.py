@@ -8,6 +8,7 @@ import trio
 
 from agbot.doctor.report import Check, Finding, fail, ok, skip
 from agbot.settings import Settings
+from agbot.words import many
 
 
 class Traded(Protocol):
@@ -31,7 +32,8 @@ async def rehearsal(world: Traded) -> Finding:
     ended, orders = f"{', '.join(result.strategies)} came through", result.orders.placed
     if not orders:
         return ok(f"{ended}, without an order")
-    return ok(f"{ended}: {orders} orders, {result.trades} trades, {sum(result.denials.values())} denials")
+    denials = many(sum(result.denials.values()), "denial")
+    return ok(f"{ended}: {many(orders, 'order')}, {many(result.trades, 'trade')}, {denials}")
 
 
 CHECKS: Final[tuple[Check[Traded], ...]] = (Check("D24", "strategies of your own", rehearsal),)

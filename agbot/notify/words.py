@@ -28,6 +28,7 @@ from agbot.notify.notice import Notice, Severity
 from agbot.notify.outbox import REPORT
 from agbot.notify.settings import NotifySettings
 from agbot.units import NS_PER_S, to_text, usd_text
+from agbot.words import many
 
 NEVER_NS: Final = 2**63
 DAY_NS: Final = 86_400 * NS_PER_S
@@ -151,7 +152,7 @@ class Words:
             if len(self._denied) == self._settings.denials and self._denied[0][0] > self._now_ns - window_ns:
                 rules = Counter(rule for _, rule in self._denied).most_common(3)
                 told = ", ".join(f"{rule} ×{count}" for rule, count in rules)
-                text = f"{len(self._denied)} orders denied within {window_ns / NS_PER_S:g} s: {told}"
+                text = f"{many(len(self._denied), 'order')} denied within {window_ns / NS_PER_S:g} s: {told}"
                 self._denied.clear()
                 yield self._notice(WARNING, "denials", "", text)
 
@@ -191,8 +192,8 @@ class Words:
         day = datetime.fromtimestamp(self._now_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M UTC")
         return (
             f"report of {day}: equity {usd_text(equity)} usd ({'+' if change >= 0 else ''}{usd_text(change)} since the "
-            f"last), cash {usd_text(engine.portfolio.cash)}, {self._since['fills']} fills, "
-            f"{self._since['denied']} denied, {len(live)} orders open, {len(self._unknown)} unknown, "
+            f"last), cash {usd_text(engine.portfolio.cash)}, {many(self._since['fills'], 'fill')}, "
+            f"{self._since['denied']} denied, {many(len(live), 'order')} open, {len(self._unknown)} unknown, "
             f"kill switch {'ON' if engine.kill_switch else 'off'}"
         )
 

@@ -12,6 +12,7 @@ from agbot.optimise.outcome import Outcome, Trial, key_of
 from agbot.optimise.plan import Plan
 from agbot.optimise.verdict import DSR_MIN, OVERFIT, UNKNOWN, Verdict
 from agbot.optimise.walk import Walk
+from agbot.words import many
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +88,7 @@ class Report:
         return [
             {
                 "tested on": step.fold.name,
-                "trained on": f"{len(step.fold.train)} periods",
+                "trained on": many(len(step.fold.train), "period"),
                 "chosen": _text(step.chosen),
                 "in sample": _number(step.trained),
                 "out of sample": _number(step.tested),

@@ -13,6 +13,7 @@ from agbot.model.ids import VenueId
 from agbot.model.order import CancelAck, Order, OrderAck, TimeInForce
 from agbot.run.sweep import cancel_until_none, each, looked
 from agbot.venue.ports import VenueAdapter
+from agbot.words import many
 
 WITHIN_S: Final = 4.0
 """Shorter than the backstop's patience, which asks once more."""
@@ -86,7 +87,8 @@ class OursOnly:
         if left is None:
             raise VenueAmbiguous("whether orders of this run still rest is not known", venue=self.venue_id)
         if left:
-            raise VenueAmbiguous(f"{len(left)} orders of this run still rest", venue=self.venue_id)
+            rest = many(len(left), "order of this run still rests", "orders of this run still rest")
+            raise VenueAmbiguous(rest, venue=self.venue_id)
         return list(taken.values())
 
     async def _others(self) -> bool:

@@ -35,6 +35,7 @@ from agbot.venue.pace import TRIO, Pace
 from agbot.venue.polymarket.compose import VENUE
 from agbot.venue.polymarket.own import DUST
 from agbot.venue.polymarket.wire.rest import OpenOrder, Trade
+from agbot.words import many
 
 TAKEN_OFF_WITHIN_S: Final = 60.0
 LOOK_AGAIN_S: Final = 0.25
@@ -192,8 +193,8 @@ class Reconcile:
     def _tell(self) -> None:
         if self._past is not None and self._past.set_aside:
             log.critical("run.carried_in_part", from_run=self.report.from_run, set_aside=self._past.set_aside)
-        counts = {"closed": len(self.report.closed), "corrections": len(self.report.corrections)}  # each is told below
-        log.info("reconcile.start", **self.report.json() | counts)
+        each_told = {"closed": len(self.report.closed), "corrections": len(self.report.corrections)}
+        log.info("reconcile.start", **self.report.json() | each_told)
         for correction in self.report.corrections:
             log.warning("reconcile.corrected", **correction.json())
 
@@ -242,9 +243,7 @@ class Reconcile:
         if left is None:
             raise VenueUnavailable("whether orders of the last run still rest is not known", venue=VENUE)
         if left:
-            raise VenueAmbiguous(
-                f"{len(left)} orders of the last run still rest after they were cancelled", venue=VENUE
-            )
+            raise VenueAmbiguous(f"{many(len(left), 'cancelled order')} of the last run still there", venue=VENUE)
         self.report.cancelled = [self._known[order_id].own.name for order_id in ours]
 
     async def _ours_listed(self) -> list[str]:
@@ -395,7 +394,7 @@ def _not_ours(resting: Sequence[OpenOrder], why: str) -> ConfigError:
     named = ", ".join(order.id for order in resting[:NAMED])
     more = f" and {len(resting) - NAMED} more" if len(resting) > NAMED else ""
     return ConfigError(
-        f"{len(resting)} orders of this account rest already: {named}{more}; {why}",
+        f"this account has {many(len(resting), 'resting order')} already: {named}{more}; {why}",
         id="AGB-144",
         remedy="when no bot elsewhere watches them: agbot cancel --all --config FILE; or on_start_foreign: leave",
     )

@@ -248,7 +248,7 @@ def test_vacuum_forgets_only_what_it_is_told_to(ask):
     told = json.loads(ask("history", "vacuum", "--json"))
     assert told["rows_forgotten"] == 0
     assert told["bytes_after"] < told["bytes_before"]
-    assert "1 rows forgotten" in ask("history", "vacuum", "--executions-days", "3")
+    assert "1 row forgotten" in ask("history", "vacuum", "--executions-days", "3")
     assert len(json.loads(ask("history", "orders", "--since", "30d", "--json"))) == 2
 
 

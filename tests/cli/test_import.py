@@ -44,9 +44,9 @@ def test_it_writes_a_history_file_and_says_what_is_in_it(source: Path) -> None:
     assert lines[1:] == [
         "messages 3: 2 book, 1 delta",
         "time 2 timestamps over 2 s",
-        "mirror 1 timestamps after which NO was not the mirror of YES",
+        "mirror 1 timestamp after which NO was not the mirror of YES",
         "locked 1 states, crossed 0",
-        "set aside 1 lines",
+        "set aside 1 line",
         "line 6: not a row of 9 fields",
         "market game",
         "condition_id game (stand-in)",

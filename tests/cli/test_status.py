@@ -35,7 +35,7 @@ def test_the_line_says_why_nothing_is_placed(switch, scopes, halted, said, probe
     }
     monkeypatch.setattr(status, "control", lambda *_: answer)
     line = CliRunner().invoke(status.command, []).output
-    assert line == f"REPLAY r pid 7 up 1 s: {said}, 1 markets, 0 open orders, equity 1.00 usd, pnl this run 0.00 usd\n"
+    assert line == f"REPLAY r pid 7 up 1 s: {said}, 1 market, 0 open orders, equity 1.00 usd, pnl this run 0.00 usd\n"
     assert CliRunner().invoke(status.command, ["--probe"]).exit_code == probe
 
 
@@ -115,13 +115,13 @@ def test_what_the_start_found_and_what_differs_now_is_below_the_line():
         "failed_reads": 2,
     }
     assert list(status.reconciled(told)) == [
-        "start     of run r0: 2 orders taken off, 1 orders closed by evidence, 4 fills folded in",
+        "start     of run r0: 2 orders taken off, 1 order closed by evidence, 4 fills folded in",
         "corrected cash: 10 by the journal, 9 by CLOB balance-allowance",
         "corrected YES 0x1: 0 by the journal, 7 by CLOB balance-allowance",
-        "strange   1 orders that no journal explains have traded: 0xdef (7 shares)",
+        "strange   1 order that no journal explains has traded: 0xdef (7 shares)",
         "differs   rain YES: the venue holds 7, agbot knows of 0",
         "halted    rain: no new orders (ReconcileDifference) until figures agree, or: agbot reconcile",
-        "foreign   1 orders rest that no journal explains: 0xabc",
+        "foreign   1 order rests that no journal explains: 0xabc",
         "unread    2 reads of the account failed",
     ]
 

@@ -52,7 +52,7 @@ async def test_cancel_all_with_no_bot_succeeds_only_when_nothing_rests(machine, 
     assert (await machine.agbot(*ORDER, *config)).code == 0
     keeps_all(stub)
     kept = await machine.agbot("cancel", "--all", *config)
-    assert (kept.code, "1 orders still rest" in kept.err) == (1, True), kept
+    assert (kept.code, "1 order still rests" in kept.err) == (1, True), kept
 
 
 @pytest.mark.parametrize("break_it", ["reset", "lose_reply", "truncate_reply"])

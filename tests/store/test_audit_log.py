@@ -185,7 +185,7 @@ def test_the_command_says_ok_or_the_first_broken_line(written):
     told = CliRunner().invoke(cli, ["audit", "verify", "--state-dir", str(written.parent)])
     assert (told.exit_code, told.output) == (
         0,
-        "10 lines in 1 files, numbers 1 to 10\nok: every line follows from the one before\n",
+        "10 lines in 1 file, numbers 1 to 10\nok: every line follows from the one before\n",
     )
     written.write_bytes(b"".join(CHANGES["left out"](lines(written))))
     told = CliRunner().invoke(cli, ["audit", "verify", "--json", str(written)])

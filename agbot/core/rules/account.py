@@ -16,6 +16,7 @@ from agbot.core.rules.measured import Measured, NotKnown, part_of_equity, usd
 from agbot.model.order import Side
 from agbot.quant.horizon import Horizon
 from agbot.units import NS_PER_S, SCALE, notional, to_text
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.core.prospect import Prospect
@@ -128,7 +129,7 @@ class MaxPositions(Measured):
     whole: ClassVar[bool] = True
 
     def _shown(self, value: float) -> str:
-        return f"{value:.0f} markets"
+        return many(f"{value:.0f}", "market")
 
     def forbids(self, asked: Prospect) -> bool:
         """Return whether the order would open one market too many; in one that is open already none is."""
@@ -384,7 +385,7 @@ class ConsecutiveLosses(Measured):
         return self.max_losses
 
     def _shown(self, value: float) -> str:
-        return f"{value:.0f} losses in a row"
+        return many(f"{value:.0f}", "loss in a row", "losses in a row")
 
     def __str__(self) -> str:
         return f"nothing is opened after more than {self.max_losses} markets left with a loss in a row"

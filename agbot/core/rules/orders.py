@@ -10,6 +10,7 @@ import attrs
 from agbot.core.rules.measured import Measured, NotKnown, usd
 from agbot.model.fees import taker_fee
 from agbot.units import NS_PER_S, SCALE, complement, notional, to_text
+from agbot.words import many
 
 if TYPE_CHECKING:
     from agbot.core.oms import OrderRecord
@@ -59,7 +60,7 @@ class OrderRate(Measured):
     exits: ClassVar[bool] = False
 
     def _shown(self, value: float) -> str:
-        return f"{value:.0f} orders"
+        return many(f"{value:.0f}", "order")
 
     def _after(self, asked: Prospect) -> float:
         return asked.sent_since(asked.now_ns - self.per_sec + 1) + 1
@@ -130,7 +131,7 @@ class SelfTrade(Measured):
     exits: ClassVar[bool] = False
 
     def _shown(self, value: float) -> str:
-        return f"{value:.0f} orders of ours"
+        return many(f"{value:.0f}", "order of ours", "orders of ours")
 
     def _after(self, asked: Prospect) -> float:
         return sum([_meet(asked, record) for record in asked.live])

@@ -46,7 +46,11 @@ class LinksPanel(Panel):
         """Return the sums, then messages by type, then doubts that hold."""
         lines = feed_lines(self, dashboard)
         lost, malformed = dashboard.total("feed.sockets_lost"), dashboard.total("feed.messages_malformed")
-        lines.append(self.line("lost", _count(lost), "warn" if lost else "", " sockets since the start"))
+        lines.append(
+            self.line(
+                "lost", _count(lost), "warn" if lost else "", f" {'socket' if lost == 1 else 'sockets'} since the start"
+            )
+        )
         lines.append(self.line("malformed", _count(malformed), "warn" if malformed else "", " messages"))
         for labels, count in sorted(dashboard.gauges(RECEIVED).items()):
             lines.append(self.line("received", _count(count), "", f" {dict(labels).get('message_type', '')}"))

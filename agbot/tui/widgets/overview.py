@@ -10,6 +10,7 @@ from agbot.tui.widgets.feeds import feed_lines
 from agbot.tui.widgets.figures import usd
 from agbot.tui.widgets.panel import Panel
 from agbot.tui.widgets.risk import limits_used, switch_lines
+from agbot.words import many
 
 MODES = {
     "LIVE": ("REAL MONEY", "bad"),
@@ -71,7 +72,7 @@ def reconciled(panel: Panel, dashboard: Dashboard) -> Text:
     ago = max(0, dashboard.at_ms - checked // 1_000_000) // 1000
     when = f"{ago} s ago" if checked else "at the start"
     failed = wire.whole(told.get("failed_reads"))
-    more = f", {failed} reads failed" if failed else ""
+    more = f", {many(failed, 'read')} failed" if failed else ""
     return panel.line("reconciled", when, "", f", {differ or 'nothing'} differs{more}" if not differ else "") + (
         Text(f", {differ} differ{more}", style=panel.ink("bad")) if differ else Text()
     )

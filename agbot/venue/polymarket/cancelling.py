@@ -15,6 +15,7 @@ from agbot.venue.polymarket.desk import CANCEL, Desk, not_cancelled
 from agbot.venue.polymarket.own import OwnOrder, Stage
 from agbot.venue.polymarket.placing import Placing
 from agbot.venue.polymarket.wire.rest import CancelReply
+from agbot.words import many
 
 CANCELS_MAX: Final = 5
 """How often one order is asked off: it cannot be cancelled while it waits in a delay window."""
@@ -108,7 +109,9 @@ class Cancelling:
             await self._by_id(rest, taken)
             rest = await self._rest(names, blind)
         if rest:
-            raise VenueAmbiguous(f"{len(rest)} orders still rest after they were cancelled", venue=VENUE)
+            raise VenueAmbiguous(
+                f"{many(len(rest), 'order still rests', 'orders still rest')} although cancelled", venue=VENUE
+            )
         return list(taken.values())
 
     async def _rest(self, names: set[ClientOrderId], blind: set[str]) -> list[str]:

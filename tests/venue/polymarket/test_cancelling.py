@@ -201,7 +201,7 @@ async def test_cancel_all_says_when_orders_still_rest() -> None:
         bench.stub.reply("DELETE", "/cancel-all", nothing)
         for path in ("/orders", "/order"):
             bench.stub.reply("DELETE", path, nothing)
-        with pytest.raises(VenueAmbiguous, match="1 orders still rest"):
+        with pytest.raises(VenueAmbiguous, match="1 order still rests"):
             await bench.venue.cancel_all()
 
 
