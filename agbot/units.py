@@ -80,12 +80,12 @@ def usd_text(units: int) -> str:
 
 
 def whole_cents(parts: Sequence[int], total: int) -> list[int]:
-    """Return parts in 10⁻⁶ usd as whole cents that add up to `total`, which is a sum of whole cents near theirs.
+    """Return parts in 10⁻⁶ usd as whole cents that add up to `total` as `usd_text` shows it; it is near their sum.
 
     The cents that rounding down took go to those that lost most by it, so that a column adds up as it is shown.
     """
     cents = [part // _CENT for part in parts]
-    each, more = divmod(total // _CENT - sum(cents), len(parts) or 1)
+    each, more = divmod(to_units(usd_text(total)) // _CENT - sum(cents), len(parts) or 1)
     lost_most = sorted(range(len(parts)), key=lambda place: -(parts[place] % _CENT))[:more]
     return [(cent + each + (place in lost_most)) * _CENT for place, cent in enumerate(cents)]
 

@@ -230,3 +230,14 @@ class TestTime:
     @pytest.mark.parametrize(("ns", "expected"), [(0, 0), (999_999, 0), (1_000_000, 1), (1_999_999, 1), (-1, -1)])
     def test_nanoseconds_round_down(self, ns: int, expected: int) -> None:
         assert units.ms(ns) == expected
+
+
+@given(st.lists(st.integers(-(10**9), 10**9), max_size=30), st.integers(-10_000, 10_000))
+def test_whole_cents_add_up_to_what_is_shown_and_none_is_off_by_more_than_it_must(parts, beside):
+    total = sum(parts) + (beside if parts else 0)
+    cents = units.whole_cents(parts, total)
+    assert all(cent % 10_000 == 0 for cent in cents)
+    assert sum(cents) == (units.to_units(units.usd_text(total)) if parts else 0)
+    assert all(abs(cent - part) < 20_000 for cent, part in zip(cents, parts, strict=True))
+    whole = [part // 10_000 * 10_000 for part in parts]
+    assert units.whole_cents(whole, sum(whole)) == whole

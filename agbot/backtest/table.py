@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from agbot.backtest.result import Attribution, BacktestResult, Measured, Report
 from agbot.backtest.words import lasting, moment, percent
-from agbot.units import NS_PER_S, SCALE, to_text, usd_text
+from agbot.units import NS_PER_S, SCALE, to_text, usd_text, whole_cents
 
 ASSUMPTIONS: Final = "docs/backtest.md"
 ROWS_MAX: Final = 25
@@ -54,14 +56,22 @@ def attribution(run: BacktestResult) -> list[dict[str, str]]:
 
 def attributed(of: Sequence[Attribution], strategies: Sequence[str]) -> list[dict[str, str]]:
     """Return rows as `attribution` does; the account's is the sum of all."""
-    ranked = sorted(of, key=lambda row: -abs(row.pnl))
+    ranked = _in_cents(sorted(of, key=lambda row: -abs(row.pnl)))
     by_strategy = {name: [row for row in ranked if row.strategy == name] for name in strategies}
     rows = [_row(row.strategy, row.market, [row]) for row in ranked[:ROWS_MAX]]
     if others := ranked[ROWS_MAX:]:
         rows.append(_row(f"{len(others)} others", "", others))
     if len(by_strategy) > 1:
         rows += [_row(name, "all", of) for name, of in by_strategy.items()]
-    return [*rows, _row("account", "", of)]
+    return [*rows, _row("account", "", ranked)]
+
+
+def _in_cents(rows: Sequence[Attribution]) -> list[Attribution]:
+    """Return rows whose money is whole cents, so that what is shown adds up."""
+    fees = whole_cents([row.fees for row in rows], sum(row.fees for row in rows))
+    pnl = whole_cents([row.pnl for row in rows], sum(row.pnl for row in rows))
+    each = zip(rows, fees, pnl, strict=True)
+    return [msgspec.structs.replace(row, fees=of_fees, pnl=of_pnl) for row, of_fees, of_pnl in each]
 
 
 def _row(strategy: str, market: str, of: Sequence[Attribution]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agbot.backtest.statement import DAY_NS, PERIODS, Span, day_of
+from agbot.backtest.table import attributed
 from agbot.core.portfolio import CarriedPosition
 from agbot.core.step import Decision
 from agbot.errors import NotFoundError
@@ -117,6 +118,17 @@ def test_a_position_over_a_restart_is_made_once(tmp_path):
     assert [d.pnl for d in week.days] == [0, 0, 0, 0, 0, SCALE, SCALE]
     assert week.runs == (first.path.stem, second.path.stem)
     assert day.runs == (second.path.stem,)
+
+
+def test_what_is_shown_adds_up_where_cents_are_rounded(tmp_path):
+    run = Written(tmp_path, MIDNIGHT_NS)
+    for number, (strategy, market) in enumerate([(s, m) for s in ("s1", "s2") for m in MARKETS]):
+        run.fill(number, market, strategy, fee=184_999 + number)  # each is 0.18 or 0.19, all together 0.74
+    run.end()
+    day = adds_up(statement(tmp_path))
+    shown = attributed(day.attribution(), day.strategies)
+    assert [row["fees usd"] for row in shown[-3:]] == ["0.36", "0.38", "0.74"]
+    assert sorted(row["PnL usd"] for row in shown[:4]) == ["-0.18", "-0.18", "-0.19", "-0.19"]
 
 
 def test_what_the_flattener_sold_stands_under_who_held_it_fees_as_well(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import msgspec
 
@@ -103,7 +104,22 @@ def adds_up(said):
     assert [d.pnl for d in said.days] == [sum(r.pnl for r in said.rows if r.day == d.day) for d in said.days]
     account = attributed(said.attribution(), said.strategies)[-1]
     assert account["fills"] == str(said.fills)
+    shown_adds_up(attributed(said.attribution(), said.strategies))
     told = list(csv.DictReader(io.StringIO(to_csv(said))))
     assert sum(to_units(row["pnl_usd"]) + to_units(row["brought_usd"]) for row in told) == said.closing - said.opening
     assert sum(to_units(row["fees_usd"]) for row in told) == said.fees
     return said
+
+
+def shown_adds_up(rows):
+    """Assert that a reader who adds up a column finds the account's figure, and each strategy's."""
+    *rows, account = rows
+    markets = [row for row in rows if row["market"] != "all"]
+    for column in ("fees usd", "PnL usd"):
+        total = Decimal(account[column])
+        assert sum(Decimal(row[column]) for row in markets) == total
+        by_strategy = [row for row in rows if row["market"] == "all"]
+        assert not by_strategy or sum(Decimal(row[column]) for row in by_strategy) == total
+        for row in by_strategy:
+            own = [Decimal(each[column]) for each in markets if each["strategy"] == row["strategy"]]
+            assert sum(own) == Decimal(row[column])
