@@ -10,7 +10,7 @@ from typing import Final
 from agbot.backtest import table
 from agbot.backtest.statement import Row, Statement
 from agbot.backtest.words import moment
-from agbot.units import NS_PER_S, to_text, usd_text
+from agbot.units import NS_PER_S, to_text, to_units, usd_text, whole_cents
 
 Rows = list[dict[str, str]]
 ASSUMPTIONS: Final = "docs/report.md"
@@ -33,7 +33,7 @@ def figures(said: Statement) -> Rows:
     """Return the account's figures, one a row."""
     told = {
         "equity before, usd": usd_text(said.opening),
-        "PnL usd": usd_text(said.pnl),
+        "PnL usd": usd_text(_pnl(said.opening, said.brought + said.unexplained, said.closing)),
         "brought in usd": usd_text(said.brought),
         "equity after, usd": usd_text(said.closing),
         **({"unexplained usd": usd_text(said.unexplained)} if said.unexplained else {}),
@@ -61,17 +61,18 @@ def credited(said: Statement) -> Rows:
 
 def days(said: Statement) -> Rows:
     """Return one row a UTC day, the period's last."""
-    rows = [(d.day, d.opening, d.pnl, d.brought, d.closing) for d in said.days]
-    rows.append((said.period, said.opening, said.pnl, said.brought, said.closing))
+    brought = whole_cents([d.brought for d in said.days], said.brought)
+    rows = [(d.day, d.opening, usd, d.closing) for d, usd in zip(said.days, brought, strict=True)]
+    rows.append((said.period, said.opening, said.brought, said.closing))
     return [
         {
             "day": day,
             "equity before": usd_text(before),
-            "PnL usd": usd_text(pnl),
-            "brought in": usd_text(brought),
+            "PnL usd": usd_text(_pnl(before, usd, after)),
+            "brought in": usd_text(usd),
             "equity after": usd_text(after),
         }
-        for day, before, pnl, brought, after in rows
+        for day, before, usd, after in rows
     ]
 
 
@@ -96,7 +97,13 @@ def incidents(said: Statement) -> Rows:
 
 def attribution(said: Statement) -> Rows:
     """Return PnL by strategy and market, then by strategy, then the account's."""
-    return table.attributed(said.attribution(), said.strategies) if said.rows else []
+    pnl = _pnl(said.opening, said.brought + said.unexplained, said.closing)
+    return table.attributed(said.attribution(), said.strategies, pnl) if said.rows else []
+
+
+def _pnl(before: int, brought: int, after: int) -> int:
+    """Return the PnL in the cents that make what is shown add up: before + PnL + brought in = after."""
+    return sum(sign * to_units(usd_text(usd)) for sign, usd in ((1, after), (-1, before), (-1, brought)))
 
 
 def sections(said: Statement) -> Mapping[str, Rows]:

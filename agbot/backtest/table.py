@@ -54,9 +54,9 @@ def attribution(run: BacktestResult) -> list[dict[str, str]]:
     return attributed(run.attribution, run.strategies)
 
 
-def attributed(of: Sequence[Attribution], strategies: Sequence[str]) -> list[dict[str, str]]:
-    """Return rows as `attribution` does; the account's is the sum of all."""
-    ranked = _in_cents(sorted(of, key=lambda row: -abs(row.pnl)))
+def attributed(of: Sequence[Attribution], strategies: Sequence[str], pnl: int | None = None) -> list[dict[str, str]]:
+    """Return rows as `attribution` does; the account's is the sum of all, or `pnl` as it is shown elsewhere."""
+    ranked = _in_cents(sorted(of, key=lambda row: -abs(row.pnl)), pnl)
     by_strategy = {name: [row for row in ranked if row.strategy == name] for name in strategies}
     rows = [_row(row.strategy, row.market, [row]) for row in ranked[:ROWS_MAX]]
     if others := ranked[ROWS_MAX:]:
@@ -66,11 +66,11 @@ def attributed(of: Sequence[Attribution], strategies: Sequence[str]) -> list[dic
     return [*rows, _row("account", "", ranked)]
 
 
-def _in_cents(rows: Sequence[Attribution]) -> list[Attribution]:
+def _in_cents(rows: Sequence[Attribution], pnl: int | None) -> list[Attribution]:
     """Return rows whose money is whole cents, so that what is shown adds up."""
     fees = whole_cents([row.fees for row in rows], sum(row.fees for row in rows))
-    pnl = whole_cents([row.pnl for row in rows], sum(row.pnl for row in rows))
-    each = zip(rows, fees, pnl, strict=True)
+    made = whole_cents([row.pnl for row in rows], sum(row.pnl for row in rows) if pnl is None else pnl)
+    each = zip(rows, fees, made, strict=True)
     return [msgspec.structs.replace(row, fees=of_fees, pnl=of_pnl) for row, of_fees, of_pnl in each]
 
 

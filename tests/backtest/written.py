@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from agbot.backtest.statement import DAY_NS, Span, day_of
-from agbot.backtest.statement_table import to_csv
+from agbot.backtest.statement_table import attribution, days, figures, to_csv
 from agbot.backtest.statements import runs_of, state
 from agbot.backtest.table import attributed
 from agbot.core.step import Output
@@ -105,10 +105,24 @@ def adds_up(said):
     account = attributed(said.attribution(), said.strategies)[-1]
     assert account["fills"] == str(said.fills)
     shown_adds_up(attributed(said.attribution(), said.strategies))
+    days_add_up(days(said), {row["figure"]: row["value"] for row in figures(said)})
+    if said.rows:
+        shown_adds_up(attribution(said))
+        assert attribution(said)[-1]["PnL usd"] == days(said)[-1]["PnL usd"]
     told = list(csv.DictReader(io.StringIO(to_csv(said))))
     assert sum(to_units(row["pnl_usd"]) + to_units(row["brought_usd"]) for row in told) == said.closing - said.opening
     assert sum(to_units(row["fees_usd"]) for row in told) == said.fees
     return said
+
+
+def days_add_up(rows, account):
+    """Assert that what is shown adds up along each line, down each column, and to the account's figures."""
+    names = ("equity before", "PnL usd", "brought in", "equity after")
+    *each, total = [[Decimal(row[name]) for name in names] for row in rows]
+    assert all(before + pnl + brought == after for before, pnl, brought, after in [*each, total])
+    assert [sum(day[column] for day in each) for column in (1, 2)] == total[1:3]
+    told = ("equity before, usd", "PnL usd", "brought in usd", "equity after, usd")
+    assert [Decimal(account[name]) for name in told] == total
 
 
 def shown_adds_up(rows):
