@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Show open orders: the running bot's; when none runs, yours at the venue.
 
-    That is where the last run of --profile or --state-dir traded, or what --config names; else Polymarket.
+    That is where the bot traded last, or what --config names; where none ever ran, Polymarket.
     What each is for and what became of it: agbot explain ORDER, or --wide.
 
     Example: agbot orders --venue will-it-rain

@@ -141,9 +141,9 @@ def cancel(
 ) -> None:
     """Cancel ORDER_ID, or every open order with --all.
 
-    Through the running bot; when none runs and there are credentials, at the venue itself (where the last run of
-    --profile or --state-dir traded, or what --config names; else Polymarket), where ORDER_ID is the venue's (0x…). A
-    cancel asks nobody first.
+    Through the running bot; when none runs and there are credentials, at the venue itself (where the bot traded last,
+    or what --config names; where none ever ran, Polymarket), where ORDER_ID is the venue's (0x…). A cancel asks nobody
+    first.
     """
     if bool(order_id) == everything:
         raise click.UsageError("name one ORDER_ID, or give --all")

@@ -51,7 +51,7 @@ def command(
     agbot positions
     agbot positions --wallet 0x…
 
-    That is where the last run of --profile or --state-dir traded, or what --config names; else Polymarket.
+    That is where the bot traded last, or what --config names; where none ever ran, Polymarket.
 
     A bot's total is the pnl of this run in agbot status, and value with its cash is the equity. value is what selling
     brings now, down the book; price is the best bid. Fees are in what was realised. Shares that the run took over count

@@ -8,7 +8,7 @@ import attrs
 import click
 
 from agbot.cli.access import keys_configured, settings_of
-from agbot.control import running_profiles, state_dir
+from agbot.control import last_profile, running_profiles, state_dir
 from agbot.errors import ConfigError, NotRunningError
 from agbot.run.place import kept, of_bot, venue_name
 from agbot.settings import Mode, Settings
@@ -19,7 +19,7 @@ def venue_of(profile: str | None, explicit: Path | None, config: Path | None) ->
     """Return settings that lead to a bot's venue; which one that is goes to standard error.
 
     The configuration says it, else what the bot's last run kept in its state directory. Where no option names a bot,
-    it is the venue of the only one that runs, else Polymarket.
+    it is the venue of the only one that runs, else of the one that ran last, else Polymarket.
 
     Raises:
         ConfigError: the configuration is wrong; AGB-518, a bot is named and nothing says where it trades.
@@ -70,10 +70,14 @@ def _as_named(settings: Settings, profile: str | None, explicit: Path | None) ->
 
 
 def _directory(profile: str | None, explicit: Path | None) -> Path | None:
-    """Return the state directory of the bot that is meant; None when none is named and no single one runs."""
+    """Return the state directory of the bot that is meant: when none is named, the one that runs, else that ran last.
+
+    None where several run, or that one traded at its own exchange.
+    """
     if profile is not None or explicit is not None:
         return state_dir(profile or Settings().profile, explicit, create=False)
-    running = [state_dir(name, create=False) for name in running_profiles()]
-    if len(running) != 1 or (place := kept(running[0])) is None or place.mode is Mode.DEMO:
+    meant = running_profiles() or [last_profile() or Settings().profile]
+    directory = state_dir(meant[0], create=False)
+    if len(meant) != 1 or (place := kept(directory)) is None or place.mode is Mode.DEMO:
         return None
-    return running[0]
+    return directory

@@ -81,7 +81,10 @@ class Outlook:
     def bound(
         self, market: Market, now_ns: int, horizon: Horizon | None, confidence: float, own: Stake
     ) -> tuple[float, float]:
-        """Return what VaR and expected shortfall of the account are at most with `own` in `market`, 10⁻⁶ usd."""
+        """Return what VaR and expected shortfall of the account are at most with `own` in `market`, 10⁻⁶ usd.
+
+        As finely as the law's grid (`Tail.step`) has it.
+        """
         more = self.growth(market, now_ns, horizon, own)
         var, shortfall = self.risk(now_ns, horizon, confidence)
         return var + more, shortfall + more

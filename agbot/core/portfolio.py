@@ -177,9 +177,9 @@ class Portfolio:
         self.fees += fee
         value_left, fee_left, size_left = value, fee, size
         for owner, part in parts or ((strategy, size),):  # the last one has what rounding left
-            of_value, of_fee = value_left * part // size_left, fee_left * part // size_left
-            share = self._share(owner, market)
-            share.tokens[outcome].apply(side, part, of_value, of_fee)
+            of_value = value_left * part // size_left
+            of_fee = abs(fee_left) * part // size_left * (-1 if fee < 0 else 1)  # one returned is split as it was paid
+            self._share(owner, market).tokens[outcome].apply(side, part, of_value, of_fee)
             value_left, fee_left, size_left = value_left - of_value, fee_left - of_fee, size_left - part
         holding = self.holding(market)
         realised = holding.tokens[outcome].apply(side, size, value, fee)

@@ -101,3 +101,19 @@ def test_the_account_moves_as_if_it_were_one_sale_and_the_parts_add_up(held, siz
     assert sum(h.tokens[Outcome.YES].fees for h in spread) == shared.portfolio.fees
     shared.portfolio.void(MARKET, MARKET.yes, **terms, parts=parts)
     assert [shared.portfolio.own(name, MARKET.id)[0] for name in held] == list(held.values())
+
+
+def test_a_sale_taken_back_returns_every_fee_as_it_was_paid():
+    state = stage({"a": 33, "b": 33, "c": 34})
+    shares = {name: holding.tokens[Outcome.YES] for (name, _), holding in state.portfolio._by_strategy.items()}
+    parts = tuple((name, share.size) for name, share in shares.items())
+    trade = {"price": 333_333, "size": 100, "strategy": FLATTEN, "parts": parts}
+    for fee in (11, -11):
+        state.portfolio.fill(MARKET, MARKET.yes, Side.SELL, fee=fee, **trade)
+        assert sum(share.fees for share in shares.values()) == 21 + fee
+        state.portfolio.void(MARKET, MARKET.yes, Side.SELL, fee=fee, **trade)
+        assert {name: (share.size, share.fees) for name, share in shares.items()} == {
+            "a": (33, 7),
+            "b": (33, 7),
+            "c": (34, 7),
+        }

@@ -62,7 +62,7 @@ async def test_positions(told, run, stub, signed_in):
         "status": "open",
     }
     assert found["total"] == {"value": "7.255", "unrealised": "1.15", "realised": "0.333", "pnl": "1.483"}
-    assert [line.split()[-5:-1] for line in (await run("positions")).output.splitlines()[2:-1]] == [
+    assert [line.split()[-5:-1] for line in (await run("positions")).stdout.splitlines()[2:-1]] == [
         ["6.25", "1.25", "0.00", "1.25"],
         ["1.01", "-0.10", "0.33", "0.23"],
     ]
