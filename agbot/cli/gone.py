@@ -14,7 +14,7 @@ import click
 from agbot.cli.access import moment
 from agbot.cli.common import state_path
 from agbot.control import LOCK_NAME, bot_directories
-from agbot.errors import StoreError
+from agbot.errors import ConfigError, StoreError
 from agbot.run.fence import holder_in
 from agbot.run.place import kept, venue_name
 from agbot.settings import Mode
@@ -42,9 +42,16 @@ def _row(directory: Path, explicit: Path | None) -> dict[str, Any] | None:
         return {**base, "orders": [], "unread": str(e)}
     if found is None:
         return None
-    place = kept(directory)
-    venue = venue_name(place.settings()) if place and place.mode is not Mode.DEMO else None
-    return {**base, **attrs.asdict(found), "venue": venue, "pid": _process(directory)}
+    return {**base, **attrs.asdict(found), "venue": _venue(directory), "pid": _process(directory)}
+
+
+def _venue(directory: Path) -> str | None:
+    """Return the name of the venue where it traded, None when nothing legible says so."""
+    try:
+        place = kept(directory)
+    except ConfigError:
+        return None
+    return venue_name(place.settings()) if place and place.mode is not Mode.DEMO else None
 
 
 def _which(directory: Path, explicit: Path | None) -> str:

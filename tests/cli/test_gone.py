@@ -121,6 +121,12 @@ def test_orders_on_paper_went_with_their_bot_and_do_not_hide_real_ones(state):
     assert status().startswith(f"LIVE {LIVE_RUN}: the bot is gone")
 
 
+def test_a_venue_that_cannot_be_read_hides_no_order(state):
+    run(state)
+    (state / "venue.json").write_text("{")
+    assert "2 orders of it may still rest at its venue: look with `agbot orders --config FILE`" in status()
+
+
 def test_without_a_name_every_bot_with_orders_at_a_venue_is_told_of(state):
     run(state)
     assert status(profile=None).startswith(f"LIVE {LIVE_RUN}: the bot is gone")
