@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agbot.words import many
+
 TEXT = """
 strategies:
   - name: quoter
@@ -66,5 +68,5 @@ def stopped(folder: Path, log: Path, beyond: int, how: signal.Signals) -> None:
             process.kill()
     kept = lines(log) - 1
     assert (process.returncode, kept < 200) == (1, True)
-    assert f"stopped: {kept} trials are kept in s.trials.jsonl" in said
+    assert f"stopped: {many(kept, 'trial is', 'trials are')} kept in s.trials.jsonl" in said
     assert "Traceback" not in said
