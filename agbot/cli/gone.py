@@ -19,6 +19,7 @@ from agbot.run.fence import holder_in
 from agbot.run.place import kept, venue_name
 from agbot.settings import Mode
 from agbot.store.gone import LIVE, gone
+from agbot.words import many
 
 
 def tell(profile: str | None, explicit: Path | None, *, as_json: bool) -> None:
@@ -92,6 +93,6 @@ def _orders(row: dict[str, Any]) -> str:
         return "; no order of it was left open"
     which = row["which"] if row["venue"] else " --config FILE"
     return (
-        f", {count} order{'' if count == 1 else 's'} of it may still rest at {row['venue'] or 'its venue'}: "
+        f"; as far as its journal knows, {many(count, 'order')} of it may still rest at {row['venue'] or 'its venue'}: "
         f"look with `agbot orders{which}`, cancel with `agbot cancel --all{which}`, or start it again"
     )

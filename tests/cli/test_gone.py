@@ -80,7 +80,8 @@ def test_orders_of_a_killed_bot_may_rest_and_it_says_where_and_what_to_type(stat
     run(state, orders=3, cancelled=1)
     traded_at_the_box(state)
     assert status() == (
-        f"LIVE {LIVE_RUN}: the bot is gone (last heard at 2026-11-29 02:40:03 UTC), 2 orders of it may still rest at "
+        f"LIVE {LIVE_RUN}: the bot is gone (last heard at 2026-11-29 02:40:03 UTC); "
+        "as far as its journal knows, 2 orders of it may still rest at "
         f"{BOX}: look with `agbot orders --profile real`, cancel with `agbot cancel --all --profile real`, or start "
         "it again\n"
     )
