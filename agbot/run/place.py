@@ -17,7 +17,7 @@ FILE_NAME: Final = "venue.json"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the last run of a state directory traded, in which mode, and by which signer's socket if any."""
+    """Where the last run of a state directory traded (with real orders, if any had), its mode and its signer's socket."""
 
     mode: Mode
     chain: str
@@ -31,16 +31,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def keep(directory: Path, settings: Settings, mode: Mode | None = None) -> None:
-    """Keep where these settings trade. ConfigError AGB-122: it cannot be written."""
-    place, signer = settings.polymarket, settings.live.signer
-    kept = Place(
-        mode=mode or settings.mode,
+    """Keep where these settings trade. ConfigError AGB-122: it cannot be written.
+
+    Where real orders were sent stays until others are: some may rest there yet.
+    """
+    place, signer, mode = settings.polymarket, settings.live.signer, mode or settings.mode
+    if mode is not Mode.LIVE and _real(directory):
+        return
+    told = Place(
+        mode=mode,
         chain=place.chain,
         hosts=place.hosts,
         signer=str(signer.expanduser().absolute()) if signer else "",
     )
     try:
-        replace_file(directory / FILE_NAME, msgspec.json.encode(kept) + b"\n")
+        replace_file(directory / FILE_NAME, msgspec.json.encode(told) + b"\n")
     except OSError as e:
         raise ConfigError(
             f"cannot write there: {e.strerror}", id="AGB-122", path=directory, remedy="choose another with --state-dir"
@@ -62,6 +67,14 @@ def kept(directory: Path) -> Place | None:
         raise ConfigError(
             f"where its bot traded cannot be read ({e})", id="AGB-518", path=path, remedy="name it: --config FILE"
         ) from e
+
+
+def _real(directory: Path) -> bool:
+    try:
+        place = kept(directory)
+    except ConfigError:
+        return False
+    return place is not None and place.mode is Mode.LIVE
 
 
 def venue_name(settings: Settings) -> str:

@@ -65,11 +65,10 @@ async def test_a_cancel_goes_there_and_into_the_audit_log_of_that_bot(ask, stub,
 )
 @pytest.mark.parametrize("left", ["nothing", "a demo", "a torn file"])
 async def test_polymarket_is_never_asked_in_its_stead(words, left, ask, state, signed_in):
-    if left == "nothing":
-        (state / FILE_NAME).unlink()
-    elif left == "a demo":
+    (state / FILE_NAME).unlink()
+    if left == "a demo":
         keep(state, Settings())
-    else:
+    elif left == "a torn file":
         (state / FILE_NAME).write_text('{"mode": "li')
     found = await ask(*words)
     assert (found.exception.id, str(state) in str(found.exception)) == ("AGB-518", True)
@@ -91,6 +90,19 @@ def test_the_only_bot_that_runs_is_meant(monkeypatch, tmp_path):
     for running, asked in ((["box"], at.hosts), (["demo"], Hosts()), (["box", "demo"], Hosts()), ([], Hosts())):
         monkeypatch.setattr(whose, "running_profiles", lambda running=running: running)
         assert whose.venue_of(None, None, None).polymarket.hosts == asked
+
+
+def test_where_real_orders_went_outlives_runs_without_any(tmp_path):
+    box, other = (attrs.evolve(Settings().polymarket, hosts=Hosts(clob=f"http://127.0.0.1:{port}")) for port in (9, 10))
+    for mode, place, expected in (
+        (Mode.PAPER, other, other),
+        (Mode.LIVE, box, box),
+        (Mode.DEMO, other, box),
+        (Mode.PAPER, other, box),
+        (Mode.LIVE, other, other),
+    ):
+        keep(tmp_path, Settings(mode=mode, polymarket=place))
+        assert kept(tmp_path).hosts == expected.hosts
 
 
 def test_a_signer_is_kept_by_its_whole_path(tmp_path, monkeypatch):
