@@ -17,7 +17,7 @@ FILE_NAME: Final = "venue.json"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the last run of a state directory traded (with real orders, if any had), its mode and its signer's socket."""
+    """Where the last run of a state directory traded (with real orders, if any had), its mode, its signer's socket."""
 
     mode: Mode
     chain: str
